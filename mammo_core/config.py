@@ -1,0 +1,174 @@
+"""What is run, as frozen values: validated when made, written as JSON beside every result.
+
+`PrivacyConfig` and the steps and clipping norm of `HeadRecipe` decide the guarantee; how fast a run is
+(which engine, how many at once) is never part of a configuration.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mammo_core import validate
+
+Strategy = Literal["real", "real+synthetic", "synthetic", "pretrain"]
+Unit = Literal["patient", "image"]
+STRATEGIES: tuple[Strategy, ...] = ("real", "real+synthetic", "synthetic", "pretrain")
+UNITS: tuple[Unit, ...] = ("patient", "image")
+DEFAULT_BACKBONE = "tf_efficientnet_lite0"
+PAPER_DELTA = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    """A frozen network and how masses are shown to it.
+
+    Attributes:
+        name: A timm model name.
+        weights: "auto" (weights installed from PyPI, else timm's hub), "random" (for tests), or the
+            path of a local file.
+        image_size_px: Side of the square input.
+        views: 1 (upright) or 8 (all flips and quarter turns).
+    """
+
+    name: str = DEFAULT_BACKBONE
+    weights: str = "auto"
+    image_size_px: int = 224
+    views: int = 8
+
+    def __post_init__(self) -> None:
+        validate.at_least(32, image_size_px=self.image_size_px)
+        validate.one_of((1, 8), views=self.views)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivacyConfig:
+    """What is promised, to whom.
+
+    Attributes:
+        target_epsilon: Budget of one run, > 0; infinity trains without differential privacy.
+        target_delta: In (0, 1), and below 1 / number of units.
+        unit: Whose whole contribution is hidden: a "patient" or a single "image" (mass).
+    """
+
+    target_epsilon: float
+    target_delta: float = PAPER_DELTA
+    unit: Unit = "patient"
+
+    def __post_init__(self) -> None:
+        validate.positive(target_epsilon=self.target_epsilon)
+        validate.in_open_unit(target_delta=self.target_delta)
+        validate.one_of(UNITS, unit=self.unit)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether noise is added at all."""
+        return not math.isinf(self.target_epsilon)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadRecipe:
+    """How a linear head is trained on frozen features. Chosen on CBIS-DDSM validation, see `recipes`.
+
+    Attributes:
+        projection_dims: Principal directions of *synthetic* features kept; None keeps all features as
+            they are and learns nothing from any data.
+        whitening: Power of the singular values divided out: 0 keeps, 1 makes all directions alike.
+        bias: The constant appended to each unit-length feature vector.
+        steps: Full-batch gradient steps; each is one release.
+        learning_rate: Step along gradient / max_grad_norm (along the plain gradient without DP), for
+            ε >= full_rate_epsilon.
+        full_rate_epsilon: Below it, learning_rate shrinks with the cube root of ε.
+        max_grad_norm: L2 bound of one unit's summed gradient.
+        averaged_share: The last share of the iterates whose mean is the result.
+        synthetic_weight: Weight of the noise-free synthetic gradient in `real+synthetic`.
+    """
+
+    projection_dims: int | None = 512
+    whitening: float = 0.5
+    bias: float = 0.3
+    steps: int = 100
+    learning_rate: float = 15.0
+    full_rate_epsilon: float = 6.0
+    max_grad_norm: float = 0.1
+    averaged_share: float = 0.5
+    synthetic_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        validate.at_least(1, steps=self.steps)
+        validate.positive(
+            learning_rate=self.learning_rate,
+            max_grad_norm=self.max_grad_norm,
+            full_rate_epsilon=self.full_rate_epsilon,
+        )
+        if self.projection_dims is not None:
+            validate.at_least(1, projection_dims=self.projection_dims)
+
+    def learning_rate_at(self, epsilon: float) -> float:
+        """The step size at a budget: more noise, smaller steps."""
+        return self.learning_rate * min(1.0, epsilon / self.full_rate_epsilon) ** (1 / 3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One run: everything its result depends on besides the data.
+
+    Attributes:
+        strategy: Which data train the head: "real", "real+synthetic", "synthetic", or "pretrain"
+            (synthetic first, then DP on real).
+        seed: Of the noise. Whoever knows it can subtract the noise: keep it secret when releasing.
+    """
+
+    strategy: Strategy
+    privacy: PrivacyConfig
+    recipe: HeadRecipe
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        validate.one_of(STRATEGIES, strategy=self.strategy)
+        validate.at_least(0, seed=self.seed)
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A configuration as JSON-ready values; infinity becomes the text "inf".
+
+    Example:
+        >>> to_dict(PrivacyConfig(target_epsilon=math.inf))["target_epsilon"]
+        'inf'
+    """
+    return _plain(dataclasses.asdict(config))
+
+
+def run_config_from_dict(values: dict[str, Any]) -> RunConfig:
+    """The inverse of `to_dict` for a RunConfig."""
+    privacy = dict(values["privacy"])
+    privacy["target_epsilon"] = float(privacy["target_epsilon"])
+    return RunConfig(
+        strategy=values["strategy"],
+        privacy=PrivacyConfig(**privacy),
+        recipe=HeadRecipe(**values["recipe"]),
+        backbone=BackboneConfig(**values["backbone"]),
+        seed=values["seed"],
+    )
+
+
+def short_hash(value: Any) -> str:
+    """16 hex digits that identify JSON-ready content."""
+    text = json.dumps(_plain(value), sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case float() if math.isinf(value):
+            return "inf"
+    return value

@@ -1,0 +1,28 @@
+"""What can go wrong that a user can mend. Every message says what was expected, what was found, what to do.
+
+MammoError
+    InvalidRequestError   a number, name or combination that cannot be used
+    CohortError           a data folder that is missing, empty or not laid out as expected
+    BackboneError         an unknown network, or weights that cannot be had
+    PrivacyError          a budget that cannot be reached or would be overspent
+"""
+
+
+class MammoError(Exception):
+    """Base of every error that is the input's fault, not the program's; its text is fit to be shown."""
+
+
+class InvalidRequestError(MammoError, ValueError):
+    """A number, name or combination that cannot be used."""
+
+
+class CohortError(MammoError):
+    """A data folder that is missing, empty or not laid out as expected."""
+
+
+class BackboneError(MammoError):
+    """An unknown network, or weights that cannot be had."""
+
+
+class PrivacyError(MammoError):
+    """A privacy budget that cannot be reached or would be overspent."""

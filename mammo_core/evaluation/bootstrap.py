@@ -1,0 +1,77 @@
+"""95 % intervals by resampling patients: masses of one patient look alike, so they enter or leave together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mammo_core.errors import InvalidRequestError
+from mammo_core.evaluation.metrics import METRIC_NAMES, weighted_metrics
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured value and its 95 % percentile interval over resampled patients."""
+
+    value: float
+    low: float
+    high: float
+
+
+class PatientBootstrap:
+    """Evaluates scores on one test set, with intervals that all use the same resamples.
+
+    The interval answers: how would the value vary had other patients come to this site? It does not
+    cover the randomness of training; several seeds do.
+
+    Args:
+        labels: (N,) 0 or 1, both present.
+        patient_ids: (N,) str.
+        num_resamples: Number of bootstrap resamples.
+        seed: Of the resampling; the default makes intervals comparable between runs.
+
+    Raises:
+        InvalidRequestError: If a class is missing or there are fewer than two patients.
+
+    Source: percentile bootstrap over clusters, Davison and Hinkley, Bootstrap Methods and their
+    Application (1997), section 3.8, resampling clusters whole.
+    """
+
+    def __init__(
+        self,
+        labels: np.ndarray,
+        patient_ids: np.ndarray,
+        num_resamples: int = 1000,
+        seed: int = 0,
+    ) -> None:
+        patients, patient_of_mass = np.unique(patient_ids, return_inverse=True)
+        if len(np.unique(labels)) != 2 or len(patients) < 2:
+            raise InvalidRequestError(
+                f"Expected both classes and two patients or more in a test set; got labels "
+                f"{np.unique(labels).tolist()} and {len(patients)} patient(s). Use a larger test set."
+            )
+        rng = np.random.default_rng(seed)
+        draws = rng.multinomial(
+            len(patients), np.full(len(patients), 1 / len(patients)), size=num_resamples
+        )  # (B, P): how often each patient was drawn
+        self.labels = labels
+        self._weights = np.concatenate(
+            [np.ones((1, len(labels))), draws[:, patient_of_mass]]
+        )  # (1 + B, N), the data as they are first
+
+    def evaluate(self, scores: np.ndarray) -> dict[str, Estimate]:
+        """Every measure of `metrics` with its interval.
+
+        Args:
+            scores: (N,) P(malignant) in the order of the labels.
+        """
+        measured = weighted_metrics(self.labels, scores, self._weights)
+        estimates = {}
+        for name in METRIC_NAMES:
+            values = getattr(measured, name)
+            low, high = np.nanquantile(values[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+            estimates[name] = Estimate(float(values[0]), float(low), float(high))
+        return estimates

@@ -1,0 +1,96 @@
+"""Trains many linear heads at once by full-batch DP gradient descent: every seed and ε in one batch.
+
+The update is Opacus', step by step (a test compares the weights): per-unit gradients clipped to
+max_grad_norm, summed, Gaussian noise from the same generator added, divided by the number of units.
+For a linear head a unit's gradient norm follows from the Gram matrix of its masses, so no per-unit
+gradient is ever formed and a run of a hundred steps takes milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mammo_core.config import HeadRecipe
+from mammo_core.privacy.problem import HeadProblem
+
+CLIP_EPSILON = 1e-6  # Opacus adds it to norms before dividing
+
+
+@dataclass(frozen=True)
+class HeadJob:
+    """One of many heads to train on the same problem.
+
+    Attributes:
+        noise_multiplier: Noise standard deviation over max_grad_norm; None trains without DP (no
+            clipping, no noise).
+        learning_rate: Step along gradient / max_grad_norm, or along the gradient without DP.
+        seed: Of the noise.
+    """
+
+    noise_multiplier: float | None
+    learning_rate: float
+    seed: int
+
+
+def train_heads(
+    problem: HeadProblem,
+    recipe: HeadRecipe,
+    jobs: Sequence[HeadJob],
+    *,
+    on_step: Callable[[int, Tensor], None] | None = None,
+) -> Tensor:
+    """Trains one head per job.
+
+    Args:
+        problem: The data and its units.
+        recipe: Steps, clipping norm and averaging; the learning rate is the job's own.
+        jobs: R of them.
+        on_step: Called after each step with (steps done, weights (R, K)).
+
+    Returns:
+        (R, K) float32, the mean of the last iterates.
+
+    Guarantee:
+        Each private head is the result of `recipe.steps` Gaussian mechanisms of sensitivity
+        max_grad_norm on the sum over units (add or remove one unit), see `accounting`. Public data
+        and the averaging of iterates cost nothing. The noise is pseudo-random from the job's seed:
+        the guarantee holds against those who do not know the seed.
+    """
+    clip = recipe.max_grad_norm
+    is_private = torch.tensor([job.noise_multiplier is not None for job in jobs])[:, None]  # (R, 1)
+    noise_std = torch.tensor([(job.noise_multiplier or 0.0) * clip for job in jobs])[:, None]
+    rate = torch.tensor([job.learning_rate for job in jobs])[:, None]
+    rate = torch.where(is_private, rate / clip, rate)
+    rngs = [torch.Generator().manual_seed(job.seed) for job in jobs]
+    mask = (problem.bags >= 0).float()  # (U, B)
+    bag_vectors = problem.vectors[problem.bags.clamp(min=0)] * mask[..., None]  # (U, B, K)
+    gram = bag_vectors @ bag_vectors.transpose(1, 2)  # (U, B, B)
+    bag_labels = problem.labels[problem.bags.clamp(min=0)]  # (U, B)
+    flat_vectors = bag_vectors.flatten(0, 1)  # (U * B, K)
+
+    weights = problem.initial_weights.repeat(len(jobs), 1)  # (R, K)
+    average = torch.zeros_like(weights)
+    first_averaged = first_averaged_step(recipe)
+    for step in range(1, recipe.steps + 1):
+        logits = (weights @ flat_vectors.T).view(len(jobs), *mask.shape)  # (R, U, B)
+        residuals = (torch.sigmoid(logits) - bag_labels) * mask
+        norms = torch.einsum("rub,ubc,ruc->ru", residuals, gram, residuals).clamp(min=0).sqrt()
+        factors = torch.where(is_private, (clip / (norms + CLIP_EPSILON)).clamp(max=1), 1.0)
+        summed = (residuals * factors[..., None]).flatten(1) @ flat_vectors  # (R, K)
+        noise = torch.stack([torch.randn(weights.shape[1], generator=rng) for rng in rngs])
+        gradient = (summed + noise_std * noise) / problem.num_units
+        weights = weights - rate * (gradient + problem.public_gradient(weights))
+        if step >= first_averaged:
+            average += weights
+        if on_step:
+            on_step(step, weights)
+    return average / (recipe.steps - first_averaged + 1)
+
+
+def first_averaged_step(recipe: HeadRecipe) -> int:
+    """The first step, counted from 1, whose weights enter the average."""
+    return min(recipe.steps, int(recipe.steps * (1 - recipe.averaged_share)) + 1)

@@ -1,0 +1,41 @@
+"""Checks of single values. Each takes `name=value` and raises InvalidRequestError: expected, got, what to do."""
+
+import math
+from collections.abc import Collection
+
+from mammo_core.errors import InvalidRequestError
+
+
+def positive(**named: float) -> None:
+    """Every value must be a number above 0; infinity counts."""
+    for name, value in named.items():
+        if not value > 0:
+            raise InvalidRequestError(f"Expected {name} > 0; got {value!r}. Use a positive number.")
+
+
+def at_least(minimum: float, **named: float) -> None:
+    """Every value must be a finite number of at least `minimum`."""
+    for name, value in named.items():
+        if not (value >= minimum and math.isfinite(value)):
+            raise InvalidRequestError(
+                f"Expected {name} >= {minimum}; got {value!r}. Use {minimum} or more."
+            )
+
+
+def in_open_unit(**named: float) -> None:
+    """Every value must lie strictly between 0 and 1."""
+    for name, value in named.items():
+        if not 0 < value < 1:
+            raise InvalidRequestError(
+                f"Expected 0 < {name} < 1; got {value!r}. Use for example 0.0001."
+            )
+
+
+def one_of(choices: Collection[object], **named: object) -> None:
+    """Every value must be one of the choices."""
+    for name, value in named.items():
+        if value not in choices:
+            listed = ", ".join(str(choice) for choice in choices)
+            raise InvalidRequestError(
+                f"Expected {name} to be one of: {listed}; got {value!r}. Choose one of these."
+            )
