@@ -29,10 +29,11 @@ Progress = Callable[[int, int], None]
 
 
 class FeatureStore:
-    """A folder of cached features."""
+    """A folder of cached features; what was read stays in memory as long as the store does."""
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
+        self._rows: dict[Path, dict[str, np.ndarray]] = {}
 
     def features(
         self,
@@ -81,14 +82,16 @@ class FeatureStore:
         return self.root / f"{config.name}-{feature_space_id(config)}"
 
     def _load(self, config: BackboneConfig) -> dict[str, np.ndarray]:
-        known: dict[str, np.ndarray] = {}
-        for path in sorted(self._space(config).glob("*.safetensors")):
-            shard = load_file(path)
-            known.update(
-                (key.tobytes().hex(), row)
-                for key, row in zip(shard["keys"], shard["features"], strict=True)
-            )
-        return known
+        """All rows kept for this backbone and preprocessing, read from disk once."""
+        space = self._space(config)
+        if space not in self._rows:
+            rows: dict[str, np.ndarray] = {}
+            for path in sorted(space.glob("*.safetensors")):
+                shard = load_file(path)
+                keys = (key.tobytes().hex() for key in shard["keys"])
+                rows.update(zip(keys, shard["features"], strict=True))
+            self._rows[space] = rows
+        return self._rows[space]
 
     def _save(self, config: BackboneConfig, keys: list[str], rows: np.ndarray) -> None:
         space = self._space(config)

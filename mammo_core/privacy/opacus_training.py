@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -68,7 +69,9 @@ def train_head(
         losses = nn.functional.binary_cross_entropy_with_logits(
             module(bag_vectors), bag_labels, weight=mask, reduction="none"
         )  # (U, B)
-        losses.sum(dim=1).mean().backward()  # a unit's loss is the sum over its masses
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Full backward hook is firing", UserWarning)
+            losses.sum(dim=1).mean().backward()  # a unit's loss is the sum over its masses
         public = problem.public_gradient(weight.detach())
         optimizer.pre_step()  # clips, sums, adds noise, divides by the number of units
         weight.grad += public

@@ -1,0 +1,38 @@
+"""Numbers that ship with the product: the paper's results and our own, each with how it was made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+_FOLDER = Path(__file__).parent
+
+
+def measured_results() -> pd.DataFrame:
+    """Our sweep on the real data, a table as `results_file.COLUMNS` says."""
+    return pd.read_csv(_FOLDER / "measured_results.csv")
+
+
+def measured_provenance() -> dict[str, Any]:
+    """How our sweep was made: date, command, backbone, data."""
+    return json.loads((_FOLDER / "measured_results.json").read_text(encoding="utf-8"))
+
+
+def paper_results() -> pd.DataFrame:
+    """Every run of the paper: experiment, strategy, trained_part, epsilon, seed, test_set, auroc."""
+    return pd.read_csv(_FOLDER / "paper_results.csv").drop(columns="auprc_benign")
+
+
+def paper_points() -> pd.DataFrame:
+    """The paper's AUROC per strategy, trained part, ε and test set: mean, lowest and highest seed.
+
+    The variant with a head initialised anew after pre-training is left out: it is not a strategy here.
+    """
+    runs = paper_results()
+    runs = runs[runs["strategy"] != "pretrain_head_reinitialised"]
+    keys = ["strategy", "trained_part", "test_set", "epsilon"]
+    points = runs.groupby(keys)["auroc"].agg(mean="mean", seed_low="min", seed_high="max")
+    return points.reset_index().rename(columns={"epsilon": "target_epsilon"})

@@ -1,0 +1,139 @@
+"""Options that several commands share, and opening the workbench they describe."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mammo_core.config import DEFAULT_BACKBONE, PAPER_DELTA, BackboneConfig
+from mammo_core.settings import data_dir, home_dir
+
+if TYPE_CHECKING:
+    from mammo_core.cohorts.installed import DataSource
+    from mammo_core.experiments.workbench import Workbench
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """--data, --synthetic, --site."""
+    group = parser.add_argument_group("data")
+    group.add_argument(
+        "--data",
+        metavar="DIR",
+        help="folder of real masses, laid out as DIR/SITE/{train,val,test}/is_benign_{true,false}; "
+        "or 'demo' for the built-in cohort drawn by a formula. Default: what is found in "
+        f"{data_dir()} (set MAMMO_DATA to change it), else demo",
+    )
+    group.add_argument(
+        "--synthetic",
+        metavar="DIR",
+        help="folder of synthetic masses, *_malignant.png and *_benign.png; needed by every "
+        "strategy but 'real'",
+    )
+    group.add_argument("--site", help="site to train on, if several have a train split")
+
+
+def add_backbone_options(parser: argparse.ArgumentParser) -> None:
+    """--backbone, --weights, --image-size, --views."""
+    group = parser.add_argument_group("backbone (frozen; its features are computed once and kept)")
+    group.add_argument(
+        "--backbone",
+        default=DEFAULT_BACKBONE,
+        metavar="NAME",
+        help="any timm model; default: %(default)s",
+    )
+    group.add_argument(
+        "--weights",
+        default="auto",
+        metavar="FILE",
+        help="local weights file of that timm model (.safetensors); default: the installed ImageNet "
+        "weights, else timm's hub",
+    )
+    group.add_argument(
+        "--image-size", type=int, default=224, metavar="PX", help="input side; default: %(default)s"
+    )
+    group.add_argument(
+        "--views",
+        type=int,
+        choices=(1, 8),
+        default=8,
+        help="8: average over all flips and quarter turns (better, eight times the computing); default: %(default)s",
+    )
+
+
+def add_delta_option(parser: argparse._ActionsContainer) -> None:
+    """--delta."""
+    parser.add_argument(
+        "--delta",
+        type=float,
+        default=PAPER_DELTA,
+        help="δ, below 1 / number of units; default: %(default)s, as in the paper",
+    )
+
+
+def backbone_from(options: argparse.Namespace) -> BackboneConfig:
+    """The backbone that the options describe."""
+    return BackboneConfig(
+        name=options.backbone,
+        weights=options.weights,
+        image_size_px=options.image_size,
+        views=options.views,
+    )
+
+
+def source_from(options: argparse.Namespace) -> DataSource:
+    """The data that the options name, or what is installed; says so when it is the demo."""
+    from mammo_core.cohorts.installed import DEMO, DataSource, find_sources
+
+    synthetic = Path(options.synthetic) if options.synthetic else None
+    if options.data and options.data != DEMO:
+        return DataSource(Path(options.data), synthetic)
+    source = DataSource() if options.data == DEMO else find_sources(data_dir())[0]
+    if source.is_demo:
+        print(
+            "Using the built-in demo cohort: masses drawn by a formula, not mammograms. "
+            "Give --data DIR for real ones.",
+            file=sys.stderr,
+        )
+        return source
+    return DataSource(source.real, synthetic or source.synthetic)
+
+
+def workbench_from(options: argparse.Namespace) -> Workbench:
+    """Loads the data, computes missing features with a progress bar, lists what was left out."""
+    from mammo_core.cli.progress import progress_bar
+    from mammo_core.cohorts.installed import load_source
+    from mammo_core.experiments.workbench import open_workbench
+
+    data = load_source(source_from(options))
+    for skipped in data.skipped:
+        print(f"left out ({skipped.kind}): {skipped.path}: {skipped.reason}", file=sys.stderr)
+    with progress_bar("features", "masses") as on_progress:
+        return open_workbench(
+            data.real,
+            data.synthetic,
+            backbone_from(options),
+            home_dir() / "features",
+            site=options.site,
+            on_progress=on_progress,
+        )
+
+
+def epsilon_list(text: str) -> tuple[float, ...]:
+    """An argparse type: "1,6,inf" to (1.0, 6.0, inf)."""
+    values = tuple(float(part) for part in text.split(","))
+    if any(math.isnan(value) for value in values):
+        raise ValueError(text)
+    return values
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """An argparse type: "42,43" to (42, 43)."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """An argparse type: "a,b" to ("a", "b")."""
+    return tuple(part.strip() for part in text.split(","))

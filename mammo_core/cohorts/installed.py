@@ -1,0 +1,76 @@
+"""Which cohorts this computer has: real ones and synthetic ones found in a folder, and the built-in demo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mammo_core.cohorts import demo
+from mammo_core.cohorts.cohort import Cohort
+from mammo_core.cohorts.folders import (
+    SkippedFile,
+    looks_real,
+    looks_synthetic,
+    read_real,
+    read_synthetic,
+)
+
+DEMO = "demo"
+PUBLISHED_SYNTHETIC = Path("extension/synthetic_data/cbis-ddsm/c-dcgan")  # in RichardObi/mammo_dp
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where real and synthetic masses come from; both None means the built-in demo."""
+
+    real: Path | None = None
+    synthetic: Path | None = None
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the masses are drawn by a formula."""
+        return self.real is None
+
+    @property
+    def name(self) -> str:
+        """A short name to show."""
+        return "built-in demo" if self.real is None else self.real.name
+
+
+@dataclass(frozen=True)
+class LoadedData:
+    """Cohorts in memory and the files that were left out."""
+
+    real: Cohort
+    synthetic: Cohort | None
+    skipped: list[SkippedFile]
+
+
+def find_sources(folder: Path) -> list[DataSource]:
+    """Real cohorts in a folder or one or two levels below, each with the first synthetic set found there.
+
+    The demo is always last, so the list is never empty.
+    """
+    candidates = [folder, *sorted(folder.glob("*")), *sorted(folder.glob("*/*"))]
+    folders = [path for path in candidates if path.is_dir() and not path.name.startswith(".")]
+    published = [path / PUBLISHED_SYNTHETIC for path in folders]
+    synthetic = next(
+        (path for path in [*published, *folders] if path.is_dir() and looks_synthetic(path)), None
+    )
+    real = [path for path in folders if looks_real(path)]
+    return [DataSource(path, synthetic) for path in real] + [DataSource()]
+
+
+def load_source(source: DataSource) -> LoadedData:
+    """Reads, or draws, the masses of a source.
+
+    Raises:
+        CohortError: If a folder is missing or holds nothing readable.
+    """
+    if source.real is None:
+        return LoadedData(demo.demo_cohort(), demo.demo_synthetic(), [])
+    real = read_real(source.real)
+    if source.synthetic is None:
+        return LoadedData(real.cohort, None, real.skipped)
+    synthetic = read_synthetic(source.synthetic)
+    return LoadedData(real.cohort, synthetic.cohort, real.skipped + synthetic.skipped)

@@ -1,0 +1,144 @@
+"""The table of results of a sweep: one CSV row per run and test set, written as runs finish."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mammo_core import __version__
+from mammo_core.config import short_hash, to_dict
+from mammo_core.errors import InvalidRequestError
+from mammo_core.experiments.runs import RunResult
+from mammo_core.experiments.workbench import Workbench
+
+COLUMNS = (
+    "strategy",
+    "backbone",
+    "unit",
+    "target_epsilon",
+    "epsilon",
+    "delta",
+    "noise_multiplier",
+    "seed",
+    "test_set",
+    "auroc",
+    "auroc_low",
+    "auroc_high",
+    "average_precision",
+    "average_precision_low",
+    "average_precision_high",
+    "sensitivity_at_90_specificity",
+    "sensitivity_at_90_specificity_low",
+    "sensitivity_at_90_specificity_high",
+    "brier",
+    "brier_low",
+    "brier_high",
+    "num_units",
+    "seconds",
+    "run_key",
+)
+
+
+def run_key(config: object, bench: Workbench) -> str:
+    """Identifies a run by its whole configuration and the very images it used."""
+    return short_hash({"config": to_dict(config), "data": bench.data_hash})
+
+
+def result_rows(result: RunResult, bench: Workbench) -> list[dict[str, object]]:
+    """One row per test set."""
+    config = result.config
+    shared = {
+        "strategy": config.strategy,
+        "backbone": config.backbone.name,
+        "unit": config.privacy.unit,
+        "target_epsilon": config.privacy.target_epsilon,
+        "epsilon": f"{result.epsilon:.6g}",
+        "delta": config.privacy.target_delta,
+        "noise_multiplier": f"{result.noise_multiplier:.6g}",
+        "seed": config.seed,
+        "num_units": result.num_units,
+        "seconds": f"{result.seconds:.3f}",
+        "run_key": run_key(config, bench),
+    }
+    rows = []
+    for test_set, estimates in result.estimates.items():
+        row = dict(shared, test_set=test_set)
+        for name, estimate in estimates.items():
+            row[name] = f"{estimate.value:.5f}"
+            row[f"{name}_low"] = f"{estimate.low:.5f}"
+            row[f"{name}_high"] = f"{estimate.high:.5f}"
+        rows.append(row)
+    return rows
+
+
+class ResultsFile:
+    """A CSV file that finished runs are added to and an interrupted sweep goes on with.
+
+    Raises:
+        InvalidRequestError: If the file exists but is not such a table; it is left untouched.
+    """
+
+    def __init__(self, path: Path, num_test_sets: int) -> None:
+        self.path = path
+        self.rows = self._read_complete(num_test_sets)
+        self._write(self.rows)
+
+    @property
+    def finished(self) -> set[str]:
+        """Keys of the runs that are in the file with all their test sets."""
+        return {str(row["run_key"]) for row in self.rows}
+
+    def add(self, rows: list[dict[str, object]]) -> None:
+        """Appends the rows of one run."""
+        self.rows += rows
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(rows)
+
+    def _read_complete(self, num_test_sets: int) -> list[dict[str, object]]:
+        """The rows of runs that were written whole; a half-written last run is dropped."""
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return []
+        with self.path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise InvalidRequestError(
+                    f"Expected {self.path} to be new or a results table of a sweep; found another "
+                    "file there. Choose another --out; nothing was changed."
+                )
+            rows = [row for row in reader if row["run_key"]]
+        counts = Counter(row["run_key"] for row in rows)
+        return [row for row in rows if counts[row["run_key"]] == num_test_sets]
+
+    def _write(self, rows: list[dict[str, object]]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_name(f".{self.path.name}.partial")
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        partial.replace(self.path)
+
+
+def write_provenance(path: Path, bench: Workbench, command: str) -> None:
+    """Writes beside a results table how it was made, as JSON."""
+    provenance = {
+        "made": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "command": command,
+        "version": __version__,
+        "backbone": to_dict(bench.backbone),
+        "data_hash": bench.data_hash,
+        "train": {"masses": len(bench.train), "patients": bench.train.num_patients},
+        "test_sets": {
+            name: {"masses": len(test.cohort), "patients": test.cohort.num_patients}
+            for name, test in bench.test_sets.items()
+        },
+        "synthetic_masses": 0 if bench.synthetic is None else len(bench.synthetic),
+        "intervals": "95 %, percentile bootstrap over patients, 1000 resamples",
+        "python": platform.python_version(),
+    }
+    text = json.dumps(provenance, indent=2, ensure_ascii=False) + "\n"
+    path.with_suffix(".json").write_text(text, encoding="utf-8")

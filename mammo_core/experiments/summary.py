@@ -1,0 +1,65 @@
+"""From rows of single runs to points of a curve: the mean over seeds with an interval for one release."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from mammo_core.evaluation.metrics import METRIC_NAMES
+
+KEYS = ["strategy", "unit", "backbone", "test_set", "target_epsilon"]
+_Z95 = 1.959964
+
+
+def curve_points(rows: pd.DataFrame, metric: str = "auroc") -> pd.DataFrame:
+    """One row per strategy, unit, backbone, test set and target ε.
+
+    The interval is for **one released model**: it joins the sampling of patients (standard error
+    from each run's bootstrap) and the noise of training (standard deviation over seeds), as
+    mean ± 1.96 √(SE² + SD²), cut to [0, 1]. It does not cover the choice of the recipe.
+
+    Args:
+        rows: A results table, see `results_file.COLUMNS`.
+        metric: One of `METRIC_NAMES`.
+
+    Returns:
+        `KEYS`, then mean, low, high, seed_low, seed_high, num_seeds, epsilon (spent, mean).
+    """
+    if metric not in METRIC_NAMES:
+        raise ValueError(f"Expected one of {METRIC_NAMES}; got {metric!r}.")
+    numbers = rows.copy()
+    for column in ("target_epsilon", "epsilon", metric, f"{metric}_low", f"{metric}_high"):
+        numbers[column] = numbers[column].astype(float)
+    numbers["standard_error"] = (numbers[f"{metric}_high"] - numbers[f"{metric}_low"]) / (2 * _Z95)
+    points = (
+        numbers.groupby(KEYS, sort=True)
+        .agg(
+            mean=(metric, "mean"),
+            deviation=(metric, "std"),
+            standard_error=("standard_error", "mean"),
+            seed_low=(metric, "min"),
+            seed_high=(metric, "max"),
+            num_seeds=(metric, "size"),
+            epsilon=("epsilon", "mean"),
+        )
+        .reset_index()
+    )
+    half = _Z95 * np.hypot(points.pop("standard_error"), points.pop("deviation").fillna(0.0))
+    points["low"] = (points["mean"] - half).clip(lower=0)
+    points["high"] = (points["mean"] + half).clip(upper=1)
+    return points
+
+
+def printable_curves(rows: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+    """AUROC per strategy and unit (down) and ε (across), test sets side by side, for the terminal."""
+    points = curve_points(pd.DataFrame(rows))
+    lines = []
+    for (strategy, unit, test_set), part in points.groupby(["strategy", "unit", "test_set"]):
+        line: dict[str, object] = {"strategy": strategy, "unit": unit, "test set": test_set}
+        for point in part.sort_values("target_epsilon").itertuples():
+            name = f"ε={point.target_epsilon:g}" if point.target_epsilon < np.inf else "no privacy"
+            line[name] = f"{point.mean:.3f} ({point.seed_low:.3f} to {point.seed_high:.3f})"
+        lines.append(line)
+    return lines

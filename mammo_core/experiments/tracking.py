@@ -1,0 +1,106 @@
+"""Every run is recorded in MLflow: what was asked, what was spent, what was measured, every prediction.
+
+By default in a SQLite file under `MAMMO_HOME`; set `MLFLOW_TRACKING_URI` for a team's server.
+Look at it with `mlflow ui --backend-store-uri sqlite:///.mammo/mlflow.db`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+
+from mammo_core.config import to_dict
+from mammo_core.experiments.runs import RunResult
+from mammo_core.experiments.workbench import Workbench
+from mammo_core.privacy.statement import guarantee_sentences
+
+EXPERIMENT = "private-heads"
+
+
+class RunTracker:
+    """Writes runs to the MLflow store of this installation."""
+
+    def __init__(self, home: Path) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        uri = os.environ.get("MLFLOW_TRACKING_URI")
+        self._client = MlflowClient(uri or f"sqlite:///{home / 'mlflow.db'}")
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        self._experiment_id = (
+            found.experiment_id
+            if found
+            else self._client.create_experiment(
+                EXPERIMENT, artifact_location=None if uri else (home / "artifacts").as_uri()
+            )
+        )
+
+    def record(self, result: RunResult, bench: Workbench, *, origin: str) -> str:
+        """Stores one finished run.
+
+        Args:
+            origin: What asked for it: "train", "sweep" or "live".
+
+        Returns:
+            MLflow's run id.
+        """
+        config = result.config
+        name = f"{config.strategy} ε={config.privacy.target_epsilon:g} seed {config.seed}"
+        run_id = self._client.create_run(
+            self._experiment_id, run_name=name, tags={"origin": origin}
+        ).info.run_id
+        now = int(time.time() * 1000)
+        values = {
+            "noise_multiplier": result.noise_multiplier,
+            "num_units": result.num_units,
+            "seconds": result.seconds,
+        }
+        if not math.isinf(result.epsilon):  # MLflow's database cannot hold infinity
+            values |= {"epsilon": result.epsilon, "mu": result.mu}
+        for test_set, estimates in result.estimates.items():
+            for metric, estimate in estimates.items():
+                values[f"{test_set}/{metric}"] = estimate.value
+                values[f"{test_set}/{metric}_low"] = estimate.low
+                values[f"{test_set}/{metric}_high"] = estimate.high
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(key, value, now, 0) for key, value in values.items()],
+            params=[Param(key, str(value)) for key, value in _flat(to_dict(config)).items()],
+        )
+        self._client.log_text(run_id, _predictions_csv(result, bench), "predictions.csv")
+        card = {
+            "config": to_dict(config),
+            "epsilon": "inf" if math.isinf(result.epsilon) else result.epsilon,
+            "data_hash": bench.data_hash,
+            "guarantee": guarantee_sentences(config, result.epsilon, result.num_units),
+        }
+        self._client.log_text(run_id, json.dumps(card, indent=2, ensure_ascii=False), "run.json")
+        self._client.set_terminated(run_id)
+        return run_id
+
+
+def _flat(values: dict[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _predictions_csv(result: RunResult, bench: Workbench) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["test_set", "patient_id", "image_id", "mass_id", "label", "score"])
+    for name, scores in result.scores.items():
+        cohort = bench.test_sets[name].cohort
+        columns = (cohort.patient_ids, cohort.image_ids, cohort.mass_ids, cohort.labels, scores)
+        writer.writerows([name, *row] for row in zip(*columns, strict=True))
+    return text.getvalue()

@@ -1,0 +1,260 @@
+"""Real and synthetic masses with their features, ready to train any strategy on: what runs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mammo_core.classifiers.features import FeatureStore
+from mammo_core.classifiers.projection import fit_projection
+from mammo_core.cohorts.cohort import Cohort
+from mammo_core.config import BackboneConfig, HeadRecipe, Strategy, Unit
+from mammo_core.errors import CohortError, InvalidRequestError
+from mammo_core.evaluation.bootstrap import PatientBootstrap
+from mammo_core.hashing import images_hash
+from mammo_core.privacy.problem import HeadProblem, bags_of
+from mammo_core.privacy.vectorised_training import HeadJob, train_heads
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """One site's test masses, with the resamples that all its intervals share.
+
+    Attributes:
+        features: (N, V, D) float16.
+    """
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    cohort: Cohort
+    features: Tensor
+    bootstrap: PatientBootstrap
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """Everything loaded for one choice of data and backbone.
+
+    Attributes:
+        train: Real masses of the training site's train split.
+        train_features: (N, V, D) float16.
+        test_sets: By name: every site with a test split.
+        synthetic: Synthetic masses, or None.
+    """
+
+    backbone: BackboneConfig
+    train: Cohort
+    train_features: Tensor
+    test_sets: dict[str, TestSet]
+    synthetic: Cohort | None
+    synthetic_features: Tensor | None
+    _prepared: dict[tuple[Strategy, HeadRecipe], PreparedStrategy] = field(default_factory=dict)
+
+    @cached_property
+    def data_hash(self) -> str:
+        """16 hex digits that identify all masses used, in order."""
+        parts = [self.train, *(test.cohort for test in self.test_sets.values())]
+        parts += [self.synthetic] if self.synthetic is not None else []
+        return images_hash(np.concatenate([part.images for part in parts]))
+
+    def prepare(self, strategy: Strategy, recipe: HeadRecipe) -> PreparedStrategy:
+        """The vectors of a strategy, computed once and kept."""
+        key = (strategy, recipe)
+        if key not in self._prepared:
+            self._prepared[key] = _prepare(self, strategy, recipe)
+        return self._prepared[key]
+
+
+@dataclass(frozen=True)
+class PreparedStrategy:
+    """A strategy's data as vectors.
+
+    Attributes:
+        vectors: (N, K) of the data that train with DP.
+        test_vectors: By test set, (N, K).
+        public_vectors: (M, K) of the synthetic masses added without noise, or None.
+        initial_weights: (K,).
+    """
+
+    vectors: Tensor
+    labels: Tensor
+    patient_ids: np.ndarray
+    test_vectors: dict[str, Tensor]
+    public_vectors: Tensor | None
+    public_labels: Tensor | None
+    public_weight: float
+    initial_weights: Tensor
+
+    def problem(self, unit: Unit) -> HeadProblem:
+        """The training problem with this unit of privacy.
+
+        Raises:
+            PrivacyError: If there are too few units.
+        """
+        return HeadProblem(
+            vectors=self.vectors,
+            labels=self.labels,
+            bags=bags_of(self.patient_ids, unit),
+            initial_weights=self.initial_weights,
+            public_vectors=self.public_vectors,
+            public_labels=self.public_labels,
+            public_weight=self.public_weight,
+        )
+
+    def scores(self, weights: Tensor) -> dict[str, np.ndarray]:
+        """P(malignant) of every test mass under R heads (R, K): by test set, (R, N) float64."""
+        return {
+            name: torch.sigmoid(weights @ vectors.T).double().numpy()
+            for name, vectors in self.test_vectors.items()
+        }
+
+
+def open_workbench(
+    real: Cohort,
+    synthetic: Cohort | None,
+    backbone: BackboneConfig,
+    store_root: Path | str,
+    *,
+    site: str | None = None,
+    on_progress: Progress | None = None,
+) -> Workbench:
+    """Computes what features are missing and puts everything together.
+
+    Args:
+        real: Masses with at least a train split at one site and a test split at one.
+        synthetic: Synthetic masses, or None: then only the strategy `real` can run.
+        site: The training site, if several have a train split.
+        on_progress: Called with (images done, images to do) while features are computed.
+
+    Raises:
+        CohortError: If there is no train or no test split, or a class is missing.
+        BackboneError: If the backbone or its weights cannot be had.
+    """
+    train = real.select(site=real.training_site(site), split="train")
+    train.require_both_classes("the train split")
+    test_names = real.sites_with("test")
+    if not test_names:
+        raise CohortError("Expected a test split at one site or more; found none. Add SITE/test.")
+    tests = {name: real.select(site=name, split="test") for name in test_names}
+    for name, test in tests.items():
+        test.require_both_classes(f"the test split of {name}")
+    if synthetic is not None:
+        synthetic.require_both_classes("the synthetic masses")
+
+    parts = {"train": train, **{f"test {name}": test for name, test in tests.items()}}
+    if synthetic is not None:
+        parts["synthetic"] = synthetic
+    features = _features_of(parts, backbone, FeatureStore(store_root), on_progress)
+    return Workbench(
+        backbone=backbone,
+        train=train,
+        train_features=features["train"],
+        test_sets={
+            name: TestSet(
+                test, features[f"test {name}"], PatientBootstrap(test.labels, test.patient_ids)
+            )
+            for name, test in tests.items()
+        },
+        synthetic=synthetic,
+        synthetic_features=features.get("synthetic"),
+    )
+
+
+def _features_of(
+    parts: dict[str, Cohort],
+    backbone: BackboneConfig,
+    store: FeatureStore,
+    on_progress: Progress | None,
+) -> dict[str, Tensor]:
+    """Features (N, V, D) of each part, with one progress over all of them."""
+    missing = {name: store.count_missing(part.images, backbone) for name, part in parts.items()}
+    total, before = sum(missing.values()), 0
+    features = {}
+    for name, part in parts.items():
+        shifted = on_progress and partial(_report, on_progress, before, total)
+        computed = store.features(part.images, backbone, on_progress=shifted)
+        features[name] = torch.from_numpy(computed)
+        before += missing[name]
+    return features
+
+
+def _report(on_progress: Progress, before: int, total: int, done: int, _: int) -> None:
+    on_progress(before + done, total)
+
+
+def _prepare(bench: Workbench, strategy: Strategy, recipe: HeadRecipe) -> PreparedStrategy:
+    """Vectors, labels and starting point of a strategy.
+
+    `real` never touches the synthetic masses: its recipe projects nowhere, and none are passed on.
+    """
+    if strategy == "real":
+        if recipe.projection_dims is not None:
+            raise InvalidRequestError(
+                f"Expected projection_dims None for the strategy real, which uses no synthetic data; "
+                f"got {recipe.projection_dims}. Choose real+synthetic or pretrain to project."
+            )
+        synthetic, synthetic_features = None, None
+    else:
+        if bench.synthetic is None or bench.synthetic_features is None:
+            raise CohortError(
+                f"Expected synthetic masses for the strategy {strategy}; got none. Give a folder "
+                "with --synthetic, or choose the strategy real."
+            )
+        synthetic, synthetic_features = bench.synthetic, bench.synthetic_features
+    project = fit_projection(recipe, synthetic_features)
+    test_vectors = {name: project(test.features) for name, test in bench.test_sets.items()}
+    trained_on = bench.train
+    if synthetic is None:
+        vectors, public_vectors = project(bench.train_features), None
+    elif strategy == "synthetic":
+        trained_on = synthetic
+        vectors, public_vectors = project(synthetic_features), None
+    else:
+        vectors, public_vectors = project(bench.train_features), project(synthetic_features)
+    labels = _labels(trained_on)
+    prepared = PreparedStrategy(
+        vectors=vectors,
+        labels=labels,
+        patient_ids=trained_on.patient_ids,
+        test_vectors=test_vectors,
+        public_vectors=None,
+        public_labels=None,
+        public_weight=0.0,
+        initial_weights=torch.zeros(vectors.shape[1]),
+    )
+    if synthetic is None or public_vectors is None:
+        return prepared
+    if strategy == "pretrain":
+        return replace(
+            prepared, initial_weights=_pretrain(public_vectors, _labels(synthetic), recipe)
+        )
+    return replace(
+        prepared,
+        public_vectors=public_vectors,
+        public_labels=_labels(synthetic),
+        public_weight=recipe.synthetic_weight,
+    )
+
+
+def _pretrain(vectors: Tensor, labels: Tensor, recipe: HeadRecipe) -> Tensor:
+    """The head (K,) that plain gradient descent finds on synthetic masses."""
+    problem = HeadProblem(
+        vectors=vectors,
+        labels=labels,
+        bags=torch.arange(len(labels))[:, None],
+        initial_weights=torch.zeros(vectors.shape[1]),
+    )
+    job = HeadJob(noise_multiplier=None, learning_rate=recipe.learning_rate, seed=0)
+    return train_heads(problem, recipe, [job])[0]
+
+
+def _labels(cohort: Cohort) -> Tensor:
+    return torch.from_numpy(cohort.labels).float()

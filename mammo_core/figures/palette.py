@@ -1,0 +1,29 @@
+"""One colour and one name per strategy, in every figure. Colours of Okabe and Ito (2008) for all eyes."""
+
+from mammo_core.config import Strategy
+
+STRATEGY_COLOURS: dict[Strategy, str] = {
+    "real": "#0072B2",
+    "real+synthetic": "#009E73",
+    "synthetic": "#E69F00",
+    "pretrain": "#CC5FA0",
+}
+STRATEGY_NAMES: dict[Strategy, str] = {
+    "real": "real only",
+    "real+synthetic": "real + synthetic",
+    "synthetic": "synthetic only",
+    "pretrain": "synthetic, then private on real",
+}
+TEST_SET_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC5FA0", "#E69F00")
+NEUTRAL = "#888888"
+
+
+def faded(colour: str, opacity: float) -> str:
+    """A hex colour as rgba text.
+
+    Example:
+        >>> faded("#0072B2", 0.2)
+        'rgba(0, 114, 178, 0.2)'
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity:g})"

@@ -1,0 +1,75 @@
+"""Front page: what this is, where to go, what is installed here."""
+
+import importlib.metadata
+import os
+
+import streamlit as st
+
+from pages.ui import resources
+from pages.ui.texts import GET_DATA
+
+st.title("Mammo Privacy Explorer")
+st.markdown(
+    "How much diagnostic accuracy does patient privacy cost, and how much of it do synthetic images "
+    "give back? This app trains breast-mass classifiers under **differential privacy** at a privacy "
+    "budget ε of your choice and shows what they can still tell apart, on two hospitals' "
+    "mammograms. Every number says what it guarantees and what it does not."
+)
+
+see, move = st.columns(2)
+with see.container(border=True, height="stretch"):
+    st.subheader("See the trade-off")
+    st.markdown(
+        "Accuracy against privacy budget, measured on real mammograms, beside the paper's own numbers."
+    )
+    st.page_link("pages/trade_off.py", label="Open the curves", icon=":material/show_chart:")
+with move.container(border=True, height="stretch"):
+    st.subheader("Retrain it live")
+    st.markdown("Move the privacy budget and a classifier really retrains, in less than a second.")
+    st.page_link("pages/live.py", label="Open the slider", icon=":material/tune:")
+
+st.subheader("Installed here")
+sources = resources.installed_sources()
+provenance, sources_column, machine = st.columns(3)
+with provenance.container(border=True, height="stretch"):
+    made = resources.provenance()
+    st.markdown("**Shipped results**")
+    st.markdown(
+        f"{resources.measured_rows()['run_key'].nunique()} runs, measured {made['made']} with "
+        f"{made['backbone']['name']} on {made['train']['patients']} training patients."
+    )
+with sources_column.container(border=True, height="stretch"):
+    st.markdown("**Cohorts**")
+    for source in sources:
+        synthetic = (
+            ""
+            if source.is_demo
+            else " + synthetic masses"
+            if source.synthetic
+            else ", no synthetic masses"
+        )
+        st.markdown(f"- {source.name}{synthetic}")
+with machine.container(border=True, height="stretch"):
+    st.markdown("**This computer**")
+    st.markdown(
+        f"{os.cpu_count()} processor cores; PyTorch {importlib.metadata.version('torch')}, "
+        f"Opacus {importlib.metadata.version('opacus')}"
+    )
+if sources[0].is_demo:
+    st.info(
+        "No real cohort is installed: *Trade-off* shows results measured on real data, *Live* trains on "
+        f"a built-in cohort drawn by a formula. {GET_DATA}",
+        icon=":material/download:",
+    )
+
+with st.expander("What differential privacy promises here, and what it does not"):
+    st.markdown(
+        "A model trained at a **privacy budget ε** behaves almost the same whether or not any one "
+        "patient took part. The smaller ε, the less an attacker who sees the model can tell. The "
+        "unit matters: with the **patient** as the unit, all masses of a patient are hidden together; "
+        "with the **image** (as in the paper) only one at a time, and a patient here has up to 14.\n\n"
+        "It does not promise that a model is right, that the images are safe to publish, or anything "
+        "about a generator that was trained without it. ε = ∞ means no privacy (not DP).\n\n"
+        "Paper: Osuala et al. 2024, *Enhancing the Utility of Privacy-Preserving Cancer Classification "
+        "using Synthetic Data*, arXiv:2407.12669."
+    )

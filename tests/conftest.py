@@ -1,0 +1,99 @@
+"""Fixtures that many tests share: small cohorts, a workbench of made-up features, a private home."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mammo_core.cohorts.cohort import Cohort
+from mammo_core.config import BackboneConfig
+from mammo_core.evaluation.bootstrap import PatientBootstrap
+
+REAL_DATA = Path(
+    os.environ.get("MAMMO_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")
+).resolve()
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path, monkeypatch):
+    """No test reads or writes the user's own features, runs or data."""
+    monkeypatch.setenv("MAMMO_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MAMMO_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data; absent, tests are skipped, but never in CI."""
+    if not REAL_DATA.is_dir():
+        message = f"no real data at {REAL_DATA} (set MAMMO_TEST_DATA)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return REAL_DATA
+
+
+def make_cohort(
+    num_patients: int = 30,
+    masses_each: int = 2,
+    *,
+    site: str = "site",
+    split: str = "train",
+    source: str = "real",
+    seed: int = 0,
+    size: int = 16,
+) -> Cohort:
+    """Noise images whose mean grey tells the class, with some overlap."""
+    rng = np.random.default_rng(seed)
+    count = num_patients * masses_each
+    labels = np.repeat(np.arange(num_patients) % 2, masses_each)
+    images = rng.normal(100 + 40 * labels[:, None, None], 60, (count, size, size))
+    patients = np.repeat([f"{site}{split}{i}" for i in range(num_patients)], masses_each)
+    return Cohort(
+        images=images.clip(0, 255).astype(np.uint8),
+        labels=labels.astype(np.int64),
+        patient_ids=patients,
+        image_ids=np.array([f"i{i}" for i in range(count)]),
+        mass_ids=np.array([f"m{i}" for i in range(count)]),
+        sites=np.full(count, site),
+        splits=np.full(count, split),
+        source=source,
+    )
+
+
+def made_features(cohort: Cohort, dims: int = 12, seed: int = 0) -> torch.Tensor:
+    """Features (N, 1, D) in which the first direction carries the class."""
+    noise = torch.randn(
+        len(cohort), 1, dims, generator=torch.Generator().manual_seed(seed + len(cohort))
+    )
+    noise[:, 0, 0] += 1.5 * torch.from_numpy(cohort.labels).float()
+    return noise.half()
+
+
+@pytest.fixture
+def bench():
+    """A workbench with made-up features: 60 training patients, two test sites, 80 synthetic masses."""
+    from mammo_core.experiments.workbench import TestSet, Workbench
+
+    train = make_cohort(60)
+    tests = {
+        name: make_cohort(25, site=name, split="test", seed=seed)
+        for seed, name in enumerate(("here", "elsewhere"), start=1)
+    }
+    synthetic = make_cohort(80, 1, site="made", source="synthetic", seed=5)
+    return Workbench(
+        backbone=BackboneConfig(weights="random", image_size_px=32, views=1),
+        train=train,
+        train_features=made_features(train),
+        test_sets={
+            name: TestSet(
+                test, made_features(test), PatientBootstrap(test.labels, test.patient_ids, 200)
+            )
+            for name, test in tests.items()
+        },
+        synthetic=synthetic,
+        synthetic_features=made_features(synthetic),
+    )

@@ -1,0 +1,65 @@
+import json
+import math
+
+import numpy as np
+import pandas as pd
+
+from mammo_core import reference
+from mammo_core.experiments.summary import curve_points
+from mammo_core.figures.roc import roc_figure
+from mammo_core.figures.trade_off import trade_off_figure
+from tests.experiments.test_sweep import make_rows
+
+
+def points():
+    rows = make_rows() + make_rows(target_epsilon=6.0) + make_rows(target_epsilon=math.inf)
+    return curve_points(pd.DataFrame(rows))
+
+
+def test_curve_has_a_log_axis_and_sets_no_privacy_apart():
+    figure = json.loads(trade_off_figure(points()).to_json())
+
+    assert figure["layout"]["xaxis"]["type"] == "log"
+    assert figure["layout"]["xaxis2"]["ticktext"] == ["no privacy<br>(not DP)"]
+    line = next(trace for trace in figure["data"] if trace["name"] == "real only")
+    assert max(abs(x) for x in trade_off_figure(points()).data[1].x) == 6.0
+    assert "spent 1" in line["text"][0]
+    apart = [trace for trace in figure["data"] if trace.get("xaxis") == "x2"]
+    assert [trace["name"] for trace in apart] == ["real only, no privacy"]
+
+
+def test_non_private_level_is_a_horizontal_line():
+    shapes = trade_off_figure(points()).layout.shapes
+
+    assert [round(shape.y0, 3) for shape in shapes] == [0.72]
+
+
+def test_paper_overlay_adds_its_points_only_when_given():
+    paper = reference.paper_points()
+    paper = paper[paper["test_set"] == "cbis-ddsm"]
+
+    with_paper = {trace.name for trace in trade_off_figure(points(), paper=paper).data}
+    without = {trace.name for trace in trade_off_figure(points()).data}
+
+    assert {name for name in with_paper - without if name} >= {
+        "paper: real only",
+        "paper: real + synthetic",
+        "paper: synthetic, then private on real",
+    }
+    assert not any("paper" in (name or "") for name in without)
+
+
+def test_figure_without_non_private_runs_is_drawn():
+    private = points()[points()["target_epsilon"] < math.inf]
+
+    assert len(trade_off_figure(private).data) == 2
+
+
+def test_roc_has_one_curve_per_test_set_and_chance():
+    curve = (np.array([0.0, 0.5, 1.0]), np.array([0.0, 0.9, 1.0]))
+
+    assert [trace.name for trace in roc_figure({"a": curve, "b": curve}).data] == [
+        "chance",
+        "a",
+        "b",
+    ]

@@ -1,0 +1,91 @@
+"""The shipped numbers hold what README says of them; should a new sweep be worse, this fails."""
+
+import math
+
+import pytest
+
+from mammo_core import reference
+from mammo_core.experiments.results_file import COLUMNS
+from mammo_core.experiments.summary import curve_points
+
+# AUROC on CBIS-DDSM test and BCDR that the best strategy must reach, by unit and ε
+FLOORS = {
+    "image": {1: (0.71, 0.68), 6: (0.76, 0.71), 12: (0.765, 0.715), 60: (0.768, 0.725)},
+    "patient": {1: (0.695, 0.67), 6: (0.755, 0.705), 12: (0.76, 0.71), 60: (0.765, 0.715)},
+}
+REAL_FLOORS = {1: (0.67, 0.62), 6: (0.71, 0.67), 12: (0.715, 0.67), 60: (0.72, 0.675)}
+
+
+@pytest.fixture(scope="module")
+def means():
+    points = curve_points(reference.measured_results())
+    keys = ["strategy", "unit", "target_epsilon", "test_set"]
+    return points.set_index(keys)["mean"]
+
+
+@pytest.mark.parametrize("unit", FLOORS)
+@pytest.mark.parametrize("epsilon", [1, 6, 12, 60])
+def test_pretraining_reaches_the_floors_on_both_sites(means, unit, epsilon):
+    cbis, bcdr = FLOORS[unit][epsilon]
+
+    assert means["pretrain", unit, epsilon, "cbis-ddsm"] >= cbis
+    assert means["pretrain", unit, epsilon, "bcdr"] >= bcdr
+
+
+@pytest.mark.parametrize("epsilon", [1, 6, 12, 60])
+def test_real_masses_alone_reach_their_floors(means, epsilon):
+    cbis, bcdr = REAL_FLOORS[epsilon]
+
+    assert means["real", "patient", epsilon, "cbis-ddsm"] >= cbis
+    assert means["real", "patient", epsilon, "bcdr"] >= bcdr
+
+
+@pytest.mark.parametrize("strategy", ["real", "real+synthetic", "pretrain"])
+def test_every_row_is_well_above_the_papers_same_row(means, strategy):
+    paper = reference.paper_points()
+    paper = paper[(paper["strategy"] == strategy) & (paper["target_epsilon"] < math.inf)]
+
+    assert len(paper) == 10
+    for row in paper.itertuples():
+        ours = means[strategy, "image", row.target_epsilon, row.test_set]
+        assert ours >= row.mean + 0.03, (strategy, row.target_epsilon, row.test_set)
+
+
+def test_shipped_table_is_complete_and_never_overspends():
+    rows = reference.measured_results()
+
+    assert tuple(rows.columns) == COLUMNS
+    assert set(rows["strategy"]) == {"real", "real+synthetic", "synthetic", "pretrain"}
+    assert set(rows["unit"]) == {"patient", "image"}
+    assert rows.groupby(["strategy", "unit", "target_epsilon"])["seed"].nunique().min() >= 5
+    assert (rows["epsilon"] <= rows["target_epsilon"]).all()
+    assert ((rows["auroc_low"] <= rows["auroc"]) & (rows["auroc"] <= rows["auroc_high"])).all()
+
+
+def test_provenance_names_command_date_backbone_and_data():
+    made = reference.measured_provenance()
+
+    assert made["command"].startswith("python -m mammo_core sweep")
+    assert made["backbone"]["name"] == "tf_efficientnet_lite0"
+    assert made["train"] == {"masses": 1104, "patients": 578}
+    assert made["made"] >= "2026-11-22"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "epsilon", "test_set", "published"),
+    [
+        ("pretrain", 1, "cbis-ddsm", 0.661),
+        ("pretrain", 60, "bcdr", 0.671),
+        ("real", math.inf, "cbis-ddsm", 0.778),
+        ("real+synthetic", 6, "bcdr", 0.609),
+    ],
+)
+def test_paper_points_equal_the_published_means(strategy, epsilon, test_set, published):
+    points = reference.paper_points()
+    (row,) = points[
+        (points["strategy"] == strategy)
+        & (points["target_epsilon"] == epsilon)
+        & (points["test_set"] == test_set)
+    ].itertuples()
+
+    assert row.mean == pytest.approx(published, abs=5e-4)
