@@ -6,7 +6,7 @@ import mammo_core
 
 st.set_page_config(
     page_title="Mammo Privacy Explorer",
-    page_icon=":material/shield_person:",
+    page_icon="🛡️",
     layout="wide",
     menu_items={"About": f"Mammo Privacy Explorer {mammo_core.__version__}. Research use only."},
 )
@@ -38,4 +38,3 @@ page = st.navigation(
     ]
 )
 page.run()
-st.caption("Research use only, not for diagnosis.")

@@ -6,14 +6,15 @@ import os
 import streamlit as st
 
 from pages.ui import resources
+from pages.ui.header import page_header
 from pages.ui.texts import GET_DATA
 
-st.title("Mammo Privacy Explorer")
-st.markdown(
+page_header(
+    "Mammo Privacy Explorer",
     "How much diagnostic accuracy does patient privacy cost, and how much of it do synthetic images "
     "give back? This app trains breast-mass classifiers under **differential privacy** at a privacy "
-    "budget ε of your choice and shows what they can still tell apart, on two hospitals' "
-    "mammograms. Every number says what it guarantees and what it does not."
+    "budget ε of your choice and shows what they can still tell apart, on two sites' mammograms. "
+    "Every number says what it guarantees and what it does not.",
 )
 
 see, move = st.columns(2)

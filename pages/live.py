@@ -9,6 +9,7 @@ from mammo_core.figures.palette import STRATEGY_NAMES
 from mammo_core.figures.roc import roc_figure
 from pages.ui import live_session, resources
 from pages.ui.errors import shown_errors
+from pages.ui.header import page_header
 from pages.ui.texts import GET_DATA
 
 EPSILONS = [
@@ -16,8 +17,9 @@ EPSILONS = [
     *(100.0, 200.0, 500.0, 1000.0, math.inf),
 ]
 
-st.title("Live")
-st.markdown("Move the privacy budget: a classifier retrains on the spot and is tested at once.")
+page_header(
+    "Live", "Move the privacy budget: a classifier retrains on the spot and is tested at once."
+)
 
 sources = resources.installed_sources()
 source = sources[0]

@@ -7,25 +7,27 @@ from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.figures.palette import STRATEGY_NAMES
 from mammo_core.figures.trade_off import METRIC_LABELS, trade_off_figure
 from pages.ui import resources
+from pages.ui.header import page_header
 from pages.ui.texts import INTERVALS
 
 TEST_SET_NAMES = {"cbis-ddsm": "CBIS-DDSM test (same site)", "bcdr": "BCDR (another site)"}
 
-st.title("Trade-off")
-st.markdown(
-    "How well a classifier tells malignant from benign masses when it is trained at a privacy budget ε."
+page_header(
+    "Trade-off",
+    "How well a classifier tells malignant from benign masses when it is trained at a privacy budget ε.",
 )
-left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
-strategies = left.pills(
+strategies = st.pills(
     "Training data",
     STRATEGIES,
     selection_mode="multi",
     default=("real", "real+synthetic", "pretrain"),
     format_func=lambda strategy: STRATEGY_NAMES[strategy],
     key="strategies",
+    wrap=True,
     bind="query-params",
 )
-unit = middle.segmented_control(
+left, middle, right = st.columns([1, 1, 1], vertical_alignment="bottom")
+unit = left.segmented_control(
     "Unit of privacy",
     UNITS,
     default=UNITS[0],
@@ -34,14 +36,14 @@ unit = middle.segmented_control(
     bind="query-params",
     help="What one ε hides: all masses of a patient together, or one mass at a time (as in the paper).",
 )
-metric = right.selectbox(
+metric = middle.selectbox(
     "Measure",
     METRIC_NAMES,
     format_func=lambda name: METRIC_LABELS[name],
     key="metric",
     bind="query-params",
 )
-show_paper = st.toggle(
+show_paper = right.toggle(
     "Show the paper's results",
     value=True,
     key="paper",

@@ -85,7 +85,7 @@ def run_train(options: argparse.Namespace) -> int:
         ]
     )
     print(
-        f"\nε spent {result.epsilon:.4g} of {options.epsilon:g}, μ {result.mu:.3g}, noise multiplier "
+        f"\nε spent {result.epsilon:.6g} of {options.epsilon:g}, μ {result.mu:.3g}, noise multiplier "
         f"{result.noise_multiplier:.4g}, {result.seconds:.2f} s, MLflow run {run_id}"
     )
     for sentence in guarantee_sentences(config, result.epsilon, result.num_units):

@@ -22,6 +22,7 @@ from mammo_core.privacy.problem import HeadProblem, bags_of
 from mammo_core.privacy.vectorised_training import HeadJob, train_heads
 
 Progress = Callable[[int, int], None]
+_TEST = "test "
 
 
 @dataclass(frozen=True)
@@ -138,34 +139,52 @@ def open_workbench(
         CohortError: If there is no train or no test split, or a class is missing.
         BackboneError: If the backbone or its weights cannot be had.
     """
-    train = real.select(site=real.training_site(site), split="train")
-    train.require_both_classes("the train split")
-    test_names = real.sites_with("test")
-    if not test_names:
-        raise CohortError("Expected a test split at one site or more; found none. Add SITE/test.")
-    tests = {name: real.select(site=name, split="test") for name in test_names}
-    for name, test in tests.items():
-        test.require_both_classes(f"the test split of {name}")
-    if synthetic is not None:
-        synthetic.require_both_classes("the synthetic masses")
-
-    parts = {"train": train, **{f"test {name}": test for name, test in tests.items()}}
-    if synthetic is not None:
-        parts["synthetic"] = synthetic
+    parts = _parts(real, synthetic, site)
     features = _features_of(parts, backbone, FeatureStore(store_root), on_progress)
+    tests = {
+        name.removeprefix(_TEST): TestSet(
+            part, features[name], PatientBootstrap(part.labels, part.patient_ids)
+        )
+        for name, part in parts.items()
+        if name.startswith(_TEST)
+    }
     return Workbench(
         backbone=backbone,
-        train=train,
+        train=parts["train"],
         train_features=features["train"],
-        test_sets={
-            name: TestSet(
-                test, features[f"test {name}"], PatientBootstrap(test.labels, test.patient_ids)
-            )
-            for name, test in tests.items()
-        },
+        test_sets=tests,
         synthetic=synthetic,
         synthetic_features=features.get("synthetic"),
     )
+
+
+def count_missing_features(
+    real: Cohort,
+    synthetic: Cohort | None,
+    backbone: BackboneConfig,
+    store_root: Path | str,
+    *,
+    site: str | None = None,
+) -> int:
+    """How many masses `open_workbench` would have to compute features of; raises what it raises."""
+    store = FeatureStore(store_root)
+    parts = _parts(real, synthetic, site).values()
+    return sum(store.count_missing(part.images, backbone) for part in parts)
+
+
+def _parts(real: Cohort, synthetic: Cohort | None, site: str | None) -> dict[str, Cohort]:
+    """The masses that runs use, by name: "train", "test SITE" …, "synthetic"; each with both classes."""
+    own = real.training_site(site)
+    parts = {"train": real.select(site=own, split="train")}
+    tested = sorted(real.sites_with("test"), key=lambda name: (name != own, name))  # own site first
+    parts |= {f"{_TEST}{name}": real.select(site=name, split="test") for name in tested}
+    if len(parts) == 1:
+        raise CohortError("Expected a test split at one site or more; found none. Add SITE/test.")
+    if synthetic is not None:
+        parts["synthetic"] = synthetic
+    for name, part in parts.items():
+        part.require_both_classes(f"the part {name!r}")
+    return parts
 
 
 def _features_of(

@@ -47,6 +47,6 @@ def roc_figure(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go.Figure
     figure.update_layout(
         height=440,
         margin={"l": 10, "r": 10, "t": 20, "b": 10},
-        legend={"yanchor": "bottom", "y": 0.03, "xanchor": "right", "x": 0.98},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
     )
     return figure

@@ -16,7 +16,8 @@ METRIC_LABELS = {
     "sensitivity_at_90_specificity": "sensitivity at 90 % specificity",
     "brier": "Brier score (lower is better)",
 }
-_EPSILON_TICKS = [0.05, 0.1, 0.2, 0.5, 1, 2, 6, 12, 20, 60, 200, 1000]
+_PAPER = "the paper, same colours"
+_EPSILON_TICKS = [0.05, 0.1, 0.3, 1, 3, 6, 20, 60, 300, 1000]
 
 
 def trade_off_figure(
@@ -38,16 +39,15 @@ def trade_off_figure(
         A figure with one line, interval band and non-private level per strategy.
     """
     figure = make_subplots(
-        cols=2, shared_yaxes=True, column_widths=[0.87, 0.13], horizontal_spacing=0.015
+        cols=2, shared_yaxes=True, column_widths=[0.84, 0.16], horizontal_spacing=0.03
     )
     for strategy in STRATEGY_COLOURS:
         own = points[points["strategy"] == strategy].sort_values("target_epsilon")
         if not own.empty:
             _add_measured(figure, strategy, own)
-        if paper is not None:
-            theirs = paper[paper["strategy"] == strategy].sort_values("target_epsilon")
-            if not theirs.empty:
-                _add_paper(figure, strategy, theirs)
+    if paper is not None:
+        for index, (strategy, theirs) in enumerate(paper.groupby("strategy")):
+            _add_paper(figure, strategy, theirs.sort_values("target_epsilon"), in_legend=index == 0)
     private = points[points["target_epsilon"] < math.inf]["target_epsilon"]
     low, high = (private.min(), private.max()) if len(private) else (1, 60)
     ticks = [tick for tick in _EPSILON_TICKS if low <= tick <= high]
@@ -56,17 +56,24 @@ def trade_off_figure(
         range=[math.log10(low) - 0.08, math.log10(high) + 0.08],
         tickvals=ticks,
         ticktext=[f"{tick:g}" for tick in ticks],
-        title="privacy budget ε (log scale; smaller is more private)",
+        title="privacy budget ε (log scale, smaller is more private)",
         col=1,
     )
-    figure.update_xaxes(
-        range=[-0.6, 0.6], tickvals=[0], ticktext=["no privacy<br>(not DP)"], showgrid=False, col=2
+    figure.update_xaxes(range=[-0.6, 0.6], tickvals=[0], ticktext=["∞"], showgrid=False, col=2)
+    figure.add_annotation(
+        text="no privacy<br>(not DP)",
+        showarrow=False,
+        x=0.5,
+        xref="x2 domain",
+        y=1.0,
+        yref="paper",
+        yanchor="bottom",
     )
     figure.update_yaxes(title=METRIC_LABELS[metric], range=value_range, col=1)
     figure.update_layout(
         height=470,
         margin={"l": 10, "r": 10, "t": 20, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "traceorder": "normal"},
         hovermode="closest",
     )
     return figure
@@ -81,11 +88,10 @@ def _add_measured(figure: go.Figure, strategy: str, points: pd.DataFrame) -> Non
             x=[*private["target_epsilon"], *private["target_epsilon"][::-1]],
             y=[*private["high"], *private["low"][::-1]],
             fill="toself",
-            fillcolor=faded(colour, 0.13),
+            fillcolor=faded(colour, 0.09),
             line={"width": 0},
             hoverinfo="skip",
             showlegend=False,
-            legendgroup=name,
         ),
         row=1,
         col=1,
@@ -96,7 +102,6 @@ def _add_measured(figure: go.Figure, strategy: str, points: pd.DataFrame) -> Non
             y=private["mean"],
             mode="lines+markers",
             name=name,
-            legendgroup=name,
             line={"color": colour, "width": 2.5},
             marker={"size": 8},
             text=hover,
@@ -119,7 +124,6 @@ def _add_measured(figure: go.Figure, strategy: str, points: pd.DataFrame) -> Non
                 mode="markers",
                 marker={"color": colour, "size": 10, "symbol": "square"},
                 name=f"{name}, no privacy",
-                legendgroup=name,
                 showlegend=False,
                 text=[_describe(point)],
                 hovertemplate="%{text}<extra></extra>",
@@ -132,17 +136,16 @@ def _add_measured(figure: go.Figure, strategy: str, points: pd.DataFrame) -> Non
         )
 
 
-def _add_paper(figure: go.Figure, strategy: str, points: pd.DataFrame) -> None:
+def _add_paper(figure: go.Figure, strategy: str, points: pd.DataFrame, *, in_legend: bool) -> None:
     colour = STRATEGY_COLOURS[strategy]
-    name = f"paper: {STRATEGY_NAMES[strategy]}"
     private = points[points["target_epsilon"] < math.inf]
     figure.add_trace(
         go.Scatter(
             x=private["target_epsilon"],
             y=private["mean"],
             mode="lines+markers",
-            name=name,
-            legendgroup="paper",
+            name=_PAPER,
+            showlegend=in_legend,
             line={"color": faded(colour, 0.7), "width": 1, "dash": "dash"},
             marker={"color": colour, "size": 9, "symbol": "diamond-open"},
             error_y={
@@ -165,8 +168,7 @@ def _add_paper(figure: go.Figure, strategy: str, points: pd.DataFrame) -> None:
                 y=[point.mean],
                 mode="markers",
                 marker={"color": colour, "size": 10, "symbol": "diamond-open"},
-                name=f"{name}, no privacy",
-                legendgroup="paper",
+                name=_PAPER,
                 showlegend=False,
                 text=[_describe_paper(point)],
                 hovertemplate="%{text}<extra></extra>",

@@ -37,13 +37,12 @@ def open_bench(source: DataSource) -> Workbench:
         if not st.button("Compute features now", type="primary", key="compute_features"):
             st.stop()
     bar = st.progress(0.0, "Computing features (once)")
-    bench = resources.workbench(
+    resources.compute_features(
         source,
         lambda done, total: bar.progress(done / total, f"Computing features: {done} of {total}"),
     )
     bar.empty()
-    resources.count_missing.clear(source)
-    return bench
+    return resources.workbench(source)
 
 
 def retrain(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -64,18 +65,27 @@ def loaded_data(source: DataSource) -> LoadedData:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def count_missing(source: DataSource) -> int:
     """How many masses have no features yet."""
-    from mammo_core.classifiers.features import FeatureStore
+    from mammo_core.experiments.workbench import count_missing_features
 
     data = loaded_data(source)
-    store = FeatureStore(home_dir() / "features")
-    backbone = backbone_for(source)
-    parts = [data.real] if data.synthetic is None else [data.real, data.synthetic]
-    return sum(store.count_missing(part.images, backbone) for part in parts)
+    return count_missing_features(
+        data.real, data.synthetic, backbone_for(source), home_dir() / "features"
+    )
 
 
-@st.cache_resource(max_entries=3, show_spinner=False)
-def workbench(source: DataSource, _on_progress: object = None) -> Workbench:
-    """Data and features of a source; computes what is missing, reporting (done, total)."""
+def compute_features(source: DataSource, on_progress: Callable[[int, int], None]) -> None:
+    """Computes the features that are missing; not cached, so that progress can be drawn meanwhile."""
+    _open(source, on_progress)
+    count_missing.clear(source)
+
+
+@st.cache_resource(max_entries=3, show_spinner="Loading features")
+def workbench(source: DataSource) -> Workbench:
+    """Data and features of a source."""
+    return _open(source, None)
+
+
+def _open(source: DataSource, on_progress: Callable[[int, int], None] | None) -> Workbench:
     from mammo_core.experiments.workbench import open_workbench
 
     data = loaded_data(source)
@@ -84,7 +94,7 @@ def workbench(source: DataSource, _on_progress: object = None) -> Workbench:
         data.synthetic,
         backbone_for(source),
         home_dir() / "features",
-        on_progress=_on_progress,
+        on_progress=on_progress,
     )
 
 

@@ -185,7 +185,7 @@ def test_training_split_with_one_class_is_refused(tmp_path):
     one_class = train.where(train.labels == 0)
     real = join([one_class, make_cohort(split="test", seed=1)])
 
-    with pytest.raises(CohortError, match="train split; found no malignant one among 30"):
+    with pytest.raises(CohortError, match="the part 'train'; found no malignant one among 30"):
         open_workbench(real, None, TINY, tmp_path)
 
 

@@ -12,7 +12,22 @@ from mammo_core.experiments.summary import curve_points, printable_curves
 from mammo_core.experiments.sweep import SweepPlan, run_sweep
 from mammo_core.experiments.tracking import EXPERIMENT, RunTracker
 
-REQUIRED = ["strategy", "backbone", "unit", "target_epsilon", "epsilon", "delta", "seed", "test_set", "auroc", "auroc_low", "auroc_high", "average_precision", "sensitivity_at_90_specificity", "seconds"]
+REQUIRED = [
+    "strategy",
+    "backbone",
+    "unit",
+    "target_epsilon",
+    "epsilon",
+    "delta",
+    "seed",
+    "test_set",
+    "auroc",
+    "auroc_low",
+    "auroc_high",
+    "average_precision",
+    "sensitivity_at_90_specificity",
+    "seconds",
+]
 
 
 @pytest.fixture

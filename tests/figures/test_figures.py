@@ -20,8 +20,9 @@ def test_curve_has_a_log_axis_and_sets_no_privacy_apart():
     figure = json.loads(trade_off_figure(points()).to_json())
 
     assert figure["layout"]["xaxis"]["type"] == "log"
-    assert figure["layout"]["xaxis2"]["ticktext"] == ["no privacy<br>(not DP)"]
-    line = next(trace for trace in figure["data"] if trace["name"] == "real only")
+    assert figure["layout"]["xaxis2"]["ticktext"] == ["∞"]
+    assert [note["text"] for note in figure["layout"]["annotations"]] == ["no privacy<br>(not DP)"]
+    line = next(trace for trace in figure["data"] if trace.get("name") == "real only")
     assert max(abs(x) for x in trade_off_figure(points()).data[1].x) == 6.0
     assert "spent 1" in line["text"][0]
     apart = [trace for trace in figure["data"] if trace.get("xaxis") == "x2"]
@@ -38,15 +39,16 @@ def test_paper_overlay_adds_its_points_only_when_given():
     paper = reference.paper_points()
     paper = paper[paper["test_set"] == "cbis-ddsm"]
 
-    with_paper = {trace.name for trace in trade_off_figure(points(), paper=paper).data}
-    without = {trace.name for trace in trade_off_figure(points()).data}
+    with_paper = trade_off_figure(points(), paper=paper).data
+    without = trade_off_figure(points()).data
 
-    assert {name for name in with_paper - without if name} >= {
-        "paper: real only",
-        "paper: real + synthetic",
-        "paper: synthetic, then private on real",
-    }
-    assert not any("paper" in (name or "") for name in without)
+    described = " ".join(text for trace in with_paper for text in trace.text or ())
+    for strategy in ("real only", "real + synthetic", "synthetic, then private on real"):
+        assert f"paper, {strategy}" in described
+    assert [trace.showlegend for trace in with_paper if "paper" in (trace.name or "")].count(
+        True
+    ) == 1
+    assert not any("paper" in (trace.name or "") for trace in without)
 
 
 def test_figure_without_non_private_runs_is_drawn():

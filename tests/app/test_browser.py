@@ -1,0 +1,116 @@
+"""A real Chromium on a real server: deep links, the curve, the slider that retrains, no data installed."""
+
+import os
+import re
+import shutil
+import time
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.app.helpers import served_app
+
+pytestmark = pytest.mark.browser
+READY = "[data-testid='stApp'][data-test-script-state='notRunning']"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served")
+    with served_app(
+        folder, MAMMO_HOME=str(folder / "home"), MAMMO_DATA=str(folder / "data")
+    ) as url:
+        yield url
+        assert "Traceback" not in (folder / "server.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        message = "no Chromium found; install the system package chromium"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    yield page
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    context.close()
+
+
+def settle(page):
+    page.wait_for_selector(READY, timeout=90_000)
+
+
+def test_first_page_is_there_within_five_seconds(page, address):
+    start = time.perf_counter()
+
+    page.goto(address)
+    expect(page.get_by_role("heading", name="Mammo Privacy Explorer")).to_be_visible()
+    settle(page)
+
+    assert time.perf_counter() - start < 5
+
+
+def test_deep_link_opens_the_curve_with_its_choices(page, address):
+    page.goto(f"{address}/trade_off?unit=image&paper=false")
+    settle(page)
+
+    expect(page.get_by_role("heading", name="Trade-off")).to_be_visible()
+    charts = page.get_by_test_id("stPlotlyChart")
+    expect(charts).to_have_count(2)
+    expect(charts.first.locator(".scatterlayer .trace path.js-line").first).to_be_visible()
+    expect(charts.first).to_contain_text("privacy budget ε")
+    expect(charts.first).not_to_contain_text("paper")
+
+
+def test_paper_switch_adds_the_papers_points(page, address):
+    page.goto(f"{address}/trade_off?paper=false")
+    settle(page)
+
+    page.get_by_text("Show the paper's results").click()
+
+    expect(page.get_by_test_id("stPlotlyChart").first).to_contain_text("the paper, same colours")
+
+
+def test_moving_the_slider_retrains_within_a_second_or_two(page, address):
+    page.goto(f"{address}/live")
+    expect(page.get_by_text("ε spent 6")).to_be_visible(timeout=120_000)  # features, once
+    settle(page)
+    slider = page.get_by_role("slider").first
+    slider.focus()
+    slider.press("ArrowLeft")
+    expect(page.get_by_text("ε spent 4")).to_be_visible()
+    settle(page)
+
+    start = time.perf_counter()
+    slider.press("ArrowLeft")
+    expect(page.get_by_text("ε spent 3")).to_be_visible()
+    seconds = time.perf_counter() - start
+
+    assert seconds < 2, f"{seconds:.2f} s"  # 1 s on a quiet machine
+    trained = page.get_by_text(re.compile(r"Retrained and tested in")).inner_text()
+    assert float(re.search(r"in ([\d.]+) s", trained)[1]) < 1
+
+
+def test_narrow_window_has_no_sideways_scrolling(browser, address):
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    for path in ("", "/trade_off", "/live"):
+        page.goto(address + path)
+        settle(page)
+        wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(wider) <= 0
+    context.close()

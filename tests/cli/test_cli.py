@@ -1,0 +1,110 @@
+import csv
+import json
+
+import pytest
+
+from mammo_core.cli import main
+from mammo_core.cohorts import demo
+from tests.cohorts.test_folders import name, write_png
+
+TINY = [
+    "--backbone",
+    "test_efficientnet",
+    "--weights",
+    "random",
+    "--image-size",
+    "32",
+    "--views",
+    "1",
+]
+
+
+@pytest.fixture(autouse=True)
+def small_demo(monkeypatch):
+    monkeypatch.setattr(
+        demo,
+        "_PARTS",
+        (("demo", "train", 20), ("demo", "test", 12), ("demo-external", "test", 12)),
+    )
+
+
+def test_data_check_prints_what_is_there_and_what_is_wrong(tmp_path, capsys):
+    for flag, folder in ((0, "is_benign_false"), (1, "is_benign_true")):
+        write_png(tmp_path / "s/train" / folder / name(flag=flag))
+
+    status = main(["data", "check", str(tmp_path)])
+
+    printed = capsys.readouterr().out
+    assert status == 1
+    assert "s/train  2" in printed
+    assert "error: identical images with different labels (1)" in printed
+
+
+def test_mistake_prints_one_clear_line_and_no_traceback(tmp_path, capsys):
+    status = main(["data", "check", str(tmp_path / "nowhere")])
+
+    assert status == 2
+    assert capsys.readouterr().err.startswith("error: Expected a folder of masses; found nothing")
+
+
+def test_train_prints_measures_and_guarantee(capsys):
+    status = main(["train", "--data", "demo", "--epsilon", "8", *TINY])
+
+    printed = capsys.readouterr().out
+    assert status == 0
+    assert "demo-external" in printed
+    assert "of 8" in printed
+    assert "with the patient as the unit: adding or removing all data of any one of 20" in printed
+    assert "not for diagnosis" in printed
+
+
+def test_impossible_budget_is_refused_before_anything_is_computed(capsys, private_home):
+    status = main(["train", "--data", "demo", "--epsilon", "-1", *TINY])
+
+    assert status == 2
+    assert "Expected target_epsilon > 0; got -1.0" in capsys.readouterr().err
+    assert not private_home.exists()
+
+
+def test_features_are_computed_once(capsys, private_home):
+    assert main(["features", "--data", "demo", *TINY]) == 0
+    shards = {path: path.stat().st_mtime_ns for path in private_home.rglob("*.safetensors")}
+    assert main(["features", "--data", "demo", *TINY]) == 0
+
+    assert shards
+    assert shards == {path: path.stat().st_mtime_ns for path in private_home.rglob("*.safetensors")}
+    assert "synthetic" in capsys.readouterr().out
+
+
+def test_sweep_writes_table_and_provenance_and_prints_curves(tmp_path, capsys):
+    out = tmp_path / "results.csv"
+    arguments = ["sweep", "--data", "demo", "--strategy", "real,pretrain", "--epsilon", "1,inf"]
+
+    status = main([*arguments, "--seed", "1,2", "--unit", "image", "--out", str(out), *TINY])
+
+    assert status == 0
+    with out.open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 16
+    assert json.loads(out.with_suffix(".json").read_text())["train"]["patients"] == 20
+    assert "no privacy" in capsys.readouterr().out
+
+
+def test_sweep_with_an_unknown_strategy_names_the_choices(tmp_path, capsys):
+    out = tmp_path / "results.csv"
+
+    status = main(["sweep", "--data", "demo", "--strategy", "magic", "--out", str(out), *TINY])
+
+    assert status == 2
+    assert (
+        "one of: real, real+synthetic, synthetic, pretrain; got 'magic'" in capsys.readouterr().err
+    )
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["data", "features", "train", "sweep"])
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+
+    assert stop.value.code == 0
+    assert "usage: python -m mammo_core" in capsys.readouterr().out
