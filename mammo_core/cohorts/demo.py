@@ -76,7 +76,7 @@ def _cohort(
 
 def _draw_mass(rng: np.random.Generator, label: int, *, site_shift: float) -> np.ndarray:
     """One image (128, 128) uint8: a bright mass on tissue-like noise."""
-    malignancy = np.clip(rng.normal(0.62 if label == MALIGNANT else 0.38, 0.2), 0, 1)
+    malignancy = np.clip(rng.normal(0.7 if label == MALIGNANT else 0.3, 0.2), 0, 1)
     rows, columns = np.mgrid[
         -1 : 1 : IMAGE_SIZE_PX * 1j, -1 : 1 : IMAGE_SIZE_PX * 1j
     ]  # (H, W) each
@@ -96,7 +96,7 @@ def _draw_mass(rng: np.random.Generator, label: int, *, site_shift: float) -> np
     mass += 0.6 * max(malignancy - 0.35, 0) * spikes * np.exp(-radius / 0.45)
     tissue = sum(
         weight * _unit(gaussian_filter(rng.normal(size=radius.shape), sigma))
-        for sigma, weight in ((9, 0.2), (3, 0.15))
+        for sigma, weight in ((9, 0.14), (3, 0.08))
     )
     contrast = rng.uniform(0.9, 1.6) * (1 - 0.25 * site_shift)
     picture = contrast * mass + tissue + rng.normal(0, 0.06 + 0.05 * site_shift, radius.shape)

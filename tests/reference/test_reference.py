@@ -1,6 +1,8 @@
 """The shipped numbers hold what README says of them; should a new sweep be worse, this fails."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +91,15 @@ def test_paper_points_equal_the_published_means(strategy, epsilon, test_set, pub
     ].itertuples()
 
     assert row.mean == pytest.approx(published, abs=5e-4)
+
+
+def test_readme_quotes_the_shipped_numbers(means):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"^\| `([a-z+]+)`, (patient|image) \| (.*) \|$", readme, re.M)
+
+    assert len(quoted) == 6
+    for strategy, unit, cells in quoted:
+        for epsilon, cell in zip((1, 6, 12, 60, math.inf), cells.split(" | "), strict=True):
+            cbis, bcdr = map(float, cell.split(" / "))
+            assert cbis == pytest.approx(means[strategy, unit, epsilon, "cbis-ddsm"], abs=6e-4)
+            assert bcdr == pytest.approx(means[strategy, unit, epsilon, "bcdr"], abs=6e-4)
