@@ -50,7 +50,7 @@ class PrivacyConfig:
     """What is promised, to whom.
 
     Attributes:
-        target_epsilon: Budget of one run, > 0; infinity trains without differential privacy.
+        target_epsilon: Budget of one run, 0.05 to 1000; infinity trains without differential privacy.
         target_delta: In (0, 1), and below 1 / number of units.
         unit: Whose whole contribution is hidden: a "patient" or a single "image" (mass).
     """
@@ -60,7 +60,7 @@ class PrivacyConfig:
     unit: Unit = "patient"
 
     def __post_init__(self) -> None:
-        validate.positive(target_epsilon=self.target_epsilon)
+        validate.privacy_budget(self.target_epsilon)
         validate.in_open_unit(target_delta=self.target_delta)
         validate.one_of(UNITS, unit=self.unit)
 

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Collection
 
-from mammo_core.errors import InvalidRequestError
+from mammo_core.errors import InvalidRequestError, PrivacyError
+
+MIN_EPSILON, MAX_EPSILON = 0.05, 1000.0
 
 
 def positive(**named: float) -> None:
@@ -11,6 +13,18 @@ def positive(**named: float) -> None:
     for name, value in named.items():
         if not value > 0:
             raise InvalidRequestError(f"Expected {name} > 0; got {value!r}. Use a positive number.")
+
+
+def privacy_budget(target_epsilon: float) -> None:
+    """A budget must lie in 0.05 … 1000, or be infinite (no privacy); else PrivacyError."""
+    if math.isinf(target_epsilon) and target_epsilon > 0:
+        return
+    if not MIN_EPSILON <= target_epsilon <= MAX_EPSILON:
+        raise PrivacyError(
+            f"Expected a privacy budget ε between {MIN_EPSILON:g} and {MAX_EPSILON:g}, or inf; got "
+            f"{target_epsilon:g}. Below, noise leaves nothing to learn from a few hundred patients; "
+            "above, use inf (no privacy) and call it that."
+        )
 
 
 def at_least(minimum: float, **named: float) -> None:

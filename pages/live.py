@@ -33,6 +33,7 @@ if source.is_demo:
     )
 
 with shown_errors("This cohort cannot be used"):
+    live_session.show_left_out(source)
     bench = live_session.open_bench(source)
 
 controls, results = st.columns([1, 2], gap="large")

@@ -9,12 +9,15 @@ computation loses at most one shard.
 from __future__ import annotations
 
 import json
+import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
 from torch import Tensor
 from torch.nn import functional
 
@@ -87,7 +90,11 @@ class FeatureStore:
         if space not in self._rows:
             rows: dict[str, np.ndarray] = {}
             for path in sorted(space.glob("*.safetensors")):
-                shard = load_file(path)
+                try:
+                    shard = load_file(path)
+                except SafetensorError as error:
+                    warnings.warn(f"{path} is damaged ({error}); computing anew.", stacklevel=2)
+                    continue
                 keys = (key.tobytes().hex() for key in shard["keys"])
                 rows.update(zip(keys, shard["features"], strict=True))
             self._rows[space] = rows
@@ -102,10 +109,10 @@ class FeatureStore:
             "keys": np.stack([np.frombuffer(bytes.fromhex(key), np.uint8) for key in keys]),
             "features": np.ascontiguousarray(rows),
         }
-        name = short_hash(keys)
-        partial = space / f".{name}.partial"
-        save_file(tensors, partial)
-        partial.replace(space / f"{name}.safetensors")  # atomic: never half a shard
+        with tempfile.NamedTemporaryFile(dir=space, suffix=".partial", delete=False) as file:
+            file.write(save(tensors))
+        # atomic: never half a shard, also when two processes compute the same
+        Path(file.name).replace(space / f"{short_hash(keys)}.safetensors")
 
 
 def compute_features(

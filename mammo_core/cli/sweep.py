@@ -77,7 +77,7 @@ def run_sweep_command(options: argparse.Namespace) -> int:
     )
     list(plan.groups())  # every value is checked before anything is computed
     bench = workbench_from(options)
-    results = ResultsFile(options.out, num_test_sets=len(bench.test_sets))
+    results = ResultsFile(options.out)
     write_provenance(options.out, bench, f"python -m mammo_core {shlex.join(sys.argv[1:])}")
     done = 0
     with progress_bar("runs", "runs") as on_progress:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,14 +53,25 @@ def find_sources(folder: Path) -> list[DataSource]:
 
     The demo is always last, so the list is never empty.
     """
-    candidates = [folder, *sorted(folder.glob("*")), *sorted(folder.glob("*/*"))]
-    folders = [path for path in candidates if path.is_dir() and not path.name.startswith(".")]
+    folders = list(_folders(folder, depth=2))
     published = [path / PUBLISHED_SYNTHETIC for path in folders]
     synthetic = next(
         (path for path in [*published, *folders] if path.is_dir() and looks_synthetic(path)), None
     )
     real = [path for path in folders if looks_real(path)]
     return [DataSource(path, synthetic) for path in real] + [DataSource()]
+
+
+def _folders(folder: Path, depth: int) -> Iterator[Path]:
+    """The folder and those below it, down to a depth, hidden ones left out."""
+    if not folder.is_dir():
+        return
+    yield folder
+    if depth:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir()]
+        for name in sorted(name for name in names if not name.startswith(".")):
+            yield from _folders(folder / name, depth - 1)
 
 
 def load_source(source: DataSource) -> LoadedData:

@@ -43,8 +43,11 @@ COLUMNS = (
 )
 
 
+KEY_LENGTH = 16
+
+
 def run_key(config: object, bench: Workbench) -> str:
-    """Identifies a run by its whole configuration and the very images it used."""
+    """16 hex digits that identify a run: its whole configuration and the very images it used."""
     return short_hash({"config": to_dict(config), "data": bench.data_hash})
 
 
@@ -78,19 +81,28 @@ def result_rows(result: RunResult, bench: Workbench) -> list[dict[str, object]]:
 class ResultsFile:
     """A CSV file that finished runs are added to and an interrupted sweep goes on with.
 
+    Rows of other sweeps in the same file are kept as they are.
+
     Raises:
         InvalidRequestError: If the file exists but is not such a table; it is left untouched.
     """
 
-    def __init__(self, path: Path, num_test_sets: int) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows = self._read_complete(num_test_sets)
+        self.rows = self._read()
         self._write(self.rows)
 
-    @property
-    def finished(self) -> set[str]:
+    def finished(self, num_test_sets: int) -> set[str]:
         """Keys of the runs that are in the file with all their test sets."""
-        return {str(row["run_key"]) for row in self.rows}
+        counts = Counter(str(row["run_key"]) for row in self.rows)
+        return {key for key, count in counts.items() if count == num_test_sets}
+
+    def forget(self, keys: set[str]) -> None:
+        """Removes the rows of runs that will be run again."""
+        kept = [row for row in self.rows if row["run_key"] not in keys]
+        if len(kept) < len(self.rows):
+            self.rows = kept
+            self._write(kept)
 
     def add(self, rows: list[dict[str, object]]) -> None:
         """Appends the rows of one run."""
@@ -98,8 +110,8 @@ class ResultsFile:
         with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(rows)
 
-    def _read_complete(self, num_test_sets: int) -> list[dict[str, object]]:
-        """The rows of runs that were written whole; a half-written last run is dropped."""
+    def _read(self) -> list[dict[str, object]]:
+        """All whole rows; a line that a crash left half written is dropped."""
         if not self.path.exists() or self.path.stat().st_size == 0:
             return []
         with self.path.open(newline="", encoding="utf-8") as file:
@@ -109,9 +121,7 @@ class ResultsFile:
                     f"Expected {self.path} to be new or a results table of a sweep; found another "
                     "file there. Choose another --out; nothing was changed."
                 )
-            rows = [row for row in reader if row["run_key"]]
-        counts = Counter(row["run_key"] for row in rows)
-        return [row for row in rows if counts[row["run_key"]] == num_test_sets]
+            return [row for row in reader if len(row["run_key"] or "") == KEY_LENGTH]
 
     def _write(self, rows: list[dict[str, object]]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -71,9 +71,11 @@ def run_sweep(
     Raises:
         MammoError: As `run_many`; what was finished before is kept.
     """
-    finished = results.finished
+    finished = results.finished(num_test_sets=len(bench.test_sets))
     for group in plan.groups():
-        missing = [config for config in group if run_key(config, bench) not in finished]
+        keys = {config: run_key(config, bench) for config in group}
+        missing = [config for config in group if keys[config] not in finished]
+        results.forget({keys[config] for config in missing})
         if on_result:
             for _ in range(len(group) - len(missing)):
                 on_result(None)

@@ -20,7 +20,6 @@ from scipy.special import log_ndtr, ndtr, ndtri
 from mammo_core import validate
 from mammo_core.errors import PrivacyError
 
-MIN_EPSILON, MAX_EPSILON = 0.05, 1000.0
 _ROUND_UP = 1 + 1e-9  # so that rounding never makes the spent ε exceed its target
 
 
@@ -88,14 +87,9 @@ def calibrate_noise(target_epsilon: float, delta: float, steps: int) -> float:
     Raises:
         PrivacyError: If the target is finite and outside 0.05 … 1000.
     """
+    validate.privacy_budget(target_epsilon)
     if math.isinf(target_epsilon):
         return 0.0
-    if not MIN_EPSILON <= target_epsilon <= MAX_EPSILON:
-        raise PrivacyError(
-            f"Expected a privacy budget ε between {MIN_EPSILON:g} and {MAX_EPSILON:g}, or inf; got "
-            f"{target_epsilon:g}. Below, noise leaves nothing to learn from a few hundred patients; "
-            "above, use inf (no privacy) and call it that."
-        )
     return math.sqrt(steps) / mu_for(target_epsilon, delta) * _ROUND_UP
 
 

@@ -36,8 +36,8 @@ def guarantee_sentences(config: RunConfig, epsilon: float, num_units: int) -> li
     return [
         f"({epsilon:.3g}, {config.privacy.target_delta:g})-differential privacy with the "
         f"{config.privacy.unit} as the unit: adding or removing all data of any one of "
-        f"{num_units} {config.privacy.unit}s changes the odds of any outcome by at most a factor "
-        f"e^ε, up to δ.",
+        f"{num_units} {config.privacy.unit}s changes the probability of any outcome by at most a "
+        "factor e^ε, up to δ. Their number is treated as public.",
         _COVERAGE[config.strategy],
         "One release only: releases add up. Validation labels used to choose the recipe are not "
         "accounted for. The noise is pseudo-random: whoever learns the seed can remove it.",

@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 _PASSES_PER_SECOND = 25  # a cautious guess for two processor cores
 
 
+def show_left_out(source: DataSource) -> None:
+    """Lists the files of a cohort that could not be used, each with its reason."""
+    skipped = resources.loaded_data(source).skipped
+    if skipped:
+        with st.expander(
+            f"{len(skipped)} file(s) of this cohort were left out", icon=":material/warning:"
+        ):
+            rows = [
+                {"file": file.path.name, "why": file.kind, "what to do": file.reason}
+                for file in skipped
+            ]
+            st.dataframe(pd.DataFrame(rows), hide_index=True, key="left_out")
+
+
 def open_bench(source: DataSource) -> Workbench:
     """Data and features; asks before a long computation and shows its progress."""
     missing = resources.count_missing(source)

@@ -121,10 +121,11 @@ def test_live_with_an_unusable_cohort_shows_the_error_and_no_traceback(tmp_path)
     assert "Expected benign and malignant masses in the part 'train'" in app.error[0].value
 
 
-def test_live_asks_before_a_long_computation(tmp_path, monkeypatch):
+def test_live_lists_files_left_out_and_asks_before_a_long_computation(tmp_path, monkeypatch):
     for split in ("train", "test"):
         for flag, folder in ((0, "is_benign_false"), (1, "is_benign_true")):
             write_png(tmp_path / "data/cohort/site" / split / folder / name(flag=flag))
+    (tmp_path / "data/cohort/site/train/is_benign_true/stray.png").write_bytes(b"")
     opened = []
     monkeypatch.setattr(
         live_session.resources, "compute_features", lambda *args: opened.append(args)
@@ -134,4 +135,5 @@ def test_live_asks_before_a_long_computation(tmp_path, monkeypatch):
 
     assert not app.exception
     assert "have no features yet" in app.warning[0].value
+    assert app.expander[0].label == "1 file(s) of this cohort were left out"
     assert not opened

@@ -81,6 +81,18 @@ def test_interrupted_computation_keeps_finished_shards(tmp_path, images, compute
     assert computed == [2, 2, 2, 2]  # one whole, one stopped, the two that were missing
 
 
+def test_damaged_shard_is_computed_anew_with_a_warning(tmp_path, images, computed):
+    before = FeatureStore(tmp_path).features(images, TINY)
+    (shard,) = tmp_path.glob("*/*.safetensors")
+    shard.write_bytes(shard.read_bytes()[:100])
+
+    with pytest.warns(UserWarning, match="is damaged"):
+        after = FeatureStore(tmp_path).features(images, TINY)
+
+    assert computed == [6, 6]
+    np.testing.assert_array_equal(after, before)
+
+
 def test_progress_counts_up_to_all_masses(tmp_path, images):
     seen = []
 

@@ -62,7 +62,7 @@ def test_impossible_budget_is_refused_before_anything_is_computed(capsys, privat
     status = main(["train", "--data", "demo", "--epsilon", "-1", *TINY])
 
     assert status == 2
-    assert "Expected target_epsilon > 0; got -1.0" in capsys.readouterr().err
+    assert "between 0.05 and 1000, or inf; got -1" in capsys.readouterr().err
     assert not private_home.exists()
 
 

@@ -6,7 +6,7 @@ import torch
 
 from mammo_core.cohorts.cohort import join
 from mammo_core.config import HeadRecipe, PrivacyConfig, RunConfig, run_config_from_dict, to_dict
-from mammo_core.errors import CohortError, InvalidRequestError, PrivacyError
+from mammo_core.errors import CohortError, InvalidRequestError, MammoError, PrivacyError
 from mammo_core.experiments.recipes import RECIPES
 from mammo_core.experiments.runs import run_many
 from mammo_core.experiments.workbench import open_workbench
@@ -136,14 +136,15 @@ def test_configuration_survives_json(bench, epsilon):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"target_epsilon": 0.0}, "Expected target_epsilon > 0"),
-        ({"target_epsilon": math.nan}, "Expected target_epsilon > 0"),
+        ({"target_epsilon": 0.0}, "between 0.05 and 1000, or inf; got 0"),
+        ({"target_epsilon": math.nan}, "between 0.05 and 1000, or inf; got nan"),
+        ({"target_epsilon": -math.inf}, "between 0.05 and 1000, or inf; got -inf"),
         ({"target_epsilon": 1.0, "target_delta": 1.0}, "Expected 0 < target_delta < 1"),
         ({"target_epsilon": 1.0, "unit": "breast"}, "Expected unit to be one of: patient, image"),
     ],
 )
 def test_impossible_privacy_is_refused(overrides, message):
-    with pytest.raises(InvalidRequestError, match=message):
+    with pytest.raises(MammoError, match=message):
         PrivacyConfig(**overrides)
 
 
