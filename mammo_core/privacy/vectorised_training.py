@@ -66,21 +66,20 @@ def train_heads(
     rate = torch.tensor([job.learning_rate for job in jobs])[:, None]
     rate = torch.where(is_private, rate / clip, rate)
     rngs = [torch.Generator().manual_seed(job.seed) for job in jobs]
-    mask = (problem.bags >= 0).float()  # (U, B)
-    bag_vectors = problem.vectors[problem.bags.clamp(min=0)] * mask[..., None]  # (U, B, K)
+    rows, mask = problem.bags.clamp(min=0), problem.bags >= 0  # (U, B)
+    unit_of_row = torch.empty(len(problem.labels), dtype=torch.int64)
+    unit_of_row[problem.bags[mask]] = torch.arange(problem.num_units).repeat_interleave(mask.sum(1))
+    bag_vectors = problem.vectors[rows] * mask[..., None]  # (U, B, K)
     gram = bag_vectors @ bag_vectors.transpose(1, 2)  # (U, B, B)
-    bag_labels = problem.labels[problem.bags.clamp(min=0)]  # (U, B)
-    flat_vectors = bag_vectors.flatten(0, 1)  # (U * B, K)
 
     weights = problem.initial_weights.repeat(len(jobs), 1)  # (R, K)
     average = torch.zeros_like(weights)
     first_averaged = first_averaged_step(recipe)
     for step in range(1, recipe.steps + 1):
-        logits = (weights @ flat_vectors.T).view(len(jobs), *mask.shape)  # (R, U, B)
-        residuals = (torch.sigmoid(logits) - bag_labels) * mask
-        norms = torch.einsum("rub,ubc,ruc->ru", residuals, gram, residuals).clamp(min=0).sqrt()
+        residuals = torch.sigmoid(weights @ problem.vectors.T) - problem.labels  # (R, N)
+        norms = _unit_gradient_norms(residuals[:, rows] * mask, gram)  # (R, U)
         factors = torch.where(is_private, (clip / (norms + CLIP_EPSILON)).clamp(max=1), 1.0)
-        summed = (residuals * factors[..., None]).flatten(1) @ flat_vectors  # (R, K)
+        summed = (residuals * factors[:, unit_of_row]) @ problem.vectors  # (R, K)
         noise = torch.stack([torch.randn(weights.shape[1], generator=rng) for rng in rngs])
         gradient = (summed + noise_std * noise) / problem.num_units
         weights = weights - rate * (gradient + problem.public_gradient(weights))
@@ -89,6 +88,13 @@ def train_heads(
         if on_step:
             on_step(step, weights)
     return average / (recipe.steps - first_averaged + 1)
+
+
+def _unit_gradient_norms(residuals: Tensor, gram: Tensor) -> Tensor:
+    """L2 norm of each unit's gradient, the sum of residual times vector: (R, U, B) -> (R, U)."""
+    by_unit = residuals.transpose(0, 1)  # (U, R, B)
+    squared = (by_unit @ gram * by_unit).sum(dim=2)  # (U, R)
+    return squared.T.clamp(min=0).sqrt()
 
 
 def first_averaged_step(recipe: HeadRecipe) -> int:
