@@ -12,7 +12,7 @@ from mammo_core.config import DEFAULT_BACKBONE, PAPER_DELTA, BackboneConfig
 from mammo_core.settings import data_dir, home_dir
 
 if TYPE_CHECKING:
-    from mammo_core.cohorts.installed import DataSource
+    from mammo_core.cohorts.installed import DataSource, LoadedData
     from mammo_core.experiments.workbench import Workbench
 
 
@@ -101,15 +101,22 @@ def source_from(options: argparse.Namespace) -> DataSource:
     return DataSource(source.real, synthetic or source.synthetic)
 
 
-def workbench_from(options: argparse.Namespace) -> Workbench:
-    """Loads the data, computes missing features with a progress bar, lists what was left out."""
-    from mammo_core.cli.progress import progress_bar
+def data_from(options: argparse.Namespace) -> LoadedData:
+    """Loads the data and lists what was left out."""
     from mammo_core.cohorts.installed import load_source
-    from mammo_core.experiments.workbench import open_workbench
 
     data = load_source(source_from(options))
     for skipped in data.skipped:
         print(f"left out ({skipped.kind}): {skipped.path}: {skipped.reason}", file=sys.stderr)
+    return data
+
+
+def workbench_from(options: argparse.Namespace) -> Workbench:
+    """Loads the data and computes missing features with a progress bar."""
+    from mammo_core.cli.progress import progress_bar
+    from mammo_core.experiments.workbench import open_workbench
+
+    data = data_from(options)
     with progress_bar("features", "masses") as on_progress:
         return open_workbench(
             data.real,

@@ -101,10 +101,22 @@ def test_sweep_with_an_unknown_strategy_names_the_choices(tmp_path, capsys):
     assert not out.exists()
 
 
-@pytest.mark.parametrize("command", ["data", "features", "train", "sweep"])
+@pytest.mark.parametrize("command", ["data", "features", "train", "sweep", "gan"])
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
 
     assert stop.value.code == 0
     assert "usage: python -m mammo_core" in capsys.readouterr().out
+
+
+def test_gan_evaluate_prints_measures_beside_held_out_real_masses(tmp_path, capsys):
+    out = tmp_path / "report.json"
+
+    status = main(["gan", "evaluate", "--data", "demo", "--out", str(out), *TINY])
+
+    printed = capsys.readouterr().out
+    assert status == 0
+    assert "held-out real" in printed
+    assert "no privacy guarantee" in printed
+    assert len(json.loads(out.read_text())["comparisons"]) == 8

@@ -1,0 +1,97 @@
+"""Whether synthetic masses are copies of training masses, judged by what unseen real masses look like.
+
+A synthetic mass is suspicious when it is much nearer to a training mass than to any real mass that the
+generator never saw. How much nearer is normal is learned from held-out real masses, which cannot be
+copies. The test finds near-copies in the feature space, over flips and turns; it cannot prove that
+nothing was memorised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import binom
+from torch import Tensor
+
+from mammo_core.errors import InvalidRequestError
+
+
+@dataclass(frozen=True)
+class CopyCheck:
+    """What the search for copies found.
+
+    Attributes:
+        ratios: (M,) distance to the nearest training mass over that to the nearest held-out one.
+        nearest_train: (M,) row of the nearest training mass.
+        threshold: Ratios below are flagged; a share `expected_rate` of unseen real masses lies below.
+        expected_rate: That share.
+        p_value: Chance of this many flags or more if synthetic masses were as innocent as unseen ones.
+    """
+
+    ratios: np.ndarray
+    nearest_train: np.ndarray
+    threshold: float
+    expected_rate: float
+    p_value: float
+
+    @property
+    def flagged(self) -> np.ndarray:
+        """(M,) bool."""
+        return self.ratios < self.threshold
+
+    @property
+    def flagged_rate(self) -> float:
+        """Share of synthetic masses flagged."""
+        return float(self.flagged.mean())
+
+
+def find_copies(
+    synthetic: Tensor,
+    train_views: Tensor,
+    heldout_views: Tensor,
+    heldout_patients: np.ndarray,
+    *,
+    expected_rate: float = 0.01,
+) -> CopyCheck:
+    """Flags synthetic masses that are nearer to a training mass than unseen real masses ever are.
+
+    Args:
+        synthetic: (M, D) features of the upright synthetic masses.
+        train_views: (N, V, D) features of all flips and turns of the training masses.
+        heldout_views: (H, V, D) of real masses that the generator never saw; the upright view first.
+        heldout_patients: (H,) str. A held-out mass is never compared with its own patient's.
+        expected_rate: Share of held-out masses that the threshold flags.
+
+    Raises:
+        InvalidRequestError: If there are fewer than 1 / expected_rate held-out masses.
+    """
+    if len(heldout_views) * expected_rate < 1:
+        raise InvalidRequestError(
+            f"Expected at least {1 / expected_rate:.0f} held-out masses to calibrate a flag rate of "
+            f"{expected_rate:g}; got {len(heldout_views)}. Use more masses or a higher rate."
+        )
+    own = torch.from_numpy(heldout_patients[:, None] == heldout_patients[None])  # (H, H)
+    upright = heldout_views[:, 0]
+    among_heldout = _view_distances(upright, heldout_views).masked_fill(own, torch.inf)
+    normal = _view_distances(upright, train_views).amin(1) / among_heldout.amin(1)
+    to_train, nearest = _view_distances(synthetic, train_views).min(dim=1)
+    ratios = (to_train / _view_distances(synthetic, heldout_views).amin(1)).numpy()
+    threshold = float(torch.quantile(normal, expected_rate))
+    flags = int((ratios < threshold).sum())
+    return CopyCheck(
+        ratios=ratios,
+        nearest_train=nearest.numpy(),
+        threshold=threshold,
+        expected_rate=expected_rate,
+        p_value=float(binom.sf(flags - 1, len(ratios), expected_rate)),
+    )
+
+
+def _view_distances(masses: Tensor, views: Tensor) -> Tensor:
+    """Distance of each mass to each other mass in its best view: (M, D), (N, V, D) -> (M, N)."""
+    best = torch.full((len(masses), len(views)), torch.inf)
+    for view in range(views.shape[1]):
+        best = torch.minimum(best, torch.cdist(masses.float(), views[:, view].float()))
+    return best

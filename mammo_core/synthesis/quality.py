@@ -1,0 +1,148 @@
+"""How close a set of synthetic masses comes to real ones, in the feature space of a frozen network.
+
+Pure functions of feature matrices. Which features, and of which masses, is decided in
+`experiments.synthetic_quality`; copies are looked for in `memorisation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mammo_core import validate
+from mammo_core.errors import InvalidRequestError
+
+
+@dataclass(frozen=True)
+class KernelDistance:
+    """Kernel inception distance with its spread.
+
+    Attributes:
+        value: Unbiased estimate over all masses; near 0, also slightly below, for equal distributions.
+        spread: Standard deviation over random subsets of `subset_size` masses of each side.
+    """
+
+    value: float
+    spread: float
+    subset_size: int
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """How two sets lie among each other's nearest neighbours.
+
+    Attributes:
+        precision: Share of synthetic masses inside the real manifold, in [0, 1]: realism.
+        recall: Share of real masses inside the synthetic manifold, in [0, 1]: variety.
+        density: Real neighbourhoods a synthetic mass lies in, over k; can exceed 1.
+        coverage: Share of real masses with a synthetic one in their neighbourhood, in [0, 1].
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def kernel_distance(
+    real: Tensor, synthetic: Tensor, *, subsets: int = 100, subset_size: int = 500, seed: int = 0
+) -> KernelDistance:
+    """KID: the squared maximum mean discrepancy under the kernel (x·y / D + 1)³.
+
+    Args:
+        real: (N, D) features, N >= 4.
+        synthetic: (M, D), M >= 4.
+        subsets: Number of random subsets that the spread is taken over.
+        subset_size: Masses of each side in a subset; at most half of either side, so that subsets differ.
+
+    Raises:
+        InvalidRequestError: If a side has fewer than four masses or the widths differ.
+
+    Source: Bińkowski et al. 2018, Demystifying MMD GANs, arXiv:1801.01401, section 3.
+    """
+    _require_features(real, synthetic, at_least=4)
+    real, synthetic = real.double(), synthetic.double()
+    within_real, within_synthetic = _kernel(real, real), _kernel(synthetic, synthetic)
+    between = _kernel(real, synthetic)  # (N, M)
+    size = min(subset_size, len(real) // 2, len(synthetic) // 2)
+    rng = torch.Generator().manual_seed(seed)
+    values = []
+    for _ in range(subsets):
+        rows = torch.randperm(len(real), generator=rng)[:size]
+        columns = torch.randperm(len(synthetic), generator=rng)[:size]
+        values.append(
+            _unbiased(
+                within_real[rows][:, rows],
+                within_synthetic[columns][:, columns],
+                between[rows][:, columns],
+            )
+        )
+    return KernelDistance(
+        value=_unbiased(within_real, within_synthetic, between),
+        spread=float(torch.tensor(values).std()),
+        subset_size=size,
+    )
+
+
+def neighbourhood(real: Tensor, synthetic: Tensor, *, k: int = 5) -> Neighbourhood:
+    """Precision, recall, density and coverage with neighbourhoods of k nearest neighbours.
+
+    Args:
+        real: (N, D) features, N > k.
+        synthetic: (M, D), M > k.
+
+    Raises:
+        InvalidRequestError: If a side has k masses or fewer, or the widths differ.
+
+    Source: Kynkäänniemi et al. 2019, arXiv:1904.06991 (precision, recall); Naeem et al. 2020,
+    arXiv:2002.09797 (density, coverage).
+    """
+    validate.at_least(1, k=k)
+    _require_features(real, synthetic, at_least=k + 1)
+    real_radius, synthetic_radius = _radius(real, k), _radius(synthetic, k)  # (N,), (M,)
+    distances = _distances(real, synthetic)  # (N, M)
+    inside_real = distances < real_radius[:, None]
+    inside_synthetic = distances < synthetic_radius[None]
+    return Neighbourhood(
+        precision=inside_real.any(dim=0).float().mean().item(),
+        recall=inside_synthetic.any(dim=1).float().mean().item(),
+        density=inside_real.sum(dim=0).float().mean().item() / k,
+        coverage=inside_real.any(dim=1).float().mean().item(),
+    )
+
+
+def _require_features(real: Tensor, synthetic: Tensor, *, at_least: int) -> None:
+    if min(len(real), len(synthetic)) < at_least:
+        raise InvalidRequestError(
+            f"Expected at least {at_least} masses on each side; got {len(real)} real and "
+            f"{len(synthetic)} synthetic. Use more."
+        )
+    if real.shape[1:] != synthetic.shape[1:]:
+        raise InvalidRequestError(
+            f"Expected features of one width; got {tuple(real.shape)} and {tuple(synthetic.shape)}. "
+            "Use the same backbone for both."
+        )
+
+
+def _kernel(left: Tensor, right: Tensor) -> Tensor:
+    return (left @ right.T / left.shape[1] + 1) ** 3
+
+
+def _unbiased(within_left: Tensor, within_right: Tensor, between: Tensor) -> float:
+    """The squared discrepancy, leaving out each mass' similarity with itself."""
+    left, right = len(within_left), len(within_right)
+    left_mean = (within_left.sum() - within_left.trace()) / (left * (left - 1))
+    right_mean = (within_right.sum() - within_right.trace()) / (right * (right - 1))
+    return float(left_mean + right_mean - 2 * between.mean())
+
+
+def _radius(features: Tensor, k: int) -> Tensor:
+    """Distance of each mass to its k-th nearest other mass: (N,)."""
+    return _distances(features, features).kthvalue(k + 1, dim=1).values  # the nearest is itself
+
+
+def _distances(left: Tensor, right: Tensor) -> Tensor:
+    """Euclidean distances (N, M), without the rounding of the matrix-product shortcut."""
+    return torch.cdist(left.float(), right.float(), compute_mode="donot_use_mm_for_euclid_dist")
