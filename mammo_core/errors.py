@@ -3,6 +3,7 @@
 MammoError
     InvalidRequestError   a number, name or combination that cannot be used
     CohortError           a data folder that is missing, empty or not laid out as expected
+    CheckpointError       a generator that is missing, damaged or not what its card says
     BackboneError         an unknown network, or weights that cannot be had
     PrivacyError          a budget that cannot be reached or would be overspent
 """
@@ -18,6 +19,10 @@ class InvalidRequestError(MammoError, ValueError):
 
 class CohortError(MammoError):
     """A data folder that is missing, empty or not laid out as expected."""
+
+
+class CheckpointError(MammoError):
+    """A generator that is missing, damaged or not what its card says."""
 
 
 class BackboneError(MammoError):

@@ -25,21 +25,23 @@ from mammo_core.privacy.statement import guarantee_sentences
 EXPERIMENT = "private-heads"
 
 
+def open_experiment(home: Path, name: str) -> tuple[MlflowClient, str]:
+    """A client of the MLflow store and the id of an experiment in it, made if it is new."""
+    home.mkdir(parents=True, exist_ok=True)
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    client = MlflowClient(uri or f"sqlite:///{home / 'mlflow.db'}")
+    found = client.get_experiment_by_name(name)
+    if found:
+        return client, found.experiment_id
+    artifacts = None if uri else (home / "artifacts").as_uri()
+    return client, client.create_experiment(name, artifact_location=artifacts)
+
+
 class RunTracker:
     """Writes runs to the MLflow store of this installation."""
 
     def __init__(self, home: Path) -> None:
-        home.mkdir(parents=True, exist_ok=True)
-        uri = os.environ.get("MLFLOW_TRACKING_URI")
-        self._client = MlflowClient(uri or f"sqlite:///{home / 'mlflow.db'}")
-        found = self._client.get_experiment_by_name(EXPERIMENT)
-        self._experiment_id = (
-            found.experiment_id
-            if found
-            else self._client.create_experiment(
-                EXPERIMENT, artifact_location=None if uri else (home / "artifacts").as_uri()
-            )
-        )
+        self._client, self._experiment_id = open_experiment(home, EXPERIMENT)
 
     def record(self, result: RunResult, bench: Workbench, *, origin: str) -> str:
         """Stores one finished run.

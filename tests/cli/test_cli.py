@@ -24,7 +24,12 @@ def small_demo(monkeypatch):
     monkeypatch.setattr(
         demo,
         "_PARTS",
-        (("demo", "train", 20), ("demo", "test", 12), ("demo-external", "test", 12)),
+        (
+            ("demo", "train", 20),
+            ("demo", "val", 8),
+            ("demo", "test", 12),
+            ("demo-external", "test", 12),
+        ),
     )
 
 
@@ -120,3 +125,36 @@ def test_gan_evaluate_prints_measures_beside_held_out_real_masses(tmp_path, caps
     assert "held-out real" in printed
     assert "no privacy guarantee" in printed
     assert len(json.loads(out.read_text())["comparisons"]) == 8
+
+
+def test_gan_trains_and_draws_masses_that_read_back(tmp_path, capsys):
+    generator = tmp_path / "models/tiny"
+    train = ["gan", "train", "--data", "demo", "--images", "64", "--look-every", "32"]
+
+    trained = main([*train, "--width", "1", "--out", str(generator), *TINY])
+    drawn = main(
+        [
+            "gan",
+            "sample",
+            "--generator",
+            str(generator),
+            "--count",
+            "4",
+            "--out",
+            str(tmp_path / "d"),
+        ]
+    )
+
+    printed = capsys.readouterr().out
+    assert (trained, drawn) == (0, 0)
+    assert "Guarantee: none (not DP)" in printed
+    assert len(list((tmp_path / "d").glob("*_malignant.png"))) == 2
+
+
+def test_drawing_from_a_missing_generator_is_one_clear_line(tmp_path, capsys):
+    status = main(
+        ["gan", "sample", "--generator", str(tmp_path / "no"), "--out", str(tmp_path / "d")]
+    )
+
+    assert status == 2
+    assert "Expected a generator's card at" in capsys.readouterr().err

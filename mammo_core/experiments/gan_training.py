@@ -1,0 +1,208 @@
+"""One training of a generator: resumes, watches KID on held-out masses, keeps the best, writes the card."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mammo_core.classifiers.backbones import load_backbone
+from mammo_core.classifiers.features import compute_features
+from mammo_core.cohorts.cohort import Cohort
+from mammo_core.config import BackboneConfig, short_hash
+from mammo_core.errors import CohortError, InvalidRequestError
+from mammo_core.hashing import images_hash
+from mammo_core.labels import CLASS_NAMES
+from mammo_core.synthesis.checkpoints import GeneratorCard, hash_patient, load_card, save_generator
+from mammo_core.synthesis.config import GanConfig
+from mammo_core.synthesis.quality import kernel_distance
+from mammo_core.synthesis.sampling import sample_masses
+from mammo_core.synthesis.training import GanTrainer, StepReport
+
+_GRID = 8  # masses of each class in a sample grid
+_JUDGED = 256  # synthetic masses in a KID
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """How long to train and how often to look.
+
+    Attributes:
+        images: Real masses to show in all, repeats counted.
+        look_every: Masses between two looks: KID, sample grid, checkpoint, metrics.
+        out: The generator to write: OUT.safetensors and OUT.json.
+        command: Goes into the card.
+        licence: Of the training data, with attribution; goes into the card.
+    """
+
+    images: int
+    look_every: int
+    out: Path
+    command: str
+    licence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What one look at a running training saw; losses are means since the last look.
+
+    Attributes:
+        grid: (2 H, 8 W) uint8, masses of each class from the same seeds at every look.
+    """
+
+    images_seen: int
+    generator_loss: float
+    discriminator_loss: float
+    kid: float
+    best_kid: float
+    masses_per_second: float
+    grid: np.ndarray
+
+
+class Record(Protocol):
+    """Where a training writes what it sees; a resumed training goes on in the same one."""
+
+    def best_kid(self) -> float:
+        """The lowest KID so far, infinity for a new training."""
+
+    def look(self, look: Look) -> None:
+        """Writes one look."""
+
+    def finish(self, out: Path) -> None:
+        """Keeps the generator OUT.safetensors and OUT.json and closes the record."""
+
+
+def train_generator(
+    real: Cohort,
+    config: GanConfig,
+    plan: TrainingPlan,
+    state_folder: Path,
+    backbone: BackboneConfig,
+    open_record: Callable[[str, GanConfig], Record],
+    *,
+    site: str | None = None,
+    on_step: Callable[[StepReport], None] | None = None,
+) -> GeneratorCard:
+    """Trains on the train split only and keeps the generator with the lowest KID to held-out masses.
+
+    The held-out masses are the validation split, whose patients the generator never sees; choosing by
+    them is a use of their images, said in the card. A training that was killed goes on from its last
+    look when called again with the same data, configuration and plan.
+
+    Args:
+        state_folder: Where the state of unfinished trainings is kept.
+        open_record: Given the training's identity and configuration, returns where looks are written:
+            `generator_tracking.GeneratorRecord` for MLflow.
+
+    Returns:
+        The card of the generator kept.
+
+    Raises:
+        CohortError: If there is no train or no validation split.
+        InvalidRequestError: If the masses are not square of the configured size.
+    """
+    own = real.training_site(site)
+    train, heldout = (real.select(site=own, split=split) for split in ("train", "val"))
+    train.require_both_classes("the train split")
+    if not len(heldout):
+        raise CohortError(
+            f"Expected a val split at {own} to choose the generator by; found none. Add {own}/val."
+        )
+    side = config.image_size_px
+    if train.images.shape[1:] != (side, side):
+        raise InvalidRequestError(
+            f"Expected masses of {side}×{side} px; got {train.images.shape[1:]}. "
+            "Choose another --size or other data."
+        )
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    trainer = GanTrainer(
+        config, torch.from_numpy(train.images), torch.from_numpy(train.labels), device
+    )
+    identity = {
+        "config": dataclasses.asdict(config),
+        "data": images_hash(train.images),
+        "out": str(plan.out.resolve()),
+    }
+    state_file = state_folder / f"{short_hash(identity)}.pt"
+    if state_file.exists():
+        trainer.load(state_file)
+    judge = _Judge(heldout.images, backbone)
+    card = GeneratorCard(
+        config=config,
+        training_data=f"{own}, train split: {len(train)} masses of {train.num_patients} patients",
+        licence=plan.licence,
+        patients=tuple(sorted(hash_patient(name) for name in np.unique(train.patient_ids))),
+        images_seen=0,
+        device=torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
+        command=plan.command,
+        notes=f"Kept for its lowest KID to {len(heldout)} validation masses; not private.",
+    )
+    record = open_record(short_hash(identity), config)
+    best = record.best_kid()
+    started, seen_before = time.perf_counter(), trainer.images_seen
+    losses: list[StepReport] = []
+
+    def watch(report: StepReport) -> None:
+        losses.append(report)
+        if on_step:
+            on_step(report)
+
+    while trainer.images_seen < plan.images:
+        trainer.train(min(trainer.images_seen + plan.look_every, plan.images), watch)
+        kid = judge.distance(trainer.averaged)
+        if kid < best:
+            best = kid
+            card = dataclasses.replace(
+                card, images_seen=trainer.images_seen, metrics={"kid_to_validation": kid}
+            )
+            save_generator(trainer.averaged, card, plan.out)
+        rate = (trainer.images_seen - seen_before) / (time.perf_counter() - started)
+        record.look(
+            Look(
+                images_seen=trainer.images_seen,
+                generator_loss=float(np.mean([loss.generator_loss for loss in losses])),
+                discriminator_loss=float(np.mean([loss.discriminator_loss for loss in losses])),
+                kid=kid,
+                best_kid=best,
+                masses_per_second=rate,
+                grid=sample_grid(trainer.averaged),
+            )
+        )
+        losses.clear()
+        trainer.save(state_file)
+    record.finish(plan.out)
+    return load_card(plan.out)
+
+
+def sample_grid(generator: nn.Module) -> np.ndarray:
+    """A row of masses of each class from the same seeds: (2 H, 8 W) uint8."""
+    labels = [label for label in sorted(CLASS_NAMES) for _ in range(_GRID)]
+    masses = sample_masses(generator, labels, [*range(_GRID)] * len(CLASS_NAMES)).numpy()
+    rows = [
+        np.concatenate(list(masses[i : i + _GRID]), axis=1) for i in range(0, len(masses), _GRID)
+    ]
+    return np.concatenate(rows)
+
+
+class _Judge:
+    """KID of a generator to fixed held-out masses, from the same seeds every time."""
+
+    def __init__(self, heldout: np.ndarray, backbone: BackboneConfig) -> None:
+        self._config = dataclasses.replace(backbone, views=1)
+        self._backbone = load_backbone(self._config)
+        self._heldout = self._features(heldout)
+
+    def distance(self, generator: nn.Module) -> float:
+        labels = [index % 2 for index in range(_JUDGED)]
+        masses = sample_masses(generator, labels, range(_JUDGED)).numpy()
+        return kernel_distance(self._heldout, self._features(masses)).value
+
+    def _features(self, images: np.ndarray) -> Tensor:
+        return torch.from_numpy(compute_features(images, self._backbone, self._config))[:, 0]

@@ -1,0 +1,140 @@
+"""Generators on disk: half-precision weights as safetensors beside a card that says what they are.
+
+A generator is loaded only if its file is the very one that the card describes. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+from torch import nn
+
+from mammo_core.errors import CheckpointError
+from mammo_core.labels import CLASS_NAMES
+from mammo_core.synthesis.config import GanConfig
+from mammo_core.synthesis.networks import build_generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorCard:
+    """What a generator is, where it comes from and what it promises.
+
+    Attributes:
+        config: What was trained.
+        training_data: Sites and numbers, in words.
+        licence: Of the training data, with attribution.
+        patients: Hashed ids of every patient whose masses it saw, see `hash_patient`.
+        images_seen: Real masses shown in training, repeats counted.
+        device: What it was trained on.
+        guarantee: "none", or the differential privacy it was trained with.
+        class_order: Names of the classes by condition index.
+        command: That made it.
+        metrics: Measured quality.
+        notes: What limited it.
+        sha256: Of the weights file; filled in when saved.
+    """
+
+    config: GanConfig
+    training_data: str
+    licence: str
+    patients: tuple[str, ...]
+    images_seen: int
+    device: str
+    command: str
+    guarantee: str = "none"
+    class_order: tuple[str, ...] = tuple(CLASS_NAMES[label] for label in sorted(CLASS_NAMES))
+    metrics: dict[str, Any] = field(default_factory=dict)
+    notes: str = ""
+    sha256: str = ""
+
+
+def hash_patient(patient_id: str) -> str:
+    """A patient id as 16 hex digits. Short public ids can be guessed back: this is no anonymisation."""
+    return hashlib.sha256(patient_id.encode()).hexdigest()[:16]
+
+
+def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> GeneratorCard:
+    """Writes PATH.safetensors and PATH.json; returns the card with the hash of the weights."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = save(
+        {
+            name: tensor.half().contiguous().cpu() if tensor.is_floating_point() else tensor.cpu()
+            for name, tensor in generator.state_dict().items()
+        }
+    )
+    card = dataclasses.replace(card, sha256=hashlib.sha256(weights).hexdigest())
+    path.with_suffix(".safetensors").write_bytes(weights)
+    text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n"
+    path.with_suffix(".json").write_text(text, encoding="utf-8")
+    return card
+
+
+def load_card(path: Path) -> GeneratorCard:
+    """Reads a card.
+
+    Raises:
+        CheckpointError: If it is missing or no such card.
+    """
+    card = path.with_suffix(".json")
+    try:
+        values = json.loads(card.read_text(encoding="utf-8"))
+        values["config"] = GanConfig(**values["config"])
+        for name in ("patients", "class_order"):
+            values[name] = tuple(values[name])
+        return GeneratorCard(**values)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"Expected a generator's card at {card}; found none. Check the name."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"Expected a generator's card at {card}; got something else ({error}). "
+            "Get the file again."
+        ) from error
+
+
+def load_generator(
+    path: Path, device: torch.device | str = "cpu"
+) -> tuple[nn.Module, GeneratorCard]:
+    """Loads a generator in eval mode and its card.
+
+    Raises:
+        CheckpointError: If a file is missing, or the weights are not those of the card.
+    """
+    card = load_card(path)
+    weights_file = path.with_suffix(".safetensors")
+    if not weights_file.is_file():
+        raise CheckpointError(
+            f"Expected the weights of {path.name} at {weights_file}; found none. Get the file again."
+        )
+    content = weights_file.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != card.sha256:
+        raise CheckpointError(
+            f"Expected {weights_file} with sha256 {card.sha256}, as its card says; got {found}. "
+            "The file was changed or damaged: get it again."
+        )
+    generator = build_generator(card.config)
+    weights = load(content)
+    own = generator.state_dict()
+    wrong = sorted(
+        name
+        for name in own.keys() | weights.keys()
+        if name not in own or name not in weights or own[name].shape != weights[name].shape
+    )
+    if wrong:
+        raise CheckpointError(
+            f"Expected {weights_file} to fit the {card.config.architecture} of its card; these "
+            f"tensors do not: {', '.join(wrong[:5])}. Card and weights do not belong together."
+        )
+    generator.load_state_dict(
+        {name: tensor.to(own[name].dtype) for name, tensor in weights.items()}
+    )
+    return generator.to(device).eval().requires_grad_(False), card

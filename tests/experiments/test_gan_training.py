@@ -1,0 +1,131 @@
+import csv
+import dataclasses
+from functools import partial
+
+import pytest
+from mlflow import MlflowClient
+
+from mammo_core.cohorts.cohort import join
+from mammo_core.cohorts.folders import read_synthetic
+from mammo_core.errors import CohortError, InvalidRequestError
+from mammo_core.experiments import gan_training
+from mammo_core.experiments.gan_training import TrainingPlan
+from mammo_core.experiments.generator_tracking import EXPERIMENT, GeneratorRecord
+from mammo_core.experiments.synthetic_files import write_masses
+from mammo_core.synthesis.checkpoints import hash_patient, load_generator
+from tests.classifiers.test_features import TINY as TINY_BACKBONE
+from tests.conftest import make_cohort
+from tests.synthesis.conftest import TINY
+
+CONFIG = TINY["resgan"]
+
+
+@pytest.fixture(autouse=True)
+def small_judgement(monkeypatch):
+    monkeypatch.setattr(gan_training, "_JUDGED", 12)
+
+
+@pytest.fixture
+def real():
+    return join([make_cohort(20), make_cohort(8, split="val", seed=1)])
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return TrainingPlan(
+        images=24, look_every=8, out=tmp_path / "models/g", command="gan train", licence="CC BY 3.0"
+    )
+
+
+def train_generator(real, config, plan, home, backbone, **options):
+    record = partial(GeneratorRecord, home)
+    return gan_training.train_generator(
+        real, config, plan, home / "gan", backbone, record, **options
+    )
+
+
+def tracked_runs(home):
+    client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
+    return client, client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
+
+
+def test_training_writes_a_generator_with_its_card_and_tracks_every_look(real, plan, tmp_path):
+    card = train_generator(real, CONFIG, plan, tmp_path, TINY_BACKBONE)
+
+    loaded, same_card = load_generator(plan.out)
+    assert same_card == card
+    assert not loaded.training
+    train = real.select(split="train")
+    assert set(card.patients) == {hash_patient(patient) for patient in train.patient_ids}
+    assert hash_patient(real.select(split="val").patient_ids[0]) not in card.patients
+    client, (run,) = tracked_runs(tmp_path)
+    history = client.get_metric_history(run.info.run_id, "kid")
+    assert [point.step for point in history] == [8, 16, 24]
+    assert run.data.metrics["best_kid"] == min(point.value for point in history)
+    assert len(client.list_artifacts(run.info.run_id, "grids")) == 3
+    assert run.info.status == "FINISHED"
+
+
+def test_killed_training_goes_on_and_ends_with_the_same_generator(real, plan, tmp_path):
+    whole = train_generator(real, CONFIG, plan, tmp_path / "whole", TINY_BACKBONE)
+    elsewhere = dataclasses.replace(plan, out=tmp_path / "models/again")
+
+    def kill_in_the_second_look(report):
+        if report.images_seen > 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_generator(
+            real, CONFIG, elsewhere, tmp_path, TINY_BACKBONE, on_step=kill_in_the_second_look
+        )
+    steps = []
+    resumed = train_generator(
+        real, CONFIG, elsewhere, tmp_path, TINY_BACKBONE, on_step=steps.append
+    )
+
+    assert steps[0].images_seen == 12  # from the look at 8
+    assert resumed.sha256 == whole.sha256
+    assert len(tracked_runs(tmp_path)[1]) == 1
+
+
+def test_finished_training_only_returns_its_card(real, plan, tmp_path):
+    first = train_generator(real, CONFIG, plan, tmp_path, TINY_BACKBONE)
+
+    again = train_generator(
+        real, CONFIG, plan, tmp_path, TINY_BACKBONE, on_step=lambda _: pytest.fail("trained")
+    )
+
+    assert again == first
+
+
+def test_training_without_a_validation_split_says_what_to_add(plan, tmp_path):
+    with pytest.raises(CohortError, match="Add site/val"):
+        train_generator(make_cohort(), CONFIG, plan, tmp_path, TINY_BACKBONE)
+
+
+def test_masses_of_another_size_are_refused(plan, tmp_path):
+    real = join([make_cohort(size=8), make_cohort(8, split="val", seed=1, size=8)])
+
+    with pytest.raises(InvalidRequestError, match="masses of 16×16 px"):
+        train_generator(real, CONFIG, plan, tmp_path, TINY_BACKBONE)
+
+
+def test_written_masses_read_back_as_the_same_cohort(real, plan, tmp_path):
+    card = train_generator(real, CONFIG, plan, tmp_path, TINY_BACKBONE)
+    generator, _ = load_generator(plan.out)
+
+    write_masses(generator, card, [0, 1, 0], range(7, 10), tmp_path / "drawn")
+
+    reading = read_synthetic(tmp_path / "drawn")
+    assert reading.skipped == []
+    assert sorted(reading.cohort.labels.tolist()) == [0, 0, 1]
+    with (tmp_path / "drawn/manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == [
+        "seed7_benign.png",
+        "seed8_malignant.png",
+        "seed9_benign.png",
+    ]
+    assert {row["generator_sha256"] for row in rows} == {card.sha256}
+    with pytest.raises(InvalidRequestError, match="holds files already"):
+        write_masses(generator, card, [0], [1], tmp_path / "drawn")

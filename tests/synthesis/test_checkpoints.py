@@ -1,0 +1,91 @@
+import json
+
+import pytest
+import torch
+
+from mammo_core.errors import CheckpointError
+from mammo_core.synthesis.checkpoints import (
+    GeneratorCard,
+    hash_patient,
+    load_card,
+    load_generator,
+    save_generator,
+)
+from mammo_core.synthesis.sampling import sample_masses
+
+
+@pytest.fixture
+def card(config):
+    return GeneratorCard(
+        config=config,
+        training_data="a site, train split",
+        licence="CC BY 3.0",
+        patients=(hash_patient("a"), hash_patient("b")),
+        images_seen=10,
+        device="CPU",
+        command="gan train",
+        metrics={"kid_to_validation": 0.1},
+    )
+
+
+@pytest.fixture
+def saved(generator, card, tmp_path):
+    return save_generator(generator, card, tmp_path / "models" / "name")
+
+
+def test_loaded_generator_draws_the_same_masses_up_to_half_precision(generator, saved, tmp_path):
+    loaded, card = load_generator(tmp_path / "models" / "name")
+
+    assert card == saved
+    assert not loaded.training
+    difference = (
+        sample_masses(loaded, [0, 1], [3, 4]).float()
+        - sample_masses(generator, [0, 1], [3, 4]).float()
+    )
+    assert difference.abs().max() <= 3
+
+
+def test_changed_weights_are_refused_with_both_hashes(saved, tmp_path):
+    weights = tmp_path / "models" / "name.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+
+    with pytest.raises(CheckpointError, match=f"with sha256 {saved.sha256}, as its card says; got"):
+        load_generator(tmp_path / "models" / "name")
+
+
+def test_weights_that_do_not_fit_the_card_are_refused_by_name(saved, tmp_path):
+    path = tmp_path / "models" / "name.json"
+    values = json.loads(path.read_text())
+    values["config"]["width"] += 1
+    path.write_text(json.dumps(values))
+
+    with pytest.raises(CheckpointError, match="these tensors do not: "):
+        load_generator(tmp_path / "models" / "name")
+
+
+def test_missing_or_broken_cards_and_weights_are_named(saved, tmp_path):
+    path = tmp_path / "models" / "name"
+    with pytest.raises(CheckpointError, match=r"card at .*other.json; found none"):
+        load_card(tmp_path / "other")
+    path.with_suffix(".safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"weights of name at .*; found none"):
+        load_generator(path)
+    path.with_suffix(".json").write_text("{}")
+    with pytest.raises(CheckpointError, match="got something else"):
+        load_card(path)
+
+
+def test_card_names_class_order_and_hashes_patients(saved):
+    assert saved.class_order == ("benign", "malignant")
+    assert saved.guarantee == "none"
+    assert "a" not in saved.patients
+    assert all(len(patient) == 16 for patient in saved.patients)
+
+
+def test_weights_are_half_precision(saved, tmp_path):
+    from safetensors.torch import load_file
+
+    tensors = load_file(tmp_path / "models" / "name.safetensors").values()
+    assert {tensor.dtype for tensor in tensors if tensor.is_floating_point()} == {torch.float16}

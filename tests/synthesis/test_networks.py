@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from mammo_core.errors import InvalidRequestError
+from mammo_core.synthesis.augment import augment
+from mammo_core.synthesis.config import DEFAULTS, GanConfig
+from mammo_core.synthesis.networks import build_discriminator, build_generator
+from mammo_core.synthesis.sampling import from_uint8, inputs_of_seed, to_uint8
+
+
+def test_generator_draws_masses_in_range_that_depend_on_class(config, generator):
+    latent, noise = inputs_of_seed(generator, 1)
+
+    benign, malignant = (generator(latent, torch.tensor([label]), noise) for label in (0, 1))
+
+    assert benign.shape == (1, 1, 16, 16)
+    assert benign.abs().max() <= 1
+    assert not torch.allclose(benign, malignant)
+
+
+def test_discriminator_gives_one_logit_that_depends_on_the_claimed_class(config):
+    torch.manual_seed(0)
+    discriminator = build_discriminator(config)
+    images = torch.randn(5, 1, 16, 16)
+
+    benign, malignant = (discriminator(images, torch.full((5,), label)) for label in (0, 1))
+
+    assert benign.shape == (5,)
+    assert not torch.allclose(benign, malignant)
+
+
+def test_papers_generator_has_the_papers_shape():
+    generator = build_generator(DEFAULTS["mcgan"])
+
+    first, *_, last = (
+        module for module in generator.modules() if isinstance(module, torch.nn.ConvTranspose2d)
+    )
+    assert (first.in_channels, first.out_channels, first.kernel_size) == (101, 1024, (4, 4))
+    assert (last.in_channels, last.out_channels) == (64, 1)
+
+
+def test_our_generator_has_no_transposed_convolution():
+    generator = build_generator(DEFAULTS["resgan"])
+
+    assert not any(isinstance(module, torch.nn.ConvTranspose2d) for module in generator.modules())
+    assert generator.noise_sizes_px == [8, 16, 32, 64, 128]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"image_size_px": 100}, "image_size_px to be one of: 16, 32"),
+        ({"architecture": "biggan"}, "architecture to be one of: resgan, mcgan"),
+        ({"batch_size": 1}, "batch_size >= 2"),
+        ({"generator_rate": 0}, "generator_rate > 0"),
+    ],
+)
+def test_impossible_configuration_is_refused(overrides, message):
+    with pytest.raises(InvalidRequestError, match=message):
+        GanConfig(**overrides)
+
+
+def test_grey_values_survive_the_way_to_the_network_and_back():
+    grey = torch.arange(256, dtype=torch.uint8).view(1, 16, 16)
+
+    assert torch.equal(to_uint8(from_uint8(grey)), grey)
+
+
+def test_augmentation_is_random_keeps_shape_and_lets_gradients_through():
+    images = torch.rand(6, 1, 16, 16, requires_grad=True)
+
+    first = augment(images, torch.Generator().manual_seed(0))
+    again = augment(images, torch.Generator().manual_seed(0))
+    other = augment(images, torch.Generator().manual_seed(1))
+    first.sum().backward()
+
+    assert first.shape == images.shape
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, other)
+    assert images.grad.abs().sum() > 0
