@@ -7,8 +7,10 @@ import streamlit as st
 
 from pages.ui import resources
 from pages.ui.header import page_header
+from pages.ui.navigation import enter
 from pages.ui.texts import GET_DATA
 
+enter()
 page_header(
     "Mammo Privacy Explorer",
     "How much diagnostic accuracy does patient privacy cost, and how much of it do synthetic images "

@@ -10,7 +10,10 @@ from mammo_core.figures.roc import roc_figure
 from pages.ui import live_session, resources
 from pages.ui.errors import shown_errors
 from pages.ui.header import page_header
+from pages.ui.navigation import enter
 from pages.ui.texts import GET_DATA
+
+enter()
 
 EPSILONS = [
     *(0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 30.0, 60.0),

@@ -8,10 +8,12 @@ from mammo_core.figures.palette import STRATEGY_NAMES
 from mammo_core.figures.trade_off import METRIC_LABELS, trade_off_figure
 from pages.ui import resources
 from pages.ui.header import page_header
+from pages.ui.navigation import enter
 from pages.ui.texts import INTERVALS
 
 TEST_SET_NAMES = {"cbis-ddsm": "CBIS-DDSM test (same site)", "bcdr": "BCDR (another site)"}
 
+enter()
 page_header(
     "Trade-off",
     "How well a classifier tells malignant from benign masses when it is trained at a privacy budget ε.",

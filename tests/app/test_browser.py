@@ -64,6 +64,28 @@ def test_first_page_is_there_within_five_seconds(page, address):
     assert time.perf_counter() - start < 5
 
 
+@pytest.mark.parametrize("path", ["trade_off?unit=image", "live", ""])
+def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, path):
+    home = {"MAMMO_HOME": str(tmp_path / "home"), "MAMMO_DATA": str(tmp_path / "data")}
+    with served_app(tmp_path, **home) as address:
+        page.goto(f"{address}/{path}")
+        expect(page.get_by_text("Research use only, not for diagnosis.")).to_be_visible()
+
+        links = page.get_by_test_id("stSidebarNavLink")
+        expect(links).to_have_text(
+            [re.compile("Home"), re.compile("Trade-off"), re.compile("Live")]
+        )
+        expect(page).to_have_title("Mammo Privacy Explorer")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        if "unit=image" in path:
+            chosen = page.get_by_role("radio", name="image")
+            expect(chosen).to_be_checked()
+            page.get_by_text("patient", exact=True).click()  # the next run goes by app.py
+            expect(page.get_by_role("heading", name="Trade-off")).to_be_visible()
+            expect(links).to_have_count(3)
+    assert "Traceback" not in (tmp_path / "server.log").read_text()
+
+
 def test_deep_link_opens_the_curve_with_its_choices(page, address):
     page.goto(f"{address}/trade_off?unit=image&paper=false")
     settle(page)

@@ -1,0 +1,58 @@
+"""The pages of the app and how one gets in: by the front door, or by a link to a page.
+
+A server that has just started and is asked for a page directly does not run app.py first: it takes the
+folder `pages` for the whole app and runs the page alone, without our navigation, titles and layout.
+Every page therefore begins with `enter`, which makes up for it.
+"""
+
+import streamlit as st
+
+import mammo_core
+
+_ENTERED = "entered_by_navigation"
+
+
+def run_app() -> None:
+    """Declares the pages, then runs the one that was asked for."""
+    st.set_page_config(
+        page_title="Mammo Privacy Explorer",
+        page_icon="🛡️",
+        layout="wide",
+        menu_items={
+            "About": f"Mammo Privacy Explorer {mammo_core.__version__}. Research use only."
+        },
+    )
+    page = st.navigation(
+        [
+            st.Page(
+                "pages/home.py",
+                title="Home",
+                icon=":material/home:",
+                default=True,
+                help="What this is, what is installed here, and where to go.",
+            ),
+            st.Page(
+                "pages/trade_off.py",
+                title="Trade-off",
+                icon=":material/show_chart:",
+                url_path="trade_off",
+                help="Diagnostic accuracy against privacy budget, measured, beside the paper's numbers.",
+            ),
+            st.Page(
+                "pages/live.py",
+                title="Live",
+                icon=":material/tune:",
+                url_path="live",
+                help="Move the privacy budget and watch a classifier really retrain.",
+            ),
+        ]
+    )
+    st.session_state[_ENTERED] = True
+    page.run()
+
+
+def enter() -> None:
+    """The first line of every page: goes round by the navigation if the page was run alone."""
+    if _ENTERED not in st.session_state:
+        run_app()
+        st.stop()
