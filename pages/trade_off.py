@@ -9,6 +9,7 @@ from mammo_core.figures.trade_off import METRIC_LABELS, trade_off_figure
 from pages.ui import resources
 from pages.ui.header import page_header
 from pages.ui.navigation import enter
+from pages.ui.tables import points_table
 from pages.ui.texts import INTERVALS
 
 TEST_SET_NAMES = {"cbis-ddsm": "CBIS-DDSM test (same site)", "bcdr": "BCDR (another site)"}
@@ -108,10 +109,7 @@ with st.expander("What these ε promise, and what they leave out", expanded=Fals
     )
 
 with st.expander("Table of these points"):
-    table = points.drop(columns=["backbone", "unit"]).sort_values(
-        ["test_set", "strategy", "target_epsilon"]
-    )
-    st.dataframe(table.round(3), hide_index=True, key="points_table")
+    st.dataframe(points_table(points, metric), hide_index=True, key="points_table")
     st.download_button(
         "Download all runs (CSV)",
         resources.measured_rows().to_csv(index=False),

@@ -56,6 +56,15 @@ def test_trade_off_paper_can_be_switched_off_and_strategies_chosen():
     assert names == {"real only", "real only, no privacy"}
 
 
+def test_trade_off_table_shows_the_points_in_words():
+    (table,) = (element.value for element in open_page("trade_off").dataframe)
+
+    assert set(table["test set"]) == {"cbis-ddsm", "bcdr"}
+    row = table[(table["target ε"] == "6") & (table["test set"] == "cbis-ddsm")].iloc[0]
+    assert row["95 % from"] < row["AUROC"] < row["to"]
+    assert "∞ (not DP)" in set(table["target ε"])
+
+
 def test_trade_off_without_a_strategy_asks_for_one():
     app = open_page("trade_off")
 
