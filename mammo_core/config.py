@@ -120,7 +120,8 @@ class RunConfig:
     Attributes:
         strategy: Which data train the head: "real", "real+synthetic", "synthetic", or "pretrain"
             (synthetic first, then DP on real).
-        seed: Of the noise. Whoever knows it can subtract the noise: keep it secret when releasing.
+        seed: Of the noise. Whoever knows it can subtract the noise: keep it secret when releasing, and
+            take a new one when the data change, or the difference of two models shows what changed.
     """
 
     strategy: Strategy
@@ -132,6 +133,15 @@ class RunConfig:
     def __post_init__(self) -> None:
         validate.one_of(STRATEGIES, strategy=self.strategy)
         validate.at_least(0, seed=self.seed)
+
+    @property
+    def noise_seed(self) -> int:
+        """What the noise is drawn from: another for every configuration, also at the same `seed`.
+
+        Were the same noise used at two budgets, the two models together would reveal it, and nothing
+        would be left of either guarantee.
+        """
+        return int(short_hash(to_dict(self)), 16)
 
 
 def to_dict(config: Any) -> dict[str, Any]:

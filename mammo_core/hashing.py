@@ -12,6 +12,9 @@ def image_hash(image: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def images_hash(images: np.ndarray) -> str:
-    """16 hex digits that identify a stack of images (N, H, W) in order."""
-    return hashlib.sha256("".join(map(image_hash, images)).encode()).hexdigest()[:16]
+def masses_hash(images: np.ndarray, labels: np.ndarray, patient_ids: np.ndarray) -> str:
+    """16 hex digits that identify masses in order: pixels (N, H, W), labels (N,) and patients (N,)."""
+    digest = hashlib.sha256()
+    for image, label, patient in zip(images, labels, patient_ids, strict=True):
+        digest.update(f"{image_hash(image)} {int(label)} {patient}\n".encode())
+    return digest.hexdigest()[:16]

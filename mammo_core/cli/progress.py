@@ -10,13 +10,15 @@ from tqdm import tqdm
 
 @contextmanager
 def progress_bar(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Yields on_progress(done, total); the bar appears with the first call and closes at the end."""
+    """Yields on_progress(done, total); the bar appears with the first call, starts again with a new total."""
     bar: tqdm | None = None
 
     def on_progress(done: int, total: int) -> None:
         nonlocal bar
         if bar is None:
             bar = tqdm(desc=title, total=total, unit=f" {unit}", dynamic_ncols=True)
+        elif done < bar.n or total != bar.total:
+            bar.reset(total)
         bar.update(done - bar.n)
 
     try:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from mammo_core.errors import CohortError, InvalidRequestError
+from mammo_core.hashing import masses_hash
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
 
 SPLITS = ("train", "val", "test")
@@ -54,6 +55,11 @@ class Cohort:
     def num_patients(self) -> int:
         """Number of different patients."""
         return len(np.unique(self.patient_ids))
+
+    @property
+    def content_hash(self) -> str:
+        """16 hex digits that identify pixels, labels and patients of all masses, in order."""
+        return masses_hash(self.images, self.labels, self.patient_ids)
 
     def where(self, mask: np.ndarray) -> Cohort:
         """The masses selected by a (N,) boolean mask, or by row numbers."""

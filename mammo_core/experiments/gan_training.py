@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mammo_core import validate
 from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.features import compute_features
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config import BackboneConfig, short_hash
 from mammo_core.errors import CohortError, InvalidRequestError
-from mammo_core.hashing import images_hash
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.checkpoints import GeneratorCard, hash_patient, load_card, save_generator
 from mammo_core.synthesis.config import GanConfig
@@ -47,6 +47,9 @@ class TrainingPlan:
     out: Path
     command: str
     licence: str
+
+    def __post_init__(self) -> None:
+        validate.at_least(1, images=self.images, look_every=self.look_every)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +130,7 @@ def train_generator(
     )
     identity = {
         "config": dataclasses.asdict(config),
-        "data": images_hash(train.images),
+        "data": train.content_hash,
         "out": str(plan.out.resolve()),
     }
     state_file = state_folder / f"{short_hash(identity)}.pt"

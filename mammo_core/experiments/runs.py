@@ -20,7 +20,6 @@ from mammo_core.privacy.problem import HeadProblem
 from mammo_core.privacy.vectorised_training import HeadJob, train_heads
 
 Engine = Literal["opacus", "vectorised"]
-ENGINES: tuple[Engine, ...] = ("opacus", "vectorised")
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def _job(config: RunConfig) -> HeadJob:
         else None
     )
     rate = recipe.learning_rate_at(privacy.target_epsilon)
-    return HeadJob(noise_multiplier=noise, learning_rate=rate, seed=config.seed)
+    return HeadJob(noise_multiplier=noise, learning_rate=rate, seed=config.noise_seed)
 
 
 def _train(

@@ -14,7 +14,7 @@ from mammo_core.config import (
 )
 from mammo_core.experiments.recipes import RECIPES
 from mammo_core.experiments.results_file import ResultsFile, result_rows, run_key
-from mammo_core.experiments.runs import Engine, RunResult, run_many
+from mammo_core.experiments.runs import RunResult, run_many
 from mammo_core.experiments.tracking import RunTracker
 from mammo_core.experiments.workbench import Workbench
 
@@ -60,7 +60,6 @@ def run_sweep(
     results: ResultsFile,
     tracker: RunTracker,
     *,
-    engine: Engine = "vectorised",
     on_result: Callable[[RunResult | None], None] | None = None,
 ) -> None:
     """Runs what the results file does not hold yet.
@@ -81,7 +80,7 @@ def run_sweep(
                 on_result(None)
         if not missing:
             continue
-        for result in run_many(bench, missing, engine=engine):
+        for result in run_many(bench, missing):
             tracker.record(result, bench, origin="sweep")
             results.add(result_rows(result, bench))
             if on_result:

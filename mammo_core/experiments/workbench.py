@@ -14,10 +14,9 @@ from torch import Tensor
 from mammo_core.classifiers.features import FeatureStore
 from mammo_core.classifiers.projection import fit_projection
 from mammo_core.cohorts.cohort import Cohort
-from mammo_core.config import BackboneConfig, HeadRecipe, Strategy, Unit
+from mammo_core.config import BackboneConfig, HeadRecipe, Strategy, Unit, short_hash
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.bootstrap import PatientBootstrap
-from mammo_core.hashing import images_hash
 from mammo_core.privacy.problem import HeadProblem, bags_of
 from mammo_core.privacy.vectorised_training import HeadJob, train_heads
 
@@ -61,10 +60,10 @@ class Workbench:
 
     @cached_property
     def data_hash(self) -> str:
-        """16 hex digits that identify all masses used, in order."""
+        """16 hex digits that identify all masses used, their labels and patients, in order."""
         parts = [self.train, *(test.cohort for test in self.test_sets.values())]
         parts += [self.synthetic] if self.synthetic is not None else []
-        return images_hash(np.concatenate([part.images for part in parts]))
+        return short_hash([part.content_hash for part in parts])
 
     def prepare(self, strategy: Strategy, recipe: HeadRecipe) -> PreparedStrategy:
         """The vectors of a strategy, computed once and kept."""

@@ -40,7 +40,8 @@ def guarantee_sentences(config: RunConfig, epsilon: float, num_units: int) -> li
         "factor e^ε, up to δ. Their number is treated as public.",
         _COVERAGE[config.strategy],
         "One release only: releases add up. Validation labels used to choose the recipe are not "
-        "accounted for. The noise is pseudo-random: whoever learns the seed can remove it.",
+        "accounted for. The noise is pseudo-random: whoever learns the seed can remove it, and the "
+        "same seed on changed data shows what changed.",
     ]
 
 

@@ -98,6 +98,12 @@ def test_finished_training_only_returns_its_card(real, plan, tmp_path):
     assert again == first
 
 
+@pytest.mark.parametrize("wrong", [{"images": 0}, {"look_every": 0}])
+def test_plan_that_would_never_end_is_refused(plan, wrong):
+    with pytest.raises(InvalidRequestError, match=">= 1; got 0"):
+        dataclasses.replace(plan, **wrong)
+
+
 def test_training_without_a_validation_split_says_what_to_add(plan, tmp_path):
     with pytest.raises(CohortError, match="Add site/val"):
         train_generator(make_cohort(), CONFIG, plan, tmp_path, TINY_BACKBONE)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,36 @@ def test_more_budget_gives_better_classifiers(bench):
     assert means[2] > 0.8
 
 
+def test_two_budgets_at_one_seed_never_share_their_noise(bench):
+    """Shared noise would cancel: both models together would give the gradient away."""
+    configs = [make_config(bench, "real", epsilon, seed=7) for epsilon in (0.05, 0.06)]
+
+    first, second = (result.weights for result in run_many(bench, configs))
+
+    correlation = torch.corrcoef(torch.stack([first, second]))[0, 1].item()
+    assert abs(correlation) < 0.8, correlation  # 13 numbers, nearly all noise; shared noise gives 1
+
+
+@pytest.mark.parametrize(
+    "changed", [{"strategy": "pretrain"}, {"unit": "image"}, {"epsilon": 7.0}, {"seed": 1}]
+)
+def test_every_configuration_draws_noise_of_its_own(bench, changed):
+    base = make_config(bench, "real", epsilon=6.0)
+
+    assert make_config(bench, **({"strategy": "real", "epsilon": 6.0} | changed)).noise_seed != (
+        base.noise_seed
+    )
+    assert make_config(bench, "real", epsilon=6.0).noise_seed == base.noise_seed
+
+
+def test_data_with_other_labels_or_patients_are_other_data(bench):
+    train = bench.train
+    relabelled = replace(train, labels=1 - train.labels)
+    renamed = replace(train, patient_ids=train.patient_ids[::-1])
+
+    assert len({replace(bench, train=t).data_hash for t in (train, relabelled, renamed)}) == 3
+
+
 def test_opacus_and_vectorised_engines_score_alike(bench):
     configs = [make_config(bench, epsilon=epsilon) for epsilon in (1.0, 20.0, math.inf)]
 
@@ -59,8 +90,6 @@ def test_opacus_and_vectorised_engines_score_alike(bench):
 
 
 def test_strategy_real_is_the_same_whatever_the_synthetic_masses(bench):
-    from dataclasses import replace
-
     config = make_config(bench, "real")
     without = replace(bench, synthetic=None, synthetic_features=None, _prepared={})
     other = replace(bench, synthetic_features=-3 * bench.synthetic_features, _prepared={})
@@ -72,8 +101,6 @@ def test_strategy_real_is_the_same_whatever_the_synthetic_masses(bench):
 
 
 def test_strategy_synthetic_is_the_same_whatever_the_real_masses(bench):
-    from dataclasses import replace
-
     config = make_config(bench, "synthetic")
     other = replace(bench, train_features=-3 * bench.train_features, _prepared={})
 
@@ -84,8 +111,6 @@ def test_strategy_synthetic_is_the_same_whatever_the_real_masses(bench):
 
 
 def test_projection_never_depends_on_real_masses(bench):
-    from dataclasses import replace
-
     other = replace(bench, train_features=-3 * bench.train_features, _prepared={})
     recipe = RECIPES["pretrain"]
 
@@ -102,8 +127,6 @@ def test_real_strategy_with_a_projection_is_refused(bench):
 
 
 def test_strategy_that_needs_synthetic_masses_says_so(bench):
-    from dataclasses import replace
-
     without = replace(bench, synthetic=None, synthetic_features=None)
 
     with pytest.raises(
