@@ -1,4 +1,4 @@
-"""Where things are on this computer: two environment variables, each with a default inside the project."""
+"""Where things are on this computer: environment variables, each with a default inside the project."""
 
 import os
 from pathlib import Path
@@ -12,3 +12,11 @@ def home_dir() -> Path:
 def data_dir() -> Path:
     """Where the app looks for cohorts: `MAMMO_DATA`, by default `data`."""
     return Path(os.environ.get("MAMMO_DATA", "data")).resolve()
+
+
+def models_dir() -> Path:
+    """Where the shipped generators are."""
+    return Path(__file__).parents[1] / "models"
+
+
+DEFAULT_GENERATOR = "cascade"

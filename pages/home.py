@@ -61,7 +61,7 @@ with machine.container(border=True, height="stretch"):
 if sources[0].is_demo:
     st.info(
         "No real cohort is installed: *Trade-off* shows results measured on real data, *Live* trains on "
-        f"a built-in cohort drawn by a formula. {GET_DATA}",
+        f"a built-in cohort of synthetic masses drawn by the shipped generator. {GET_DATA}",
         icon=":material/download:",
     )
 

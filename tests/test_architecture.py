@@ -13,13 +13,13 @@ CORE = sorted((ROOT / "mammo_core").rglob("*.py"))
 PAGES = [*sorted((ROOT / "pages").rglob("*.py")), ROOT / "app.py"]
 # lower rooms never import higher ones; rooms of one level may not import each other unless named
 LEVELS = {
-    "cli": 4,
-    "experiments": 3,
+    "cli": 5,
+    "experiments": 4,
+    "cohorts": 3,
+    "classifiers": 3,
+    "synthesis": 2,
     "figures": 1,
     "reference": 1,
-    "synthesis": 2,
-    "classifiers": 2,
-    "cohorts": 2,
     "privacy": 1,
     "evaluation": 1,
 }

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mammo_core import validate
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mammo_core.experiments.synthetic_files import Drawing
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -17,16 +26,17 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_train(parts: argparse._SubParsersAction) -> None:
-    from mammo_core.cli.options import add_backbone_options, add_data_options
-    from mammo_core.synthesis.config import ARCHITECTURES
+    from mammo_core.cli.options import add_backbone_options, add_data_options, add_delta_option
+    from mammo_core.config import UNITS
+    from mammo_core.synthesis.config import ARCHITECTURES, MECHANISMS
 
     train = parts.add_parser(
         "train",
         help="train a generator on the train split",
         description="Trains a malignancy-conditioned GAN on the real masses of the train split, on a GPU "
         "where there is one, and keeps the generator with the lowest KID to the validation split. "
-        "Without differential privacy: the generator may reveal its patients. A killed training "
-        "goes on with the same command.",
+        "Without --epsilon the generator may reveal its patients. With it, training is differentially "
+        "private and the last generator is kept. A killed training goes on with the same command.",
     )
     add_data_options(train)
     add_backbone_options(train)
@@ -34,14 +44,14 @@ def _add_train(parts: argparse._SubParsersAction) -> None:
     group.add_argument(
         "--architecture",
         choices=ARCHITECTURES,
-        default="resgan",
-        help="resgan: ours; mcgan: the paper's conditional DCGAN. Default: %(default)s",
+        default="cascade",
+        help="cascade: ours; mcgan: the paper's conditional DCGAN. Default: %(default)s",
     )
     group.add_argument(
         "--images",
         type=int,
         default=1_000_000,
-        help="real masses to show in all, repeats counted; two processor cores show 14 a second. "
+        help="real masses to show in all, repeats counted; two processor cores show 30 a second. "
         "Default: %(default)s",
     )
     group.add_argument(
@@ -51,13 +61,25 @@ def _add_train(parts: argparse._SubParsersAction) -> None:
         metavar="N",
         help="masses between two looks (KID, samples, checkpoint); default: %(default)s",
     )
-    group.add_argument("--width", type=int, help="channels; default: 16 for resgan, 64 for mcgan")
+    group.add_argument("--width", type=int, help="channels; default: 16 for cascade, 64 for mcgan")
     group.add_argument("--size", type=int, default=128, metavar="PX", help="default: %(default)s")
     group.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     group.add_argument(
         "--licence",
         default="not stated",
         help="of the training data, with attribution; goes into the generator's card",
+    )
+    private = train.add_argument_group("differential privacy (cascade only)")
+    private.add_argument(
+        "--epsilon", type=float, default=math.inf, help="budget; default: none, not private"
+    )
+    add_delta_option(private)
+    private.add_argument("--unit", choices=UNITS, default="patient", help="default: %(default)s")
+    private.add_argument(
+        "--private-by",
+        choices=MECHANISMS,
+        default=MECHANISMS[0],
+        help="moments: one noisy release of feature means; discriminator: DP-SGD. Default: %(default)s",
     )
     train.add_argument(
         "--out", type=Path, required=True, metavar="NAME", help="writes NAME.safetensors, NAME.json"
@@ -70,12 +92,10 @@ def _add_sample(parts: argparse._SubParsersAction) -> None:
         "sample",
         help="draw synthetic masses",
         description="Draws masses as PNG files that load back as synthetic masses, with a manifest.csv. "
-        "Mass i depends on generator, class and seed + i only.",
+        "A mass depends on generator, class and seed only, whatever is drawn beside it.",
     )
-    sample.add_argument(
-        "--generator", type=Path, required=True, metavar="NAME", help="NAME.safetensors, NAME.json"
-    )
-    sample.add_argument("--count", type=int, default=3000, help="default: %(default)s")
+    _add_generator_option(sample)
+    sample.add_argument("--count", type=int, default=3000, help="masses; default: %(default)s")
     sample.add_argument(
         "--class",
         dest="mass_class",
@@ -89,10 +109,36 @@ def _add_sample(parts: argparse._SubParsersAction) -> None:
     sample.add_argument(
         "--truncation", type=float, default=1.0, help="below 1: more typical, less varied"
     )
+    ways = sample.add_mutually_exclusive_group()
+    ways.add_argument(
+        "--twins", action="store_true", help="every seed in both classes, all else the same"
+    )
+    ways.add_argument(
+        "--towards", type=int, metavar="SEED", help="masses on the way from --seed to this one"
+    )
+    ways.add_argument(
+        "--along",
+        type=int,
+        metavar="K",
+        help="the mass of --seed moved along the K-th principal direction (1 is the strongest), from -3 "
+        "to 3 standard deviations",
+    )
     sample.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="a new or empty folder"
     )
     sample.set_defaults(run=run_sample)
+
+
+def _add_generator_option(parser: argparse.ArgumentParser) -> None:
+    from mammo_core.settings import DEFAULT_GENERATOR, models_dir
+
+    parser.add_argument(
+        "--generator",
+        type=Path,
+        default=models_dir() / DEFAULT_GENERATOR,
+        metavar="NAME",
+        help="NAME.safetensors and NAME.json; default: the shipped one",
+    )
 
 
 def _add_evaluate(parts: argparse._SubParsersAction) -> None:
@@ -103,12 +149,22 @@ def _add_evaluate(parts: argparse._SubParsersAction) -> None:
         help="measure synthetic masses against real ones",
         description="Compares synthetic masses with the training site's real ones in the backbone's "
         "feature space: KID, precision, recall, density, coverage, in full detail and after a "
-        "low-pass; whether they show their class; how well a classifier trained on them alone does on "
-        "real masses; and whether any is a copy of a training mass. Held-out real masses go through the "
-        "same measures, as the mark to reach.",
+        "low-pass; radiomics; whether they show their class; how well a classifier trained on them "
+        "alone does on real masses; and whether any is a copy of a training mass. Held-out real masses "
+        "go through the same measures, as the mark to reach. Judges the folder --synthetic, or, with "
+        "--generator, masses drawn from a generator, and writes the result into its card.",
     )
     add_data_options(evaluate)
     add_backbone_options(evaluate)
+    evaluate.add_argument(
+        "--generator", type=Path, metavar="NAME", help="NAME.safetensors and NAME.json"
+    )
+    evaluate.add_argument(
+        "--count",
+        type=int,
+        default=3000,
+        help="masses drawn from --generator; default: %(default)s",
+    )
     evaluate.add_argument("--out", type=Path, metavar="JSON", help="write the report there, too")
     evaluate.set_defaults(run=run_evaluate)
 
@@ -122,6 +178,7 @@ def run_train(options: argparse.Namespace) -> int:
 
     from mammo_core.cli.options import backbone_from, data_from
     from mammo_core.cli.progress import progress_bar
+    from mammo_core.config import PrivacyConfig
     from mammo_core.experiments.gan_training import TrainingPlan, train_generator
     from mammo_core.experiments.generator_tracking import GeneratorRecord
     from mammo_core.settings import home_dir
@@ -134,7 +191,12 @@ def run_train(options: argparse.Namespace) -> int:
         width=options.width or defaults.width,
         seed=options.seed,
     )
+    privacy = PrivacyConfig(
+        target_epsilon=options.epsilon, target_delta=options.delta, unit=options.unit
+    )
     plan = TrainingPlan(
+        privacy=privacy if privacy.is_private else None,
+        mechanism=options.private_by,
         images=options.images,
         look_every=options.look_every,
         out=options.out,
@@ -155,7 +217,7 @@ def run_train(options: argparse.Namespace) -> int:
         )
     print(
         f"{options.out}.safetensors: KID to validation {card.metrics['kid_to_validation']:.4f} after "
-        f"{card.images_seen} masses. Guarantee: {card.guarantee} (not DP): it may reveal its patients."
+        f"{card.images_seen} masses. Guarantee: {card.promise}."
     )
     return 0
 
@@ -164,50 +226,99 @@ def run_sample(options: argparse.Namespace) -> int:
     """Draws masses into a folder."""
     from mammo_core.cli.progress import progress_bar
     from mammo_core.experiments.synthetic_files import write_masses
-    from mammo_core.labels import CLASS_NAMES
     from mammo_core.synthesis.checkpoints import load_generator
 
     generator, card = load_generator(options.generator)
-    classes = [label for label, name in CLASS_NAMES.items() if options.mass_class in (name, "both")]
-    labels = [classes[index % len(classes)] for index in range(options.count)]
-    seeds = range(options.seed, options.seed + options.count)
+    drawings = _drawings(generator, options)
     with progress_bar("drawing", "masses") as on_progress:
-        write_masses(
-            generator,
-            card,
-            labels,
-            seeds,
-            options.out,
-            truncation=options.truncation,
-            on_progress=on_progress,
-        )
+        write_masses(generator, card, drawings, options.out, on_progress=on_progress)
     print(
-        f"{options.count} synthetic masses in {options.out}. Research use only, not for diagnosis."
+        f"{len(drawings)} synthetic masses in {options.out}. The generator's guarantee: {card.promise}. "
+        "Research use only, not for diagnosis."
     )
     return 0
 
 
+def _drawings(generator: nn.Module, options: argparse.Namespace) -> list[Drawing]:
+    """What the options ask for: `--count` masses in all."""
+    from functools import partial
+
+    from mammo_core.experiments.synthetic_files import Drawing
+    from mammo_core.labels import CLASS_NAMES
+    from mammo_core.synthesis.sampling import (
+        along,
+        between,
+        origin_of_seed,
+        principal_directions,
+    )
+
+    start = partial(origin_of_seed, generator, truncation=options.truncation)
+    classes = [
+        label for label, name in sorted(CLASS_NAMES.items()) if options.mass_class in (name, "both")
+    ]
+    seed, count = options.seed, options.count
+    if options.twins:
+        return [
+            Drawing(f"seed{number}", label, start(number))
+            for number in range(seed, seed + -(-count // len(CLASS_NAMES)))
+            for label in sorted(CLASS_NAMES)
+        ]
+    if options.towards is None and options.along is None:
+        return [
+            Drawing(f"seed{seed + i}", classes[i % len(classes)], start(seed + i))
+            for i in range(count)
+        ]
+    steps = -(-count // len(classes))
+    if options.towards is not None:
+        origins = between(start(seed), start(options.towards), steps)
+        stem = f"seed{seed}to{options.towards}"
+    else:
+        validate.at_least(1, along=options.along)
+        direction = principal_directions(generator, options.along)[-1]
+        origins = along(start(seed), direction, 3.0, steps)
+        stem = f"seed{seed}along{options.along}"
+    return [
+        Drawing(f"{stem}step{step}", label, origin)
+        for step, origin in enumerate(origins)
+        for label in classes
+    ]
+
+
 def run_evaluate(options: argparse.Namespace) -> int:
     """Measures and prints the report."""
+    import dataclasses
+
     from mammo_core.cli.options import backbone_from, data_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table
+    from mammo_core.cohorts.drawn import draw_cohort
     from mammo_core.errors import CohortError
     from mammo_core.experiments.synthetic_quality import evaluate_synthetic
     from mammo_core.settings import home_dir
+    from mammo_core.synthesis.checkpoints import load_generator, write_card
 
     data = data_from(options)
-    if data.synthetic is None:
-        raise CohortError("Expected synthetic masses to judge; got none. Give --synthetic DIR.")
+    synthetic = data.synthetic
+    if options.generator:
+        generator, card = load_generator(options.generator)
+        with progress_bar("drawing", "masses") as on_progress:
+            synthetic = draw_cohort(generator, options.count, on_progress=on_progress)
+    if synthetic is None:
+        raise CohortError(
+            "Expected synthetic masses to judge; got none. Give --synthetic DIR or --generator NAME."
+        )
     with progress_bar("features", "masses") as on_progress:
         report = evaluate_synthetic(
             data.real,
-            data.synthetic,
+            synthetic,
             backbone_from(options),
             home_dir() / "features",
             site=options.site,
             on_progress=on_progress,
         )
+    if options.generator:
+        metrics = card.metrics | report.to_dict()
+        write_card(dataclasses.replace(card, metrics=metrics), options.generator)
     if options.out:
         options.out.write_text(json.dumps(report.to_dict(), indent=2), encoding="utf-8")
     print_table(
@@ -230,6 +341,8 @@ def run_evaluate(options: argparse.Namespace) -> int:
     print(
         f"\nShow their class: AUROC {report.class_auroc:.3f} of a classifier trained on real masses."
         f"\nTrain on synthetic, test on real: AUROC {transfer}."
+        f"\nRadiomics: Fréchet distance {report.radiomics['synthetic']:.2f} to the training masses; "
+        f"held-out real masses {report.radiomics['held-out real']:.2f}."
         f"\nPossible copies: {copies.flagged.sum()} of {report.num_synthetic} "
         f"({copies.flagged_rate:.2%}; {copies.expected_rate:.0%} of unseen real masses would be flagged; "
         f"p = {copies.p_value:.2g})."

@@ -23,7 +23,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "--data",
         metavar="DIR",
         help="folder of real masses, laid out as DIR/SITE/{train,val,test}/is_benign_{true,false}; "
-        "or 'demo' for the built-in cohort drawn by a formula. Default: what is found in "
+        "or 'demo' for the built-in cohort of synthetic masses. Default: what is found in "
         f"{data_dir()} (set MAMMO_DATA to change it), else demo",
     )
     group.add_argument(
@@ -93,7 +93,7 @@ def source_from(options: argparse.Namespace) -> DataSource:
     source = DataSource() if options.data == DEMO else find_sources(data_dir())[0]
     if source.is_demo:
         print(
-            "Using the built-in demo cohort: masses drawn by a formula, not mammograms. "
+            "Using the built-in demo cohort: synthetic masses and patients, no real ones. "
             "Give --data DIR for real ones.",
             file=sys.stderr,
         )

@@ -1,25 +1,37 @@
-"""A built-in cohort for those who have no data yet: masses drawn by a formula from a seed, no image files.
+"""A built-in cohort for those who have no data yet: drawn from the shipped generator, no image files.
 
-These are **not mammograms** and say nothing about patients. They let every page and command work at
-once. Malignant masses are drawn, on average, more irregular, spiculated and blurred in outline than
-benign ones (the signs of the BI-RADS lexicon), with enough overlap that telling them apart stays hard.
+Its masses are **synthetic**, and so are its patients: what is measured on them says nothing about real
+ones. They let every page and command work at once. The second site shows the same kind of masses with
+less contrast and more grain, as another scanner would.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from torch import nn
 
 from mammo_core.cohorts.cohort import Cohort, Source, join
-from mammo_core.labels import MALIGNANT
+from mammo_core.cohorts.drawn import draw_cohort
+from mammo_core.settings import DEFAULT_GENERATOR, models_dir
+from mammo_core.synthesis.checkpoints import load_generator
+from mammo_core.synthesis.sampling import Origin, draw_masses, origin_of_seed
 
-IMAGE_SIZE_PX = 128
+EXTERNAL = "demo-external"
 _PARTS = (  # site, split, patients
-    ("demo", "train", 150),
+    ("demo", "train", 120),
     ("demo", "val", 30),
-    ("demo", "test", 70),
-    ("demo-external", "test", 70),
+    ("demo", "test", 60),
+    (EXTERNAL, "test", 60),
 )
+_MASSES_OF_A_PATIENT = (1, 2, 3)
+_MALIGNANT_SHARE = 0.45
+_LIKENESS = (
+    0.5  # of a patient's masses: the share of the latents' variance that they have in common
+)
+_EXTERNAL_CONTRAST, _EXTERNAL_GRAIN = 0.75, 4.0
+_SYNTHETIC_SEED = 1_000_000  # beyond every seed of a demo patient
 
 
 def demo_cohort(seed: int = 0) -> Cohort:
@@ -27,41 +39,62 @@ def demo_cohort(seed: int = 0) -> Cohort:
 
     Args:
         seed: Non-negative; the same seed draws the same cohort.
+
+    Raises:
+        CheckpointError: If the shipped generator is missing or damaged.
     """
-    rng = np.random.default_rng([seed, 1])
+    rng = np.random.default_rng(seed)
     return join([_draw_part(rng, site, split, patients) for site, split, patients in _PARTS])
 
 
 def demo_synthetic(count: int = 160, seed: int = 0) -> Cohort:
-    """A stand-in for generated masses: drawn by the same formula with other seeds, half of each class."""
-    rng = np.random.default_rng([seed, 2])
-    labels = np.arange(count) % 2
-    images = np.stack([_draw_mass(rng, int(label), site_shift=0.0) for label in labels])
-    names = [f"drawn{i}" for i in range(count)]
-    return _cohort(images, labels, names, "drawn", "train", source="synthetic")
+    """Synthetic masses from the same generator and other seeds, half of each class."""
+    return draw_cohort(_generator(), count, seed=_SYNTHETIC_SEED + seed)
+
+
+@lru_cache(maxsize=1)
+def _generator() -> nn.Module:
+    generator, _ = load_generator(models_dir() / DEFAULT_GENERATOR)
+    return generator
 
 
 def _draw_part(rng: np.random.Generator, site: str, split: str, patients: int) -> Cohort:
-    images, labels, names = [], [], []
+    generator = _generator()
+    labels: list[int] = []
+    names: list[str] = []
+    origins: list[Origin] = []
     for patient in range(patients):
-        label = int(rng.random() < 0.45)
-        for _ in range(int(rng.choice([1, 2, 3, 4], p=[0.3, 0.5, 0.1, 0.1]))):
-            images.append(_draw_mass(rng, label, site_shift=float(site == "demo-external")))
-            labels.append(label)
-            names.append(f"{site}-{split}-{patient}")
-    return _cohort(np.stack(images), np.array(labels), names, site, split, source="real")
+        label = int(rng.random() < _MALIGNANT_SHARE)
+        common, *own = (
+            origin_of_seed(generator, int(number))
+            for number in rng.integers(_SYNTHETIC_SEED, size=1 + rng.choice(_MASSES_OF_A_PATIENT))
+        )
+        origins += [_alike(common, origin) for origin in own]
+        labels += [label] * len(own)
+        names += [f"{site}-{split}-{patient}"] * len(own)
+    images = draw_masses(generator, labels, origins).numpy()
+    if site == EXTERNAL:
+        images = _as_another_scanner(images, rng)
+    return _cohort(images, np.array(labels), names, site, split)
+
+
+def _alike(common: Origin, own: Origin) -> Origin:
+    latent = _LIKENESS**0.5 * common.latent + (1 - _LIKENESS) ** 0.5 * own.latent
+    return Origin(latent, own.noise)
+
+
+def _as_another_scanner(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    grey = images.astype(np.float64)
+    mean = grey.mean(axis=(1, 2), keepdims=True)
+    shifted = mean + _EXTERNAL_CONTRAST * (grey - mean) + rng.normal(0, _EXTERNAL_GRAIN, grey.shape)
+    return np.clip(np.round(shifted), 0, 255).astype(np.uint8)
 
 
 def _cohort(
-    images: np.ndarray,
-    labels: np.ndarray,
-    names: list[str],
-    site: str,
-    split: str,
-    *,
-    source: Source,
+    images: np.ndarray, labels: np.ndarray, names: list[str], site: str, split: str
 ) -> Cohort:
     count = len(labels)
+    source: Source = "real"  # it plays that part
     return Cohort(
         images=images,
         labels=labels.astype(np.int64),
@@ -72,37 +105,3 @@ def _cohort(
         splits=np.full(count, split),
         source=source,
     )
-
-
-def _draw_mass(rng: np.random.Generator, label: int, *, site_shift: float) -> np.ndarray:
-    """One image (128, 128) uint8: a bright mass on tissue-like noise."""
-    malignancy = np.clip(rng.normal(0.7 if label == MALIGNANT else 0.3, 0.2), 0, 1)
-    rows, columns = np.mgrid[
-        -1 : 1 : IMAGE_SIZE_PX * 1j, -1 : 1 : IMAGE_SIZE_PX * 1j
-    ]  # (H, W) each
-    centre = rng.normal(0, 0.08, 2)
-    radius = np.hypot(rows - centre[0], columns - centre[1])
-    angle = np.arctan2(rows - centre[0], columns - centre[1])
-    outline = rng.uniform(0.3, 0.55) * (
-        1
-        + sum(
-            (0.04 + 0.16 * malignancy) / k * np.cos(k * angle + rng.uniform(0, 2 * np.pi))
-            for k in range(2, 7)
-        )
-    )
-    softness = 0.03 + 0.09 * malignancy + 0.03 * rng.random()
-    mass = 1 / (1 + np.exp((radius - outline) / softness))
-    spikes = np.clip(np.cos(rng.integers(5, 12) * angle + rng.uniform(0, 6)), 0, 1) ** 12
-    mass += 0.6 * max(malignancy - 0.35, 0) * spikes * np.exp(-radius / 0.45)
-    tissue = sum(
-        weight * _unit(gaussian_filter(rng.normal(size=radius.shape), sigma))
-        for sigma, weight in ((9, 0.14), (3, 0.08))
-    )
-    contrast = rng.uniform(0.9, 1.6) * (1 - 0.25 * site_shift)
-    picture = contrast * mass + tissue + rng.normal(0, 0.06 + 0.05 * site_shift, radius.shape)
-    low, high = np.percentile(picture, [1, 99])
-    return np.round(255 * np.clip((picture - low) / (high - low), 0, 1)).astype(np.uint8)
-
-
-def _unit(field: np.ndarray) -> np.ndarray:
-    return (field - field.mean()) / field.std()

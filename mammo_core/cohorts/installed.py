@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mammo_core.cohorts import demo
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.cohorts.folders import (
     SkippedFile,
@@ -30,7 +29,7 @@ class DataSource:
 
     @property
     def is_demo(self) -> bool:
-        """Whether the masses are drawn by a formula."""
+        """Whether real masses are played by synthetic ones of the shipped generator."""
         return self.real is None
 
     @property
@@ -81,6 +80,8 @@ def load_source(source: DataSource) -> LoadedData:
         CohortError: If a folder is missing or holds nothing readable.
     """
     if source.real is None:
+        from mammo_core.cohorts import demo  # brings torch
+
         return LoadedData(demo.demo_cohort(), demo.demo_synthetic(), [])
     real = read_real(source.real)
     if source.synthetic is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,11 +18,20 @@ from mammo_core import validate
 from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.features import compute_features
 from mammo_core.cohorts.cohort import Cohort
-from mammo_core.config import BackboneConfig, short_hash
+from mammo_core.config import BackboneConfig, PrivacyConfig, short_hash, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.synthesis.checkpoints import GeneratorCard, hash_patient, load_card, save_generator
-from mammo_core.synthesis.config import GanConfig
+from mammo_core.privacy.accounting import require_meaningful_delta
+from mammo_core.privacy.problem import bags_of
+from mammo_core.synthesis.cascade_training import CascadeTrainer
+from mammo_core.synthesis.checkpoints import (
+    GeneratorCard,
+    hash_patient,
+    load_card,
+    save_generator,
+)
+from mammo_core.synthesis.config import MECHANISMS, GanConfig, Mechanism
+from mammo_core.synthesis.mcgan_training import McganTrainer
 from mammo_core.synthesis.quality import kernel_distance
 from mammo_core.synthesis.sampling import sample_masses
 from mammo_core.synthesis.training import GanTrainer, StepReport
@@ -40,6 +50,8 @@ class TrainingPlan:
         out: The generator to write: OUT.safetensors and OUT.json.
         command: Goes into the card.
         licence: Of the training data, with attribution; goes into the card.
+        privacy: What to promise; None trains without differential privacy.
+        mechanism: How the promise is kept, see `synthesis.private_training`.
     """
 
     images: int
@@ -47,9 +59,12 @@ class TrainingPlan:
     out: Path
     command: str
     licence: str
+    privacy: PrivacyConfig | None = None
+    mechanism: Mechanism = "moments"
 
     def __post_init__(self) -> None:
         validate.at_least(1, images=self.images, look_every=self.look_every)
+        validate.one_of(MECHANISMS, mechanism=self.mechanism)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +111,9 @@ def train_generator(
     """Trains on the train split only and keeps the generator with the lowest KID to held-out masses.
 
     The held-out masses are the validation split, whose patients the generator never sees; choosing by
-    them is a use of their images, said in the card. A training that was killed goes on from its last
-    look when called again with the same data, configuration and plan.
+    them is a use of their images, said in the card. With differential privacy nothing is chosen: the
+    last generator is kept. A training that was killed goes on from its last look when called again with
+    the same data, configuration and plan.
 
     Args:
         state_folder: Where the state of unfinished trainings is kept.
@@ -125,27 +141,30 @@ def train_generator(
             "Choose another --size or other data."
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trainer = GanTrainer(
-        config, torch.from_numpy(train.images), torch.from_numpy(train.labels), device
-    )
+    trainer = _open_trainer(config, plan, train, device, backbone)
     identity = {
         "config": dataclasses.asdict(config),
         "data": train.content_hash,
         "out": str(plan.out.resolve()),
+        "privacy": plan.privacy and [to_dict(plan.privacy), plan.mechanism, plan.images],
     }
     state_file = state_folder / f"{short_hash(identity)}.pt"
     if state_file.exists():
         trainer.load(state_file)
     judge = _Judge(heldout.images, backbone)
     card = GeneratorCard(
-        config=config,
+        config=trainer.config,
         training_data=f"{own}, train split: {len(train)} masses of {train.num_patients} patients",
         licence=plan.licence,
         patients=tuple(sorted(hash_patient(name) for name in np.unique(train.patient_ids))),
         images_seen=0,
         device=torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
         command=plan.command,
-        notes=f"Kept for its lowest KID to {len(heldout)} validation masses; not private.",
+        notes=(
+            "The last one, whatever its quality; metrics are computed from real masses without noise."
+            if plan.privacy
+            else f"Kept for its lowest KID to {len(heldout)} validation masses; not private."
+        ),
     )
     record = open_record(short_hash(identity), config)
     best = record.best_kid()
@@ -160,12 +179,15 @@ def train_generator(
     while trainer.images_seen < plan.images:
         trainer.train(min(trainer.images_seen + plan.look_every, plan.images), watch)
         kid = judge.distance(trainer.averaged)
-        if kid < best:
-            best = kid
+        if kid < best or plan.privacy:
             card = dataclasses.replace(
-                card, images_seen=trainer.images_seen, metrics={"kid_to_validation": kid}
+                card,
+                images_seen=trainer.images_seen,
+                metrics={"kid_to_validation": kid},
+                guarantee=trainer.guarantee,
             )
             save_generator(trainer.averaged, card, plan.out)
+        best = min(best, kid)
         rate = (trainer.images_seen - seen_before) / (time.perf_counter() - started)
         record.look(
             Look(
@@ -182,6 +204,39 @@ def train_generator(
         trainer.save(state_file)
     record.finish(plan.out)
     return load_card(plan.out)
+
+
+def _open_trainer(
+    config: GanConfig,
+    plan: TrainingPlan,
+    train: Cohort,
+    device: torch.device,
+    backbone: BackboneConfig,
+) -> GanTrainer:
+    images, labels = torch.from_numpy(train.images), torch.from_numpy(train.labels)
+    if config.architecture == "mcgan":
+        if plan.privacy:
+            raise InvalidRequestError(
+                "Expected architecture cascade for training with differential privacy; got mcgan, "
+                "whose batch norm mixes patients. Use --architecture cascade."
+            )
+        return McganTrainer(config, images, labels, device)
+    network = load_backbone(backbone).network
+    if plan.privacy is None:
+        return CascadeTrainer(config, images, labels, device, network)
+    from mammo_core.synthesis.private_training import (
+        NoisyMomentsTrainer,
+        PrivateDiscriminatorTrainer,
+        PrivateMasses,
+    )
+
+    bags = bags_of(train.patient_ids, plan.privacy.unit)
+    require_meaningful_delta(plan.privacy.target_delta, len(bags))
+    masses = PrivateMasses(images=images, labels=labels, bags=bags)
+    if plan.mechanism == "moments":
+        return NoisyMomentsTrainer(config, masses, plan.privacy, device, network)
+    steps = math.ceil(plan.images / config.batch_size)
+    return PrivateDiscriminatorTrainer(config, masses, plan.privacy, device, network, steps)
 
 
 def sample_grid(generator: nn.Module) -> np.ndarray:

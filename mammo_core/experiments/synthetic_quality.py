@@ -35,6 +35,7 @@ from mammo_core.synthesis.quality import (
     kernel_distance,
     neighbourhood,
 )
+from mammo_core.synthesis.radiomics import frechet_distance, radiomics
 
 LOW_PASS_PX = 64
 COPY_FLAG_RATE = 0.01
@@ -67,6 +68,8 @@ class SyntheticReport:
         class_auroc: How well a head trained on real masses without DP tells the synthetic classes
             apart, 0.5 to 1: whether masses show the class they were made for.
         transfer_auroc: By test set, AUROC of a head trained on these masses only, without DP.
+        radiomics: By subject, Fréchet distance to the training masses in grey-level statistics and
+            texture: a measure that shares nothing with the backbone.
         copies: The search for copies of training masses.
     """
 
@@ -74,6 +77,7 @@ class SyntheticReport:
     comparisons: list[Comparison]
     class_auroc: float
     transfer_auroc: dict[str, float]
+    radiomics: dict[str, float]
     copies: CopyCheck
 
     def to_dict(self) -> dict[str, object]:
@@ -88,6 +92,7 @@ class SyntheticReport:
             "comparisons": [dataclasses.asdict(row) for row in self.comparisons],
             "class_auroc": self.class_auroc,
             "transfer_auroc": self.transfer_auroc,
+            "radiomics": self.radiomics,
             "copies": copies,
         }
 
@@ -149,6 +154,7 @@ def evaluate_synthetic(
         ],
         class_auroc=_class_auroc(bench, synthetic.labels),
         transfer_auroc=_transfer_auroc(bench),
+        radiomics=_radiomics_distances(cohorts),
         copies=find_copies(
             full["synthetic"],
             bench.train_features,
@@ -191,6 +197,12 @@ def _comparisons(
                 )
             )
     return rows
+
+
+def _radiomics_distances(cohorts: dict[str, Cohort]) -> dict[str, float]:
+    found = {name: radiomics(cohort.images) for name, cohort in cohorts.items()}
+    train = found.pop("train")
+    return {name: frechet_distance(train, values) for name, values in found.items()}
 
 
 def _class_auroc(bench: Workbench, labels: np.ndarray) -> float:

@@ -1,27 +1,42 @@
-"""Differentiable augmentation of what the discriminator sees, real and synthetic alike.
+"""Random changes to masses: flips and quarter turns of the data, and what the discriminator sees.
 
 Source: Zhao et al. 2020, Differentiable Augmentation for Data-Efficient GAN Training, arXiv:2006.10738.
-Flips and quarter turns are added: a mass has no upright.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+NUM_TURNS = 8
 _SHIFT = 1 / 8  # of the side
-_CUTOUT = 1 / 2  # of the side
-_BRIGHTNESS, _CONTRAST = 0.3, 0.5
+_CUTOUT = 3 / 8  # of the side
+_BRIGHTNESS, _CONTRAST = 0.15, 0.2
+
+
+def all_turns(images: Tensor) -> Tensor:
+    """The eight flips and quarter turns of each image, a mass has no upright: (N, 1, H, W) -> (N, 8, 1, H, W)."""
+    mirrored = images.flip(-1)
+    return torch.stack(
+        [torch.rot90(view, turns, (-2, -1)) for view in (images, mirrored) for turns in range(4)],
+        dim=1,
+    )
+
+
+def turn_at_random(images: Tensor, rng: torch.Generator) -> Tensor:
+    """One of the eight flips and quarter turns, each image at random: (N, 1, H, W)."""
+    choice = torch.randint(0, NUM_TURNS, (len(images),), generator=rng).to(images.device)
+    return all_turns(images)[torch.arange(len(images), device=images.device), choice]
 
 
 def augment(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Flips, turns, shifts, brightens, stretches and cuts out, each image at random.
+    """Brightens, stretches, shifts and cuts out, each image at random, differentiably.
 
     Args:
         images: (N, 1, H, W) in [-1, 1], H = W.
         rng: On the CPU.
     """
-    images = _flip_and_turn(images, rng)
     images = images + _uniform(images, rng, -_BRIGHTNESS, _BRIGHTNESS)
     mean = images.mean(dim=(2, 3), keepdim=True)
     images = (images - mean) * _uniform(images, rng, 1 - _CONTRAST, 1 + _CONTRAST) + mean
@@ -33,41 +48,25 @@ def _uniform(images: Tensor, rng: torch.Generator, low: float, high: float) -> T
     return (low + (high - low) * torch.rand(len(images), 1, 1, 1, generator=rng)).to(images.device)
 
 
-def _whole(images: Tensor, rng: torch.Generator, low: int, high: int) -> Tensor:
-    """One whole number in [low, high) per image: (N, 1, 1)."""
-    return torch.randint(low, high, (len(images), 1, 1), generator=rng).to(images.device)
-
-
-def _flip_and_turn(images: Tensor, rng: torch.Generator) -> Tensor:
-    choice = torch.randint(0, 8, (len(images),), generator=rng).tolist()
-    turned = [
-        torch.rot90(image.flip(-1) if pick >= 4 else image, pick % 4, dims=(-2, -1))
-        for image, pick in zip(images, choice, strict=True)
-    ]
-    return torch.stack(turned)
-
-
 def _shift(images: Tensor, rng: torch.Generator) -> Tensor:
     side = images.shape[-1]
     reach = int(side * _SHIFT)
-    down, right = (_whole(images, rng, -reach, reach + 1) for _ in range(2))
-    steps = torch.arange(side, device=images.device)
-    rows, columns = (
-        steps[None, :, None] - down,
-        steps[None, None, :] - right,
-    )  # (N, H, 1), (N, 1, W)
-    inside = ((rows >= 0) & (rows < side) & (columns >= 0) & (columns < side))[:, None]
-    batch = torch.arange(len(images), device=images.device)[:, None, None]
-    moved = images[batch, 0, rows.clamp(0, side - 1), columns.clamp(0, side - 1)][:, None]
-    return moved * inside
+    padded = functional.pad(images, (reach,) * 4)
+    offsets = torch.randint(0, 2 * reach + 1, (len(images), 2), generator=rng).tolist()
+    return torch.stack(
+        [
+            image[:, row : row + side, column : column + side]
+            for image, (row, column) in zip(padded, offsets, strict=True)
+        ]
+    )
 
 
 def _cut_out(images: Tensor, rng: torch.Generator) -> Tensor:
     side = images.shape[-1]
     half = int(side * _CUTOUT) // 2
-    middle_row, middle_column = (_whole(images, rng, 0, side) for _ in range(2))
+    middles = torch.randint(0, side, (2, len(images), 1, 1), generator=rng).to(images.device)
     steps = torch.arange(side, device=images.device)
-    hidden = ((steps[None, :, None] - middle_row).abs() < half) & (
-        (steps[None, None, :] - middle_column).abs() < half
+    hidden = ((steps[None, :, None] - middles[0]).abs() < half) & (
+        (steps[None, None, :] - middles[1]).abs() < half
     )
     return images * ~hidden[:, None]

@@ -19,6 +19,7 @@ from torch import nn
 from mammo_core.errors import CheckpointError
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.config import GanConfig
+from mammo_core.synthesis.guarantee import Guarantee
 from mammo_core.synthesis.networks import build_generator
 
 
@@ -33,7 +34,7 @@ class GeneratorCard:
         patients: Hashed ids of every patient whose masses it saw, see `hash_patient`.
         images_seen: Real masses shown in training, repeats counted.
         device: What it was trained on.
-        guarantee: "none", or the differential privacy it was trained with.
+        guarantee: None if it was trained without differential privacy.
         class_order: Names of the classes by condition index.
         command: That made it.
         metrics: Measured quality.
@@ -48,11 +49,16 @@ class GeneratorCard:
     images_seen: int
     device: str
     command: str
-    guarantee: str = "none"
+    guarantee: Guarantee | None = None
     class_order: tuple[str, ...] = tuple(CLASS_NAMES[label] for label in sorted(CLASS_NAMES))
     metrics: dict[str, Any] = field(default_factory=dict)
     notes: str = ""
     sha256: str = ""
+
+    @property
+    def promise(self) -> str:
+        """The guarantee in words, or "none"."""
+        return "none" if self.guarantee is None else str(self.guarantee)
 
 
 def hash_patient(patient_id: str) -> str:
@@ -71,9 +77,14 @@ def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> Gen
     )
     card = dataclasses.replace(card, sha256=hashlib.sha256(weights).hexdigest())
     path.with_suffix(".safetensors").write_bytes(weights)
+    write_card(card, path)
+    return card
+
+
+def write_card(card: GeneratorCard, path: Path) -> None:
+    """Writes PATH.json."""
     text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n"
     path.with_suffix(".json").write_text(text, encoding="utf-8")
-    return card
 
 
 def load_card(path: Path) -> GeneratorCard:
@@ -86,6 +97,8 @@ def load_card(path: Path) -> GeneratorCard:
     try:
         values = json.loads(card.read_text(encoding="utf-8"))
         values["config"] = GanConfig(**values["config"])
+        if values["guarantee"] is not None:
+            values["guarantee"] = Guarantee(**values["guarantee"])
         for name in ("patients", "class_order"):
             values[name] = tuple(values[name])
         return GeneratorCard(**values)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from mammo_core import validate
 
-Architecture = Literal["resgan", "mcgan"]
-ARCHITECTURES: tuple[Architecture, ...] = ("resgan", "mcgan")
+Architecture = Literal["cascade", "mcgan"]
+Mechanism = Literal["moments", "discriminator"]
+MECHANISMS: tuple[Mechanism, ...] = ("moments", "discriminator")
+Structure = Literal["flow", "normal"]
+ARCHITECTURES: tuple[Architecture, ...] = ("cascade", "mcgan")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,30 +19,43 @@ class GanConfig:
     """One conditional GAN of square grey masses and its training.
 
     Attributes:
-        architecture: "resgan" (ours) or "mcgan" (the paper's conditional DCGAN).
+        architecture: "cascade" (ours) or "mcgan" (the paper's conditional DCGAN).
         image_size_px: A power of two, 16 or more; the paper's is 128.
-        latent_dim: Length of a latent vector.
-        width: Channels at 128 px of resgan's generator, and ngf = ndf of mcgan; the paper's is 64.
+        latent_dim: Length of a latent vector; of cascade the number of low frequencies as well.
+        width: Channels at full size of cascade's detail network; ngf = ndf of mcgan, the paper's is 64.
+        structure: Of cascade: "flow" is learned, "normal" is one mean and variance per class and frequency.
+        structure_images: Masses after which cascade's structure is left as it is; the detail goes on.
         batch_size: Real masses in a step.
-        generator_rate, discriminator_rate: Adam learning rates.
+        generator_rate, discriminator_rate: Adam learning rates at the start.
+        decay_images: Masses over which cascade's rates fall to a tenth.
         ema_half_life: Masses after which the averaged generator has forgotten half.
         seed: Of everything random in training.
     """
 
-    architecture: Architecture = "resgan"
+    architecture: Architecture = "cascade"
     image_size_px: int = 128
-    latent_dim: int = 128
+    latent_dim: int = 120
     width: int = 16
+    structure: Structure = "flow"
+    structure_images: int = 40_000
     batch_size: int = 32
     generator_rate: float = 2e-4
-    discriminator_rate: float = 4e-4
-    ema_half_life: int = 10_000
+    discriminator_rate: float = 2e-4
+    ema_half_life: int = 2_000
+    decay_images: int = 100_000
     seed: int = 0
 
     def __post_init__(self) -> None:
         validate.one_of(ARCHITECTURES, architecture=self.architecture)
         validate.one_of([2**power for power in range(4, 11)], image_size_px=self.image_size_px)
-        validate.at_least(1, latent_dim=self.latent_dim, width=self.width)
+        validate.one_of(get_args(Structure), structure=self.structure)
+        validate.at_least(
+            1,
+            latent_dim=self.latent_dim,
+            width=self.width,
+            structure_images=self.structure_images,
+            decay_images=self.decay_images,
+        )
         validate.at_least(2, batch_size=self.batch_size)
         validate.positive(
             generator_rate=self.generator_rate,
@@ -50,7 +66,7 @@ class GanConfig:
 
 # The paper's: Adam 1e-4 with beta1 0.5, batch 8, z = 100, ngf = ndf = 64 (arXiv:2407.12669)
 DEFAULTS: dict[Architecture, GanConfig] = {
-    "resgan": GanConfig(),
+    "cascade": GanConfig(),
     "mcgan": GanConfig(
         architecture="mcgan",
         latent_dim=100,
@@ -58,5 +74,6 @@ DEFAULTS: dict[Architecture, GanConfig] = {
         batch_size=8,
         generator_rate=1e-4,
         discriminator_rate=1e-4,
+        ema_half_life=10_000,
     ),
 }

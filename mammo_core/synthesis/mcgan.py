@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.config import GanConfig
@@ -51,6 +52,11 @@ class McganGenerator(nn.Module):
         """(N, latent_dim), (N,) -> (N, 1, H, W) in [-1, 1]."""
         joined = torch.cat([latents, self.embedding(labels)], dim=1)  # (N, latent_dim + 1)
         return self.layers(joined[:, :, None, None])
+
+    def coarse_look(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """What masses look like from afar: (N, latent_dim), (N,) -> (N, F)."""
+        parts = zip(latents.split(64), labels.split(64), strict=True)
+        return torch.cat([adaptive_avg_pool2d(self(*part), 8).flatten(1) for part in parts])
 
 
 class McganDiscriminator(nn.Module):

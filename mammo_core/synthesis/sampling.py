@@ -1,19 +1,128 @@
-"""Draws masses from a generator: image i depends on generator, class and seed only, never on its batch."""
+"""Draws masses from a generator: mass i depends on generator, class and seed only, never on its batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from mammo_core import validate
 from mammo_core.errors import InvalidRequestError
 from mammo_core.labels import CLASS_NAMES
 
 Progress = Callable[[int, int], None]
+_THREADS = threading.Lock()
+_EXPLORED = 2048  # latents that principal directions are found from
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What one mass is drawn from.
+
+    Attributes:
+        latent: (1, latent_dim).
+        noise: The grain of every convolution, each (1, 1, P, P).
+    """
+
+    latent: Tensor
+    noise: list[Tensor]
+
+
+def origin_of_seed(generator: nn.Module, seed: int, *, truncation: float = 1.0) -> Origin:
+    """The origin that a seed stands for.
+
+    Args:
+        truncation: Factor of the latent, in (0, 1]: smaller is more typical and less varied.
+
+    Raises:
+        InvalidRequestError: If the seed is negative or truncation is out of range.
+    """
+    validate.at_least(0, seed=seed)
+    if not 0 < truncation <= 1:
+        raise InvalidRequestError(
+            f"Expected 0 < truncation <= 1; got {truncation!r}. Use 1 for the whole variety."
+        )
+    rng = torch.Generator().manual_seed(seed)
+    latent = torch.randn(1, generator.latent_dim, generator=rng)
+    noise = [torch.randn(1, 1, px, px, generator=rng) for px in generator.noise_sizes_px]
+    return Origin(truncation * latent, noise)
+
+
+def draw_masses(
+    generator: nn.Module,
+    labels: Sequence[int],
+    origins: Sequence[Origin],
+    *,
+    on_progress: Progress | None = None,
+) -> Tensor:
+    """Draws one mass per label and origin.
+
+    The network sees one mass at a time, so that on one machine a mass is the same to the bit whatever is
+    drawn beside it. Processor cores work on different masses.
+
+    Args:
+        generator: In eval mode.
+        labels: N times BENIGN or MALIGNANT.
+        origins: N. The same origin in both classes makes twins.
+        on_progress: Called with (masses done, masses to do).
+
+    Returns:
+        (N, H, W) uint8, on the CPU.
+
+    Raises:
+        InvalidRequestError: If lengths differ or a label is no class.
+    """
+    if len(labels) != len(origins):
+        raise InvalidRequestError(
+            f"Expected one origin per label; got {len(labels)} labels and {len(origins)} origins."
+        )
+    if not set(labels) <= set(CLASS_NAMES):
+        raise InvalidRequestError(
+            f"Expected labels of {sorted(CLASS_NAMES)}; got {sorted(set(labels))}."
+        )
+    side = generator.image_size_px
+    masses = torch.empty(len(labels), side, side, dtype=torch.uint8)
+    with _one_mass_per_core() as draw_all:
+        drawn = draw_all(partial(_draw_one, generator), labels, origins)
+        for row, mass in enumerate(drawn):
+            masses[row] = mass
+            if on_progress:
+                on_progress(row + 1, len(labels))
+    return masses
 
 
 @torch.inference_mode()
+def _draw_one(generator: nn.Module, label: int, origin: Origin) -> Tensor:
+    """(H, W) uint8, on the CPU."""
+    device = next(generator.parameters()).device
+    image = generator(
+        origin.latent.to(device),
+        torch.tensor([label], device=device),
+        [grain.to(device) for grain in origin.noise],
+    )  # (1, 1, H, W)
+    return to_uint8(image)[0].cpu()
+
+
+@contextmanager
+def _one_mass_per_core() -> Iterator[Callable[..., Iterator[Tensor]]]:
+    """A `map` whose workers compute with one thread each: small networks gain nothing from more."""
+    with _THREADS:  # torch's number of threads belongs to the whole process
+        threads = torch.get_num_threads()
+        try:
+            with ThreadPoolExecutor(
+                threads, initializer=torch.set_num_threads, initargs=(1,)
+            ) as pool:
+                yield pool.map
+        finally:
+            torch.set_num_threads(threads)
+
+
 def sample_masses(
     generator: nn.Module,
     labels: Sequence[int],
@@ -22,59 +131,79 @@ def sample_masses(
     truncation: float = 1.0,
     on_progress: Progress | None = None,
 ) -> Tensor:
-    """Draws one mass per label and seed.
-
-    The network sees one mass at a time, so that on one machine a mass is the same to the bit whatever is
-    drawn beside it.
-
-    Args:
-        generator: In eval mode.
-        labels: N times BENIGN or MALIGNANT.
-        seeds: N non-negative ints.
-        truncation: Factor of the latents, in (0, 1]: smaller is more typical and less varied.
-        on_progress: Called with (masses done, masses to do).
+    """Draws one mass per label and seed; arguments and errors as of `origin_of_seed` and `draw_masses`.
 
     Returns:
         (N, H, W) uint8, on the CPU.
+    """
+    origins = [origin_of_seed(generator, seed, truncation=truncation) for seed in seeds]
+    return draw_masses(generator, labels, origins, on_progress=on_progress)
+
+
+def between(first: Origin, second: Origin, steps: int) -> list[Origin]:
+    """Origins on the way from one to another, both included, with the first one's grain.
+
+    The way is an arc: latents of a normal distribution lie near a sphere, and a straight line would pass
+    through its untypical inside.
+
+    Source: White 2016, Sampling Generative Networks, arXiv:1609.04468.
+    """
+    validate.at_least(2, steps=steps)
+    cosine = torch.nn.functional.cosine_similarity(first.latent, second.latent).clamp(-1, 1)
+    angle = torch.arccos(cosine)  # (1,)
+    if angle < 1e-4:
+        return [first] * steps
+    shares = torch.linspace(0, 1, steps)
+    return [
+        Origin(
+            (
+                torch.sin((1 - share) * angle) * first.latent
+                + torch.sin(share * angle) * second.latent
+            )
+            / torch.sin(angle),
+            first.noise,
+        )
+        for share in shares
+    ]
+
+
+@torch.inference_mode()
+def principal_directions(generator: nn.Module, count: int) -> Tensor:
+    """Directions of the latent space along which the coarse look of masses changes most.
+
+    Returns:
+        (count, latent_dim) unit vectors, the strongest change first.
 
     Raises:
-        InvalidRequestError: If lengths differ, a label is no class, a seed is negative or truncation is
-            out of range.
+        InvalidRequestError: If there are not so many.
+
+    Source: Härkönen et al. 2020, GANSpace, arXiv:2004.02546.
     """
-    if len(labels) != len(seeds):
+    validate.at_least(1, count=count)
+    if count > generator.latent_dim:
         raise InvalidRequestError(
-            f"Expected one seed per label; got {len(labels)} labels and {len(seeds)} seeds."
+            f"Expected at most {generator.latent_dim} directions of this generator; got {count}."
         )
-    if not set(labels) <= set(CLASS_NAMES) or min(seeds, default=0) < 0:
-        raise InvalidRequestError(
-            f"Expected labels of {sorted(CLASS_NAMES)} and seeds of 0 or more; got labels "
-            f"{sorted(set(labels))} and a smallest seed of {min(seeds)}."
-        )
-    if not 0 < truncation <= 1:
-        raise InvalidRequestError(
-            f"Expected 0 < truncation <= 1; got {truncation!r}. Use 1 for the whole variety."
-        )
+    rng = torch.Generator().manual_seed(0)
     device = next(generator.parameters()).device
-    side = generator.image_size_px
-    masses = torch.empty(len(labels), side, side, dtype=torch.uint8)
-    for row, (label, seed) in enumerate(zip(labels, seeds, strict=True)):
-        latent, noise = inputs_of_seed(generator, seed)
-        image = generator(
-            truncation * latent.to(device),
-            torch.tensor([label], device=device),
-            [grain.to(device) for grain in noise],
-        )  # (1, 1, H, W)
-        masses[row] = to_uint8(image)[0].cpu()
-        if on_progress:
-            on_progress(row + 1, len(labels))
-    return masses
+    latents = torch.randn(_EXPLORED, generator.latent_dim, generator=rng).to(device)
+    labels = torch.arange(_EXPLORED, device=device) % len(CLASS_NAMES)
+    looks = generator.coarse_look(latents, labels)  # (N, F)
+    looks = looks - looks.mean(dim=0)
+    scores = torch.linalg.svd(looks, full_matrices=False).U[:, :count]  # (N, count)
+    directions = torch.linalg.lstsq(latents, scores).solution.T  # (count, latent_dim)
+    return torch.nn.functional.normalize(directions, dim=1).cpu()
 
 
-def inputs_of_seed(generator: nn.Module, seed: int) -> tuple[Tensor, list[Tensor]]:
-    """The latent (1, latent_dim) and the grain of every stage, each (1, 1, P, P), of one seed."""
-    rng = torch.Generator().manual_seed(seed)
-    latent = torch.randn(1, generator.latent_dim, generator=rng)
-    return latent, [torch.randn(1, 1, px, px, generator=rng) for px in generator.noise_sizes_px]
+def along(origin: Origin, direction: Tensor, reach: float, steps: int) -> list[Origin]:
+    """Origins from -reach to +reach standard deviations along a direction (latent_dim,)."""
+    validate.at_least(2, steps=steps)
+    component = origin.latent @ direction  # (1,)
+    base = origin.latent - component * direction
+    return [
+        Origin(base + offset * direction, origin.noise)
+        for offset in torch.linspace(-reach, reach, steps)
+    ]
 
 
 def to_uint8(images: Tensor) -> Tensor:

@@ -1,12 +1,16 @@
 import csv
 import json
+import shutil
 
 import pytest
 
 from mammo_core.cli import main
 from mammo_core.cohorts import demo
+from mammo_core.settings import models_dir
+from mammo_core.synthesis.checkpoints import load_card
 from tests.cohorts.test_folders import name, write_png
 
+CLASSES = ("benign", "malignant")
 TINY = [
     "--backbone",
     "test_efficientnet",
@@ -147,8 +151,45 @@ def test_gan_trains_and_draws_masses_that_read_back(tmp_path, capsys):
 
     printed = capsys.readouterr().out
     assert (trained, drawn) == (0, 0)
-    assert "Guarantee: none (not DP)" in printed
+    assert "Guarantee: none" in printed
     assert len(list((tmp_path / "d").glob("*_malignant.png"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("way", "names"),
+    [
+        (["--twins"], {"seed3_benign", "seed3_malignant", "seed4_benign", "seed4_malignant"}),
+        (
+            ["--towards", "9", "--class", "benign"],
+            {f"seed3to9step{step}_benign" for step in range(4)},
+        ),
+        (["--along", "2"], {f"seed3along2step{i}_{c}" for i in (0, 1) for c in CLASSES}),
+        (["--class", "malignant"], {f"seed{seed}_malignant" for seed in range(3, 7)}),
+    ],
+)
+def test_masses_are_drawn_in_several_ways(way, names, tmp_path):
+    out = tmp_path / "d"
+
+    assert main(["gan", "sample", "--count", "4", "--seed", "3", "--out", str(out), *way]) == 0
+
+    assert {path.stem for path in out.glob("*.png")} == names
+
+
+def test_evaluating_a_generator_writes_the_measures_into_its_card(tmp_path, capsys):
+    generator = tmp_path / "g"
+    for suffix in (".json", ".safetensors"):
+        shutil.copy(models_dir() / f"cascade{suffix}", generator.with_suffix(suffix))
+    before = load_card(generator)
+
+    status = main(
+        ["gan", "evaluate", "--data", "demo", "--generator", str(generator), "--count", "40", *TINY]
+    )
+
+    assert status == 0
+    assert "Radiomics: Fréchet distance" in capsys.readouterr().out
+    card = load_card(generator)
+    assert card.metrics["num_synthetic"] == 40
+    assert card.sha256 == before.sha256
 
 
 def test_drawing_from_a_missing_generator_is_one_clear_line(tmp_path, capsys):

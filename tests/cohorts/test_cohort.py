@@ -1,7 +1,6 @@
 import pytest
 
 from mammo_core.cohorts.cohort import join
-from mammo_core.cohorts.demo import demo_cohort, demo_synthetic
 from mammo_core.cohorts.installed import DataSource, find_sources, load_source
 from mammo_core.errors import CohortError, InvalidRequestError
 from tests.cohorts.test_folders import name, write_png
@@ -33,16 +32,6 @@ def test_no_training_site_says_what_to_add():
 def test_cohorts_of_different_sizes_cannot_be_joined():
     with pytest.raises(InvalidRequestError, match="one image size"):
         join([make_cohort(), make_cohort(size=8)])
-
-
-def test_demo_is_the_same_for_the_same_seed_and_has_what_training_needs():
-    first, second = demo_cohort(3), demo_cohort(3)
-
-    assert (first.images == second.images).all()
-    assert (first.images[0] != demo_cohort(4).images[0]).any()
-    assert first.training_site() == "demo"
-    assert first.sites_with("test") == ["demo", "demo-external"]
-    demo_synthetic(6).require_both_classes("the demo")
 
 
 def test_without_data_only_the_demo_is_found(tmp_path):

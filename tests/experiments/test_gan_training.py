@@ -7,17 +7,20 @@ from mlflow import MlflowClient
 
 from mammo_core.cohorts.cohort import join
 from mammo_core.cohorts.folders import read_synthetic
-from mammo_core.errors import CohortError, InvalidRequestError
+from mammo_core.config import PrivacyConfig
+from mammo_core.errors import CohortError, InvalidRequestError, PrivacyError
 from mammo_core.experiments import gan_training
 from mammo_core.experiments.gan_training import TrainingPlan
 from mammo_core.experiments.generator_tracking import EXPERIMENT, GeneratorRecord
-from mammo_core.experiments.synthetic_files import write_masses
+from mammo_core.experiments.synthetic_files import Drawing, write_masses
 from mammo_core.synthesis.checkpoints import hash_patient, load_generator
+from mammo_core.synthesis.config import MECHANISMS
+from mammo_core.synthesis.sampling import origin_of_seed
 from tests.classifiers.test_features import TINY as TINY_BACKBONE
 from tests.conftest import make_cohort
 from tests.synthesis.conftest import TINY
 
-CONFIG = TINY["resgan"]
+CONFIG = TINY["cascade"]
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +107,40 @@ def test_plan_that_would_never_end_is_refused(plan, wrong):
         dataclasses.replace(plan, **wrong)
 
 
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_private_training_keeps_the_last_generator_and_writes_its_guarantee(
+    real, plan, tmp_path, mechanism
+):
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
+    private = dataclasses.replace(plan, privacy=privacy, mechanism=mechanism)
+
+    card = train_generator(real, CONFIG, private, tmp_path, TINY_BACKBONE)
+
+    assert card.images_seen == 24
+    assert 7.5 < card.guarantee.epsilon <= 8.0
+    assert card.guarantee.num_units == real.select(split="train").num_patients
+    assert card.config.structure == "normal"
+    assert load_generator(plan.out)[1] == card
+
+
+def test_delta_that_would_publish_a_patient_is_refused(real, plan, tmp_path):
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=0.1)
+
+    with pytest.raises(PrivacyError, match="δ below"):
+        train_generator(
+            real, CONFIG, dataclasses.replace(plan, privacy=privacy), tmp_path, TINY_BACKBONE
+        )
+
+
+def test_the_papers_gan_cannot_be_trained_privately(real, plan, tmp_path):
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
+
+    with pytest.raises(InvalidRequestError, match="whose batch norm mixes patients"):
+        train_generator(
+            real, TINY["mcgan"], dataclasses.replace(plan, privacy=privacy), tmp_path, TINY_BACKBONE
+        )
+
+
 def test_training_without_a_validation_split_says_what_to_add(plan, tmp_path):
     with pytest.raises(CohortError, match="Add site/val"):
         train_generator(make_cohort(), CONFIG, plan, tmp_path, TINY_BACKBONE)
@@ -120,7 +157,11 @@ def test_written_masses_read_back_as_the_same_cohort(real, plan, tmp_path):
     card = train_generator(real, CONFIG, plan, tmp_path, TINY_BACKBONE)
     generator, _ = load_generator(plan.out)
 
-    write_masses(generator, card, [0, 1, 0], range(7, 10), tmp_path / "drawn")
+    drawings = [
+        Drawing(f"seed{seed}", label, origin_of_seed(generator, seed))
+        for label, seed in zip([0, 1, 0], range(7, 10), strict=True)
+    ]
+    write_masses(generator, card, drawings, tmp_path / "drawn")
 
     reading = read_synthetic(tmp_path / "drawn")
     assert reading.skipped == []
@@ -134,4 +175,4 @@ def test_written_masses_read_back_as_the_same_cohort(real, plan, tmp_path):
     ]
     assert {row["generator_sha256"] for row in rows} == {card.sha256}
     with pytest.raises(InvalidRequestError, match="holds files already"):
-        write_masses(generator, card, [0], [1], tmp_path / "drawn")
+        write_masses(generator, card, drawings, tmp_path / "drawn")

@@ -1,11 +1,19 @@
 import pytest
 import torch
 
+from mammo_core.classifiers.backbones import load_backbone
+from mammo_core.config import BackboneConfig
+from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.config import GanConfig
+from mammo_core.synthesis.mcgan_training import McganTrainer
 from mammo_core.synthesis.networks import build_generator
+from tests.conftest import make_cohort
 
+CPU = torch.device("cpu")
 TINY = {
-    "resgan": GanConfig(image_size_px=16, latent_dim=6, width=2, batch_size=4),
+    "cascade": GanConfig(
+        image_size_px=16, latent_dim=6, width=2, batch_size=4, structure_images=16
+    ),
     "mcgan": GanConfig(architecture="mcgan", image_size_px=16, latent_dim=6, width=4, batch_size=4),
 }
 
@@ -20,6 +28,19 @@ def generator(config):
     torch.manual_seed(0)
     built = build_generator(config).eval()
     for name, parameter in built.named_parameters():
-        if "grain" in name or "style" in name:  # zero at first: give them something to do
+        if "embedding" in name or "last" in name:  # zero at first: give them something to do
             torch.nn.init.normal_(parameter, std=0.3)
     return built
+
+
+def public_network():
+    """A network with random weights; every caller needs one of its own."""
+    return load_backbone(BackboneConfig(weights="random", image_size_px=32)).network
+
+
+def make_trainer(config, cohort=None):
+    cohort = cohort or make_cohort(20)
+    masses = torch.from_numpy(cohort.images), torch.from_numpy(cohort.labels)
+    if config.architecture == "mcgan":
+        return McganTrainer(config, *masses, CPU)
+    return CascadeTrainer(config, *masses, CPU, public_network())

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from mammo_core.synthesis.checkpoints import (
     load_generator,
     save_generator,
 )
+from mammo_core.synthesis.guarantee import Guarantee
 from mammo_core.synthesis.sampling import sample_masses
 
 
@@ -79,7 +81,7 @@ def test_missing_or_broken_cards_and_weights_are_named(saved, tmp_path):
 
 def test_card_names_class_order_and_hashes_patients(saved):
     assert saved.class_order == ("benign", "malignant")
-    assert saved.guarantee == "none"
+    assert saved.promise == "none"
     assert "a" not in saved.patients
     assert all(len(patient) == 16 for patient in saved.patients)
 
@@ -89,3 +91,15 @@ def test_weights_are_half_precision(saved, tmp_path):
 
     tensors = load_file(tmp_path / "models" / "name.safetensors").values()
     assert {tensor.dtype for tensor in tensors if tensor.is_floating_point()} == {torch.float16}
+
+
+def test_guarantee_survives_the_way_to_disk(generator, card, tmp_path):
+    guarantee = Guarantee(
+        epsilon=9.9, delta=1e-4, unit="patient", num_units=578, mechanism="noisy means"
+    )
+    save_generator(generator, dataclasses.replace(card, guarantee=guarantee), tmp_path / "private")
+
+    loaded = load_card(tmp_path / "private")
+
+    assert loaded.guarantee == guarantee
+    assert loaded.promise == "(9.9, 0.0001)-differential privacy per patient"

@@ -4,23 +4,27 @@ import torch
 from mammo_core.errors import InvalidRequestError
 from mammo_core.synthesis.augment import augment
 from mammo_core.synthesis.config import DEFAULTS, GanConfig
-from mammo_core.synthesis.networks import build_discriminator, build_generator
-from mammo_core.synthesis.sampling import from_uint8, inputs_of_seed, to_uint8
+from mammo_core.synthesis.mcgan import McganDiscriminator
+from mammo_core.synthesis.networks import build_generator
+from mammo_core.synthesis.sampling import from_uint8, origin_of_seed, to_uint8
+from tests.synthesis.conftest import TINY
 
 
 def test_generator_draws_masses_in_range_that_depend_on_class(config, generator):
-    latent, noise = inputs_of_seed(generator, 1)
+    origin = origin_of_seed(generator, 1)
 
-    benign, malignant = (generator(latent, torch.tensor([label]), noise) for label in (0, 1))
+    benign, malignant = (
+        generator(origin.latent, torch.tensor([label]), origin.noise) for label in (0, 1)
+    )
 
     assert benign.shape == (1, 1, 16, 16)
     assert benign.abs().max() <= 1
     assert not torch.allclose(benign, malignant)
 
 
-def test_discriminator_gives_one_logit_that_depends_on_the_claimed_class(config):
+def test_papers_discriminator_gives_one_logit_that_depends_on_the_claimed_class():
     torch.manual_seed(0)
-    discriminator = build_discriminator(config)
+    discriminator = McganDiscriminator(TINY["mcgan"])
     images = torch.randn(5, 1, 16, 16)
 
     benign, malignant = (discriminator(images, torch.full((5,), label)) for label in (0, 1))
@@ -40,17 +44,32 @@ def test_papers_generator_has_the_papers_shape():
 
 
 def test_our_generator_has_no_transposed_convolution():
-    generator = build_generator(DEFAULTS["resgan"])
+    generator = build_generator(DEFAULTS["cascade"])
 
     assert not any(isinstance(module, torch.nn.ConvTranspose2d) for module in generator.modules())
-    assert generator.noise_sizes_px == [8, 16, 32, 64, 128]
+    assert generator.noise_sizes_px == [32] * 4 + [64] * 3 + [128] * 2
+
+
+def test_detail_leaves_the_structure_as_it_was_drawn():
+    torch.manual_seed(0)
+    generator = build_generator(TINY["cascade"]).eval()
+    coefficients, labels = torch.randn(3, 6), torch.tensor([0, 1, 1])
+    noise = [torch.randn(3, 1, px, px) for px in generator.noise_sizes_px]
+
+    drawn = generator.add_detail(coefficients, labels, noise)
+
+    torch.testing.assert_close(
+        generator.low_frequencies.analyse(drawn), coefficients, atol=1e-4, rtol=0
+    )
+    assert not torch.allclose(drawn, generator.low_frequencies.draw(coefficients), atol=1e-3)
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
         ({"image_size_px": 100}, "image_size_px to be one of: 16, 32"),
-        ({"architecture": "biggan"}, "architecture to be one of: resgan, mcgan"),
+        ({"architecture": "biggan"}, "architecture to be one of: cascade, mcgan"),
+        ({"structure": "pca"}, "structure to be one of: flow, normal"),
         ({"batch_size": 1}, "batch_size >= 2"),
         ({"generator_rate": 0}, "generator_rate > 0"),
     ],

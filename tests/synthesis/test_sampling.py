@@ -2,7 +2,16 @@ import pytest
 import torch
 
 from mammo_core.errors import InvalidRequestError
-from mammo_core.synthesis.sampling import sample_masses
+from mammo_core.synthesis.networks import build_generator
+from mammo_core.synthesis.sampling import (
+    along,
+    between,
+    draw_masses,
+    origin_of_seed,
+    principal_directions,
+    sample_masses,
+)
+from tests.synthesis.conftest import TINY
 
 
 def test_a_mass_is_the_same_to_the_bit_whatever_is_drawn_beside_it(generator):
@@ -40,9 +49,9 @@ def test_progress_counts_masses(generator):
 @pytest.mark.parametrize(
     ("labels", "seeds", "truncation", "message"),
     [
-        ([0, 1], [1], 1.0, "one seed per label; got 2 labels and 1 seeds"),
+        ([0, 1], [1], 1.0, "one origin per label; got 2 labels and 1 origins"),
         ([2], [1], 1.0, r"labels of \[0, 1\]"),
-        ([1], [-1], 1.0, "seeds of 0 or more"),
+        ([1], [-1], 1.0, "seed >= 0"),
         ([1], [1], 0.0, "0 < truncation <= 1"),
         ([1], [1], float("nan"), "0 < truncation <= 1"),
     ],
@@ -50,3 +59,57 @@ def test_progress_counts_masses(generator):
 def test_impossible_requests_are_refused(generator, labels, seeds, truncation, message):
     with pytest.raises(InvalidRequestError, match=message):
         sample_masses(generator, labels, seeds, truncation=truncation)
+
+
+def test_threads_are_as_before_also_after_an_error(generator):
+    threads = torch.get_num_threads()
+
+    sample_masses(generator, [0], [0])
+    broken = origin_of_seed(generator, 1)
+    broken = type(broken)(broken.latent[:, :2], broken.noise)
+    with pytest.raises(RuntimeError, match="size|shape|channels"):
+        draw_masses(generator, [0], [broken])
+
+    assert torch.get_num_threads() == threads
+
+
+def test_the_way_between_two_seeds_begins_and_ends_at_them_and_keeps_its_distance(generator):
+    first, last = origin_of_seed(generator, 1), origin_of_seed(generator, 2)
+
+    way = between(first, last, 5)
+
+    torch.testing.assert_close(way[0].latent, first.latent)
+    torch.testing.assert_close(way[-1].latent, last.latent)
+    assert way[2].latent.norm() > 0.9 * min(first.latent.norm(), last.latent.norm())
+    assert all(origin.noise is first.noise for origin in way)
+    assert [o.latent.tolist() for o in between(first, first, 3)] == [first.latent.tolist()] * 3
+
+
+def test_moving_along_a_direction_changes_nothing_else(generator):
+    origin = origin_of_seed(generator, 1)
+    direction = torch.nn.functional.one_hot(torch.tensor(2), 6).float()
+
+    way = torch.cat([moved.latent for moved in along(origin, direction, 3.0, 7)])
+
+    assert way[:, 2].tolist() == pytest.approx([-3, -2, -1, 0, 1, 2, 3])
+    kept = [0, 1, 3, 4, 5]
+    torch.testing.assert_close(way[:, kept], origin.latent[:, kept].expand(7, -1))
+
+
+def test_principal_direction_is_the_one_that_changes_masses_most():
+    """A structure that stretches the fourth latent most and the first next."""
+    torch.manual_seed(0)
+    generator = build_generator(TINY["cascade"]).eval()
+
+    class Stretched(torch.nn.Module):
+        def forward(self, latents, labels):
+            return latents * torch.tensor([3.0, 1, 1, 9, 1, 1])
+
+    generator.structure = Stretched()
+
+    first, second = principal_directions(generator, 2)
+
+    assert abs(first[3]) > 0.99
+    assert abs(second[0]) > 0.99
+    with pytest.raises(InvalidRequestError, match="at most 6 directions"):
+        principal_directions(generator, 7)

@@ -1,16 +1,12 @@
+import dataclasses
+
 import pytest
 import torch
 
-from mammo_core.synthesis.sampling import from_uint8
-from mammo_core.synthesis.training import GanTrainer
+from mammo_core.synthesis.augment import all_turns
+from mammo_core.synthesis.sampling import from_uint8, sample_masses
 from tests.conftest import make_cohort
-
-CPU = torch.device("cpu")
-
-
-def make_trainer(config):
-    cohort = make_cohort(20)
-    return GanTrainer(config, torch.from_numpy(cohort.images), torch.from_numpy(cohort.labels), CPU)
+from tests.synthesis.conftest import TINY, make_trainer
 
 
 def weights(trainer):
@@ -70,18 +66,70 @@ def test_state_is_replaced_whole_and_leaves_no_rubbish(config, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
 
 
-@pytest.mark.parametrize("config", ["resgan"], indirect=True)
-def test_training_moves_the_generator_towards_the_real_masses(config):
-    """Real masses all of one dark grey: the generator must get much darker than it began."""
-    images = torch.full((40, 16, 16), 30, dtype=torch.uint8)
-    trainer = GanTrainer(config, images, torch.arange(40) % 2, CPU)
+def dark_cohort():
+    """Real masses all of one dark grey but for a little noise."""
+    cohort = make_cohort(20)
+    noise = torch.randint(0, 8, cohort.images.shape, generator=torch.Generator().manual_seed(0))
+    return dataclasses.replace(cohort, images=(30 + noise).to(torch.uint8).numpy())
 
-    def brightness():
-        labels = torch.arange(16) % 2
-        return trainer._draw(labels).mean().item()
 
-    before = brightness()
-    trainer.train(1200)
+def test_training_moves_the_detail_towards_that_of_real_masses():
+    """Real masses are dark grey with noise of a deviation of 2.3: the detail begins much rougher."""
+    config = dataclasses.replace(TINY["cascade"], structure_images=400, ema_half_life=100)
+    trainer = make_trainer(config, dark_cohort())
 
-    target = from_uint8(images)[0, 0, 0, 0].item()
-    assert abs(brightness() - target) < 0.6 * abs(before - target)
+    def roughness():
+        masses = sample_masses(trainer.averaged, [0, 1] * 8, range(16)).float()
+        return (masses[..., 1:] - masses[..., :-1]).abs().mean().item()
+
+    before = roughness()
+    trainer.train(400)
+
+    masses = sample_masses(trainer.averaged, [0, 1] * 8, range(16)).float()
+    assert masses.mean().item() == pytest.approx(33.5, abs=3)
+    assert abs(roughness() - 2.6) < 0.7 * abs(before - 2.6)
+
+
+def test_structure_is_left_alone_after_its_share_of_the_training():
+    trainer = make_trainer(TINY["cascade"])
+    trainer.train(16)
+    learned = [p.detach().clone() for p in trainer.generator.structure.parameters()]
+    detail = trainer.generator.detail.to_grey.weight.detach().clone()
+
+    trainer.train(24)
+
+    now = trainer.generator.structure.parameters()
+    assert all(torch.equal(was, is_) for was, is_ in zip(learned, now, strict=True))
+    assert not torch.equal(detail, trainer.generator.detail.to_grey.weight)
+
+
+def test_rates_fall_to_a_tenth():
+    trainer = make_trainer(dataclasses.replace(TINY["cascade"], decay_images=8))
+
+    trainer.train(16)
+
+    (group,) = trainer._discriminator_optimizer.param_groups
+    assert group["lr"] == pytest.approx(0.1 * trainer.config.discriminator_rate)
+
+
+def test_discriminator_learns_from_the_same_step_as_the_generator_but_not_for_it():
+    """One pass over synthetic features serves both: each network must get its own gradient."""
+    trainer = make_trainer(dataclasses.replace(TINY["cascade"], discriminator_rate=1e-12))
+    images = from_uint8(trainer._images[:8])
+    labels = trainer._labels[:8]
+
+    trainer._adversarial_step(images, labels)
+
+    with torch.no_grad():
+        assert all(p.grad is None for p in trainer.features.parameters())
+    assert all(p.grad is not None for p in trainer.generator.detail.parameters())
+    assert all(p.grad is not None for p in trainer.discriminator.parameters())
+
+
+def test_all_turns_are_the_eight_different_views():
+    image = torch.arange(16.0).view(1, 1, 4, 4)
+
+    views = all_turns(image)[0]
+
+    assert torch.equal(views[0], image[0])
+    assert len({tuple(view.flatten().tolist()) for view in views}) == 8

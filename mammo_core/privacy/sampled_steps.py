@@ -1,0 +1,129 @@
+"""Noisy gradient steps on random subsets of units (DP-SGD), and what they spend with a release before.
+
+The units of each step are a Poisson sample: every unit is in or out independently of the others. The
+accountant is Opacus' PRV, whose upper bound is reported.
+
+Sources: Abadi et al. 2016, arXiv:1607.00133 (DP-SGD); Gopi, Lee and Wutschitz 2021, arXiv:2106.02848 (PRV).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from opacus import GradSampleModule
+from opacus.accountants import PRVAccountant
+from opacus.optimizers import DPOptimizer
+from scipy.optimize import brentq
+from torch import Tensor, nn
+
+from mammo_core import validate
+from mammo_core.errors import PrivacyError
+
+History = list[tuple[float, float, int]]  # noise multiplier, sample rate, steps
+_NOISE_RANGE = (0.3, 200.0)
+_PRECISION = 1e-3
+
+
+def composed_epsilon(history: History, delta: float) -> float:
+    """An upper bound of the ε that all steps spend together."""
+    accountant = PRVAccountant()
+    accountant.history = list(history)
+    with warnings.catch_warnings():  # of its RDP start value, and of log 0 at a sample rate of 1
+        warnings.simplefilter("ignore")
+        return float(accountant.get_epsilon(delta))
+
+
+def calibrate_sampled_noise(
+    target_epsilon: float, delta: float, *, before: History, sample_rate: float, steps: int
+) -> float:
+    """The least noise multiplier with which `before` and then the steps spend at most the target.
+
+    Raises:
+        PrivacyError: If what was released before spends the target already.
+    """
+    validate.privacy_budget(target_epsilon)
+
+    def excess(noise: float) -> float:
+        return composed_epsilon([*before, (noise, sample_rate, steps)], delta) - target_epsilon
+
+    if excess(_NOISE_RANGE[1]) > 0:
+        raise PrivacyError(
+            f"Expected a budget that leaves something for {steps} steps; ε = {target_epsilon:g} does not. "
+            "Use a larger ε or fewer images."
+        )
+    noise = brentq(excess, *_NOISE_RANGE, xtol=_PRECISION)
+    while excess(noise) > 0:  # the root finder may stop on the wrong side
+        noise += _PRECISION
+    return float(noise)
+
+
+class NoisyGradients:
+    """Trains a module with noisy gradients of private data beside plain gradients of public data.
+
+    Args:
+        module: Whose layers Opacus can differentiate per sample.
+        optimizer: Of the module's parameters.
+        noise_multiplier: Noise standard deviation over clipping norm.
+        max_grad_norm: L2 bound of one unit's gradient.
+        expected_units: Mean size of a Poisson sample; the sum is divided by it, whatever the sample's size.
+        rng: Of the noise, on the CPU; secret where the result is released.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        noise_multiplier: float,
+        max_grad_norm: float,
+        expected_units: int,
+        rng: torch.Generator,
+    ) -> None:
+        self._module = GradSampleModule(module)
+        self._optimizer = DPOptimizer(
+            optimizer,
+            noise_multiplier=noise_multiplier,
+            max_grad_norm=max_grad_norm,
+            expected_batch_size=expected_units,
+            loss_reduction="mean",
+            generator=rng,
+        )
+        self._module.disable_hooks()
+
+    def step(
+        self,
+        losses_of_units: Callable[[], Tensor],
+        num_units: int,
+        public_gradients: Sequence[Tensor],
+    ) -> None:
+        """Adds the noisy mean gradient of the private units to the public one, and steps.
+
+        Args:
+            losses_of_units: Called once; the loss of each sampled unit, (U,), computed with the module.
+            num_units: U, which may be 0: the noise is added all the same.
+            public_gradients: One per parameter, noise-free.
+        """
+        self._optimizer.zero_grad()
+        if num_units:
+            self._module.enable_hooks()
+            with quiet_hooks():
+                losses_of_units().mean().backward()
+            self._module.disable_hooks()
+        else:
+            for parameter in self._module.parameters():
+                parameter.grad_sample = parameter.new_zeros((0, *parameter.shape))
+        self._optimizer.pre_step()
+        for parameter, public in zip(self._module.parameters(), public_gradients, strict=True):
+            parameter.grad += public
+        self._optimizer.original_optimizer.step()
+
+
+@contextmanager
+def quiet_hooks() -> Iterator[None]:
+    """Silences torch's remark that Opacus' hooks see modules whose inputs need no gradient."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Full backward hook is firing", UserWarning)
+        yield

@@ -1,0 +1,341 @@
+"""Trains a cascade with differential privacy, in two ways.
+
+Both release the coarse structure as noisy class means and variances (`private_structure`). For the detail
+
+* `PrivateDiscriminatorTrainer` trains the discriminator by DP-SGD. Only the discriminator sees real
+  masses; the generator learns from it, and inherits its guarantee by post-processing.
+* `NoisyMomentsTrainer` releases, once, noisy means of public features of the real masses, and trains the
+  generator until its own masses have these means. The budget buys one release instead of hundreds.
+
+One unit of privacy (patient or image) enters a step with one of its masses at most. Noise and sampling
+come from the operating system's randomness and are never stored: the same command makes another
+generator every time.
+
+Sources: Abadi et al. 2016, arXiv:1607.00133; Xie et al. 2018, arXiv:1802.06739 (only the discriminator);
+Bie, Kamath and Zhang 2023, arXiv:2302.02936 (what makes DP-SGD work for GANs); Harder et al. 2023,
+Pre-trained Perceptual Features Improve DP Image Generation, arXiv:2205.12900.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mammo_core.config import PrivacyConfig
+from mammo_core.errors import PrivacyError
+from mammo_core.labels import CLASS_NAMES
+from mammo_core.privacy.accounting import mu_for, spent_epsilon
+from mammo_core.privacy.noisy_sum import clip_rows, noisy_sum, unit_means
+from mammo_core.privacy.randomness import secret_generator
+from mammo_core.privacy.sampled_steps import (
+    History,
+    NoisyGradients,
+    calibrate_sampled_noise,
+    composed_epsilon,
+    quiet_hooks,
+)
+from mammo_core.synthesis.augment import NUM_TURNS, all_turns, augment, turn_at_random
+from mammo_core.synthesis.cascade_training import BETAS, DetailTrainer
+from mammo_core.synthesis.config import GanConfig
+from mammo_core.synthesis.guarantee import Guarantee
+from mammo_core.synthesis.private_structure import fit_private_structure
+from mammo_core.synthesis.projected import MIXED_CHANNELS
+from mammo_core.synthesis.sampling import from_uint8
+from mammo_core.synthesis.training import StepReport
+
+_STRUCTURE_SHARE = 0.3  # of the squared privacy parameter mu
+_ROUND_UP = 1 + 1e-9
+_GRADIENT_BOUND = 1.0
+_HEAD_WIDTH = 4  # few weights: the noise grows with their number
+_UNITS_PER_IMAGE = (
+    4  # real units in a step for every synthetic mass: the more, the less the noise counts
+)
+_FEATURE_BOUND = 5.0  # norm of one unit's standardised features, 1 for a mass like the reference
+_REFERENCE_MASSES = 128
+_AT_ONCE = 16  # masses whose eight turns are described together
+_MOMENT_MEMORY = 0.9  # of the running means of synthetic features
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateMasses:
+    """Real masses grouped into units of privacy.
+
+    Attributes:
+        images: (N, H, W) uint8.
+        labels: (N,) int64.
+        bags: (U, B) rows of each unit's masses, padded with -1.
+    """
+
+    images: Tensor
+    labels: Tensor
+    bags: Tensor
+
+
+class _PrivateTrainer(DetailTrainer):
+    """Releases the structure when begun; draws whole synthetic masses, touching no real one."""
+
+    mechanism: str
+
+    def __init__(
+        self,
+        config: GanConfig,
+        masses: PrivateMasses,
+        privacy: PrivacyConfig,
+        device: torch.device,
+        network: nn.Module,
+    ) -> None:
+        config = dataclasses.replace(config, structure="normal")
+        super().__init__(config, masses.images, masses.labels, device, network)
+        self.privacy = privacy
+        self._bags = masses.bags.to(device)
+        self._secret = secret_generator()
+        self._mu = mu_for(privacy.target_epsilon, privacy.target_delta) / _ROUND_UP
+        self._structure_noise = 1 / (self._mu * _STRUCTURE_SHARE**0.5)
+        images = from_uint8(self._images)
+        fit_private_structure(
+            self.generator.structure,
+            self.generator.low_frequencies.analyse(images),
+            self._labels,
+            self._bags,
+            image_size_px=config.image_size_px,
+            noise_multiplier=self._structure_noise,
+            rng=self._secret,
+        )
+        self.averaged.load_state_dict(self.generator.state_dict())
+
+    @property
+    def guarantee(self) -> Guarantee:
+        """What everything done so far promises."""
+        return Guarantee(
+            epsilon=self._spent(),
+            delta=self.privacy.target_delta,
+            unit=self.privacy.unit,
+            num_units=len(self._bags),
+            mechanism=self.mechanism,
+        )
+
+    @abstractmethod
+    def _spent(self) -> float:
+        """The ε spent so far."""
+
+    def _random_labels(self, count: int) -> Tensor:
+        drawn = torch.randint(len(CLASS_NAMES), (count,), generator=self._rng)
+        return drawn.to(self.device)
+
+    def _draw(self, labels: Tensor) -> Tensor:
+        """(N,) -> (N, 1, H, W)."""
+        latents = torch.randn(len(labels), self.config.latent_dim, generator=self._rng)
+        return self.generator(latents.to(self.device), labels, self._draw_noise(len(labels)))
+
+
+class PrivateDiscriminatorTrainer(_PrivateTrainer):
+    """DP-SGD for the discriminator.
+
+    Args:
+        steps: How many will be taken in all; the noise is calibrated to them.
+    """
+
+    mechanism = "noisy structure moments, then DP-SGD of the discriminator"
+
+    def __init__(
+        self,
+        config: GanConfig,
+        masses: PrivateMasses,
+        privacy: PrivacyConfig,
+        device: torch.device,
+        network: nn.Module,
+        steps: int,
+    ) -> None:
+        super().__init__(config, masses, privacy, device, network)
+        self.steps = steps
+        self._sample_rate = min(1.0, _UNITS_PER_IMAGE * config.batch_size / len(self._bags))
+        self._before: History = [(self._structure_noise, 1.0, 1)]
+        self.noise_multiplier = calibrate_sampled_noise(
+            privacy.target_epsilon,
+            privacy.target_delta,
+            before=self._before,
+            sample_rate=self._sample_rate,
+            steps=steps,
+        )
+        self.discriminator = self._build_discriminator(width=_HEAD_WIDTH, normalise=False)
+        self._discriminator_optimizer = torch.optim.Adam(
+            self.discriminator.parameters(), lr=config.discriminator_rate, betas=BETAS
+        )
+        self._noisy = NoisyGradients(
+            self.discriminator,
+            self._discriminator_optimizer,
+            noise_multiplier=self.noise_multiplier,
+            max_grad_norm=_GRADIENT_BOUND,
+            expected_units=round(self._sample_rate * len(self._bags)),
+            rng=self._secret,
+        )
+
+    def _spent(self) -> float:
+        taken = self.images_seen // self.config.batch_size
+        history = [*self._before]
+        if taken:
+            history.append((self.noise_multiplier, self._sample_rate, taken))
+        return composed_epsilon(history, self.privacy.target_delta)
+
+    def step(self) -> StepReport:
+        """One noisy step of the discriminator and one of the detail network.
+
+        The reported discriminator loss is that of synthetic masses only: the other half is private.
+        """
+        if self.images_seen >= self.steps * self.config.batch_size:
+            raise PrivacyError(
+                f"Expected at most {self.steps} steps; all are taken and the budget is spent. "
+                "Begin another training, whose ε adds to this one."
+            )
+        labels = self._random_labels(self.config.batch_size)
+        self._generator_optimizer.zero_grad()
+        with self._mixed_precision():
+            maps = self.features(augment(self._draw(labels), self._rng))
+        cut = [part.detach().float().requires_grad_() for part in maps]
+        with quiet_hooks():
+            logits = self.discriminator(cut, labels)
+            generator_loss = -sum(part.mean() for part in logits)
+            towards_real = torch.autograd.grad(generator_loss, cut, retain_graph=True)
+            public_loss = sum(functional.relu(1 + part).mean() for part in logits)
+            public = torch.autograd.grad(public_loss, list(self.discriminator.parameters()))
+        self._private_step(public)
+        torch.autograd.backward(
+            maps,
+            [gradient.to(part.dtype) for gradient, part in zip(towards_real, maps, strict=True)],
+        )
+        self._generator_optimizer.step()
+        self.images_seen += self.config.batch_size
+        self._average()
+        return StepReport(self.images_seen, generator_loss.item(), public_loss.item())
+
+    def _private_step(self, public: Sequence[Tensor]) -> None:
+        rows = self._sample_units()
+        images, labels = from_uint8(self._images[rows]), self._labels[rows]
+
+        def losses() -> Tensor:
+            with torch.no_grad(), self._mixed_precision():
+                shown = augment(turn_at_random(images, self._secret), self._secret)
+                maps = [part.float() for part in self.features(shown)]
+            return sum(
+                functional.relu(1 - part).mean(dim=1) for part in self.discriminator(maps, labels)
+            )
+
+        self._noisy.step(losses, len(rows), public)
+
+    def _sample_units(self) -> Tensor:
+        """A Poisson sample of units, one random mass of each: rows (M,)."""
+        chosen = torch.rand(len(self._bags), generator=self._secret) < self._sample_rate
+        bags = self._bags[chosen.to(self.device)]
+        counts = (bags >= 0).sum(dim=1)
+        position = torch.rand(len(bags), generator=self._secret).to(self.device) * counts
+        return bags[torch.arange(len(bags), device=self.device), position.long()]
+
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        return super()._parts() | {
+            "discriminator": self.discriminator,
+            "discriminator_optimizer": self._discriminator_optimizer,
+        }
+
+
+class NoisyMomentsTrainer(_PrivateTrainer):
+    """Matches noisy means of public features, released once."""
+
+    mechanism = "noisy structure moments and noisy means of public features"
+
+    def __init__(
+        self,
+        config: GanConfig,
+        masses: PrivateMasses,
+        privacy: PrivacyConfig,
+        device: torch.device,
+        network: nn.Module,
+    ) -> None:
+        super().__init__(config, masses, privacy, device, network)
+        self.moments = _Moments().to(device)
+        with torch.no_grad():
+            reference = self._draw(self._random_labels(_REFERENCE_MASSES))
+            self.moments.standardise(self._describe(reference))
+            described = torch.cat(
+                [
+                    self._describe(all_turns(from_uint8(part)).flatten(0, 1))
+                    .unflatten(0, (len(part), NUM_TURNS))
+                    .mean(dim=1)
+                    for part in self._images.split(_AT_ONCE)
+                ]
+            )  # (N, D), standardised
+        self._release(described)
+
+    def _spent(self) -> float:  # by the two releases; training spends nothing more
+        return spent_epsilon(self._mu, self.privacy.target_delta)
+
+    def step(self) -> StepReport:
+        """One step of the detail network towards the released means; there is no discriminator."""
+        labels = self._random_labels(self.config.batch_size)
+        self._generator_optimizer.zero_grad()
+        with self._mixed_precision():
+            described = self._describe(turn_at_random(self._draw(labels), self._rng))
+        means = torch.stack(
+            [described[labels == label].mean(dim=0) for label in sorted(CLASS_NAMES)]
+        )
+        seen = self.images_seen // self.config.batch_size
+        memory = _MOMENT_MEMORY * min(1.0, seen / 10)
+        running = memory * self.moments.running + (1 - memory) * means
+        loss = (running - self.moments.target).square().sum()
+        loss.backward()
+        self.moments.running.copy_(running.detach())
+        self._generator_optimizer.step()
+        self.images_seen += self.config.batch_size
+        self._average()
+        return StepReport(self.images_seen, loss.item(), 0.0)
+
+    def _describe(self, images: Tensor) -> Tensor:
+        return self.moments(self.features(images))
+
+    def _release(self, described: Tensor) -> None:
+        bounded = clip_rows(described, _FEATURE_BOUND)
+        of_class = bounded.new_zeros(len(bounded), len(CLASS_NAMES), bounded.shape[1] + 1)
+        rows = torch.arange(len(bounded), device=self.device)
+        of_class[rows, self._labels] = torch.cat([bounded, bounded.new_ones(len(bounded), 1)], 1)
+        noise = 1 / (self._mu * (1 - _STRUCTURE_SHARE) ** 0.5)
+        norm = (_FEATURE_BOUND**2 + 1) ** 0.5
+        released = noisy_sum(
+            unit_means(of_class.flatten(1), self._bags), norm, noise, self._secret
+        ).unflatten(0, of_class.shape[1:])
+        count = released[:, -1:].clamp(min=0.05 * len(self._bags))
+        self.moments.target.copy_(released[:, :-1] / count)
+
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        return super()._parts() | {"moments": self.moments}
+
+
+class _Moments(nn.Module):
+    """Means and mean squares of feature maps, standardised; the means to reach and those reached."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        length = 2 * sum(MIXED_CHANNELS)
+        self.register_buffer("offset", torch.zeros(length))
+        self.register_buffer("scale", torch.ones(length))
+        self.register_buffer("target", torch.zeros(len(CLASS_NAMES), length))
+        self.register_buffer("running", torch.zeros(len(CLASS_NAMES), length))
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """Feature maps (N, C, H, W) -> (N, D); about unit length for masses like the reference."""
+        maps = [part.float() for part in maps]
+        plain = torch.cat(
+            [part.mean(dim=(2, 3)) for part in maps]
+            + [part.square().mean(dim=(2, 3)).sqrt() for part in maps],
+            dim=1,
+        )
+        return (plain - self.offset) / self.scale
+
+    def standardise(self, reference: Tensor) -> None:
+        """Learns offset and scale from features (N, D) of synthetic masses."""
+        self.offset.copy_(reference.mean(dim=0))
+        self.scale.copy_(reference.std(dim=0).clamp(min=1e-6) * reference.shape[1] ** 0.5)

@@ -1,0 +1,184 @@
+import numpy as np
+import pytest
+import torch
+
+from mammo_core.config import PrivacyConfig
+from mammo_core.errors import PrivacyError
+from mammo_core.privacy.problem import bags_of
+from mammo_core.synthesis import private_training
+from mammo_core.synthesis.private_structure import expected_deviation, fit_private_structure
+from mammo_core.synthesis.private_training import (
+    NoisyMomentsTrainer,
+    PrivateDiscriminatorTrainer,
+    PrivateMasses,
+)
+from mammo_core.synthesis.structure import NormalStructure
+from tests.conftest import make_cohort
+from tests.synthesis.conftest import CPU, TINY, public_network
+
+CONFIG = TINY["cascade"]
+PRIVACY = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
+
+
+def private_masses(cohort):
+    return PrivateMasses(
+        images=torch.from_numpy(cohort.images),
+        labels=torch.from_numpy(cohort.labels),
+        bags=bags_of(cohort.patient_ids, "patient"),
+    )
+
+
+def discriminator_trainer(cohort=None, steps=3):
+    masses = private_masses(cohort or make_cohort(20))
+    return PrivateDiscriminatorTrainer(CONFIG, masses, PRIVACY, CPU, public_network(), steps)
+
+
+def moments_trainer(cohort=None):
+    masses = private_masses(cohort or make_cohort(20))
+    return NoisyMomentsTrainer(CONFIG, masses, PRIVACY, CPU, public_network())
+
+
+def detail_weights(trainer):
+    return torch.cat([p.detach().flatten() for p in trainer.generator.detail.parameters()])
+
+
+def test_with_little_noise_the_structure_has_the_means_and_deviations_of_its_classes():
+    rng = torch.Generator().manual_seed(0)
+    guess = expected_deviation(5, 16)
+    labels = torch.arange(4000) % 2
+    shift = torch.tensor([0.0, 0.5, 0, 0, 0])
+    values = guess * (0.5 * torch.randn(4000, 5, generator=rng) + labels[:, None] * shift)
+    structure = NormalStructure(5)
+
+    fit_private_structure(
+        structure,
+        values,
+        labels,
+        torch.arange(4000)[:, None],
+        image_size_px=16,
+        noise_multiplier=0.01,
+        rng=rng,
+    )
+
+    torch.testing.assert_close(structure.mean[1] / guess, shift, atol=0.05, rtol=0)
+    torch.testing.assert_close(
+        structure.deviation / guess, torch.full((2, 5), 0.5), atol=0.07, rtol=0
+    )
+
+
+def test_overwhelming_noise_leaves_a_usable_structure():
+    structure = NormalStructure(5)
+
+    fit_private_structure(
+        structure,
+        torch.randn(20, 5),
+        torch.arange(20) % 2,
+        torch.arange(20)[:, None],
+        image_size_px=16,
+        noise_multiplier=1e4,
+        rng=torch.Generator().manual_seed(0),
+    )
+
+    assert structure.mean.isfinite().all()
+    assert (structure.deviation > 0).all()
+
+
+@pytest.mark.parametrize("begin", [discriminator_trainer, moments_trainer])
+def test_training_keeps_its_promise_and_moves_the_detail(begin):
+    trainer = begin()
+    before = detail_weights(trainer)
+
+    trainer.train(12)
+
+    promise = trainer.guarantee
+    assert promise.epsilon <= 8.0
+    assert (promise.delta, promise.unit, promise.num_units) == (1e-3, "patient", 20)
+    assert not torch.equal(before, detail_weights(trainer))
+
+
+def test_dp_sgd_spends_with_every_step_and_stops_when_all_is_spent():
+    trainer = discriminator_trainer()
+    structure_only = trainer.guarantee.epsilon
+    trainer.train(4)
+    after_one = trainer.guarantee.epsilon
+    trainer.train(12)
+
+    assert structure_only < after_one < trainer.guarantee.epsilon <= 8.0
+    assert trainer.guarantee.epsilon > 7.5
+    with pytest.raises(PrivacyError, match="spent"):
+        trainer.step()
+
+
+def test_a_step_takes_one_mass_of_a_sampled_patient_and_nobody_always():
+    cohort = make_cohort(40, masses_each=3)
+    trainer = discriminator_trainer(cohort)
+    sizes, seen = [], set()
+    for _ in range(200):
+        rows = trainer._sample_units().numpy()
+        patients = cohort.patient_ids[rows]
+        assert len(set(patients)) == len(patients)
+        sizes.append(len(rows))
+        seen |= set(rows.tolist())
+
+    expected = 4 * CONFIG.batch_size  # of 40 patients
+    assert np.mean(sizes) == pytest.approx(expected, rel=0.1)
+    assert np.std(sizes) > 1  # a Poisson sample has no fixed size
+    assert len(seen) == len(cohort)
+
+
+def test_generator_learns_from_the_discriminator_only(monkeypatch):
+    """With the discriminator's private steps left out, other real masses must change nothing."""
+    monkeypatch.setattr(PrivateDiscriminatorTrainer, "_private_step", lambda self, public: None)
+    monkeypatch.setattr(private_training, "fit_private_structure", lambda *args, **more: None)
+    ours = discriminator_trainer(make_cohort(20))
+    theirs = discriminator_trainer(make_cohort(20, seed=5))
+
+    ours.train(12)
+    theirs.train(12)
+
+    assert torch.equal(detail_weights(ours), detail_weights(theirs))
+
+
+def test_moments_are_released_once_and_real_masses_not_looked_at_again():
+    trainer = moments_trainer()
+    trainer._images = trainer._labels = trainer._bags = None
+
+    trainer.step()
+
+    assert trainer.images_seen == CONFIG.batch_size
+
+
+def test_with_little_noise_the_released_moments_are_those_of_the_class(monkeypatch):
+    cohort = make_cohort(30)
+    monkeypatch.setattr(private_training, "noisy_sum", lambda rows, *_: rows.sum(dim=0))
+    monkeypatch.setattr(private_training, "_FEATURE_BOUND", 1e9)
+    trainer = moments_trainer(cohort)
+
+    from mammo_core.synthesis.augment import all_turns
+    from mammo_core.synthesis.sampling import from_uint8
+
+    with torch.no_grad():
+        views = all_turns(from_uint8(torch.from_numpy(cohort.images[cohort.labels == 1])))
+        expected = trainer._describe(views.flatten(0, 1)).mean(dim=0)
+    torch.testing.assert_close(trainer.moments.target[1], expected, atol=1e-3, rtol=1e-2)
+
+
+def test_noise_of_two_trainings_differs_though_the_seed_is_one():
+    first, second = moments_trainer(), moments_trainer()
+
+    assert not torch.equal(first.moments.target, second.moments.target)
+    assert not torch.equal(first.generator.structure.mean, second.generator.structure.mean)
+
+
+@pytest.mark.parametrize("begin", [discriminator_trainer, moments_trainer])
+def test_resumed_training_keeps_the_structure_that_was_released(begin, tmp_path):
+    first = begin()
+    first.train(4)
+    first.save(tmp_path / "state.pt")
+
+    resumed = begin()
+    resumed.load(tmp_path / "state.pt")
+
+    assert torch.equal(first.generator.structure.mean, resumed.generator.structure.mean)
+    assert resumed.guarantee.epsilon == first.guarantee.epsilon
+    assert torch.equal(detail_weights(first), detail_weights(resumed))
