@@ -43,10 +43,10 @@ def demo_cohort(seed: int = 0) -> Cohort:
     Raises:
         CheckpointError: If the shipped generator is missing or damaged.
     """
-    rng = np.random.default_rng(seed)
-    return join([_draw_part(rng, site, split, patients) for site, split, patients in _PARTS])
+    return join([_draw_part(seed, *part) for part in _PARTS])
 
 
+@lru_cache(maxsize=4)
 def demo_synthetic(count: int = 160, seed: int = 0) -> Cohort:
     """Synthetic masses from the same generator and other seeds, half of each class."""
     return draw_cohort(_generator(), count, seed=_SYNTHETIC_SEED + seed)
@@ -58,7 +58,9 @@ def _generator() -> nn.Module:
     return generator
 
 
-def _draw_part(rng: np.random.Generator, site: str, split: str, patients: int) -> Cohort:
+@lru_cache(maxsize=2 * len(_PARTS))
+def _draw_part(seed: int, site: str, split: str, patients: int) -> Cohort:
+    rng = np.random.default_rng([seed, *f"{site} {split}".encode()])
     generator = _generator()
     labels: list[int] = []
     names: list[str] = []

@@ -1,8 +1,9 @@
 """One step of our cascade: the structure by flow matching, the detail against a projected discriminator.
 
-The detail is added to the structure of *real* masses, slightly shaken; so both sides that the
-discriminator compares have the same structure, and only the detail can tell them apart. Features of the
-synthetic masses are computed once a step and serve both networks.
+While the structure is being learned, the detail is added to that of *real* masses, slightly shaken: both
+sides that the discriminator compares then have the same structure, and only the detail can tell them apart.
+Afterwards it is added to drawn structures, which are what it will be used with. Features of the synthetic
+masses are computed once a step and serve both networks.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class DetailTrainer(GanTrainer):
         side = self.config.image_size_px
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(self.config.seed + 2)
-            sizes = [maps.shape[-1] for maps in self.features(torch.zeros(1, 1, side, side))]
+            blank = torch.zeros(1, 1, side, side, device=self.device)
+            sizes = [maps.shape[-1] for maps in self.features(blank)]
             heads = ProjectedHeads(sizes, width=width, normalise=normalise)
         return heads.to(self.device)
 
@@ -106,7 +108,7 @@ class CascadeTrainer(DetailTrainer):
         """One step of the structure while it is learned, and one of detail and discriminator together."""
         rows = self._draw_rows()
         labels, upright = self._labels[rows], from_uint8(self._images[rows])
-        if self.images_seen < self.config.structure_images:
+        if self._structure_is_learning:
             self._structure_step()
         generator_loss, discriminator_loss = self._adversarial_step(
             turn_at_random(upright, self._rng), labels
@@ -115,8 +117,21 @@ class CascadeTrainer(DetailTrainer):
         self._average()
         return StepReport(self.images_seen, generator_loss, discriminator_loss)
 
+    @property
+    def _structure_is_learning(self) -> bool:
+        return self.images_seen < self.config.structure_images
+
     def _coefficients(self, images: Tensor) -> Tensor:
         return self.generator.low_frequencies.analyse(images)
+
+    @torch.no_grad()
+    def _structure_for_detail(self, real: Tensor, labels: Tensor) -> Tensor:
+        """Coefficients (N, K) that the detail of this step is added to."""
+        shape = len(real), self.config.latent_dim
+        normal = torch.randn(shape, generator=self._rng).to(self.device)
+        if self._structure_is_learning:
+            return self._coefficients(real) * (1 + _SHAKE * normal)
+        return self.averaged.structure(normal, labels)
 
     def _structure_step(self) -> None:
         """On many masses in all eight turns: it costs little beside the detail."""
@@ -144,11 +159,10 @@ class CascadeTrainer(DetailTrainer):
         self._decay(self._discriminator_optimizer, self.config.discriminator_rate)
         self._generator_optimizer.zero_grad()
         self._discriminator_optimizer.zero_grad()
-        structure = self._coefficients(real)
-        shake = 1 + _SHAKE * torch.randn(structure.shape, generator=self._rng).to(self.device)
+        structure = self._structure_for_detail(real, labels)
         noise = self._draw_noise(len(real))
         with self._mixed_precision():
-            synthetic = self.generator.add_detail(structure * shake, labels, noise).clamp(-1, 1)
+            synthetic = self.generator.add_detail(structure, labels, noise).clamp(-1, 1)
             with torch.no_grad():
                 real_maps = self.features(augment(real, self._rng))
             synthetic_maps = self.features(augment(synthetic, self._rng))

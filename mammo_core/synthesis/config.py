@@ -37,12 +37,12 @@ class GanConfig:
     latent_dim: int = 120
     width: int = 16
     structure: Structure = "flow"
-    structure_images: int = 40_000
+    structure_images: int = 30_000
     batch_size: int = 32
     generator_rate: float = 2e-4
     discriminator_rate: float = 2e-4
-    ema_half_life: int = 2_000
-    decay_images: int = 100_000
+    ema_half_life: int = 1_000
+    decay_images: int = 50_000
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -58,8 +58,10 @@ class PublicFeatures(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(N, 1, H, W) in [-1, 1] -> four maps (N, C, H', W'), shallow first."""
-        with torch.autocast(images.device.type, enabled=images.device.type == "cuda"):
-            # on processors the depthwise convolutions are faster in full precision
+        kind = (
+            images.device.type
+        )  # on processors depthwise convolutions are faster in full precision
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
             colour = images.float().expand(-1, 3, -1, -1)
             found = self._look(colour.contiguous(memory_format=torch.channels_last))
         mixed = [layer(maps) for layer, maps in zip(self.across, found, strict=True)]
