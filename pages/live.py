@@ -30,7 +30,8 @@ if len(sources) > 1:
     source = st.selectbox("Cohort", sources, format_func=lambda item: item.name, key="live_cohort")
 if source.is_demo:
     st.info(
-        "This is the **built-in demo cohort**: synthetic masses, not mammograms. Its numbers show "
+        "This is the **built-in demo cohort**: synthetic masses, not mammograms, the two classes "
+        "moved apart so that there is something to learn. Its numbers show "
         f"how privacy and accuracy pull against each other, and nothing about patients. {GET_DATA}",
         icon=":material/draw:",
     )

@@ -1,7 +1,8 @@
 """A built-in cohort for those who have no data yet: drawn from the shipped generator, no image files.
 
 Its masses are **synthetic**, and so are its patients: what is measured on them says nothing about real
-ones. They let every page and command work at once. The second site shows the same kind of masses with
+ones. They let every page and command work at once. Malignant and benign masses are moved apart in the
+latent space, or there would be little to learn from so few. The second site shows the same kind of masses with
 less contrast and more grain, as another scanner would.
 """
 
@@ -10,13 +11,14 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from mammo_core.cohorts.cohort import Cohort, Source, join
 from mammo_core.cohorts.drawn import draw_cohort
+from mammo_core.labels import MALIGNANT
 from mammo_core.settings import DEFAULT_GENERATOR, models_dir
 from mammo_core.synthesis.checkpoints import load_generator
-from mammo_core.synthesis.sampling import Origin, draw_masses, origin_of_seed
+from mammo_core.synthesis.sampling import Origin, class_direction, draw_masses, origin_of_seed
 
 EXTERNAL = "demo-external"
 _PARTS = (  # site, split, patients
@@ -30,6 +32,7 @@ _MALIGNANT_SHARE = 0.45
 _LIKENESS = (
     0.5  # of a patient's masses: the share of the latents' variance that they have in common
 )
+_CLASS_SHIFT = 0.8  # of latents, in standard deviations, towards the look of the own class
 _EXTERNAL_CONTRAST, _EXTERNAL_GRAIN = 0.75, 4.0
 _SYNTHETIC_SEED = 1_000_000  # beyond every seed of a demo patient
 
@@ -58,6 +61,11 @@ def _generator() -> nn.Module:
     return generator
 
 
+@lru_cache(maxsize=1)
+def _class_direction() -> Tensor:
+    return class_direction(_generator())
+
+
 @lru_cache(maxsize=2 * len(_PARTS))
 def _draw_part(seed: int, site: str, split: str, patients: int) -> Cohort:
     rng = np.random.default_rng([seed, *f"{site} {split}".encode()])
@@ -71,7 +79,8 @@ def _draw_part(seed: int, site: str, split: str, patients: int) -> Cohort:
             origin_of_seed(generator, int(number))
             for number in rng.integers(_SYNTHETIC_SEED, size=1 + rng.choice(_MASSES_OF_A_PATIENT))
         )
-        origins += [_alike(common, origin) for origin in own]
+        shift = (_CLASS_SHIFT if label == MALIGNANT else -_CLASS_SHIFT) * _class_direction()
+        origins += [_alike(common, origin, shift) for origin in own]
         labels += [label] * len(own)
         names += [f"{site}-{split}-{patient}"] * len(own)
     images = draw_masses(generator, labels, origins).numpy()
@@ -80,9 +89,9 @@ def _draw_part(seed: int, site: str, split: str, patients: int) -> Cohort:
     return _cohort(images, np.array(labels), names, site, split)
 
 
-def _alike(common: Origin, own: Origin) -> Origin:
+def _alike(common: Origin, own: Origin, shift: Tensor) -> Origin:
     latent = _LIKENESS**0.5 * common.latent + (1 - _LIKENESS) ** 0.5 * own.latent
-    return Origin(latent, own.noise)
+    return Origin(latent + shift, own.noise)
 
 
 def _as_another_scanner(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mammo_core import validate
 from mammo_core.errors import InvalidRequestError
-from mammo_core.labels import CLASS_NAMES
+from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
 
 Progress = Callable[[int, int], None]
 _THREADS = threading.Lock()
@@ -193,6 +193,25 @@ def principal_directions(generator: nn.Module, count: int) -> Tensor:
     scores = torch.linalg.svd(looks, full_matrices=False).U[:, :count]  # (N, count)
     directions = torch.linalg.lstsq(latents, scores).solution.T  # (count, latent_dim)
     return torch.nn.functional.normalize(directions, dim=1).cpu()
+
+
+@torch.inference_mode()
+def class_direction(generator: nn.Module) -> Tensor:
+    """Where in the latent space masses of either class look, coarsely, more like malignant ones.
+
+    Returns:
+        (latent_dim,) unit vector: the mean difference of twins, carried back to latents linearly.
+    """
+    rng = torch.Generator().manual_seed(0)
+    device = next(generator.parameters()).device
+    latents = torch.randn(_EXPLORED, generator.latent_dim, generator=rng).to(device)
+    benign, malignant = (
+        generator.coarse_look(latents, torch.full((_EXPLORED,), label, device=device))
+        for label in (BENIGN, MALIGNANT)
+    )
+    looks = benign - benign.mean(dim=0)
+    back = torch.linalg.lstsq(looks, latents).solution  # (F, latent_dim)
+    return torch.nn.functional.normalize((malignant - benign).mean(dim=0) @ back, dim=0).cpu()
 
 
 def along(origin: Origin, direction: Tensor, reach: float, steps: int) -> list[Origin]:

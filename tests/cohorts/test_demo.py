@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from mammo_core.cohorts import demo
 from mammo_core.cohorts.demo import demo_cohort, demo_synthetic
@@ -51,6 +52,23 @@ def test_the_second_site_has_less_contrast_and_more_grain():
         return np.abs(np.diff(images, axis=2)).mean()
 
     assert grain(theirs) > grain(ours)
+
+
+def test_classes_are_moved_apart_so_that_there_is_something_to_learn():
+    generator, direction = demo._generator(), demo._class_direction()
+    moved = {}
+    for label in (0, 1):
+        for sign in (-1, 1):
+            latents = torch.randn(
+                200, generator.latent_dim, generator=torch.Generator().manual_seed(0)
+            )
+            looks = generator.coarse_look(latents + sign * direction, torch.full((200,), label))
+            moved[label, sign] = looks.mean(dim=0)
+
+    of_class = moved[1, 1] - moved[0, 1]
+    for label in (0, 1):
+        shift = moved[label, 1] - moved[label, -1]
+        assert torch.nn.functional.cosine_similarity(shift, of_class, dim=0) > 0.5
 
 
 def test_synthetic_masses_of_the_demo_are_none_of_its_real_ones():

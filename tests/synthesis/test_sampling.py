@@ -6,6 +6,7 @@ from mammo_core.synthesis.networks import build_generator
 from mammo_core.synthesis.sampling import (
     along,
     between,
+    class_direction,
     draw_masses,
     origin_of_seed,
     principal_directions,
@@ -113,3 +114,20 @@ def test_principal_direction_is_the_one_that_changes_masses_most():
     assert abs(second[0]) > 0.99
     with pytest.raises(InvalidRequestError, match="at most 6 directions"):
         principal_directions(generator, 7)
+
+
+def test_class_direction_is_where_twins_differ():
+    """Malignant structures differ from benign ones in their third coefficient, stretched twofold."""
+    torch.manual_seed(0)
+    generator = build_generator(TINY["cascade"]).eval()
+
+    class Shifted(torch.nn.Module):
+        def forward(self, latents, labels):
+            third = torch.nn.functional.one_hot(torch.tensor(2), 6)
+            return 2 * latents + 3.0 * labels[:, None] * third
+
+    generator.structure = Shifted()
+
+    torch.testing.assert_close(
+        class_direction(generator), torch.tensor([0, 0, 1.0, 0, 0, 0]), atol=1e-3, rtol=0
+    )
