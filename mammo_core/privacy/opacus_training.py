@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from mammo_core.config import HeadRecipe
 from mammo_core.privacy.problem import HeadProblem
+from mammo_core.privacy.sampled_steps import quiet_hooks
 from mammo_core.privacy.vectorised_training import HeadJob, first_averaged_step
 
 
@@ -69,8 +69,7 @@ def train_head(
         losses = nn.functional.binary_cross_entropy_with_logits(
             module(bag_vectors), bag_labels, weight=mask, reduction="none"
         )  # (U, B)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Full backward hook is firing", UserWarning)
+        with quiet_hooks():
             losses.sum(dim=1).mean().backward()  # a unit's loss is the sum over its masses
         public = problem.public_gradient(weight.detach())
         optimizer.pre_step()  # clips, sums, adds noise, divides by the number of units

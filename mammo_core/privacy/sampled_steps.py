@@ -54,6 +54,8 @@ def calibrate_sampled_noise(
             f"Expected a budget that leaves something for {steps} steps; ε = {target_epsilon:g} does not. "
             "Use a larger ε or fewer images."
         )
+    if excess(_NOISE_RANGE[0]) <= 0:  # a budget so large that hardly any noise is needed
+        return _NOISE_RANGE[0]
     noise = brentq(excess, *_NOISE_RANGE, xtol=_PRECISION)
     while excess(noise) > 0:  # the root finder may stop on the wrong side
         noise += _PRECISION

@@ -115,9 +115,8 @@ class _GrainyBlock(nn.Module):
 
     def forward(self, maps: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
         changed = self.convolution(maps)
-        kind = (
-            changed.dtype
-        )  # bfloat16 under mixed precision: keep it, memory is what these maps cost
+        # under mixed precision stay in bfloat16: memory is what these maps cost
+        kind = changed.dtype
         if self.embedding is not None:
             changed = changed + self.embedding(labels)[:, :, None, None].to(kind)
         if self.enlarge:

@@ -56,10 +56,6 @@ class DetailTrainer(GanTrainer):
             self.generator.detail.parameters(), lr=config.generator_rate, betas=BETAS
         )
 
-    def _decay(self, optimizer: torch.optim.Optimizer, rate: float) -> None:
-        progress = min(1.0, self.images_seen / self.config.decay_images)
-        set_rate(optimizer, rate * (1 - (1 - _LAST_RATE) * progress))
-
     def _build_discriminator(self, *, width: int = 64, normalise: bool = True) -> ProjectedHeads:
         side = self.config.image_size_px
         with torch.random.fork_rng(), torch.no_grad():
@@ -116,6 +112,10 @@ class CascadeTrainer(DetailTrainer):
         self.images_seen += len(rows)
         self._average()
         return StepReport(self.images_seen, generator_loss, discriminator_loss)
+
+    def _decay(self, optimizer: torch.optim.Optimizer, rate: float) -> None:
+        progress = min(1.0, self.images_seen / self.config.decay_images)
+        set_rate(optimizer, rate * (1 - (1 - _LAST_RATE) * progress))
 
     @property
     def _structure_is_learning(self) -> bool:

@@ -75,8 +75,3 @@ class McganTrainer(GanTrainer):
             "generator_optimizer": self._generator_optimizer,
             "discriminator_optimizer": self._discriminator_optimizer,
         }
-
-    def _draw(self, labels: Tensor) -> Tensor:
-        """(N,) -> (N, 1, H, W)."""
-        latents = torch.randn(len(labels), self.config.latent_dim, generator=self._rng)
-        return self.generator(latents.to(self.device), labels, self._draw_noise(len(labels)))

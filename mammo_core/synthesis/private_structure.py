@@ -14,10 +14,8 @@ from mammo_core.labels import CLASS_NAMES
 from mammo_core.privacy.noisy_sum import noisy_sum, unit_means
 from mammo_core.synthesis.structure import NormalStructure
 
-_AMPLITUDE, _FALL = (
-    0.35,
-    1.5,
-)  # of natural images in [-1, 1]: deviation of the grey level, power law
+# of natural images in [-1, 1]: deviation of the grey level, and the power law of finer ones
+_AMPLITUDE, _FALL = 0.35, 1.5
 _VALUE_BOUND = 3.0
 _BOUND = 0.5  # of one unit's contribution, which is 1 for coefficients as guessed
 _MIN_COUNT_SHARE = 0.05  # of the units; below, a class mean would be noise

@@ -7,8 +7,8 @@ Both release the coarse structure as noisy class means and variances (`private_s
 * `NoisyMomentsTrainer` releases, once, noisy means of public features of the real masses, and trains the
   generator until its own masses have these means. The budget buys one release instead of hundreds.
 
-One unit of privacy (patient or image) enters a step with one of its masses at most. Noise and sampling
-come from the operating system's randomness and are never stored: the same command makes another
+One unit of privacy (patient or image) enters a release with the mean over its masses, and a step of DP-SGD
+with one of them. Noise and sampling come from the operating system's randomness and are never stored: the same command makes another
 generator every time.
 
 Sources: Abadi et al. 2016, arXiv:1607.00133; Xie et al. 2018, arXiv:1802.06739 (only the discriminator);
@@ -53,9 +53,7 @@ _STRUCTURE_SHARE = 0.3  # of the squared privacy parameter mu
 _ROUND_UP = 1 + 1e-9
 _GRADIENT_BOUND = 1.0
 _HEAD_WIDTH = 4  # few weights: the noise grows with their number
-_UNITS_PER_IMAGE = (
-    4  # real units in a step for every synthetic mass: the more, the less the noise counts
-)
+_UNITS_PER_IMAGE = 4  # real units in a step per synthetic mass: more make the noise count less
 _FEATURE_BOUND = 5.0  # norm of one unit's standardised features, 1 for a mass like the reference
 _REFERENCE_MASSES = 128
 _AT_ONCE = 16  # masses whose eight turns are described together
@@ -124,14 +122,9 @@ class _PrivateTrainer(DetailTrainer):
     def _spent(self) -> float:
         """The ε spent so far."""
 
-    def _random_labels(self, count: int) -> Tensor:
-        drawn = torch.randint(len(CLASS_NAMES), (count,), generator=self._rng)
-        return drawn.to(self.device)
-
-    def _draw(self, labels: Tensor) -> Tensor:
-        """(N,) -> (N, 1, H, W)."""
-        latents = torch.randn(len(labels), self.config.latent_dim, generator=self._rng)
-        return self.generator(latents.to(self.device), labels, self._draw_noise(len(labels)))
+    def _alternating_labels(self, count: int) -> Tensor:
+        """Every class in turn: no batch lacks one."""
+        return torch.arange(count, device=self.device) % len(CLASS_NAMES)
 
 
 class PrivateDiscriminatorTrainer(_PrivateTrainer):
@@ -193,7 +186,7 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
                 f"Expected at most {self.steps} steps; all are taken and the budget is spent. "
                 "Begin another training, whose ε adds to this one."
             )
-        labels = self._random_labels(self.config.batch_size)
+        labels = self._alternating_labels(self.config.batch_size)
         self._generator_optimizer.zero_grad()
         with self._mixed_precision():
             maps = self.features(augment(self._draw(labels), self._rng))
@@ -259,7 +252,7 @@ class NoisyMomentsTrainer(_PrivateTrainer):
         super().__init__(config, masses, privacy, device, network)
         self.moments = _Moments().to(device)
         with torch.no_grad():
-            reference = self._draw(self._random_labels(_REFERENCE_MASSES))
+            reference = self._draw(self._alternating_labels(_REFERENCE_MASSES))
             self.moments.standardise(self._describe(reference))
             described = torch.cat(
                 [
@@ -276,7 +269,7 @@ class NoisyMomentsTrainer(_PrivateTrainer):
 
     def step(self) -> StepReport:
         """One step of the detail network towards the released means; there is no discriminator."""
-        labels = self._random_labels(self.config.batch_size)
+        labels = self._alternating_labels(self.config.batch_size)
         self._generator_optimizer.zero_grad()
         with self._mixed_precision():
             described = self._describe(turn_at_random(self._draw(labels), self._rng))

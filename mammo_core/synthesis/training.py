@@ -102,6 +102,11 @@ class GanTrainer(ABC):
         rows = torch.randint(len(self._images), (self.config.batch_size,), generator=self._rng)
         return rows.to(self.device)
 
+    def _draw(self, labels: Tensor) -> Tensor:
+        """Synthetic masses of given classes: (N,) -> (N, 1, H, W)."""
+        latents = torch.randn(len(labels), self.config.latent_dim, generator=self._rng)
+        return self.generator(latents.to(self.device), labels, self._draw_noise(len(labels)))
+
     def _draw_noise(self, count: int) -> list[Tensor]:
         return [
             torch.randn(count, 1, px, px, generator=self._rng).to(self.device)

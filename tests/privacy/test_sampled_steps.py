@@ -33,6 +33,12 @@ def test_calibrated_noise_spends_the_target_and_never_more():
     assert 7.9 < spent <= 8.0
 
 
+def test_huge_budget_gets_the_least_noise_that_is_ever_used():
+    noise = calibrate_sampled_noise(1000.0, DELTA, before=[(5.0, 1.0, 1)], sample_rate=0.1, steps=1)
+
+    assert noise == 0.3
+
+
 def test_budget_that_is_spent_already_is_refused():
     with pytest.raises(PrivacyError, match="leaves something for 10 steps"):
         calibrate_sampled_noise(1.0, DELTA, before=[(0.5, 1.0, 1)], sample_rate=0.1, steps=10)

@@ -94,6 +94,7 @@ def test_training_keeps_its_promise_and_moves_the_detail(begin):
     assert promise.epsilon <= 8.0
     assert (promise.delta, promise.unit, promise.num_units) == (1e-3, "patient", 20)
     assert not torch.equal(before, detail_weights(trainer))
+    assert detail_weights(trainer).isfinite().all()
 
 
 def test_dp_sgd_spends_with_every_step_and_stops_when_all_is_spent():
