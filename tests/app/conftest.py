@@ -1,11 +1,16 @@
-"""The pages' data for tests: a demo small enough to be computed in a second, with a tiny backbone."""
+"""The pages' data for tests, small enough to be computed in a second, and a real browser on a real server."""
+
+import os
+import shutil
 
 import pytest
 import streamlit as st
+from playwright.sync_api import expect, sync_playwright
 
 from mammo_core.cohorts import demo
 from mammo_core.config import BackboneConfig
 from pages.ui import resources
+from tests.app.helpers import served_app
 
 
 @pytest.fixture(autouse=True)
@@ -22,3 +27,39 @@ def small_demo(monkeypatch):
     yield
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served")
+    with served_app(
+        folder, MAMMO_HOME=str(folder / "home"), MAMMO_DATA=str(folder / "data")
+    ) as url:
+        yield url
+        assert "Traceback" not in (folder / "server.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        message = "no Chromium found; install the system package chromium"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    yield page
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    context.close()

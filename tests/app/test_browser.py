@@ -1,57 +1,15 @@
 """A real Chromium on a real server: deep links, the curve, the slider that retrains, no data installed."""
 
-import os
 import re
-import shutil
 import time
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.app.browser import settle
 from tests.app.helpers import served_app
 
 pytestmark = pytest.mark.browser
-READY = "[data-testid='stApp'][data-test-script-state='notRunning']"
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("served")
-    with served_app(
-        folder, MAMMO_HOME=str(folder / "home"), MAMMO_DATA=str(folder / "data")
-    ) as url:
-        yield url
-        assert "Traceback" not in (folder / "server.log").read_text()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        message = "no Chromium found; install the system package chromium"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def page(browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    yield page
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-    context.close()
-
-
-def settle(page):
-    page.wait_for_selector(READY, timeout=90_000)
 
 
 def test_first_page_is_there_within_five_seconds(page, address):
