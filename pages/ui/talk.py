@@ -1,0 +1,140 @@
+"""Talk mode: a page for a big screen. Nothing but its content, large type, and a story stepped by keyboard.
+
+Both the mode (`talk=1`) and the step (`step=2`) live in the URL, so that a talk can be bookmarked, reloaded
+and resumed. Arrow keys step; so do Page Up and Page Down, which presenter remotes send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mammo_core.errors import InvalidRequestError
+
+_TALK, _STEP = "talk", "step"
+_CSS = """<style>
+html { font-size: clamp(16px, 0.72vw + 11px, 26px) !important; }
+[data-testid="stSidebar"], [data-testid="stSidebarCollapsedControl"], [data-testid="stExpandSidebarButton"],
+[data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stDecoration"] { display: none !important; }
+[data-testid="stMainBlockContainer"] { max-width: 100% !important; padding: 0.9rem 2.2vw 1rem !important; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] *,
+[data-testid="stMetricLabel"] *, [data-testid="stMetricDelta"] * {
+  color: inherit !important; opacity: 1 !important; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { font-size: 0.95rem !important; }
+.st-key-leave_talk { position: absolute; top: -0.4rem; right: 0; width: auto !important; z-index: 10; opacity: 0.75; }
+.st-key-leave_talk:hover, .st-key-leave_talk:focus-within { opacity: 1; }
+[class*="st-key-remote_"] { display: none; }
+</style>"""
+
+
+def in_talk_mode() -> bool:
+    """Whether the page is to be shown on a big screen: the URL says `talk=1`."""
+    return st.query_params.get(_TALK) == "1"
+
+
+def talk_link() -> None:
+    """A small button that switches talk mode on; draw it where the page is not in talk mode."""
+    st.button(
+        "Talk mode",
+        key="enter_talk",
+        type="tertiary",
+        icon=":material/present_to_all:",
+        help="For a big screen: only the content, large type, arrow keys to step. Escape leads back.",
+        on_click=_enter,
+    )
+
+
+def talk_frame() -> None:
+    """Takes away menu, header and margins, enlarges the type, and offers the way back (Escape)."""
+    st.html(_CSS)
+    st.button(
+        "Leave talk mode",
+        key="leave_talk",
+        type="tertiary",
+        shortcut="Esc",
+        on_click=_leave,
+    )
+
+
+def step_through(names: Sequence[str], key: str) -> int:
+    """Draws previous and next, with the name of the current step between, and says which step it is.
+
+    Args:
+        names: What the steps are called, one or more.
+        key: Distinguishes this story's buttons from another page's.
+
+    Returns:
+        Index of the step shown, 0 to len(names) - 1. An impossible step in the URL becomes the nearest.
+
+    Raises:
+        InvalidRequestError: If there are no steps.
+    """
+    if not names:
+        raise InvalidRequestError(
+            "Expected one step or more; got none. Name the steps of the story."
+        )
+    current = current_step(len(names))
+    with st.container(
+        horizontal=True,
+        horizontal_alignment="distribute",
+        vertical_alignment="center",
+        key=f"{key}_steps",
+    ):
+        st.button(
+            "Previous",
+            key=f"{key}_previous",
+            shortcut="Left",
+            disabled=current == 0,
+            on_click=_go_to,
+            args=(current - 1,),
+        )
+        st.markdown(f"**{current + 1} of {len(names)}: {names[current]}**", width="content")
+        st.button(
+            "Next",
+            key=f"{key}_next",
+            shortcut="Right",
+            disabled=current == len(names) - 1,
+            on_click=_go_to,
+            args=(current + 1,),
+        )
+    _remote_control(current, len(names), key)
+    return current
+
+
+def current_step(num_steps: int) -> int:
+    """The step the URL names, as an index that exists."""
+    try:
+        wanted = int(st.query_params.get(_STEP, "1"))
+    except ValueError:
+        wanted = 1
+    return min(max(wanted, 1), num_steps) - 1
+
+
+def _remote_control(current: int, num_steps: int, key: str) -> None:
+    """The same two buttons once more, unseen, for the keys of a presenter remote."""
+    for name, shortcut, target in (
+        ("Previous", "PageUp", current - 1),
+        ("Next", "PageDown", current + 1),
+    ):
+        st.button(
+            name,
+            key=f"remote_{key}_{name.lower()}",
+            shortcut=shortcut,
+            disabled=not 0 <= target < num_steps,
+            on_click=_go_to,
+            args=(target,),
+        )
+
+
+def _enter() -> None:
+    st.query_params[_TALK] = "1"
+
+
+def _leave() -> None:
+    for name in (_TALK, _STEP):
+        st.query_params.pop(name, None)
+
+
+def _go_to(step: int) -> None:
+    st.query_params[_STEP] = str(step + 1)
