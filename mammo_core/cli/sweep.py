@@ -59,7 +59,7 @@ def run_sweep_command(options: argparse.Namespace) -> int:
     from mammo_core.cli.tables import print_table
     from mammo_core.experiments.results_file import ResultsFile, write_provenance
     from mammo_core.experiments.summary import printable_curves
-    from mammo_core.experiments.sweep import SweepPlan, run_sweep
+    from mammo_core.experiments.sweep import SweepPlan, run_sweep_into_file
     from mammo_core.experiments.tracking import RunTracker
     from mammo_core.settings import home_dir
 
@@ -87,7 +87,7 @@ def run_sweep_command(options: argparse.Namespace) -> int:
             done += 1
             on_progress(done, plan.num_runs)
 
-        run_sweep(bench, plan, results, RunTracker(home_dir()), on_result=on_result)
+        run_sweep_into_file(bench, plan, results, RunTracker(home_dir()), on_result=on_result)
     print_table(printable_curves(results.rows))
     print(
         f"\nAUROC: mean over seeds (lowest and highest seed). Patient-bootstrap intervals of every "

@@ -3,23 +3,50 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from mammo_core.config import RunConfig
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.bootstrap import Estimate
-from mammo_core.experiments.workbench import Workbench
+from mammo_core.experiments.workbench import PreparedStrategy, Workbench
 from mammo_core.privacy import accounting
 from mammo_core.privacy.problem import HeadProblem
 from mammo_core.privacy.vectorised_training import HeadJob, train_heads
 
 Engine = Literal["opacus", "vectorised"]
+ENGINES: tuple[Engine, ...] = ("opacus", "vectorised")
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One step of runs in training.
+
+    Attributes:
+        configs: The R runs that train together.
+        step: Steps done, from 1.
+        weights: (R, K) after this step, not averaged.
+        noise_multipliers: Of each run; None without DP.
+        prepared: The vectors they train on.
+    """
+
+    configs: Sequence[RunConfig]
+    step: int
+    weights: Tensor
+    noise_multipliers: Sequence[float | None]
+    prepared: PreparedStrategy
+
+    def spent_epsilon(self, row: int) -> float:
+        """What a run has spent so far; infinity without DP."""
+        mu = accounting.composed_mu(self.noise_multipliers[row] or 0.0, self.step)
+        return accounting.spent_epsilon(mu, self.configs[row].privacy.target_delta)
+
+
+OnStep = Callable[[StepReport], None]
 
 
 @dataclass(frozen=True)
@@ -33,6 +60,7 @@ class RunResult:
         num_units: Patients or masses protected.
         weights: (K,) of the head.
         scores: By test set, (N,) P(malignant).
+        validation_scores: (N,) of the training site's validation masses, or None.
         estimates: By test set and measure.
         seconds: From vectors to measured result; runs trained together share the time alike.
     """
@@ -44,12 +72,17 @@ class RunResult:
     num_units: int
     weights: Tensor
     scores: dict[str, np.ndarray]
+    validation_scores: np.ndarray | None
     estimates: dict[str, dict[str, Estimate]]
     seconds: float
 
 
 def run_many(
-    bench: Workbench, configs: Sequence[RunConfig], *, engine: Engine = "vectorised"
+    bench: Workbench,
+    configs: Sequence[RunConfig],
+    *,
+    engine: Engine = "vectorised",
+    on_step: OnStep | None = None,
 ) -> Iterator[RunResult]:
     """Trains runs that differ in ε, δ and seed only, then evaluates one after the other.
 
@@ -57,6 +90,7 @@ def run_many(
         configs: All of one strategy, unit, recipe and backbone.
         engine: "opacus" trains one run after the other with Opacus; "vectorised" trains all at once.
             The results are the same up to rounding. Runs without DP always take the second.
+        on_step: Called after each training step; what it raises ends the training.
 
     Yields:
         One result per configuration, in order, as soon as it is evaluated.
@@ -79,19 +113,34 @@ def run_many(
         raise InvalidRequestError(
             f"Expected runs on the loaded backbone {bench.backbone}; got {first.backbone}."
         )
+    batches = [configs] if engine == "vectorised" else [[config] for config in configs]
+    for batch in batches:
+        yield from _run_batch(bench, batch, engine, on_step)
+
+
+def _run_batch(
+    bench: Workbench, configs: Sequence[RunConfig], engine: Engine, on_step: OnStep | None
+) -> Iterator[RunResult]:
     start = time.perf_counter()
+    first = configs[0]
     prepared = bench.prepare(first.strategy, first.recipe)
     problem = prepared.problem(first.privacy.unit)
     for config in configs:
         if config.privacy.is_private:
             accounting.require_meaningful_delta(config.privacy.target_delta, problem.num_units)
     jobs = [_job(config) for config in configs]
-    weights = _train(problem, first, jobs, engine)
+    noise = [job.noise_multiplier for job in jobs]
+
+    def report(step: int, weights: Tensor) -> None:
+        if on_step:
+            on_step(StepReport(configs, step, weights, noise, prepared))
+
+    weights = _train(problem, first, jobs, engine, report)
     scores = prepared.scores(weights)
     seconds_each = (time.perf_counter() - start) / len(configs)
     for row, (config, job) in enumerate(zip(configs, jobs, strict=True)):
         own_scores = {name: values[row] for name, values in scores.items()}
-        yield _result(bench, problem, config, job, weights[row], own_scores, seconds_each)
+        yield _result(bench, prepared, problem, config, job, weights[row], own_scores, seconds_each)
 
 
 def _shared_part(config: RunConfig) -> tuple[object, ...]:
@@ -110,25 +159,24 @@ def _job(config: RunConfig) -> HeadJob:
 
 
 def _train(
-    problem: HeadProblem, config: RunConfig, jobs: Sequence[HeadJob], engine: Engine
+    problem: HeadProblem,
+    config: RunConfig,
+    jobs: Sequence[HeadJob],
+    engine: Engine,
+    on_step: Callable[[int, Tensor], None],
 ) -> Tensor:
     """Weights (R, K)."""
-    if engine == "vectorised":
-        return train_heads(problem, config.recipe, jobs)
+    if engine == "vectorised" or jobs[0].noise_multiplier is None:
+        return train_heads(problem, config.recipe, jobs, on_step=on_step)
     from mammo_core.privacy.opacus_training import train_head
 
-    return torch.stack(
-        [
-            train_heads(problem, config.recipe, [job])[0]
-            if job.noise_multiplier is None
-            else train_head(problem, config.recipe, job)[0]
-            for job in jobs
-        ]
-    )
+    (job,) = jobs
+    return train_head(problem, config.recipe, job, on_step=on_step)[0][None]
 
 
 def _result(
     bench: Workbench,
+    prepared: PreparedStrategy,
     problem: HeadProblem,
     config: RunConfig,
     job: HeadJob,
@@ -149,6 +197,7 @@ def _result(
         num_units=problem.num_units,
         weights=weights,
         scores=scores,
+        validation_scores=prepared.validation_scores(weights),
         estimates=estimates,
         seconds=training_seconds + time.perf_counter() - start,
     )

@@ -1,27 +1,35 @@
-"""Sweeps: every combination of strategy, unit, ε and seed, each run tracked and written as it finishes."""
+"""Sweeps: every combination of strategy, unit, ε and seed, each run tracked as it finishes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from mammo_core.config import (
     BackboneConfig,
+    HeadRecipe,
     PrivacyConfig,
     RunConfig,
     Strategy,
     Unit,
+    to_dict,
 )
 from mammo_core.experiments.recipes import RECIPES
 from mammo_core.experiments.results_file import ResultsFile, result_rows, run_key
-from mammo_core.experiments.runs import RunResult, run_many
+from mammo_core.experiments.runs import Engine, OnStep, RunResult, run_many
 from mammo_core.experiments.tracking import RunTracker
 from mammo_core.experiments.workbench import Workbench
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepPlan:
-    """What to combine. A head trained without DP is the same for every seed; it is run for each all the same."""
+    """What to combine. A head trained without DP is the same for every seed; it is run for each all the same.
+
+    Attributes:
+        recipe: Instead of each strategy's own, see `recipes`.
+        engine: Which code trains; results are the same up to rounding.
+    """
 
     strategies: tuple[Strategy, ...]
     units: tuple[Unit, ...]
@@ -29,6 +37,8 @@ class SweepPlan:
     seeds: tuple[int, ...]
     delta: float
     backbone: BackboneConfig
+    recipe: HeadRecipe | None = None
+    engine: Engine = "vectorised"
 
     def groups(self) -> Iterator[list[RunConfig]]:
         """Runs that can be trained together: one list per strategy and unit."""
@@ -40,7 +50,7 @@ class SweepPlan:
                         privacy=PrivacyConfig(
                             target_epsilon=epsilon, target_delta=self.delta, unit=unit
                         ),
-                        recipe=RECIPES[strategy],
+                        recipe=self.recipe or RECIPES[strategy],
                         backbone=self.backbone,
                         seed=seed,
                     )
@@ -53,8 +63,53 @@ class SweepPlan:
         """Number of runs in all."""
         return len(self.strategies) * len(self.units) * len(self.epsilons) * len(self.seeds)
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values, see `plan_from_dict`."""
+        return to_dict(self)
+
+
+def plan_from_dict(values: dict[str, Any]) -> SweepPlan:
+    """The inverse of `SweepPlan.to_dict`."""
+    return SweepPlan(
+        strategies=tuple(values["strategies"]),
+        units=tuple(values["units"]),
+        epsilons=tuple(float(epsilon) for epsilon in values["epsilons"]),
+        seeds=tuple(values["seeds"]),
+        delta=values["delta"],
+        backbone=BackboneConfig(**values["backbone"]),
+        recipe=values["recipe"] and HeadRecipe(**values["recipe"]),
+        engine=values["engine"],
+    )
+
 
 def run_sweep(
+    bench: Workbench,
+    plan: SweepPlan,
+    *,
+    finished: Collection[str],
+    on_result: Callable[[RunResult | None], None],
+    on_step: OnStep | None = None,
+) -> None:
+    """Runs what is not finished yet.
+
+    Args:
+        finished: Keys (`results_file.run_key`) of the runs to leave out.
+        on_result: Called after each run, with None for one that was left out.
+        on_step: As of `run_many`.
+
+    Raises:
+        MammoError: As `run_many`.
+    """
+    for group in plan.groups():
+        missing = [config for config in group if run_key(config, bench) not in finished]
+        for _ in range(len(group) - len(missing)):
+            on_result(None)
+        if missing:
+            for result in run_many(bench, missing, engine=plan.engine, on_step=on_step):
+                on_result(result)
+
+
+def run_sweep_into_file(
     bench: Workbench,
     plan: SweepPlan,
     results: ResultsFile,
@@ -62,7 +117,7 @@ def run_sweep(
     *,
     on_result: Callable[[RunResult | None], None] | None = None,
 ) -> None:
-    """Runs what the results file does not hold yet.
+    """Runs what a results file does not hold yet; each run is tracked and added to it as it finishes.
 
     Args:
         on_result: Called after each run, with None for one that the file already held.
@@ -71,17 +126,14 @@ def run_sweep(
         MammoError: As `run_many`; what was finished before is kept.
     """
     finished = results.finished(num_test_sets=len(bench.test_sets))
-    for group in plan.groups():
-        keys = {config: run_key(config, bench) for config in group}
-        missing = [config for config in group if keys[config] not in finished]
-        results.forget({keys[config] for config in missing})
-        if on_result:
-            for _ in range(len(group) - len(missing)):
-                on_result(None)
-        if not missing:
-            continue
-        for result in run_many(bench, missing):
+    planned = {run_key(config, bench) for group in plan.groups() for config in group}
+    results.forget(planned - finished)  # what a crash left with some of its test sets
+
+    def keep(result: RunResult | None) -> None:
+        if result is not None:
             tracker.record(result, bench, origin="sweep")
             results.add(result_rows(result, bench))
-            if on_result:
-                on_result(result)
+        if on_result:
+            on_result(result)
+
+    run_sweep(bench, plan, finished=finished, on_result=keep)

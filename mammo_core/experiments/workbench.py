@@ -48,6 +48,7 @@ class Workbench:
         train_features: (N, V, D) float16.
         test_sets: By name: every site with a test split.
         synthetic: Synthetic masses, or None.
+        validation: The training site's val split, or None; thresholds and curves of progress come from it.
     """
 
     backbone: BackboneConfig
@@ -56,11 +57,12 @@ class Workbench:
     test_sets: dict[str, TestSet]
     synthetic: Cohort | None
     synthetic_features: Tensor | None
+    validation: TestSet | None = None
     _prepared: dict[tuple[Strategy, HeadRecipe], PreparedStrategy] = field(default_factory=dict)
 
     @cached_property
     def data_hash(self) -> str:
-        """16 hex digits that identify all masses used, their labels and patients, in order."""
+        """16 hex digits that identify all masses that results depend on, their labels and patients, in order."""
         parts = [self.train, *(test.cohort for test in self.test_sets.values())]
         parts += [self.synthetic] if self.synthetic is not None else []
         return short_hash([part.content_hash for part in parts])
@@ -80,6 +82,7 @@ class PreparedStrategy:
     Attributes:
         vectors: (N, K) of the data that train with DP.
         test_vectors: By test set, (N, K).
+        validation_vectors: (H, K), or None.
         public_vectors: (M, K) of the synthetic masses added without noise, or None.
         initial_weights: (K,).
     """
@@ -88,6 +91,7 @@ class PreparedStrategy:
     labels: Tensor
     patient_ids: np.ndarray
     test_vectors: dict[str, Tensor]
+    validation_vectors: Tensor | None
     public_vectors: Tensor | None
     public_labels: Tensor | None
     public_weight: float
@@ -116,6 +120,12 @@ class PreparedStrategy:
             for name, vectors in self.test_vectors.items()
         }
 
+    def validation_scores(self, weights: Tensor) -> np.ndarray | None:
+        """P(malignant) of every validation mass under one head (K,): (H,) float64, or None."""
+        if self.validation_vectors is None:
+            return None
+        return torch.sigmoid(self.validation_vectors @ weights).double().numpy()
+
 
 def open_workbench(
     real: Cohort,
@@ -141,9 +151,7 @@ def open_workbench(
     parts = _parts(real, synthetic, site)
     features = _features_of(parts, backbone, FeatureStore(store_root), on_progress)
     tests = {
-        name.removeprefix(_TEST): TestSet(
-            part, features[name], PatientBootstrap(part.labels, part.patient_ids)
-        )
+        name.removeprefix(_TEST): _test_set(part, features[name])
         for name, part in parts.items()
         if name.startswith(_TEST)
     }
@@ -154,7 +162,14 @@ def open_workbench(
         test_sets=tests,
         synthetic=synthetic,
         synthetic_features=features.get("synthetic"),
+        validation=_test_set(parts["validation"], features["validation"])
+        if "validation" in parts
+        else None,
     )
+
+
+def _test_set(cohort: Cohort, features: Tensor) -> TestSet:
+    return TestSet(cohort, features, PatientBootstrap(cohort.labels, cohort.patient_ids))
 
 
 def count_missing_features(
@@ -172,7 +187,10 @@ def count_missing_features(
 
 
 def _parts(real: Cohort, synthetic: Cohort | None, site: str | None) -> dict[str, Cohort]:
-    """The masses that runs use, by name: "train", "test SITE" …, "synthetic"; each with both classes."""
+    """The masses that runs use, by name: "train", "test SITE" …, "synthetic", "validation".
+
+    Each has both classes; validation masses that lack one are of no use and left out.
+    """
     own = real.training_site(site)
     parts = {"train": real.select(site=own, split="train")}
     tested = sorted(real.sites_with("test"), key=lambda name: (name != own, name))  # own site first
@@ -183,6 +201,9 @@ def _parts(real: Cohort, synthetic: Cohort | None, site: str | None) -> dict[str
         parts["synthetic"] = synthetic
     for name, part in parts.items():
         part.require_both_classes(f"the part {name!r}")
+    validation = real.select(site=own, split="val")
+    if len(set(validation.labels)) == 2 and validation.num_patients > 1:
+        parts["validation"] = validation
     return parts
 
 
@@ -229,6 +250,7 @@ def _prepare(bench: Workbench, strategy: Strategy, recipe: HeadRecipe) -> Prepar
         synthetic, synthetic_features = bench.synthetic, bench.synthetic_features
     project = fit_projection(recipe, synthetic_features)
     test_vectors = {name: project(test.features) for name, test in bench.test_sets.items()}
+    validation = bench.validation
     trained_on = bench.train
     if synthetic is None:
         vectors, public_vectors = project(bench.train_features), None
@@ -243,6 +265,7 @@ def _prepare(bench: Workbench, strategy: Strategy, recipe: HeadRecipe) -> Prepar
         labels=labels,
         patient_ids=trained_on.patient_ids,
         test_vectors=test_vectors,
+        validation_vectors=validation and project(validation.features),
         public_vectors=None,
         public_labels=None,
         public_weight=0.0,

@@ -10,7 +10,7 @@ from mammo_core.errors import InvalidRequestError
 from mammo_core.experiments import sweep
 from mammo_core.experiments.results_file import COLUMNS, ResultsFile
 from mammo_core.experiments.summary import curve_points, printable_curves
-from mammo_core.experiments.sweep import SweepPlan, run_sweep
+from mammo_core.experiments.sweep import SweepPlan, run_sweep_into_file
 from mammo_core.experiments.tracking import EXPERIMENT, RunTracker
 
 REQUIRED = [
@@ -49,7 +49,7 @@ def read(path):
 
 
 def test_sweep_writes_one_row_per_run_and_test_set(bench, plan, tmp_path):
-    run_sweep(bench, plan, ResultsFile(tmp_path / "r.csv"), RunTracker(tmp_path))
+    run_sweep_into_file(bench, plan, ResultsFile(tmp_path / "r.csv"), RunTracker(tmp_path))
 
     rows = read(tmp_path / "r.csv")
     assert len(rows) == 16
@@ -68,11 +68,13 @@ def test_interrupted_sweep_goes_on_where_it_stopped(bench, plan, tmp_path, monke
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_sweep(bench, plan, ResultsFile(path), RunTracker(tmp_path), on_result=stop_after_three)
+        run_sweep_into_file(
+            bench, plan, ResultsFile(path), RunTracker(tmp_path), on_result=stop_after_three
+        )
     with path.open("a") as file:
         file.write("pretrain,half a row")  # as a crash in the middle of writing leaves it
     seen = []
-    run_sweep(bench, plan, ResultsFile(path), RunTracker(tmp_path), on_result=seen.append)
+    run_sweep_into_file(bench, plan, ResultsFile(path), RunTracker(tmp_path), on_result=seen.append)
 
     assert len(read(path)) == 16
     assert seen.count(None) == 3
@@ -81,21 +83,21 @@ def test_interrupted_sweep_goes_on_where_it_stopped(bench, plan, tmp_path, monke
 
 def test_finished_sweep_trains_nothing_again(bench, plan, tmp_path, monkeypatch):
     path = tmp_path / "r.csv"
-    run_sweep(bench, plan, ResultsFile(path), RunTracker(tmp_path))
+    run_sweep_into_file(bench, plan, ResultsFile(path), RunTracker(tmp_path))
     before = path.read_bytes()
 
     monkeypatch.setattr(sweep, "run_many", lambda *_, **__: pytest.fail("trained again"))
-    run_sweep(bench, plan, ResultsFile(path), RunTracker(tmp_path))
+    run_sweep_into_file(bench, plan, ResultsFile(path), RunTracker(tmp_path))
 
     assert path.read_bytes() == before
 
 
 def test_rows_of_another_sweep_in_the_same_file_are_kept(bench, plan, tmp_path):
     path = tmp_path / "r.csv"
-    run_sweep(bench, plan, ResultsFile(path), RunTracker(tmp_path))
+    run_sweep_into_file(bench, plan, ResultsFile(path), RunTracker(tmp_path))
     one_site = replace(bench, test_sets={"here": bench.test_sets["here"]}, _prepared={})
 
-    run_sweep(one_site, plan, ResultsFile(path), RunTracker(tmp_path))
+    run_sweep_into_file(one_site, plan, ResultsFile(path), RunTracker(tmp_path))
 
     assert len(read(path)) == 16 + 8
 
@@ -110,7 +112,7 @@ def test_foreign_file_is_never_overwritten(tmp_path):
 
 
 def test_every_run_is_tracked_with_configuration_metrics_and_predictions(bench, plan, tmp_path):
-    run_sweep(bench, plan, ResultsFile(tmp_path / "r.csv"), RunTracker(tmp_path))
+    run_sweep_into_file(bench, plan, ResultsFile(tmp_path / "r.csv"), RunTracker(tmp_path))
 
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(EXPERIMENT)

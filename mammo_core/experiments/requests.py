@@ -1,0 +1,100 @@
+"""What a job is asked to do: frozen values that travel as JSON and say how they are run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from mammo_core.cohorts.installed import DataSource
+from mammo_core.config import BackboneConfig, to_dict
+from mammo_core.errors import InvalidRequestError
+from mammo_core.experiments.sweep import SweepPlan, plan_from_dict
+
+
+class JobRequest(Protocol):
+    """What every request has; `job_work` knows how each kind is done."""
+
+    kind: ClassVar[str]
+
+    @property
+    def title(self) -> str:
+        """A short name to show."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values, see `request_from_dict`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeaturesRequest:
+    """Compute and keep the features of every mass of a cohort."""
+
+    kind: ClassVar[str] = "features"
+    source: DataSource
+    backbone: BackboneConfig
+
+    @property
+    def title(self) -> str:
+        """A short name to show."""
+        return f"Features of {self.source.name}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {
+            "kind": self.kind,
+            "source": _source_to_dict(self.source),
+            "backbone": to_dict(self.backbone),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRequest:
+    """Train and test every run of a plan that is not in the run store yet; one run is a plan of one."""
+
+    kind: ClassVar[str] = "sweep"
+    source: DataSource
+    plan: SweepPlan
+
+    @property
+    def title(self) -> str:
+        """A short name to show."""
+        plan = self.plan
+        budgets = ", ".join(f"{epsilon:g}" for epsilon in plan.epsilons).replace("inf", "∞")
+        return f"{' + '.join(plan.strategies)} at ε = {budgets} on {self.source.name}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {
+            "kind": self.kind,
+            "source": _source_to_dict(self.source),
+            "plan": self.plan.to_dict(),
+        }
+
+
+def request_from_dict(values: dict[str, Any]) -> FeaturesRequest | SweepRequest:
+    """The inverse of `to_dict`.
+
+    Raises:
+        InvalidRequestError: If the kind is unknown, as when a newer version wrote it.
+    """
+    source = _source_from_dict(values["source"])
+    match values["kind"]:
+        case FeaturesRequest.kind:
+            return FeaturesRequest(source=source, backbone=BackboneConfig(**values["backbone"]))
+        case SweepRequest.kind:
+            return SweepRequest(source=source, plan=plan_from_dict(values["plan"]))
+    raise InvalidRequestError(
+        f"Expected a job of kind features or sweep; got {values['kind']!r}. "
+        "Another version of the program made it; start it anew."
+    )
+
+
+def _source_to_dict(source: DataSource) -> dict[str, str | None]:
+    return {
+        "real": source.real and str(source.real.resolve()),
+        "synthetic": source.synthetic and str(source.synthetic.resolve()),
+    }
+
+
+def _source_from_dict(values: dict[str, str | None]) -> DataSource:
+    return DataSource(*(values[name] and Path(values[name]) for name in ("real", "synthetic")))
