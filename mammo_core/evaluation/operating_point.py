@@ -1,0 +1,136 @@
+"""From scores to decisions: a threshold for a wanted specificity, and what it then gets right and wrong."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mammo_core import validate
+from mammo_core.errors import InvalidRequestError
+from mammo_core.evaluation.bootstrap import Estimate
+from mammo_core.labels import MALIGNANT
+
+_Z95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Masses counted by what they are and what they were called.
+
+    Attributes:
+        found: Malignant, called malignant.
+        missed: Malignant, called benign.
+        false_alarms: Benign, called malignant.
+        cleared: Benign, called benign.
+    """
+
+    found: int
+    missed: int
+    false_alarms: int
+    cleared: int
+
+    def rates(self) -> dict[str, Estimate | None]:
+        """Sensitivity, specificity, PPV and NPV, each with its Wilson interval.
+
+        None where nothing was counted, as the PPV when no mass is called malignant. PPV and NPV hold
+        for the share of malignant masses in this test set only. The intervals take every mass as a
+        draw of its own; masses of one patient look alike, so they are somewhat too narrow.
+        """
+        return {
+            "sensitivity": wilson_interval(self.found, self.found + self.missed),
+            "specificity": wilson_interval(self.cleared, self.cleared + self.false_alarms),
+            "PPV": wilson_interval(self.found, self.found + self.false_alarms),
+            "NPV": wilson_interval(self.cleared, self.cleared + self.missed),
+        }
+
+
+def threshold_at_specificity(labels: np.ndarray, scores: np.ndarray, specificity: float) -> float:
+    """The lowest threshold that clears at least this share of benign masses.
+
+    A mass is called malignant if its score is at or above the threshold. The lowest one finds the most
+    malignant masses. Chosen on the very masses that are then judged, sensitivity comes out too high:
+    choose it on validation masses where there are any.
+
+    Args:
+        labels: (N,) 0 or 1, with a benign mass.
+        scores: (N,) P(malignant).
+        specificity: In (0, 1].
+
+    Returns:
+        One of the scores, or just above the highest if none clears enough.
+
+    Raises:
+        InvalidRequestError: If the specificity is not in (0, 1], shapes differ or no mass is benign.
+
+    Example:
+        >>> threshold_at_specificity(np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.5, 0.8]), 0.5)
+        0.5
+    """
+    _require_pairs(labels, scores)
+    if not 0 < specificity <= 1:
+        raise InvalidRequestError(
+            f"Expected 0 < specificity <= 1; got {specificity!r}. Use for example 0.9."
+        )
+    benign = np.sort(scores[labels != MALIGNANT])
+    if not len(benign):
+        raise InvalidRequestError("Expected a benign mass or more; got none. Use a larger set.")
+    allowed = math.floor(
+        (1 - specificity) * len(benign) + 1e-9
+    )  # benign masses that may be flagged
+    candidates = np.unique(scores)
+    flagged_benign = len(benign) - np.searchsorted(benign, candidates, side="left")  # (U,)
+    enough = candidates[flagged_benign <= allowed]
+    return float(enough[0]) if len(enough) else float(np.nextafter(candidates[-1], np.inf))
+
+
+def confusion_at(labels: np.ndarray, scores: np.ndarray, threshold: float) -> Confusion:
+    """Counts at a threshold; a score at or above it is called malignant.
+
+    Args:
+        labels: (N,) 0 or 1.
+        scores: (N,) P(malignant).
+
+    Raises:
+        InvalidRequestError: If shapes differ.
+    """
+    _require_pairs(labels, scores)
+    flagged, malignant = scores >= threshold, labels == MALIGNANT
+    return Confusion(
+        found=int(np.sum(flagged & malignant)),
+        missed=int(np.sum(~flagged & malignant)),
+        false_alarms=int(np.sum(flagged & ~malignant)),
+        cleared=int(np.sum(~flagged & ~malignant)),
+    )
+
+
+def wilson_interval(successes: int, trials: int) -> Estimate | None:
+    """A share with its 95 % score interval; None of no trials.
+
+    Raises:
+        InvalidRequestError: Unless 0 <= successes <= trials.
+
+    Source: Wilson 1927, doi:10.1080/01621459.1927.10502953; advised for shares near 0 or 1 by Brown,
+    Cai and DasGupta 2001, doi:10.1214/ss/1009213286.
+    """
+    validate.at_least(0, successes=successes, trials=trials)
+    if successes > trials:
+        raise InvalidRequestError(
+            f"Expected successes <= trials; got {successes} of {trials}. Check which is which."
+        )
+    if trials == 0:
+        return None
+    share, spread = successes / trials, _Z95**2 / trials
+    centre = (share + spread / 2) / (1 + spread)
+    half = _Z95 / (1 + spread) * math.sqrt(share * (1 - share) / trials + spread / (4 * trials))
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return Estimate(share, 0.0 if successes == 0 else low, 1.0 if successes == trials else high)
+
+
+def _require_pairs(labels: np.ndarray, scores: np.ndarray) -> None:
+    if labels.ndim != 1 or labels.shape != scores.shape or not len(labels):
+        raise InvalidRequestError(
+            f"Expected labels and scores of one length, 1 or more; got {labels.shape} and "
+            f"{scores.shape}. Pass one score per mass."
+        )
