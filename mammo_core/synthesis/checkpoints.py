@@ -83,8 +83,19 @@ def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> Gen
 
 def write_card(card: GeneratorCard, path: Path) -> None:
     """Writes PATH.json."""
-    text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n"
-    path.with_suffix(".json").write_text(text, encoding="utf-8")
+    path.with_suffix(".json").write_text(card_text(card), encoding="utf-8")
+
+
+def card_text(card: GeneratorCard) -> str:
+    """A card as JSON, the content of its file."""
+    return json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n"
+
+
+def find_generators(folder: Path) -> list[str]:
+    """Names of the generators in a folder, those with a card and weights, in alphabetical order."""
+    return sorted(
+        card.stem for card in folder.glob("*.json") if card.with_suffix(".safetensors").is_file()
+    )
 
 
 def load_card(path: Path) -> GeneratorCard:

@@ -47,18 +47,45 @@ class CopyCheck:
         return float(self.flagged.mean())
 
 
-def find_copies(
-    synthetic: Tensor,
+@dataclass(frozen=True)
+class CopyDetector:
+    """The search for copies, calibrated once: any number of synthetic masses can then be checked.
+
+    Attributes:
+        train_views: (N, V, D) features of all flips and turns of the training masses.
+        heldout_views: (H, V, D) of real masses that the generator never saw.
+        threshold, expected_rate: As in `CopyCheck`.
+    """
+
+    train_views: Tensor
+    heldout_views: Tensor
+    threshold: float
+    expected_rate: float
+
+    def check(self, synthetic: Tensor) -> CopyCheck:
+        """Flags those of the synthetic masses, (M, D) upright, that are suspiciously near to training masses."""
+        to_train, nearest = _view_distances(synthetic, self.train_views).min(dim=1)
+        ratios = (to_train / _view_distances(synthetic, self.heldout_views).amin(1)).numpy()
+        flags = int((ratios < self.threshold).sum())
+        return CopyCheck(
+            ratios=ratios,
+            nearest_train=nearest.numpy(),
+            threshold=self.threshold,
+            expected_rate=self.expected_rate,
+            p_value=float(binom.sf(flags - 1, len(ratios), self.expected_rate)),
+        )
+
+
+def calibrate(
     train_views: Tensor,
     heldout_views: Tensor,
     heldout_patients: np.ndarray,
     *,
     expected_rate: float = 0.01,
-) -> CopyCheck:
-    """Flags synthetic masses that are nearer to a training mass than unseen real masses ever are.
+) -> CopyDetector:
+    """Learns from held-out real masses, which cannot be copies, how near is normal.
 
     Args:
-        synthetic: (M, D) features of the upright synthetic masses.
         train_views: (N, V, D) features of all flips and turns of the training masses.
         heldout_views: (H, V, D) of real masses that the generator never saw; the upright view first.
         heldout_patients: (H,) str. A held-out mass is never compared with its own patient's.
@@ -76,17 +103,44 @@ def find_copies(
     upright = heldout_views[:, 0]
     among_heldout = _view_distances(upright, heldout_views).masked_fill(own, torch.inf)
     normal = _view_distances(upright, train_views).amin(1) / among_heldout.amin(1)
-    to_train, nearest = _view_distances(synthetic, train_views).min(dim=1)
-    ratios = (to_train / _view_distances(synthetic, heldout_views).amin(1)).numpy()
     threshold = float(torch.quantile(normal, expected_rate))
-    flags = int((ratios < threshold).sum())
-    return CopyCheck(
-        ratios=ratios,
-        nearest_train=nearest.numpy(),
-        threshold=threshold,
-        expected_rate=expected_rate,
-        p_value=float(binom.sf(flags - 1, len(ratios), expected_rate)),
-    )
+    return CopyDetector(train_views, heldout_views, threshold, expected_rate)
+
+
+def find_copies(
+    synthetic: Tensor,
+    train_views: Tensor,
+    heldout_views: Tensor,
+    heldout_patients: np.ndarray,
+    *,
+    expected_rate: float = 0.01,
+) -> CopyCheck:
+    """Calibrates and checks synthetic masses, (M, D) upright, in one; see `calibrate` for the rest."""
+    detector = calibrate(train_views, heldout_views, heldout_patients, expected_rate=expected_rate)
+    return detector.check(synthetic)
+
+
+@dataclass(frozen=True)
+class NearestViews:
+    """The nearest of many masses, each in the flip or turn in which it is nearest.
+
+    Attributes:
+        rows: (K,) nearest first.
+        views: (K,) the view of each.
+        distances: (K,)
+    """
+
+    rows: np.ndarray
+    views: np.ndarray
+    distances: np.ndarray
+
+
+def nearest_views(mass: Tensor, views: Tensor, count: int) -> NearestViews:
+    """The `count` masses of `views` (N, V, D), or all if fewer, that are nearest to one mass (D,)."""
+    distances = torch.cdist(mass[None, None].float(), views.float().transpose(0, 1))[:, 0]  # (V, N)
+    best, view = distances.min(dim=0)  # (N,)
+    found = best.topk(min(count, len(best)), largest=False)
+    return NearestViews(found.indices.numpy(), view[found.indices].numpy(), found.values.numpy())
 
 
 def _view_distances(masses: Tensor, views: Tensor) -> Tensor:

@@ -225,6 +225,27 @@ def along(origin: Origin, direction: Tensor, reach: float, steps: int) -> list[O
     ]
 
 
+def moved(origin: Origin, directions: Tensor, offsets: Sequence[float]) -> Origin:
+    """The origin after a step along each of several directions, with the same grain.
+
+    Args:
+        directions: (K, latent_dim) unit vectors.
+        offsets: K steps in standard deviations of the latent.
+
+    Raises:
+        InvalidRequestError: If there is not one finite offset per direction.
+    """
+    if len(offsets) != len(directions):
+        raise InvalidRequestError(
+            f"Expected one offset per direction; got {len(offsets)} offsets and "
+            f"{len(directions)} directions."
+        )
+    steps = torch.tensor(offsets, dtype=origin.latent.dtype)  # (K,)
+    if not steps.isfinite().all():
+        raise InvalidRequestError(f"Expected finite offsets; got {list(offsets)}. Use numbers.")
+    return Origin(origin.latent + steps @ directions, origin.noise)
+
+
 def to_uint8(images: Tensor) -> Tensor:
     """(N, 1, H, W) in [-1, 1] to (N, H, W) uint8, 0 to 255."""
     return ((images[:, 0].float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

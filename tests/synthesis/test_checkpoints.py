@@ -7,6 +7,7 @@ import torch
 from mammo_core.errors import CheckpointError
 from mammo_core.synthesis.checkpoints import (
     GeneratorCard,
+    find_generators,
     hash_patient,
     load_card,
     load_generator,
@@ -103,3 +104,13 @@ def test_guarantee_survives_the_way_to_disk(generator, card, tmp_path):
 
     assert loaded.guarantee == guarantee
     assert loaded.promise == "(9.9, 0.0001)-differential privacy per patient"
+
+
+def test_generators_are_found_by_card_and_weights(generator, card, tmp_path):
+    for name in ("second", "first"):
+        save_generator(generator, card, tmp_path / name)
+    (tmp_path / "card_only.json").write_text("{}")
+    (tmp_path / "weights_only.safetensors").write_bytes(b"")
+
+    assert find_generators(tmp_path) == ["first", "second"]
+    assert find_generators(tmp_path / "nowhere") == []

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mammo_core.errors import InvalidRequestError
-from mammo_core.synthesis.memorisation import find_copies
+from mammo_core.synthesis.memorisation import calibrate, find_copies, nearest_views
 
 
 def views(count, seed, dims=16):
@@ -55,3 +55,25 @@ def test_twin_of_the_same_patient_does_not_hide_in_the_calibration():
 def test_too_few_heldout_masses_are_refused():
     with pytest.raises(InvalidRequestError, match="at least 100 held-out masses"):
         find_copies(TRAIN[:, 0], TRAIN, HELDOUT[:50], PATIENTS[:50])
+
+
+def test_calibration_judges_single_masses_as_it_judges_many():
+    masses = torch.cat([views(20, 2)[:, 0], TRAIN[:3, 5]])
+    together = find_copies(masses, TRAIN, HELDOUT, PATIENTS)
+    detector = calibrate(TRAIN, HELDOUT, PATIENTS)
+
+    single = [detector.check(mass[None]) for mass in masses]
+
+    assert detector.threshold == together.threshold
+    assert [bool(check.flagged[0]) for check in single] == together.flagged.tolist()
+    assert [int(check.nearest_train[0]) for check in single] == together.nearest_train.tolist()
+
+
+def test_nearest_views_name_row_and_turn_nearest_first():
+    mass = TRAIN[7, 3] + 1e-3
+
+    found = nearest_views(mass, TRAIN, 5)
+
+    assert (found.rows[0], found.views[0]) == (7, 3)
+    assert found.distances.tolist() == sorted(found.distances)
+    assert len(nearest_views(mass, TRAIN[:2], 5).rows) == 2

@@ -8,6 +8,7 @@ from mammo_core.synthesis.sampling import (
     between,
     class_direction,
     draw_masses,
+    moved,
     origin_of_seed,
     principal_directions,
     sample_masses,
@@ -131,3 +132,25 @@ def test_class_direction_is_where_twins_differ():
     torch.testing.assert_close(
         class_direction(generator), torch.tensor([0, 0, 1.0, 0, 0, 0]), atol=1e-3, rtol=0
     )
+
+
+def test_moving_along_directions_adds_up_and_keeps_the_grain(generator):
+    origin = origin_of_seed(generator, 3)
+    directions = torch.nn.functional.normalize(torch.randn(2, generator.latent_dim), dim=1)
+
+    there = moved(origin, directions, [1.5, -2.0])
+    back = moved(there, directions, [-1.5, 2.0])
+
+    expected = origin.latent[0] + 1.5 * directions[0] - 2.0 * directions[1]
+    torch.testing.assert_close(there.latent[0], expected)
+    torch.testing.assert_close(back.latent, origin.latent)
+    assert all(map(torch.equal, there.noise, origin.noise))
+    assert torch.equal(moved(origin, directions, [0, 0]).latent, origin.latent)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "message"), [([1.0], "one offset per direction"), ([1, float("nan")], "finite")]
+)
+def test_impossible_moves_are_refused(generator, offsets, message):
+    with pytest.raises(InvalidRequestError, match=message):
+        moved(origin_of_seed(generator, 3), torch.eye(generator.latent_dim)[:2], offsets)
