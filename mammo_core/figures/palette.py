@@ -15,6 +15,7 @@ STRATEGY_NAMES: dict[Strategy, str] = {
     "pretrain": "synthetic, then private on real",
 }
 TEST_SET_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC5FA0", "#E69F00")
+CLASS_COLOURS = {"benign": "#56B4E9", "malignant": "#D55E00"}
 NEUTRAL = "#888888"
 
 

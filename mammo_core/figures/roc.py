@@ -1,21 +1,97 @@
-"""The ROC curve of one classifier on several test sets."""
+"""ROC curves: of one classifier on several test sets, or the mean of several seeds with their range."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
+from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS, faded
 
 
-def roc_figure(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go.Figure:
-    """One step curve per test set, with the line of chance.
+def roc_figure(
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    *,
+    operating_points: Mapping[str, tuple[float, float]] | None = None,
+) -> go.Figure:
+    """One curve per test set, with the line of chance.
 
     Args:
         curves: By test set, false and true positive rates, each (G,), from (0, 0) to (1, 1).
+        operating_points: By test set, the (fpr, tpr) at a chosen threshold, drawn as a ring.
     """
+    figure = _empty_roc()
+    for index, (name, (fpr, tpr)) in enumerate(curves.items()):
+        colour = TEST_SET_COLOURS[index % len(TEST_SET_COLOURS)]
+        figure.add_trace(_curve(fpr, tpr, name, colour))
+        if operating_points and name in operating_points:
+            x, y = operating_points[name]
+            figure.add_trace(
+                go.Scatter(
+                    x=[x],
+                    y=[y],
+                    mode="markers",
+                    marker={
+                        "symbol": "circle-open",
+                        "size": 13,
+                        "color": colour,
+                        "line": {"width": 3},
+                    },
+                    showlegend=False,
+                    hovertemplate="at the threshold: sensitivity %{y:.2f}, specificity "
+                    f"{1 - x:.2f}<extra></extra>",
+                )
+            )
+    return figure
+
+
+def roc_band_figure(
+    fpr: Sequence[float],
+    tpr: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    *,
+    name: str,
+    colour: str,
+) -> go.Figure:
+    """The mean curve of several runs with the lowest and highest at each false positive rate.
+
+    Args:
+        fpr: (G,), rising from 0 to 1.
+        tpr: (G,), the mean.
+        low: (G,), the lowest.
+        high: (G,), the highest.
+    """
+    figure = _empty_roc()
+    figure.add_trace(
+        go.Scatter(
+            x=[*fpr, *list(fpr)[::-1]],
+            y=[*high, *list(low)[::-1]],
+            fill="toself",
+            fillcolor=faded(colour, 0.18),
+            line={"width": 0},
+            hoverinfo="skip",
+            name="lowest to highest seed",
+        )
+    )
+    figure.add_trace(_curve(np.asarray(fpr), np.asarray(tpr), name, colour))
+    return figure
+
+
+def _curve(fpr: np.ndarray, tpr: np.ndarray, name: str, colour: str) -> go.Scatter:
+    return go.Scatter(
+        x=fpr,
+        y=tpr,
+        mode="lines",
+        line={"color": colour, "width": 2.5},
+        name=name,
+        hovertemplate="sensitivity %{y:.2f} at specificity %{customdata:.2f}<extra></extra>",
+        customdata=1 - fpr,
+    )
+
+
+def _empty_roc() -> go.Figure:
     figure = go.Figure()
     figure.add_trace(
         go.Scatter(
@@ -27,19 +103,6 @@ def roc_figure(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go.Figure
             hoverinfo="skip",
         )
     )
-    for index, (name, (fpr, tpr)) in enumerate(curves.items()):
-        colour = TEST_SET_COLOURS[index % len(TEST_SET_COLOURS)]
-        figure.add_trace(
-            go.Scatter(
-                x=fpr,
-                y=tpr,
-                mode="lines",
-                line={"color": colour, "width": 2.5},
-                name=name,
-                hovertemplate="sensitivity %{y:.2f} at specificity %{customdata:.2f}<extra></extra>",
-                customdata=1 - fpr,
-            )
-        )
     figure.update_xaxes(title="1 - specificity", range=[-0.01, 1.01], constrain="domain")
     figure.update_yaxes(
         title="sensitivity", range=[-0.01, 1.01], scaleanchor="x", constrain="domain"

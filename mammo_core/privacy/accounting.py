@@ -12,6 +12,7 @@ units, which scales the learning rate, is treated as public.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import brentq
@@ -114,3 +115,26 @@ def attacker_tpr(mu: float, fpr: float) -> float:
     """
     validate.in_open_unit(fpr=fpr)
     return float(ndtr(ndtri(fpr) + mu))
+
+
+def attacker_curve(epsilon: float, delta: float) -> tuple[np.ndarray, np.ndarray]:
+    """The ROC curve that no attack on who took part can rise above, as (fpr, tpr), each (G,).
+
+    For everything released being one Gaussian mechanism that is exactly (ε, δ)-DP; from (0, 0) to (1, 1).
+    """
+    mu = mu_for(epsilon, delta)
+    if math.isinf(mu):
+        return np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0])
+    inner = np.concatenate([np.geomspace(1e-4, 0.01, 25), np.linspace(0.015, 0.999, 120)])  # (145,)
+    fpr = np.concatenate([[0.0], inner, [1.0]])
+    return fpr, np.concatenate([[0.0], ndtr(ndtri(inner) + mu), [1.0]])
+
+
+def running_epsilons(mus: Sequence[float], delta: float) -> list[float]:
+    """ε of the first, the first two, … of several Gaussian mechanisms; infinity from an infinite μ on.
+
+    Example:
+        >>> [round(epsilon, 3) for epsilon in running_epsilons([1.0, 1.0], delta=1e-4)]
+        [3.804, 5.773]
+    """
+    return [spent_epsilon(math.hypot(*mus[: count + 1]), delta) for count in range(len(mus))]

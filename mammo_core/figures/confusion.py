@@ -1,0 +1,48 @@
+"""What a classifier gets right and wrong at its threshold, as a table of four coloured counts."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from mammo_core.figures.palette import TEST_SET_COLOURS, faded
+
+_RIGHT, _WRONG = TEST_SET_COLOURS[0], TEST_SET_COLOURS[1]
+
+
+def confusion_figure(*, found: int, missed: int, false_alarms: int, cleared: int) -> go.Figure:
+    """Truth downwards, decision across; a cell is the stronger coloured the larger its share of the row.
+
+    Args:
+        found: Malignant masses called malignant; the others as `operating_point.Confusion` has them.
+    """
+    figure = go.Figure()
+    malignant, benign = found + missed, false_alarms + cleared
+    cells = (
+        (1, 1, found, malignant, _RIGHT, "found"),
+        (0, 1, missed, malignant, _WRONG, "missed"),
+        (1, 0, false_alarms, benign, _WRONG, "false alarms"),
+        (0, 0, cleared, benign, _RIGHT, "cleared"),
+    )
+    for x, y, count, row, colour, word in cells:
+        share = count / row if row else 0.0
+        figure.add_shape(
+            type="rect",
+            x0=x + 0.02,
+            x1=x + 0.98,
+            y0=y + 0.02,
+            y1=y + 0.98,
+            line={"color": colour, "width": 1.5},
+            fillcolor=faded(colour, 0.05 + 0.4 * share),
+            layer="below",
+        )
+        figure.add_annotation(
+            x=x + 0.5,
+            y=y + 0.5,
+            text=f"<b>{count}</b><br>{word}<br>{share:.0%}",
+            showarrow=False,
+        )
+    axis = {"tickvals": [0.5, 1.5], "range": [0, 2], "showgrid": False, "zeroline": False}
+    figure.update_xaxes(ticktext=["benign", "malignant"], title="called", **axis)
+    figure.update_yaxes(ticktext=["benign", "malignant"], title="truly", tickangle=-90, **axis)
+    figure.update_layout(height=400, margin={"l": 10, "r": 10, "t": 60, "b": 10}, hovermode=False)
+    return figure

@@ -1,0 +1,67 @@
+"""How a classifier scores benign and malignant masses, with the threshold that decides."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from mammo_core.figures.palette import CLASS_COLOURS, faded
+from mammo_core.labels import MALIGNANT
+
+_NUM_BINS = 20
+
+
+def score_figure(labels: np.ndarray, scores: np.ndarray, threshold: float) -> go.Figure:
+    """Two histograms over one another: the share of each class in every bin of the score.
+
+    Args:
+        labels: (N,) 0 or 1.
+        scores: (N,) P(malignant), in [0, 1].
+        threshold: A score at or above it is called malignant; drawn as a line.
+    """
+    edges = np.linspace(0, 1, _NUM_BINS + 1)
+    figure = go.Figure()
+    for name, colour in CLASS_COLOURS.items():
+        own = scores[(labels == MALIGNANT) == (name == "malignant")]
+        counts, _ = np.histogram(own, edges)  # (20,)
+        figure.add_trace(
+            go.Bar(
+                x=(edges[:-1] + edges[1:]) / 2,
+                y=100 * counts / max(1, len(own)),
+                width=1 / _NUM_BINS,
+                name=f"{name} ({len(own)})",
+                marker={
+                    "color": faded(colour, 0.6),
+                    "line": {"color": colour, "width": 1},
+                    "pattern": {
+                        "shape": "/" if name == "malignant" else "",
+                        "fgcolor": colour,
+                        "bgcolor": faded(colour, 0.25),
+                        "size": 6,
+                    },
+                },
+                customdata=counts,
+                hovertemplate=f"%{{customdata}} {name}, %{{y:.1f}} % of them<extra></extra>",
+            )
+        )
+    figure.add_vline(x=min(threshold, 1.0), line={"width": 2, "dash": "dash"})
+    right = threshold < 0.5  # where there is more room for the words
+    figure.add_annotation(
+        x=min(threshold, 1.0),
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        xanchor="left" if right else "right",
+        text="called malignant →",
+        showarrow=False,
+    )
+    figure.update_xaxes(title="score: P(malignant) as the model sees it", range=[0, 1])
+    figure.update_yaxes(title="% of the class", rangemode="tozero")
+    figure.update_layout(
+        barmode="overlay",
+        bargap=0,
+        height=400,
+        margin={"l": 10, "r": 10, "t": 60, "b": 10},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.08, "x": 0},
+    )
+    return figure
