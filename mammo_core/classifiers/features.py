@@ -25,7 +25,7 @@ from mammo_core.classifiers.backbones import Backbone, load_backbone, weights_id
 from mammo_core.config import BackboneConfig, short_hash
 from mammo_core.hashing import image_hash
 
-SHARD_ROWS = 256
+SHARD_ROWS = 64
 _BATCH_INPUTS = 32
 _RECIPE_VERSION = 1  # raise when preprocessing changes meaning
 Progress = Callable[[int, int], None]

@@ -18,11 +18,14 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
 from mammo_core.config import to_dict
+from mammo_core.experiments.results_file import run_key
 from mammo_core.experiments.runs import RunResult
 from mammo_core.experiments.workbench import Workbench
 from mammo_core.privacy.statement import guarantee_sentences
 
 EXPERIMENT = "private-heads"
+VALIDATION = "validation"  # in the column test_set of predictions: where thresholds come from
+PREDICTION_COLUMNS = ("test_set", "patient_id", "image_id", "mass_id", "label", "score")
 
 
 def open_experiment(home: Path, name: str) -> tuple[MlflowClient, str]:
@@ -43,20 +46,25 @@ class RunTracker:
     def __init__(self, home: Path) -> None:
         self._client, self._experiment_id = open_experiment(home, EXPERIMENT)
 
-    def record(self, result: RunResult, bench: Workbench, *, origin: str) -> str:
+    def record(self, result: RunResult, bench: Workbench, *, origin: str, job_id: str = "") -> str:
         """Stores one finished run.
 
         Args:
             origin: What asked for it: "train", "sweep" or "live".
+            job_id: Of the job that made it.
 
         Returns:
             MLflow's run id.
         """
         config = result.config
         name = f"{config.strategy} ε={config.privacy.target_epsilon:g} seed {config.seed}"
-        run_id = self._client.create_run(
-            self._experiment_id, run_name=name, tags={"origin": origin}
-        ).info.run_id
+        tags = {
+            "origin": origin,
+            "job": job_id,
+            "run_key": run_key(config, bench),
+            "data_hash": bench.data_hash,
+        }
+        run_id = self._client.create_run(self._experiment_id, run_name=name, tags=tags).info.run_id
         now = int(time.time() * 1000)
         values = {
             "noise_multiplier": result.noise_multiplier,
@@ -100,9 +108,12 @@ def _flat(values: dict[str, object], prefix: str = "") -> dict[str, object]:
 def _predictions_csv(result: RunResult, bench: Workbench) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["test_set", "patient_id", "image_id", "mass_id", "label", "score"])
-    for name, scores in result.scores.items():
-        cohort = bench.test_sets[name].cohort
+    writer.writerow(PREDICTION_COLUMNS)
+    predicted = {name: (bench.test_sets[name], scores) for name, scores in result.scores.items()}
+    if bench.validation is not None:
+        predicted[VALIDATION] = (bench.validation, result.validation_scores)
+    for name, (tested, scores) in predicted.items():
+        cohort = tested.cohort
         columns = (cohort.patient_ids, cohort.image_ids, cohort.mass_ids, cohort.labels, scores)
         writer.writerows([name, *row] for row in zip(*columns, strict=True))
     return text.getvalue()

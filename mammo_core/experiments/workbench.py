@@ -82,7 +82,7 @@ class PreparedStrategy:
     Attributes:
         vectors: (N, K) of the data that train with DP.
         test_vectors: By test set, (N, K).
-        validation_vectors: (H, K), or None.
+        validation_vectors, validation_labels: (H, K) and (H,) int64, or None.
         public_vectors: (M, K) of the synthetic masses added without noise, or None.
         initial_weights: (K,).
     """
@@ -92,6 +92,7 @@ class PreparedStrategy:
     patient_ids: np.ndarray
     test_vectors: dict[str, Tensor]
     validation_vectors: Tensor | None
+    validation_labels: np.ndarray | None
     public_vectors: Tensor | None
     public_labels: Tensor | None
     public_weight: float
@@ -266,6 +267,7 @@ def _prepare(bench: Workbench, strategy: Strategy, recipe: HeadRecipe) -> Prepar
         patient_ids=trained_on.patient_ids,
         test_vectors=test_vectors,
         validation_vectors=validation and project(validation.features),
+        validation_labels=validation and validation.cohort.labels,
         public_vectors=None,
         public_labels=None,
         public_weight=0.0,

@@ -1,0 +1,222 @@
+"""Jobs in MLflow: what was asked, how far it is, how it ended. Every process sees the same.
+
+A job is a run of the experiment `jobs`. Whoever holds it, the engine while it waits and a worker while it
+runs, writes a heartbeat; a job that is not ended and whose heartbeat has stopped is interrupted, whatever
+MLflow's status says. Each start is an attempt with a name of its own: an attempt that finds another one's
+name in the store gives way, so a job never goes on twice.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mlflow.entities import Metric, Run
+from mlflow.exceptions import MlflowException
+
+from mammo_core.errors import InvalidRequestError
+from mammo_core.experiments.requests import JobRequest, request_from_dict
+from mammo_core.experiments.tracking import open_experiment
+
+EXPERIMENT = "jobs"
+BEAT_SECONDS = 2.0
+SILENT_SECONDS = 12.0  # a heartbeat older than this has stopped; starting a worker anew takes less
+JobState = Literal["queued", "running", "finished", "cancelled", "failed", "interrupted"]
+_STATE_OF_STATUS: dict[str, JobState] = {
+    "SCHEDULED": "queued",
+    "RUNNING": "running",
+    "FINISHED": "finished",
+    "KILLED": "cancelled",
+    "FAILED": "failed",
+}
+_LISTED = 200
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Attributes:
+        done, total: In steps of the job's own choice; total 0 while unknown.
+        message: What it is doing.
+        seconds_left: None while unknown.
+        epsilon: Spent so far by the run in training; None if it spends none.
+    """
+
+    done: int = 0
+    total: int = 0
+    message: str = ""
+    seconds_left: float | None = None
+    epsilon: float | None = None
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job as it is now.
+
+    Attributes:
+        owner: Whose it is, see `engine`; jobs of different owners take turns.
+        attempt: Name of the newest start.
+        priority: Higher runs first.
+        submitted, started: Seconds since 1970; started is None while it waits.
+        error: Why it failed, fit to be shown.
+    """
+
+    id: str
+    request: JobRequest
+    owner: str
+    state: JobState
+    attempt: str
+    priority: int
+    submitted: float
+    started: float | None
+    progress: Progress
+    cancel_requested: bool
+    error: str
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will happen any more unless someone continues it."""
+        return self.state not in ("queued", "running")
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Values of named curves at one step, taken at a time (since 1970)."""
+
+    step: int
+    milliseconds: int
+    values: Mapping[str, float]
+
+
+class JobStore:
+    """The jobs of one MLflow store."""
+
+    def __init__(self, home: Path) -> None:
+        self._client, self._experiment_id = open_experiment(home, EXPERIMENT)
+
+    def add(self, request: JobRequest, owner: str, priority: int) -> JobView:
+        """A new job, queued."""
+        tags = {
+            "owner": owner,
+            "request": json.dumps(request.to_dict()),
+        } | _attempt_tags(priority)
+        run = self._client.create_run(self._experiment_id, run_name=request.title, tags=tags)
+        self._client.update_run(run.info.run_id, status="SCHEDULED")
+        return self.view(run.info.run_id)
+
+    def queue_again(self, job_id: str, priority: int) -> JobView:
+        """A new attempt at a job that ended or was interrupted; what it kept is kept."""
+        for key, value in _attempt_tags(priority).items():
+            self._client.set_tag(job_id, key, value)
+        self._client.update_run(job_id, status="SCHEDULED")
+        return self.view(job_id)
+
+    def view(self, job_id: str) -> JobView:
+        """A job as it is now.
+
+        Raises:
+            InvalidRequestError: If there is none of this id.
+        """
+        try:
+            return _view(self._client.get_run(job_id))
+        except MlflowException as error:
+            raise InvalidRequestError(
+                f"Expected the id of a job in this store; got {job_id!r}. Choose one from the list."
+            ) from error
+
+    def views(self) -> list[JobView]:
+        """All jobs that this version can read, the newest first."""
+        runs = self._client.search_runs(
+            [self._experiment_id], max_results=_LISTED, order_by=["attributes.start_time DESC"]
+        )
+        return [_view(run) for run in runs]
+
+    def beat(self, job_id: str) -> None:
+        """Says that someone holds this job."""
+        self._client.set_tag(job_id, "heartbeat", f"{time.time():.3f}")
+
+    def begin(self, job_id: str) -> None:
+        """Marks the job as running."""
+        self.beat(job_id)
+        self._client.set_tag(job_id, "started", f"{time.time():.3f}")
+        self._client.update_run(job_id, status="RUNNING")
+
+    def report(self, job_id: str, progress: Progress) -> None:
+        """Writes how far the job is."""
+        self._client.set_tag(job_id, "progress", json.dumps(progress.__dict__))
+
+    def add_points(self, job_id: str, points: Sequence[CurvePoint]) -> None:
+        """Writes points of curves."""
+        metrics = [
+            Metric(name, value, point.milliseconds, point.step)
+            for point in points
+            for name, value in point.values.items()
+        ]
+        self._client.log_batch(job_id, metrics=metrics)
+
+    def curve(self, job_id: str, name: str) -> list[tuple[int, float]]:
+        """A curve's points (step, value), in order, of the newest run in training."""
+        points = sorted(
+            self._client.get_metric_history(job_id, name),
+            key=lambda point: (point.timestamp, point.step),
+        )
+        newest: list[tuple[int, float]] = []
+        for point in points:
+            if newest and point.step <= newest[-1][0]:
+                newest = []  # the next run begins at its first step again
+            newest.append((point.step, point.value))
+        return newest
+
+    def request_cancel(self, job_id: str) -> None:
+        """Asks the worker to stop; it looks twice a second."""
+        self._client.set_tag(job_id, "cancel", "requested")
+
+    def end(self, job_id: str, state: JobState, error: str = "") -> None:
+        """Marks the job as finished, cancelled or failed."""
+        status = next(key for key, value in _STATE_OF_STATUS.items() if value == state)
+        self._client.set_tag(job_id, "error", error[:4000])
+        self._client.set_terminated(job_id, status=status)
+
+    def delete(self, job_id: str) -> None:
+        """Takes a job off the list; the runs it made stay."""
+        self._client.delete_run(job_id)
+
+
+def _attempt_tags(priority: int) -> dict[str, str]:
+    return {
+        "attempt": uuid.uuid4().hex[:12],
+        "priority": str(priority),
+        "heartbeat": f"{time.time():.3f}",
+        "submitted": f"{time.time():.3f}",
+        "started": "",
+        "cancel": "",
+        "error": "",
+        "progress": "{}",
+    }
+
+
+def _view(run: Run) -> JobView:
+    tags: dict[str, Any] = run.data.tags
+    state = _STATE_OF_STATUS[run.info.status]
+    silent = time.time() - float(tags["heartbeat"]) > SILENT_SECONDS
+    if state in ("queued", "running") and silent:
+        state = "interrupted"
+    return JobView(
+        id=run.info.run_id,
+        request=request_from_dict(json.loads(tags["request"])),
+        owner=tags["owner"],
+        state=state,
+        attempt=tags["attempt"],
+        priority=int(tags["priority"]),
+        submitted=float(tags["submitted"]),
+        started=float(tags["started"]) if tags["started"] else None,
+        progress=Progress(**json.loads(tags["progress"])),
+        cancel_requested=bool(tags["cancel"]),
+        error=tags["error"],
+    )

@@ -1,0 +1,113 @@
+"""How each kind of job is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sklearn.metrics import roc_auc_score
+from torch.nn import functional
+
+from mammo_core.cohorts.installed import load_source
+from mammo_core.experiments.job_context import JobContext
+from mammo_core.experiments.requests import FeaturesRequest, JobRequest, SweepRequest
+from mammo_core.experiments.run_archive import RunArchive
+from mammo_core.experiments.runs import RunResult, StepReport
+from mammo_core.experiments.sweep import run_sweep
+from mammo_core.experiments.tracking import RunTracker
+from mammo_core.experiments.workbench import Workbench, open_workbench
+
+_POINTS = 40  # of a curve
+
+
+def do_work(request: JobRequest, job: JobContext, home: Path) -> None:
+    """Does what a request says.
+
+    Raises:
+        JobStopped: If it was cancelled; what was finished is kept.
+        MammoError: If the request cannot be done.
+    """
+    match request:
+        case FeaturesRequest():
+            _open_bench(request, job, home)
+        case SweepRequest():
+            _sweep(request, job, home)
+
+
+def _open_bench(request: FeaturesRequest, job: JobContext, home: Path) -> Workbench:
+    job.report(0, 0, "Reading masses")
+    data = load_source(request.source)
+    job.check()
+    return open_workbench(
+        data.real,
+        data.synthetic,
+        request.backbone,
+        home / "features",
+        on_progress=lambda done, total: job.report(done, total, "Computing features of masses"),
+    )
+
+
+def _sweep(request: SweepRequest, job: JobContext, home: Path) -> None:
+    plan = request.plan
+    needed = FeaturesRequest(source=request.source, backbone=plan.backbone)
+    bench = _open_bench(needed, job, home)
+    origin = "train" if plan.num_runs == 1 else "sweep"
+    tracker, done = RunTracker(home), 0
+    curve = _LiveCurve(job, plan.num_runs)
+    job.report(0, plan.num_runs, "Training")
+
+    def keep(result: RunResult | None) -> None:
+        nonlocal done
+        if result is not None:
+            tracker.record(result, bench, origin=origin, job_id=job.job_id)
+        done += 1
+        curve.runs_done = done
+        job.report(done, plan.num_runs, f"Tested run {done} of {plan.num_runs}")
+
+    run_sweep(
+        bench,
+        plan,
+        finished=RunArchive(home).finished_keys(bench.data_hash),
+        on_result=keep,
+        on_step=curve.watch,
+    )
+
+
+class _LiveCurve:
+    """Draws loss and validation AUROC of the first run in training, and says how far it is."""
+
+    def __init__(self, job: JobContext, num_runs: int) -> None:
+        self._job = job
+        self._num_runs = num_runs
+        self.runs_done = 0
+
+    def watch(self, report: StepReport) -> None:
+        """Listens at every step; adds a point at some."""
+        self._job.check()
+        config = report.configs[0]
+        steps = config.recipe.steps
+        if report.step % max(1, steps // _POINTS) and report.step not in (1, steps):
+            return
+        self._job.add_point(report.step, curve_point(report))
+        self._job.report(
+            self.runs_done,
+            self._num_runs,
+            f"{config.strategy}, ε = {config.privacy.target_epsilon:g}, seed {config.seed}: "
+            f"step {report.step} of {steps}"
+            + (f" ({len(report.configs)} runs at once)" if len(report.configs) > 1 else ""),
+            epsilon=report.spent_epsilon(0) if config.privacy.is_private else None,
+        )
+
+
+def curve_point(report: StepReport) -> dict[str, float]:
+    """Where the first run in training is: "loss" on its training masses, "validation_auroc" if there are any.
+
+    The loss is computed from private masses without noise: it is for the eyes of those who hold the data,
+    and no ε covers it.
+    """
+    weights, prepared = report.weights[0], report.prepared
+    loss = functional.binary_cross_entropy_with_logits(prepared.vectors @ weights, prepared.labels)
+    point = {"loss": float(loss)}
+    scores = prepared.validation_scores(weights)
+    if scores is not None:
+        point["validation_auroc"] = float(roc_auc_score(prepared.validation_labels, scores))
+    return point

@@ -1,0 +1,200 @@
+"""Reads back what `tracking` recorded: all runs as a table, one run as a whole."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.artifacts import load_text
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from mammo_core.config import RunConfig, run_config_from_dict
+from mammo_core.errors import InvalidRequestError
+from mammo_core.evaluation.bootstrap import Estimate
+from mammo_core.evaluation.metrics import METRIC_NAMES
+from mammo_core.experiments.results_file import COLUMNS
+from mammo_core.experiments.tracking import EXPERIMENT, VALIDATION, open_experiment
+
+ARCHIVE_COLUMNS = (*COLUMNS, "run_id", "job", "origin", "data_hash", "started")
+_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One recorded run.
+
+    Attributes:
+        epsilon: Spent; infinity without DP.
+        mu: The same as Gaussian DP.
+        estimates: By test set and measure.
+        predictions: test_set, patient_id, image_id, mass_id, label, score of every test mass.
+        validation: The same of validation masses; empty if there were none.
+        guarantee: In sentences, as computed when it was recorded.
+        card: Everything as JSON-ready values, to be saved or sent.
+    """
+
+    run_id: str
+    name: str
+    started: pd.Timestamp
+    origin: str
+    data_hash: str
+    config: RunConfig
+    epsilon: float
+    mu: float
+    noise_multiplier: float
+    num_units: int
+    seconds: float
+    estimates: dict[str, dict[str, Estimate]]
+    predictions: pd.DataFrame
+    validation: pd.DataFrame
+    guarantee: list[str]
+    card: dict[str, Any]
+
+
+class RunArchive:
+    """The recorded runs of one MLflow store."""
+
+    def __init__(self, home: Path) -> None:
+        self._client, self._experiment_id = open_experiment(home, EXPERIMENT)
+
+    def rows(self, *, job_id: str | None = None) -> pd.DataFrame:
+        """One row per run and test set, the newest run first.
+
+        Args:
+            job_id: Only the runs that this job made.
+
+        Returns:
+            `ARCHIVE_COLUMNS`: those of a results table with numbers as numbers, run_id, job, origin,
+            data_hash, started (UTC).
+        """
+        condition = "" if job_id is None else f"tags.job = '{job_id}'"
+        rows = [row for run in self._search(condition) for row in _rows(run)]
+        return pd.DataFrame(rows, columns=list(ARCHIVE_COLUMNS))
+
+    def finished_keys(self, data_hash: str) -> set[str]:
+        """Keys (`results_file.run_key`) of all runs on these data."""
+        found = self._search(f"tags.data_hash = '{data_hash}'")
+        return {run.data.tags["run_key"] for run in found}
+
+    def count(self) -> int:
+        """How many runs there are."""
+        return len(self._search(""))
+
+    def load(self, run_id: str) -> StoredRun:
+        """One run as a whole.
+
+        Raises:
+            InvalidRequestError: If there is no such run in this store.
+        """
+        try:
+            run = self._client.get_run(run_id)
+            if (
+                run.info.experiment_id != self._experiment_id
+                or run.info.lifecycle_stage != "active"
+            ):
+                raise KeyError(run_id)
+            address = run.info.artifact_uri.rstrip("/")
+            card = json.loads(load_text(f"{address}/run.json"))
+            predictions = pd.read_csv(
+                io.StringIO(load_text(f"{address}/predictions.csv")),
+                dtype={"patient_id": str, "image_id": str, "mass_id": str},
+            )
+        except (MlflowException, OSError, KeyError) as error:
+            raise InvalidRequestError(
+                f"Expected the id of a recorded run; got {run_id!r}. It may have been deleted: choose "
+                "one from the list."
+            ) from error
+        metrics, is_validation = run.data.metrics, predictions["test_set"] == VALIDATION
+        return StoredRun(
+            run_id=run_id,
+            name=run.info.run_name,
+            started=_started(run),
+            origin=run.data.tags["origin"],
+            data_hash=run.data.tags["data_hash"],
+            config=run_config_from_dict(card["config"]),
+            epsilon=metrics.get("epsilon", math.inf),
+            mu=metrics.get("mu", math.inf),
+            noise_multiplier=metrics["noise_multiplier"],
+            num_units=int(metrics["num_units"]),
+            seconds=metrics["seconds"],
+            estimates={
+                name: _estimates(metrics)[name]
+                for name in predictions.loc[~is_validation, "test_set"].unique()
+            },
+            predictions=predictions[~is_validation],
+            validation=predictions[is_validation],
+            guarantee=card["guarantee"],
+            card=card | {"run_id": run_id, "metrics": metrics, "started": str(_started(run))},
+        )
+
+    def delete(self, run_id: str) -> None:
+        """Takes a run off the list; MLflow keeps it as deleted until its own clean-up."""
+        self._client.delete_run(run_id)
+
+    def _search(self, condition: str) -> list[Run]:
+        found: list[Run] = []
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id],
+                f"{condition} {'and ' if condition else ''}tags.run_key != ''",
+                max_results=_PAGE,
+                page_token=token,
+            )
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+
+def _estimates(metrics: dict[str, float]) -> dict[str, dict[str, Estimate]]:
+    tested = sorted({name.split("/")[0] for name in metrics if "/" in name})
+    return {
+        test_set: {
+            measure: Estimate(
+                *(metrics[f"{test_set}/{measure}{end}"] for end in ("", "_low", "_high"))
+            )
+            for measure in METRIC_NAMES
+        }
+        for test_set in tested
+    }
+
+
+def _rows(run: Run) -> list[dict[str, object]]:
+    params, metrics, tags = run.data.params, run.data.metrics, run.data.tags
+    shared = {
+        "strategy": params["strategy"],
+        "backbone": params["backbone.name"],
+        "unit": params["privacy.unit"],
+        "target_epsilon": float(params["privacy.target_epsilon"]),
+        "epsilon": metrics.get("epsilon", math.inf),
+        "delta": float(params["privacy.target_delta"]),
+        "noise_multiplier": metrics["noise_multiplier"],
+        "seed": int(params["seed"]),
+        "num_units": int(metrics["num_units"]),
+        "seconds": metrics["seconds"],
+        "run_key": tags["run_key"],
+        "run_id": run.info.run_id,
+        "job": tags["job"],
+        "origin": tags["origin"],
+        "data_hash": tags["data_hash"],
+        "started": _started(run),
+    }
+    rows = []
+    for test_set, estimates in _estimates(metrics).items():
+        row = shared | {"test_set": test_set}
+        for measure, estimate in estimates.items():
+            row[measure] = estimate.value
+            row[f"{measure}_low"], row[f"{measure}_high"] = estimate.low, estimate.high
+        rows.append(row)
+    return rows
+
+
+def _started(run: Run) -> pd.Timestamp:
+    return pd.Timestamp(run.info.start_time, unit="ms", tz="UTC")
