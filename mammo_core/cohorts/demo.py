@@ -8,6 +8,8 @@ less contrast and more grain, as another scanner would.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -21,6 +23,7 @@ from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.sampling import Origin, class_direction, draw_masses, origin_of_seed
 
 EXTERNAL = "demo-external"
+Progress = Callable[[int, int], None]
 _PARTS = (  # site, split, patients
     ("demo", "train", 120),
     ("demo", "val", 30),
@@ -34,23 +37,33 @@ _LIKENESS = (
 )
 _CLASS_SHIFT = 0.8  # of latents, in standard deviations, towards the look of the own class
 _EXTERNAL_CONTRAST, _EXTERNAL_GRAIN = 0.75, 4.0
+DEMO_SYNTHETIC = 160
 _SYNTHETIC_SEED = 1_000_000  # beyond every seed of a demo patient
 
 
-def demo_cohort(seed: int = 0) -> Cohort:
+def demo_cohort(seed: int = 0, *, on_progress: Progress | None = None) -> Cohort:
     """A cohort with train, val and test patients at one site and test patients at a second one.
 
     Args:
         seed: Non-negative; the same seed draws the same cohort.
+        on_progress: Called with (masses drawn, masses to draw), for each part from the start.
 
     Raises:
         CheckpointError: If the shipped generator is missing or damaged.
     """
-    return join([_draw_part(seed, *part) for part in _PARTS])
+    if any(drawn_seed != seed for drawn_seed, *_ in _drawn):
+        _drawn.clear()
+    return join([_draw_part(seed, *part, on_progress) for part in _PARTS])
+
+
+def demo_training_units(seed: int = 0) -> dict[str, int]:
+    """How many patients and masses the train split has, without drawing them."""
+    cast = _cast_part(seed, *_PARTS[0])
+    return {"patient": len(set(cast.names)), "image": len(cast.labels)}
 
 
 @lru_cache(maxsize=4)
-def demo_synthetic(count: int = 160, seed: int = 0) -> Cohort:
+def demo_synthetic(count: int = DEMO_SYNTHETIC, seed: int = 0) -> Cohort:
     """Synthetic masses from the same generator and other seeds, half of each class."""
     return draw_cohort(_generator(), count, seed=_SYNTHETIC_SEED + seed)
 
@@ -66,27 +79,56 @@ def _class_direction() -> Tensor:
     return class_direction(_generator())
 
 
-@lru_cache(maxsize=2 * len(_PARTS))
-def _draw_part(seed: int, site: str, split: str, patients: int) -> Cohort:
-    rng = np.random.default_rng([seed, *f"{site} {split}".encode()])
-    generator = _generator()
-    labels: list[int] = []
-    names: list[str] = []
-    origins: list[Origin] = []
+@dataclass(frozen=True)
+class _Cast:
+    """Who plays in a part: one entry per mass, and the randomness left for drawing.
+
+    Attributes:
+        seeds: Of what a patient's masses have in common, and of the mass itself.
+    """
+
+    labels: list[int]
+    names: list[str]
+    seeds: list[tuple[int, int]]
+    rng: np.random.Generator
+
+
+def _cast_part(seed: int, site: str, split: str, patients: int) -> _Cast:
+    cast = _Cast([], [], [], np.random.default_rng([seed, *f"{site} {split}".encode()]))
     for patient in range(patients):
-        label = int(rng.random() < _MALIGNANT_SHARE)
-        common, *own = (
-            origin_of_seed(generator, int(number))
-            for number in rng.integers(_SYNTHETIC_SEED, size=1 + rng.choice(_MASSES_OF_A_PATIENT))
+        label = int(cast.rng.random() < _MALIGNANT_SHARE)
+        common, *own = cast.rng.integers(
+            _SYNTHETIC_SEED, size=1 + cast.rng.choice(_MASSES_OF_A_PATIENT)
         )
+        cast.seeds.extend((int(common), int(number)) for number in own)
+        cast.labels.extend([label] * len(own))
+        cast.names.extend([f"{site}-{split}-{patient}"] * len(own))
+    return cast
+
+
+_drawn: dict[tuple[int, str, str, int], Cohort] = {}  # parts of the last seed used
+
+
+def _draw_part(
+    seed: int, site: str, split: str, patients: int, on_progress: Progress | None
+) -> Cohort:
+    key = (seed, site, split, patients)
+    if key not in _drawn:
+        _drawn[key] = _play(_cast_part(*key), site, split, on_progress)
+    return _drawn[key]
+
+
+def _play(cast: _Cast, site: str, split: str, on_progress: Progress | None) -> Cohort:
+    generator = _generator()
+    origins = []
+    for label, seeds in zip(cast.labels, cast.seeds, strict=True):
         shift = (_CLASS_SHIFT if label == MALIGNANT else -_CLASS_SHIFT) * _class_direction()
-        origins += [_alike(common, origin, shift) for origin in own]
-        labels += [label] * len(own)
-        names += [f"{site}-{split}-{patient}"] * len(own)
-    images = draw_masses(generator, labels, origins).numpy()
+        common, own = (origin_of_seed(generator, number) for number in seeds)
+        origins.append(_alike(common, own, shift))
+    images = draw_masses(generator, cast.labels, origins, on_progress=on_progress).numpy()
     if site == EXTERNAL:
-        images = _as_another_scanner(images, rng)
-    return _cohort(images, np.array(labels), names, site, split)
+        images = _as_another_scanner(images, cast.rng)
+    return _cohort(images, np.array(cast.labels), cast.names, site, split)
 
 
 def _alike(common: Origin, own: Origin, shift: Tensor) -> Origin:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,8 +73,13 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
             yield from _folders(folder / name, depth - 1)
 
 
-def load_source(source: DataSource) -> LoadedData:
+def load_source(
+    source: DataSource, *, on_progress: Callable[[int, int], None] | None = None
+) -> LoadedData:
     """Reads, or draws, the masses of a source.
+
+    Args:
+        on_progress: Called with (masses drawn, masses to draw) while the demo is drawn, part by part.
 
     Raises:
         CohortError: If a folder is missing or holds nothing readable.
@@ -82,9 +87,27 @@ def load_source(source: DataSource) -> LoadedData:
     if source.real is None:
         from mammo_core.cohorts import demo  # brings torch
 
-        return LoadedData(demo.demo_cohort(), demo.demo_synthetic(), [])
+        return LoadedData(demo.demo_cohort(on_progress=on_progress), demo.demo_synthetic(), [])
     real = read_real(source.real)
     if source.synthetic is None:
         return LoadedData(real.cohort, None, real.skipped)
     synthetic = read_synthetic(source.synthetic)
     return LoadedData(real.cohort, synthetic.cohort, real.skipped + synthetic.skipped)
+
+
+def count_training_units(source: DataSource) -> dict[str, int]:
+    """How many patients, masses and synthetic masses there are to train on: "patient", "image", "synthetic".
+
+    Reads a folder's masses; of the demo it draws none.
+
+    Raises:
+        CohortError: As `load_source`, or if no site has a train split.
+    """
+    if source.is_demo:
+        from mammo_core.cohorts import demo
+
+        return demo.demo_training_units() | {"synthetic": demo.DEMO_SYNTHETIC}
+    data = load_source(source)
+    train = data.real.select(site=data.real.training_site(None), split="train")
+    synthetic = 0 if data.synthetic is None else len(data.synthetic)
+    return {"patient": train.num_patients, "image": len(train), "synthetic": synthetic}

@@ -63,6 +63,10 @@ class JobContext:
         left = (now - self._started) / advanced * (total - done) if advanced else None
         self._store.report(self.job_id, Progress(done, total, message, left, epsilon))
 
+    def note_data(self, data_hash: str) -> None:
+        """Says which data the job works on."""
+        self._store.note_data(self.job_id, data_hash)
+
     def add_point(self, step: int, values: Mapping[str, float]) -> None:
         """Adds a point to each named curve; written with the next report."""
         self._points.append(CurvePoint(step, int(time.time() * 1000), values))

@@ -64,6 +64,7 @@ class JobView:
         attempt: Name of the newest start.
         priority: Higher runs first.
         submitted, started: Seconds since 1970; started is None while it waits.
+        data_hash: Of the data it works on; empty until it has read them.
         error: Why it failed, fit to be shown.
     """
 
@@ -77,6 +78,7 @@ class JobView:
     started: float | None
     progress: Progress
     cancel_requested: bool
+    data_hash: str
     error: str
 
     @property
@@ -151,6 +153,10 @@ class JobStore:
         """Writes how far the job is."""
         self._client.set_tag(job_id, "progress", json.dumps(progress.__dict__))
 
+    def note_data(self, job_id: str, data_hash: str) -> None:
+        """Says which data the job works on; `RunArchive` finds its runs by it."""
+        self._client.set_tag(job_id, "data_hash", data_hash)
+
     def add_points(self, job_id: str, points: Sequence[CurvePoint]) -> None:
         """Writes points of curves."""
         metrics = [
@@ -218,5 +224,6 @@ def _view(run: Run) -> JobView:
         started=float(tags["started"]) if tags["started"] else None,
         progress=Progress(**json.loads(tags["progress"])),
         cancel_requested=bool(tags["cancel"]),
+        data_hash=tags.get("data_hash", ""),
         error=tags["error"],
     )

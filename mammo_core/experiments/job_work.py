@@ -35,7 +35,10 @@ def do_work(request: JobRequest, job: JobContext, home: Path) -> None:
 
 def _open_bench(request: FeaturesRequest, job: JobContext, home: Path) -> Workbench:
     job.report(0, 0, "Reading masses")
-    data = load_source(request.source)
+    data = load_source(
+        request.source,
+        on_progress=lambda done, total: job.report(done, total, "Drawing the demo's masses"),
+    )
     job.check()
     return open_workbench(
         data.real,
@@ -50,6 +53,7 @@ def _sweep(request: SweepRequest, job: JobContext, home: Path) -> None:
     plan = request.plan
     needed = FeaturesRequest(source=request.source, backbone=plan.backbone)
     bench = _open_bench(needed, job, home)
+    job.note_data(bench.data_hash)
     origin = "train" if plan.num_runs == 1 else "sweep"
     tracker, done = RunTracker(home), 0
     curve = _LiveCurve(job, plan.num_runs)

@@ -46,9 +46,9 @@ COLUMNS = (
 KEY_LENGTH = 16
 
 
-def run_key(config: object, bench: Workbench) -> str:
+def run_key(config: object, data_hash: str) -> str:
     """16 hex digits that identify a run: its whole configuration and the very images it used."""
-    return short_hash({"config": to_dict(config), "data": bench.data_hash})
+    return short_hash({"config": to_dict(config), "data": data_hash})
 
 
 def result_rows(result: RunResult, bench: Workbench) -> list[dict[str, object]]:
@@ -65,7 +65,7 @@ def result_rows(result: RunResult, bench: Workbench) -> list[dict[str, object]]:
         "seed": config.seed,
         "num_units": result.num_units,
         "seconds": f"{result.seconds:.3f}",
-        "run_key": run_key(config, bench),
+        "run_key": run_key(config, bench.data_hash),
     }
     rows = []
     for test_set, estimates in result.estimates.items():

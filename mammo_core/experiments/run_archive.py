@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from mammo_core.config import RunConfig, run_config_from_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.evaluation.metrics import METRIC_NAMES
-from mammo_core.experiments.results_file import COLUMNS
+from mammo_core.experiments.results_file import COLUMNS, run_key
+from mammo_core.experiments.sweep import SweepPlan
 from mammo_core.experiments.tracking import EXPERIMENT, VALIDATION, open_experiment
 
 ARCHIVE_COLUMNS = (*COLUMNS, "run_id", "job", "origin", "data_hash", "started")
@@ -63,23 +65,24 @@ class RunArchive:
     def __init__(self, home: Path) -> None:
         self._client, self._experiment_id = open_experiment(home, EXPERIMENT)
 
-    def rows(self, *, job_id: str | None = None) -> pd.DataFrame:
+    def rows(self) -> pd.DataFrame:
         """One row per run and test set, the newest run first.
-
-        Args:
-            job_id: Only the runs that this job made.
 
         Returns:
             `ARCHIVE_COLUMNS`: those of a results table with numbers as numbers, run_id, job, origin,
             data_hash, started (UTC).
         """
-        condition = "" if job_id is None else f"tags.job = '{job_id}'"
-        rows = [row for run in self._search(condition) for row in _rows(run)]
-        return pd.DataFrame(rows, columns=list(ARCHIVE_COLUMNS))
+        return _table(self._search(""))
+
+    def rows_of_plan(self, plan: SweepPlan, data_hash: str) -> pd.DataFrame:
+        """The same of the runs of a plan on these data, whoever made them, each once."""
+        planned = {run_key(config, data_hash) for group in plan.groups() for config in group}
+        runs = {run.data.tags["run_key"]: run for run in self._search(_on_data(data_hash))}
+        return _table([run for key, run in runs.items() if key in planned])
 
     def finished_keys(self, data_hash: str) -> set[str]:
         """Keys (`results_file.run_key`) of all runs on these data."""
-        found = self._search(f"tags.data_hash = '{data_hash}'")
+        found = self._search(_on_data(data_hash))
         return {run.data.tags["run_key"] for run in found}
 
     def count(self) -> int:
@@ -151,6 +154,15 @@ class RunArchive:
             token = page.token
             if not token:
                 return found
+
+
+def _on_data(data_hash: str) -> str:
+    return f"tags.data_hash = '{data_hash}'"
+
+
+def _table(runs: Iterable[Run]) -> pd.DataFrame:
+    rows = [row for run in runs for row in _rows(run)]
+    return pd.DataFrame(rows, columns=list(ARCHIVE_COLUMNS))
 
 
 def _estimates(metrics: dict[str, float]) -> dict[str, dict[str, Estimate]]:

@@ -101,7 +101,7 @@ def run_sweep(
         MammoError: As `run_many`.
     """
     for group in plan.groups():
-        missing = [config for config in group if run_key(config, bench) not in finished]
+        missing = [config for config in group if run_key(config, bench.data_hash) not in finished]
         for _ in range(len(group) - len(missing)):
             on_result(None)
         if missing:
@@ -126,7 +126,7 @@ def run_sweep_into_file(
         MammoError: As `run_many`; what was finished before is kept.
     """
     finished = results.finished(num_test_sets=len(bench.test_sets))
-    planned = {run_key(config, bench) for group in plan.groups() for config in group}
+    planned = {run_key(config, bench.data_hash) for group in plan.groups() for config in group}
     results.forget(planned - finished)  # what a crash left with some of its test sets
 
     def keep(result: RunResult | None) -> None:

@@ -61,7 +61,7 @@ class RunTracker:
         tags = {
             "origin": origin,
             "job": job_id,
-            "run_key": run_key(config, bench),
+            "run_key": run_key(config, bench.data_hash),
             "data_hash": bench.data_hash,
         }
         run_id = self._client.create_run(self._experiment_id, run_name=name, tags=tags).info.run_id

@@ -9,13 +9,19 @@ import pandas as pd
 import streamlit as st
 
 from mammo_core import reference
-from mammo_core.cohorts.installed import DataSource, find_sources, load_source
+from mammo_core.cohorts.installed import (
+    DataSource,
+    count_training_units,
+    find_sources,
+    load_source,
+)
 from mammo_core.config import BackboneConfig
 from mammo_core.experiments.summary import curve_points
 from mammo_core.settings import data_dir, home_dir
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import LoadedData
+    from mammo_core.experiments.run_archive import RunArchive, StoredRun
     from mammo_core.experiments.tracking import RunTracker
     from mammo_core.experiments.workbench import Workbench
 
@@ -104,3 +110,29 @@ def tracker() -> RunTracker:
     from mammo_core.experiments.tracking import RunTracker
 
     return RunTracker(home_dir())
+
+
+@st.cache_resource(max_entries=3, show_spinner="Counting patients")
+def training_units(source: DataSource) -> dict[str, int]:
+    """How many patients, masses and synthetic masses a source trains on."""
+    return count_training_units(source)
+
+
+@st.cache_resource(show_spinner="Opening the run store")
+def archive() -> RunArchive:
+    """The recorded runs of this installation."""
+    from mammo_core.experiments.run_archive import RunArchive
+
+    return RunArchive(home_dir())
+
+
+@st.cache_data(ttl=10, max_entries=1, show_spinner=False)
+def archive_rows() -> pd.DataFrame:
+    """One row per recorded run and test set; what others recorded shows after ten seconds at the latest."""
+    return archive().rows()
+
+
+@st.cache_resource(max_entries=32, show_spinner="Loading the run")
+def stored_run(run_id: str) -> StoredRun:
+    """One recorded run as a whole."""
+    return archive().load(run_id)

@@ -1,0 +1,55 @@
+"""The reliability diagram: share of malignant masses against their score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from mammo_core.evaluation.calibration import ScoreBin
+from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
+
+
+def calibration_figure(bins: Mapping[str, Sequence[ScoreBin]]) -> go.Figure:
+    """One line per test set, with Wilson intervals, and the diagonal of perfect calibration.
+
+    Args:
+        bins: By test set, as `evaluation.calibration.reliability` makes them.
+    """
+    figure = go.Figure()
+    figure.add_trace(
+        go.Scatter(
+            x=[0, 1],
+            y=[0, 1],
+            mode="lines",
+            line={"color": NEUTRAL, "width": 1, "dash": "dot"},
+            name="perfect",
+            hoverinfo="skip",
+        )
+    )
+    for index, (name, members) in enumerate(bins.items()):
+        figure.add_trace(
+            go.Scatter(
+                x=[item.mean_score for item in members],
+                y=[item.malignant.value for item in members],
+                error_y={
+                    "type": "data",
+                    "array": [item.malignant.high - item.malignant.value for item in members],
+                    "arrayminus": [item.malignant.value - item.malignant.low for item in members],
+                    "thickness": 1,
+                },
+                mode="lines+markers",
+                line={"color": TEST_SET_COLOURS[index % len(TEST_SET_COLOURS)], "width": 2},
+                name=name,
+                customdata=[item.count for item in members],
+                hovertemplate="score %{x:.2f}: %{y:.0%} malignant of %{customdata}<extra></extra>",
+            )
+        )
+    figure.update_xaxes(title="mean score of the masses", range=[-0.02, 1.02])
+    figure.update_yaxes(title="share malignant", range=[-0.02, 1.02])
+    figure.update_layout(
+        height=420,
+        margin={"l": 10, "r": 10, "t": 20, "b": 10},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+    )
+    return figure

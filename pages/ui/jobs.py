@@ -1,0 +1,49 @@
+"""The pages' way to jobs: one engine for all users of this server, and who is asking."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from mammo_core.settings import home_dir
+
+if TYPE_CHECKING:
+    from mammo_core.experiments.engine import ExecutorSource, JobEngine
+    from mammo_core.experiments.job_store import JobView
+    from mammo_core.experiments.requests import JobRequest
+
+
+@st.cache_resource(show_spinner="Opening the job store", on_release=lambda engine: engine.close())
+def engine() -> JobEngine:
+    """The engine of this server."""
+    from mammo_core.experiments.engine import JobEngine
+
+    return JobEngine(home_dir(), make_executors())
+
+
+def make_executors() -> ExecutorSource:
+    """Where jobs run: Dask; tests put a simple executor here."""
+    from mammo_core.experiments.dask_executor import DaskExecutors
+
+    return DaskExecutors()
+
+
+def start(request: JobRequest) -> str:
+    """Queues a job and returns its id; the work happens elsewhere."""
+    return engine().start(request, _owner()).id
+
+
+def views() -> list[JobView]:
+    """All jobs, the newest first."""
+    return engine().store.views()
+
+
+def _owner() -> str:
+    """Who is asking: this browser where it has a cookie of ours, else this session."""
+    cookie = st.context.cookies.get("_streamlit_xsrf")
+    if cookie:
+        return hashlib.sha256(cookie.encode()).hexdigest()[:12]
+    return st.session_state.setdefault("job_owner", uuid.uuid4().hex[:12])

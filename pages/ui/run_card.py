@@ -1,0 +1,216 @@
+"""One recorded run on a page: what it reached on each site, where, how well calibrated, and what its ε promises."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mammo_core.evaluation.calibration import reliability
+from mammo_core.evaluation.operating_point import confusion_at, threshold_at_specificity
+from mammo_core.figures.calibration import calibration_figure
+from mammo_core.figures.confusion import confusion_figure
+from mammo_core.figures.palette import STRATEGY_NAMES
+from mammo_core.figures.roc import roc_figure
+from mammo_core.figures.scores import score_figure
+from pages.ui import resources
+from pages.ui.errors import shown_errors
+
+if TYPE_CHECKING:
+    from mammo_core.experiments.run_archive import StoredRun
+
+_NO_TOOLBAR = {"displaylogo": False}
+
+
+def show_run_card(run_id: str) -> None:
+    """Draws the card of a run."""
+    with shown_errors("This run cannot be shown"):
+        run = resources.stored_run(run_id)
+    with st.container(border=True, key=f"card_{run_id}"):
+        _head(run)
+        roc, decisions, calibration, guarantee, configuration = st.tabs(
+            ["ROC", "Operating point", "Calibration", "Guarantee", "Configuration"],
+            key=f"tab_{run_id}",
+            on_change="rerun",
+        )
+        if roc.open:
+            with roc:
+                _roc(run)
+        if decisions.open:
+            with decisions:
+                _operating_point(run)
+        if calibration.open:
+            with calibration:
+                _calibration(run)
+        if guarantee.open:
+            with guarantee:
+                _guarantee(run)
+        if configuration.open:
+            with configuration:
+                _configuration(run)
+
+
+def _head(run: StoredRun) -> None:
+    privacy = run.config.privacy
+    spent = (
+        "no privacy (not DP)"
+        if math.isinf(run.epsilon)
+        else f"ε spent {run.epsilon:.4g} per {privacy.unit}, δ {privacy.target_delta:g}"
+    )
+    st.markdown(f"**{STRATEGY_NAMES[run.config.strategy]}**, {spent}, seed {run.config.seed}")
+    for column, (name, estimates) in zip(
+        st.columns(len(run.estimates)), run.estimates.items(), strict=True
+    ):
+        auroc = estimates["auroc"]
+        column.metric(
+            f"AUROC, {name}",
+            f"{auroc.value:.3f}",
+            delta=f"95 % interval {auroc.low:.3f} to {auroc.high:.3f}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            help="Chance that a malignant mass scores higher than a benign one; 0.5 is guessing. "
+            "Interval over test patients (bootstrap).",
+        )
+
+
+def _sites(run: StoredRun) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Labels and scores by test set."""
+    return {
+        name: (part["label"].to_numpy(), part["score"].to_numpy())
+        for name, part in run.predictions.groupby("test_set", sort=False)
+    }
+
+
+def _roc(run: StoredRun) -> None:
+    from mammo_core.evaluation.metrics import roc_points
+
+    st.plotly_chart(
+        roc_figure({name: roc_points(*pair) for name, pair in _sites(run).items()}),
+        key=f"roc_{run.run_id}",
+        alt="ROC curve of this run on each test set",
+        config=_NO_TOOLBAR,
+    )
+
+
+def _operating_point(run: StoredRun) -> None:
+    specificity = st.slider(
+        "Wanted specificity",
+        0.5,
+        0.99,
+        0.9,
+        step=0.01,
+        key="card_specificity",
+        persist_state="session",
+        help="Share of benign masses that should be called benign.",
+    )
+    sites = _sites(run)
+    chosen_on = run.validation
+    if chosen_on.empty:
+        st.caption(
+            "This run has no validation masses: each threshold is chosen on the very masses it is judged "
+            "on, which is optimistic."
+        )
+    else:
+        st.caption(
+            f"The threshold is chosen on {len(chosen_on)} validation masses, so the specificity reached on "
+            "a test set can differ."
+        )
+    for name, (labels, scores) in sites.items():
+        st.markdown(f"**{name}**")
+        threshold = (
+            threshold_at_specificity(labels, scores, specificity)
+            if chosen_on.empty
+            else threshold_at_specificity(
+                chosen_on["label"].to_numpy(), chosen_on["score"].to_numpy(), specificity
+            )
+        )
+        counted = confusion_at(labels, scores, threshold)
+        left, right = st.columns(2)
+        left.plotly_chart(
+            score_figure(labels, scores, threshold),
+            key=f"scores_{run.run_id}_{name}",
+            alt=f"Scores of benign and malignant masses of {name} with the threshold",
+            config=_NO_TOOLBAR,
+        )
+        right.plotly_chart(
+            confusion_figure(
+                found=counted.found,
+                missed=counted.missed,
+                false_alarms=counted.false_alarms,
+                cleared=counted.cleared,
+            ),
+            key=f"confusion_{run.run_id}_{name}",
+            alt=f"Confusion matrix of {name} at the threshold",
+            config=_NO_TOOLBAR,
+        )
+        st.markdown(
+            " · ".join(
+                f"{rate} **{value.value:.0%}** ({value.low:.0%} to {value.high:.0%})"
+                for rate, value in counted.rates().items()
+                if value is not None
+            )
+        )
+
+
+def _calibration(run: StoredRun) -> None:
+    bins = {name: reliability(*pair) for name, pair in _sites(run).items()}
+    st.plotly_chart(
+        calibration_figure(bins),
+        key=f"calibration_{run.run_id}",
+        alt="Share of malignant masses against their mean score, per test set",
+        config=_NO_TOOLBAR,
+    )
+    st.caption(
+        "On the dotted line a score could be read as a probability. Bars: 95 % intervals of the share "
+        "(Wilson). Clipping and noise pull scores together: private models rank better than they calibrate."
+    )
+
+
+def _guarantee(run: StoredRun) -> None:
+    for sentence in run.guarantee:
+        st.markdown(f"- {sentence}")
+
+
+def _configuration(run: StoredRun) -> None:
+    left, right = st.columns([3, 2])
+    facts = {
+        "run": run.run_id,
+        "recorded": f"{run.started:%Y-%m-%d %H:%M} UTC",
+        "asked for by": run.origin,
+        "data": run.data_hash,
+        "noise multiplier": f"{run.noise_multiplier:.4g}",
+        "μ (Gaussian DP)": "∞" if math.isinf(run.mu) else f"{run.mu:.4g}",
+        "units protected": str(run.num_units),
+        "backbone": f"{run.config.backbone.name}, {run.config.backbone.views} view(s)",
+        "steps": str(run.config.recipe.steps),
+        "clipping norm": f"{run.config.recipe.max_grad_norm:g}",
+    }
+    left.dataframe(
+        pd.DataFrame(facts.items(), columns=["what", "value"]),
+        hide_index=True,
+        key=f"f_{run.run_id}",
+    )
+    right.download_button(
+        "Run card (JSON)",
+        json.dumps(run.card, indent=2, ensure_ascii=False),
+        f"run_{run.run_id[:8]}.json",
+        "application/json",
+        icon=":material/download:",
+        key=f"json_{run.run_id}",
+        on_click="ignore",
+    )
+    right.download_button(
+        "Predictions (CSV)",
+        run.predictions.to_csv(index=False),
+        f"run_{run.run_id[:8]}_predictions.csv",
+        "text/csv",
+        icon=":material/download:",
+        key=f"csv_{run.run_id}",
+        on_click="ignore",
+        help="Contains patient ids as the cohort names them.",
+    )
