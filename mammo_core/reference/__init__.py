@@ -36,3 +36,8 @@ def paper_points() -> pd.DataFrame:
     keys = ["strategy", "trained_part", "test_set", "epsilon"]
     points = runs.groupby(keys)["auroc"].agg(mean="mean", seed_low="min", seed_high="max")
     return points.reset_index().rename(columns={"epsilon": "target_epsilon"})
+
+
+def paper_masses() -> dict[str, Any]:
+    """How good the paper's own synthetic masses are: the measures of a generator's card, and "provenance"."""
+    return json.loads((_FOLDER / "paper_masses.json").read_text(encoding="utf-8"))

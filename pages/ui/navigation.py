@@ -32,11 +32,18 @@ def run_app() -> None:
                 help="What this is, what is installed here, and where to go.",
             ),
             st.Page(
-                "pages/trade_off.py",
-                title="Trade-off",
-                icon=":material/show_chart:",
-                url_path="trade_off",
-                help="Diagnostic accuracy against privacy budget, measured, beside the paper's numbers.",
+                "pages/synthetic.py",
+                title="Synthetic masses",
+                icon=":material/blur_circular:",
+                url_path="synthetic",
+                help="Masses that a generator draws: browse, compare, move, judge, download.",
+            ),
+            st.Page(
+                "pages/train.py",
+                title="Train",
+                icon=":material/model_training:",
+                url_path="train",
+                help="Train at a privacy budget of your choice; the work survives the tab.",
             ),
             st.Page(
                 "pages/live.py",
@@ -44,6 +51,20 @@ def run_app() -> None:
                 icon=":material/tune:",
                 url_path="live",
                 help="Move the privacy budget and watch a classifier really retrain.",
+            ),
+            st.Page(
+                "pages/trade_off.py",
+                title="Trade-off",
+                icon=":material/show_chart:",
+                url_path="trade_off",
+                help="Diagnostic accuracy against privacy budget, measured, beside the paper's numbers.",
+            ),
+            st.Page(
+                "pages/runs.py",
+                title="Runs",
+                icon=":material/table_rows:",
+                url_path="runs",
+                help="Everything trained here: filter, compare, repeat, export.",
             ),
         ]
     )

@@ -1,0 +1,60 @@
+"""Synthetic masses: draw, browse, compare and take away what a generator makes."""
+
+import streamlit as st
+
+from pages.ui import mass_drawing
+from pages.ui.errors import shown_errors
+from pages.ui.header import page_header
+from pages.ui.mass_board import HINT, mass_board
+from pages.ui.mass_downloads import show_downloads
+from pages.ui.mass_quality import show_quality
+from pages.ui.mass_request import controls, explain_bad_link, promise_in_words
+from pages.ui.mass_view import captioned, open_by_seed, open_mass, show_large
+from pages.ui.navigation import enter
+
+enter()
+page_header(
+    "Synthetic masses",
+    "Breast masses that a generator draws from nothing but a number: no patient ever had them. "
+    "Look at them as you would at mammograms, open one, take them away.",
+)
+
+asked, note = st.query_params.to_dict(), st.container()
+if not mass_drawing.cards():
+    st.info(
+        "No generator is installed: the folder `models` has no card with its weights. Get the folder from "
+        "the project again, or train one: `python -m mammo_core gan train --data DIR --out models/NAME`.",
+        icon=":material/model_training:",
+    )
+    st.stop()
+
+with st.container(border=True):
+    request = controls()
+    st.markdown(promise_in_words(request.generator))
+
+with shown_errors("These masses cannot be drawn"):
+    masses = mass_drawing.draw_with_progress(request.generator, request.ids)
+
+chosen = mass_board(
+    [captioned(mass.id, mass.image) for mass in masses],
+    key="masses",
+    label=f"{len(masses)} synthetic masses. Arrow keys move, Enter opens, Space selects.",
+    tools=True,
+    hint=f"{HINT} Click to open; tick, or click with Ctrl or Shift, to select.",
+    selectable=True,
+    on_opened=open_mass,
+)
+take, find = st.columns([3, 1], gap="large", vertical_alignment="bottom")
+with take:
+    show_downloads(request.generator, masses, chosen)
+with find:
+    seed = open_by_seed()
+with note:
+    explain_bad_link(asked)
+if seed is not None:
+    show_large(request, int(seed))
+
+with st.expander("How good they are, and what they promise", icon=":material/fact_check:"):
+    show_quality(request.generator)
+with st.expander("The same in a terminal", icon=":material/terminal:"):
+    st.code(request.command, language="bash", wrap_lines=True)

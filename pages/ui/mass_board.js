@@ -1,0 +1,267 @@
+// Grey pictures side by side under one window (level and width), to look at, select and open.
+//
+// Pixels arrive as drawn and are only shown through the window: DICOM's linear one (PS3.3 C.11.2.1.2).
+// All boards of a page share the window. Python hears of it when it has come to rest.
+
+const PRESETS = {
+  "As drawn": [128, 256],
+  "More contrast": [128, 128],
+  "Dark parts": [72, 128],
+  "Bright parts": [184, 128],
+  "Less contrast": [128, 448],
+};
+const [FULL_LEVEL, FULL_WIDTH] = PRESETS["As drawn"];
+const REST_MS = 400;
+const DRAG_PX = 4;
+const view = (window.massBoardView ??= {
+  level: FULL_LEVEL, width: FULL_WIDTH, invert: false, isSet: false, boards: new Set(),
+});
+const boards = new WeakMap();
+
+export default function (component) {
+  let board = boards.get(component.parentElement);
+  if (!board) {
+    board = new Board(component.parentElement);
+    boards.set(component.parentElement, board);
+  }
+  view.boards.add(board);
+  board.update(component);
+  return () => { view.boards.delete(board); boards.delete(component.parentElement); };
+}
+
+function clamp(value, low, high) { return Math.min(high, Math.max(low, Math.round(value))); }
+
+function setView(change, source) {
+  Object.assign(view, change);
+  view.level = clamp(view.level, 0, 255);
+  view.width = clamp(view.width, 2, 512);
+  for (const board of view.boards) board.paintSoon();
+  clearTimeout(view.rest);
+  view.rest = setTimeout(() => source.tellView(), REST_MS);
+}
+
+// What each of the 256 grey levels looks like, as a pixel of a canvas.
+function lookUpTable() {
+  const table = new Uint32Array(256);
+  for (let grey = 0; grey < 256; grey++) {
+    const share = (grey - (view.level - 0.5)) / (view.width - 1) + 0.5;
+    let shown = clamp(share * 255, 0, 255);
+    if (view.invert) shown = 255 - shown;
+    table[grey] = (255 << 24) | (shown << 16) | (shown << 8) | shown;
+  }
+  return table;
+}
+
+function decode(text) {
+  const bytes = atob(text);
+  const pixels = new Uint8Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) pixels[i] = bytes.charCodeAt(i);
+  return pixels;
+}
+
+class Board {
+  constructor(root) {
+    const find = (selector) => root.querySelector(selector);
+    this.root = find(".board");
+    this.tools = find(".tools");
+    this.hint = find(".hint");
+    this.grid = find(".tiles");
+    this.level = find(".level"); this.levelValue = find(".level-value");
+    this.width = find(".width"); this.widthValue = find(".width-value");
+    this.invert = find(".invert"); this.preset = find(".preset");
+    this.count = find(".count"); this.selection = find(".chosen");
+    this.tiles = [];
+    this.chosen = null;
+    this.anchor = 0;
+    this.preset.replaceChildren(...["Presets", ...Object.keys(PRESETS)].map((name) => new Option(name)));
+    this.level.oninput = () => setView({ level: +this.level.value }, this);
+    this.width.oninput = () => setView({ width: +this.width.value }, this);
+    this.invert.onclick = () => setView({ invert: !view.invert }, this);
+    find(".reset").onclick = () => setView({ level: FULL_LEVEL, width: FULL_WIDTH, invert: false }, this);
+    this.preset.onchange = () => {
+      const [level, width] = PRESETS[this.preset.value] ?? [view.level, view.width];
+      setView({ level, width }, this);
+    };
+    find(".all").onclick = () => this.choose(this.tiles.map((tile) => tile.key));
+    find(".none").onclick = () => this.choose([]);
+    this.grid.onkeydown = (event) => this.onKey(event);
+  }
+
+  update({ data, setStateValue, setTriggerValue }) {
+    this.data = data;
+    this.setState = setStateValue;
+    this.trigger = setTriggerValue;
+    if (!view.isSet) Object.assign(view, data.view, { isSet: true });
+    this.tools.hidden = !data.tools;
+    this.selection.hidden = !data.selectable;
+    this.hint.hidden = !data.hint;
+    this.hint.textContent = data.hint;
+    this.grid.setAttribute("aria-label", data.label);
+    this.grid.className = `tiles ${data.columns ? "fixed" : data.few ? "few" : ""}`;
+    this.grid.style.setProperty("--tile", data.tile);
+    this.grid.style.setProperty("--columns", data.columns || 1);
+    this.showTiles();
+    const present = new Set(this.tiles.map((tile) => tile.key));
+    const wanted = this.chosen ?? new Set(data.chosen);
+    this.chosen = new Set([...wanted].filter((key) => present.has(key)));
+    this.showChosen();
+    this.paint();
+  }
+
+  // Keeps the elements of tiles that stay, so that moving a slider does not flicker.
+  showTiles() {
+    const { tiles } = this.data;
+    while (this.tiles.length > tiles.length) this.tiles.pop().figure.remove();
+    tiles.forEach((tile, index) => {
+      const kind = this.data.openable ? "BUTTON" : "DIV";
+      let shown = this.tiles[index];
+      if (!shown || shown.picture.tagName !== kind) {
+        const made = this.makeTile(index, kind);
+        if (shown) shown.figure.replaceWith(made.figure); else this.grid.append(made.figure);
+        shown = this.tiles[index] = made;
+      }
+      if (shown.text !== tile.pixels) {
+        shown.text = tile.pixels;
+        shown.pixels = decode(tile.pixels);
+        const side = Math.sqrt(shown.pixels.length);
+        shown.canvas.width = shown.canvas.height = side;
+        shown.frame = new ImageData(side, side);
+        shown.out = new Uint32Array(shown.frame.data.buffer);
+      }
+      shown.key = tile.key;
+      shown.alt = tile.alt;
+      shown.caption.textContent = tile.caption;
+      shown.box.hidden = !this.data.selectable;
+      shown.box.setAttribute("aria-label", `Select: ${tile.alt}`);
+    });
+    this.reach(Math.min(this.anchor, tiles.length - 1), false);
+  }
+
+  makeTile(index, kind) {
+    const figure = document.createElement("figure");
+    const picture = document.createElement(kind.toLowerCase());
+    const canvas = document.createElement("canvas");
+    const below = document.createElement("figcaption");
+    const box = document.createElement("input");
+    const caption = document.createElement("span");
+    figure.className = "tile";
+    picture.className = "picture";
+    if (kind === "BUTTON") picture.type = "button"; else picture.setAttribute("role", "img");
+    box.type = "checkbox";
+    box.tabIndex = -1; // Space on the picture does the same
+    picture.append(canvas);
+    below.append(box, caption);
+    figure.append(picture, below);
+    box.onchange = () => this.toggle(index);
+    picture.onclick = (event) => this.onClick(event, index);
+    picture.onpointerdown = (event) => this.onPointerDown(event, picture);
+    return { figure, picture, canvas, context: canvas.getContext("2d"), box, caption };
+  }
+
+  onClick(event, index) {
+    if (this.dragged) { this.dragged = false; return; }
+    if (this.data.selectable && event.shiftKey) {
+      const [low, high] = [Math.min(this.anchor, index), Math.max(this.anchor, index)];
+      const range = this.tiles.slice(low, high + 1).map((tile) => tile.key);
+      this.choose([...this.chosen, ...range]);
+    } else if (this.data.selectable && (event.ctrlKey || event.metaKey)) {
+      this.toggle(index);
+    } else if (this.data.openable) {
+      this.reach(index, false);
+      this.trigger("opened", this.tiles[index].key);
+    }
+  }
+
+  // With a mouse or pen; a finger on a picture scrolls the page and has the sliders.
+  onPointerDown(event, picture) {
+    this.dragged = false;
+    if (event.pointerType === "touch" || event.button !== 0) return;
+    const start = { x: event.clientX, y: event.clientY, level: view.level, width: view.width };
+    picture.onpointermove = (move) => {
+      const right = move.clientX - start.x, down = move.clientY - start.y;
+      if (!this.dragged && Math.hypot(right, down) < DRAG_PX) return;
+      if (!this.dragged) picture.setPointerCapture(event.pointerId);
+      this.dragged = true;
+      setView({ level: start.level + down, width: start.width + right }, this);
+    };
+    picture.onpointerup = picture.onpointercancel = () => {
+      picture.onpointermove = picture.onpointerup = picture.onpointercancel = null;
+    };
+  }
+
+  onKey(event) {
+    const current = this.tiles.findIndex((tile) => tile.picture === event.target);
+    if (current < 0) return;
+    const tops = this.tiles.map((tile) => tile.figure.offsetTop);
+    const columns = tops.filter((top) => top === tops[0]).length;
+    const last = this.tiles.length - 1;
+    const goals = {
+      ArrowLeft: current - 1, ArrowRight: current + 1,
+      ArrowUp: current - columns, ArrowDown: current + columns, Home: 0, End: last,
+    };
+    if (event.key === " " && this.data.selectable) this.toggle(current);
+    else if (event.key in goals) {
+      const goal = goals[event.key];
+      if (goal >= 0 && goal <= last) this.reach(goal, true);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  // One tile is in the tab order; arrow keys move on from it.
+  reach(index, focus) {
+    this.anchor = Math.max(index, 0);
+    if (!this.data.openable) return;
+    this.tiles.forEach((tile, i) => { tile.picture.tabIndex = i === this.anchor ? 0 : -1; });
+    if (focus) this.tiles[index].picture.focus();
+  }
+
+  toggle(index) {
+    const { key } = this.tiles[index];
+    const next = new Set(this.chosen);
+    if (!next.delete(key)) next.add(key);
+    this.anchor = index;
+    this.choose([...next]);
+  }
+
+  choose(keys) {
+    this.chosen = new Set(keys);
+    this.showChosen();
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => this.setState("chosen", [...this.chosen]), REST_MS / 2);
+  }
+
+  showChosen() {
+    for (const tile of this.tiles) {
+      const isChosen = this.chosen.has(tile.key);
+      tile.box.checked = isChosen;
+      tile.figure.classList.toggle("is-chosen", isChosen);
+      const state = this.data.selectable && isChosen ? ", selected" : "";
+      tile.picture.setAttribute("aria-label", tile.alt + state);
+    }
+    this.count.textContent = this.chosen.size ? `${this.chosen.size} selected` : "none selected";
+  }
+
+  tellView() {
+    this.setState("view", { level: view.level, width: view.width, invert: view.invert });
+  }
+
+  paintSoon() {
+    if (this.waiting) return;
+    this.waiting = requestAnimationFrame(() => { this.waiting = null; this.paint(); });
+  }
+
+  paint() {
+    const table = lookUpTable();
+    for (const { pixels, out, frame, context } of this.tiles) {
+      for (let i = 0; i < pixels.length; i++) out[i] = table[pixels[i]];
+      context.putImageData(frame, 0, 0);
+    }
+    this.level.value = view.level; this.levelValue.textContent = view.level;
+    this.width.value = view.width; this.widthValue.textContent = view.width;
+    this.invert.setAttribute("aria-pressed", view.invert);
+    const preset = Object.entries(PRESETS).find(
+      ([, [level, width]]) => level === view.level && width === view.width);
+    this.preset.value = preset ? preset[0] : "Presets";
+  }
+}
