@@ -8,6 +8,7 @@ started it, however that one ended. It runs at low priority: pages come before j
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -35,6 +36,8 @@ def worker_specs(num_gpus: int, num_cores: int) -> dict[int, dict[str, object]]:
 
 
 def _num_gpus() -> int:
+    if shutil.which("nvidia-smi") is None:
+        return 0  # spares the import of torch
     import torch
 
     return torch.cuda.device_count()

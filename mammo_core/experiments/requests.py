@@ -10,6 +10,7 @@ from mammo_core.cohorts.installed import DataSource
 from mammo_core.config import BackboneConfig, to_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.experiments.sweep import SweepPlan, plan_from_dict
+from mammo_core.figures.palette import STRATEGY_NAMES
 
 
 class JobRequest(Protocol):
@@ -60,7 +61,8 @@ class SweepRequest:
         """A short name to show."""
         plan = self.plan
         budgets = ", ".join(f"{epsilon:g}" for epsilon in plan.epsilons).replace("inf", "∞")
-        return f"{' + '.join(plan.strategies)} at ε = {budgets} on {self.source.name}"
+        names = "; ".join(STRATEGY_NAMES[strategy] for strategy in plan.strategies)
+        return f"{names} at ε = {budgets} on {self.source.name}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""

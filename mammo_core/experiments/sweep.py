@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mammo_core.config import (
@@ -23,11 +23,25 @@ from mammo_core.experiments.workbench import Workbench
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecipeChanges:
+    """What to do otherwise than each strategy's own recipe, see `recipes`; None keeps it."""
+
+    steps: int | None = None
+    learning_rate: float | None = None
+    max_grad_norm: float | None = None
+
+    def applied_to(self, recipe: HeadRecipe) -> HeadRecipe:
+        """The recipe with these changes."""
+        changed = {name: value for name, value in vars(self).items() if value is not None}
+        return replace(recipe, **changed)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SweepPlan:
     """What to combine. A head trained without DP is the same for every seed; it is run for each all the same.
 
     Attributes:
-        recipe: Instead of each strategy's own, see `recipes`.
+        changes: To each strategy's own recipe.
         engine: Which code trains; results are the same up to rounding.
     """
 
@@ -37,7 +51,7 @@ class SweepPlan:
     seeds: tuple[int, ...]
     delta: float
     backbone: BackboneConfig
-    recipe: HeadRecipe | None = None
+    changes: RecipeChanges = RecipeChanges()
     engine: Engine = "vectorised"
 
     def groups(self) -> Iterator[list[RunConfig]]:
@@ -50,7 +64,7 @@ class SweepPlan:
                         privacy=PrivacyConfig(
                             target_epsilon=epsilon, target_delta=self.delta, unit=unit
                         ),
-                        recipe=self.recipe or RECIPES[strategy],
+                        recipe=self.changes.applied_to(RECIPES[strategy]),
                         backbone=self.backbone,
                         seed=seed,
                     )
@@ -68,6 +82,25 @@ class SweepPlan:
         return to_dict(self)
 
 
+def plan_like(config: RunConfig, epsilons: tuple[float, ...]) -> SweepPlan:
+    """The same run at other budgets."""
+    recipe, usual = config.recipe, RECIPES[config.strategy]
+    changes = {
+        name: getattr(recipe, name)
+        for name in vars(RecipeChanges())
+        if getattr(recipe, name) != getattr(usual, name)
+    }
+    return SweepPlan(
+        strategies=(config.strategy,),
+        units=(config.privacy.unit,),
+        epsilons=epsilons,
+        seeds=(config.seed,),
+        delta=config.privacy.target_delta,
+        backbone=config.backbone,
+        changes=RecipeChanges(**changes),
+    )
+
+
 def plan_from_dict(values: dict[str, Any]) -> SweepPlan:
     """The inverse of `SweepPlan.to_dict`."""
     return SweepPlan(
@@ -77,7 +110,7 @@ def plan_from_dict(values: dict[str, Any]) -> SweepPlan:
         seeds=tuple(values["seeds"]),
         delta=values["delta"],
         backbone=BackboneConfig(**values["backbone"]),
-        recipe=values["recipe"] and HeadRecipe(**values["recipe"]),
+        changes=RecipeChanges(**values["changes"]),
         engine=values["engine"],
     )
 

@@ -1,0 +1,112 @@
+"""Runs: everything that was trained on this installation, to filter, compare, repeat, export and delete."""
+
+import streamlit as st
+
+from mammo_core.config import STRATEGIES, UNITS
+from mammo_core.figures.palette import STRATEGY_NAMES
+from pages.ui import resources, runs_actions
+from pages.ui.errors import shown_errors
+from pages.ui.header import page_header
+from pages.ui.navigation import enter
+from pages.ui.run_card import show_run_card
+from pages.ui.runs_table import filtered, one_line_per_run
+from pages.ui.texts import mlflow_command
+
+enter()
+page_header(
+    "Runs", "Every model that was trained on this installation, with what its ε guarantees."
+)
+
+rows = resources.archive_rows()
+if rows.empty:
+    st.info(
+        "Nothing was trained here yet. Every model that you train, on *Train*, *Live* or the command line, "
+        "is recorded here with its configuration, spent ε, measures and predictions.",
+        icon=":material/model_training:",
+    )
+    st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
+    st.page_link("pages/live.py", label="Or move the live slider", icon=":material/tune:")
+    st.stop()
+
+all_runs = one_line_per_run(rows)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    strategies = st.multiselect(
+        "Training data",
+        STRATEGIES,
+        format_func=STRATEGY_NAMES.get,
+        key="runs_strategies",
+        bind="query-params",
+        placeholder="all",
+    )
+    units = st.multiselect("Unit", UNITS, key="runs_units", bind="query-params", placeholder="all")
+    origins = st.multiselect(
+        "From",
+        sorted(all_runs["from"].unique()),
+        key="runs_origins",
+        persist_state="session",
+        placeholder="all",
+        help="What asked for it: the Train page or command, a sweep, or the Live slider.",
+    )
+    text = st.text_input(
+        "Search",
+        key="runs_search",
+        bind="query-params",
+        placeholder="ε, seed, backbone, run id …",
+    )
+shown = filtered(all_runs, strategies=strategies, units=units, origins=origins, text=text)
+st.caption(
+    f"{len(shown)} of {len(all_runs)} runs. Tick runs to compare, repeat, export or delete them."
+)
+chosen = st.dataframe(
+    shown,
+    hide_index=True,
+    on_select="rerun",
+    selection_mode="multi-row",
+    key="runs_table",
+    column_config={"when": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
+    alt="Recorded runs with their AUROC",
+)
+run_ids = [shown.index[row] for row in chosen["selection"]["rows"] if row < len(shown)]
+
+with st.container(horizontal=True):
+    st.download_button(
+        "Table (CSV)",
+        rows[rows["run_id"].isin(shown.index)].to_csv(index=False),
+        "runs.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        help="All columns of the runs shown, one row per run and test set.",
+    )
+    if run_ids:
+        with shown_errors("These runs cannot be exported"):
+            cards = runs_actions.run_cards_zip(run_ids)
+        st.download_button(
+            f"{len(run_ids)} run card(s) (ZIP)",
+            cards,
+            "run_cards.zip",
+            "application/zip",
+            icon=":material/badge:",
+            on_click="ignore",
+        )
+        if st.button("Delete", icon=":material/delete:", key="delete_runs"):
+            runs_actions.confirm_delete(run_ids)
+
+names = {
+    run_id: f"{run['training data']}, ε = {run['target ε']}, seed {run['seed']}"
+    for run_id, run in shown.loc[run_ids].iterrows()
+}
+if len(run_ids) == 1:
+    show_run_card(run_ids[0])
+    st.subheader("Repeat at another ε")
+    runs_actions.repeat(run_ids[0])
+elif run_ids:
+    with shown_errors("These runs cannot be compared"):
+        runs_actions.compare(run_ids, names)
+
+with st.expander("Open in MLflow's own interface", icon=":material/open_in_new:"):
+    st.markdown(
+        "Runs, jobs and generators' trainings live in MLflow. This command opens its interface on this "
+        "computer, at http://127.0.0.1:5000:"
+    )
+    st.code(mlflow_command(), language="bash", wrap_lines=True)

@@ -1,0 +1,55 @@
+"""Train: choose a promise, see what it means, start, watch; the work survives the tab."""
+
+import streamlit as st
+
+from pages.ui.errors import shown_errors
+from pages.ui.header import page_header
+from pages.ui.job_panel import show_job
+from pages.ui.navigation import enter
+from pages.ui.texts import GET_DATA
+from pages.ui.train_form import choose_plan, choose_source
+from pages.ui.train_job import choose_job, start_training
+from pages.ui.train_meaning import show_meaning
+from pages.ui.train_results import show_results
+
+enter()
+page_header(
+    "Train",
+    "Train classifiers by **DP-SGD** (gradient descent that bounds what any one patient can change, and adds "
+    "noise) at a privacy budget ε of your choice. The work goes on when you reload or close this page.",
+)
+
+choices, meaning = st.columns([2, 3], gap="large")
+with choices:
+    source = choose_source()
+    if source.is_demo:
+        st.caption(
+            "The built-in demo cohort: synthetic masses and patients. Its numbers say nothing about real ones."
+        )
+    with shown_errors("These choices cannot be trained"):
+        plan = choose_plan(source)
+with meaning:
+    st.subheader("What this choice means")
+    can_start = show_meaning(source, plan)
+    st.button(
+        "Start training" if plan.num_runs == 1 else f"Start {plan.num_runs} runs",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=not can_start,
+        key="train_start",
+        on_click=start_training,
+        args=(source, plan),
+    )
+
+st.subheader("Jobs", anchor="jobs")
+job_id = choose_job()
+if job_id is None:
+    st.info(
+        "Nothing was trained here yet. Choose above and press *Start*: progress, live curve and result "
+        "appear here. " + (GET_DATA if source.is_demo else ""),
+        icon=":material/model_training:",
+    )
+    st.stop()
+job = show_job(job_id)
+if job.is_over and job.progress.total:
+    show_results(job)

@@ -1,0 +1,70 @@
+"""What a finished, or half finished, training job has reached."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from mammo_core.experiments.summary import curve_points
+from mammo_core.figures.palette import STRATEGY_NAMES
+from mammo_core.figures.trade_off import trade_off_figure
+from pages.ui import resources
+from pages.ui.budgets import budget_name
+from pages.ui.run_card import show_run_card
+from pages.ui.texts import INTERVALS
+
+if TYPE_CHECKING:
+    from mammo_core.experiments.job_store import JobView
+
+
+def show_results(job: JobView) -> None:
+    """Draws what the runs of a job reached: a card of one, curves and a choice of cards of several."""
+    from mammo_core.experiments.requests import SweepRequest
+
+    if not isinstance(job.request, SweepRequest):
+        st.success("The features are ready.", icon=":material/check:")
+        return
+    rows = resources.archive().rows_of_plan(job.request.plan, job.data_hash)
+    if rows.empty:
+        st.info("No run was finished.", icon=":material/hourglass_empty:")
+        return
+    run_ids = list(rows["run_id"].unique())
+    if len(run_ids) == 1:
+        show_run_card(run_ids[0])
+        return
+    st.subheader(f"{len(run_ids)} runs")
+    for unit, of_unit in rows.groupby("unit"):
+        _show_curves(unit, of_unit)
+    st.caption(INTERVALS)
+    st.page_link("pages/runs.py", label="Compare and export all runs", icon=":material/table_rows:")
+    names = _names(rows)
+    show_run_card(st.selectbox("Run", list(names), format_func=names.get, key=f"card_of_{job.id}"))
+
+
+def _show_curves(unit: str, rows: pd.DataFrame) -> None:
+    st.markdown(f"Unit of privacy: **{unit}**")
+    points = curve_points(rows)
+    value_range = (points["low"].min() - 0.02, min(1.0, points["high"].max() + 0.02))
+    sites = list(points["test_set"].unique())
+    for column, site in zip(st.columns(len(sites)), sites, strict=True):
+        column.plotly_chart(
+            trade_off_figure(points[points["test_set"] == site], value_range=value_range),
+            key=f"curves_{unit}_{site}",
+            alt=f"AUROC against privacy budget on {site}",
+            config={"displaylogo": False},
+        )
+        column.caption(site)
+
+
+def _names(rows: pd.DataFrame) -> dict[str, str]:
+    """What to call each run, by id."""
+    ordered = rows.drop_duplicates("run_id").sort_values(
+        ["strategy", "unit", "target_epsilon", "seed"]
+    )
+    return {
+        row.run_id: f"{STRATEGY_NAMES[row.strategy]}, {row.unit}, ε = {budget_name(row.target_epsilon)}, "
+        f"seed {row.seed}"
+        for row in ordered.itertuples()
+    }
