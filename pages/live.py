@@ -1,57 +1,69 @@
-"""Live: the slider that really retrains a private classifier on cached features."""
-
-import math
+"""Live: the slider that really retrains a private classifier on cached features, and all that follows from it."""
 
 import streamlit as st
 
 from mammo_core.config import STRATEGIES, UNITS
 from mammo_core.figures.palette import STRATEGY_NAMES
-from mammo_core.figures.roc import roc_figure
-from pages.ui import live_session, resources
+from pages.ui import (
+    live_features,
+    live_play,
+    live_releases,
+    live_session,
+    live_tracking,
+    live_view,
+    resources,
+)
 from pages.ui.errors import shown_errors
 from pages.ui.header import page_header
 from pages.ui.navigation import enter
-from pages.ui.texts import GET_DATA
+from pages.ui.talk import in_talk_mode, step_through, talk_frame, talk_link
 
 enter()
-
-EPSILONS = [
-    *(0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 30.0, 60.0),
-    *(100.0, 200.0, 500.0, 1000.0, math.inf),
-]
-
+on_big_screen = in_talk_mode()
 page_header(
     "Live", "Move the privacy budget: a classifier retrains on the spot and is tested at once."
 )
+if on_big_screen:
+    talk_frame()
+    step = step_through([name for name, _ in live_view.STORY], "live")
+    live_view.show_step(step)
+else:
+    talk_link()
 
 sources = resources.installed_sources()
 source = sources[0]
 if len(sources) > 1:
-    source = st.selectbox("Cohort", sources, format_func=lambda item: item.name, key="live_cohort")
-if source.is_demo:
-    st.info(
-        "This is the **built-in demo cohort**: synthetic masses, not mammograms, the two classes "
-        "moved apart so that there is something to learn. Its numbers show "
-        f"how privacy and accuracy pull against each other, and nothing about patients. {GET_DATA}",
-        icon=":material/draw:",
-    )
-
-with shown_errors("This cohort cannot be used"):
-    live_session.show_left_out(source)
-    bench = live_session.open_bench(source)
-
-controls, results = st.columns([1, 2], gap="large")
-with controls:
-    epsilon = st.select_slider(
-        "Privacy budget ε",
-        EPSILONS,
-        value=6.0,
-        format_func=lambda value: "∞ (not DP)" if math.isinf(value) else f"{value:g}",
-        key="live_epsilon",
+    source = st.selectbox(
+        "Cohort",
+        sources,
+        format_func=lambda item: item.name,
+        key="live_cohort",
         bind="query-params",
-        help="Logarithmic. Left: better privacy. Right: better accuracy.",
     )
-    st.caption("← better privacy · better accuracy →")
+if source.is_demo:
+    live_view.say_demo(on_big_screen)
+with shown_errors("This cohort cannot be used"):
+    live_features.show_left_out(source)
+    bench = live_features.open_bench(source)
+
+live_play.advance_if_due()
+slider, buttons = st.columns([5, 2], vertical_alignment="bottom")
+epsilon = slider.select_slider(
+    "Privacy budget ε: ← better privacy · better accuracy →",
+    live_session.EPSILONS,
+    value=6.0,
+    format_func=live_session.epsilon_name,
+    key="live_epsilon",
+    bind="query-params",
+    on_change=live_play.pause,
+    help="Epsilon says how much one patient's data may change the model: the smaller, the less an "
+    "attacker can tell. The scale is logarithmic.",
+)
+with buttons, st.container(horizontal=True, gap="small"):
+    live_play.play_buttons()
+
+results, choices = live_view.places(on_big_screen)
+with choices, st.container(horizontal=True, vertical_alignment="bottom"):
     available = STRATEGIES if bench.synthetic is not None else ("real",)
     strategy = st.selectbox(
         "Training data",
@@ -60,6 +72,7 @@ with controls:
         format_func=lambda name: STRATEGY_NAMES[name],
         key="live_strategy",
         bind="query-params",
+        width=260,
     )
     unit = st.segmented_control(
         "Unit of privacy",
@@ -70,43 +83,41 @@ with controls:
         bind="query-params",
         help="What one ε hides: all masses of a patient together, or one mass at a time.",
     )
+    test_set = live_view.choose_test_set(bench)
+    specificity = st.select_slider(
+        "Specificity of the decision",
+        live_session.SPECIFICITIES,
+        value=0.9,
+        format_func="{:.0%}".format,
+        key="live_specificity",
+        bind="query-params",
+        width=220,
+        help="The share of benign masses that are rightly called benign. Sets the threshold above "
+        "which a mass is called malignant.",
+    )
     seed = st.number_input(
-        "Seed of the noise", 0, 10_000, 42, key="live_seed", help="Another seed is another release."
+        "Seed of the noise",
+        *(0, 10_000, 42),
+        key="live_seed",
+        bind="query-params",
+        width=140,
+        help="Another seed is another release.",
     )
 
 with shown_errors("Cannot train with these choices"):
     result = live_session.retrain(bench, strategy, epsilon, unit, int(seed))
+    decision = live_session.decide(bench, result, test_set, specificity)
+history = live_releases.remember(source, result)
 
 with results:
-    for column, (name, estimates) in zip(
-        st.columns(len(result.estimates)), result.estimates.items(), strict=True
-    ):
-        auroc = estimates["auroc"]
-        column.metric(
-            f"AUROC, {name}",
-            f"{auroc.value:.3f}",
-            delta=f"95 % interval {auroc.low:.3f} to {auroc.high:.3f}",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-            help="Interval over test patients (bootstrap); another seed of the noise moves it further.",
-        )
-    st.plotly_chart(
-        roc_figure(live_session.roc_curves(bench, result)),
-        key="live_roc",
-        alt="ROC curves of the classifier just trained, per test set",
-        config={"displaylogo": False},
-    )
-
-with controls, st.container(border=True):
+    live_view.show_metrics(result, history, unit)
+    live_view.show_charts(bench, result, decision, test_set)
+    st.markdown(live_session.decision_text(decision, test_set, specificity))
     st.markdown(live_session.spent_text(result))
-
-st.subheader("What this ε promises, and what it leaves out")
-for sentence in live_session.guarantee(result):
-    st.markdown(f"- {sentence}")
-
-history = live_session.remember(source, result)
-with st.expander(f"Released in this session: {len(history)} model(s)", expanded=len(history) > 1):
-    st.markdown(live_session.total_text(history))
-    st.dataframe(live_session.history_table(history), hide_index=True, key="live_history")
-live_session.track(bench, result)
+live_view.show_rates(decision)
+live_view.show_total(history, unit)
+with st.expander("What this ε promises, and what it leaves out", expanded=not on_big_screen):
+    for sentence in live_session.guarantee(result):
+        st.markdown(f"- {sentence}")
+live_tracking.track(bench, result)
+live_play.frame_drawn()

@@ -44,5 +44,5 @@ def confusion_figure(*, found: int, missed: int, false_alarms: int, cleared: int
     axis = {"tickvals": [0.5, 1.5], "range": [0, 2], "showgrid": False, "zeroline": False}
     figure.update_xaxes(ticktext=["benign", "malignant"], title="called", **axis)
     figure.update_yaxes(ticktext=["benign", "malignant"], title="truly", tickangle=-90, **axis)
-    figure.update_layout(height=400, margin={"l": 10, "r": 10, "t": 60, "b": 10}, hovermode=False)
+    figure.update_layout(height=400, margin={"l": 10, "r": 10, "t": 10, "b": 10}, hovermode=False)
     return figure

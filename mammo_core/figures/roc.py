@@ -101,6 +101,7 @@ def _empty_roc() -> go.Figure:
             line={"color": NEUTRAL, "width": 1, "dash": "dot"},
             name="chance",
             hoverinfo="skip",
+            showlegend=False,
         )
     )
     figure.update_xaxes(title="1 - specificity", range=[-0.01, 1.01], constrain="domain")
@@ -109,7 +110,7 @@ def _empty_roc() -> go.Figure:
     )
     figure.update_layout(
         height=440,
-        margin={"l": 10, "r": 10, "t": 20, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        legend={"yanchor": "bottom", "y": 0.02, "xanchor": "right", "x": 0.98},
     )
     return figure

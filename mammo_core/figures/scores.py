@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.palette import CLASS_COLOURS, faded
+from mammo_core.figures.palette import CLASS_COLOURS, NEUTRAL, faded
 from mammo_core.labels import MALIGNANT
 
 _NUM_BINS = 20
@@ -44,24 +44,24 @@ def score_figure(labels: np.ndarray, scores: np.ndarray, threshold: float) -> go
                 hovertemplate=f"%{{customdata}} {name}, %{{y:.1f}} % of them<extra></extra>",
             )
         )
-    figure.add_vline(x=min(threshold, 1.0), line={"width": 2, "dash": "dash"})
+    figure.add_vline(x=min(threshold, 1.0), line={"color": NEUTRAL, "width": 3, "dash": "dash"})
     right = threshold < 0.5  # where there is more room for the words
     figure.add_annotation(
         x=min(threshold, 1.0),
-        y=1,
+        y=0.99,
         yref="paper",
-        yanchor="bottom",
+        yanchor="top",
         xanchor="left" if right else "right",
-        text="called malignant →",
+        text=" called malignant → ",
         showarrow=False,
     )
-    figure.update_xaxes(title="score: P(malignant) as the model sees it", range=[0, 1])
+    figure.update_xaxes(title="score the model gives", range=[0, 1])
     figure.update_yaxes(title="% of the class", rangemode="tozero")
     figure.update_layout(
         barmode="overlay",
         bargap=0,
         height=400,
-        margin={"l": 10, "r": 10, "t": 60, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.08, "x": 0},
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
     )
     return figure

@@ -1,70 +1,57 @@
-"""What the Live page does between its widgets: opens data, retrains, remembers and adds up releases."""
+"""What the Live page computes: retrains at once, chooses a threshold, and says in words what came of it."""
 
 from __future__ import annotations
 
 import math
+import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
-from mammo_core.cohorts.installed import DataSource
 from mammo_core.config import PrivacyConfig, RunConfig, Strategy, Unit
-from mammo_core.figures.palette import STRATEGY_NAMES
-from pages.ui import resources
 
 if TYPE_CHECKING:
+    from mammo_core.evaluation.operating_point import Confusion
     from mammo_core.experiments.runs import RunResult
     from mammo_core.experiments.workbench import Workbench
 
-_PASSES_PER_SECOND = 25  # a cautious guess for two processor cores
+EPSILONS = (
+    *(0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 30.0, 60.0),
+    *(100.0, 200.0, 500.0, 1000.0, math.inf),
+)
+SPECIFICITIES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
+_one_at_a_time = threading.Lock()
 
 
-def show_left_out(source: DataSource) -> None:
-    """Lists the files of a cohort that could not be used, each with its reason."""
-    skipped = resources.loaded_data(source).skipped
-    if skipped:
-        with st.expander(
-            f"{len(skipped)} file(s) of this cohort were left out", icon=":material/warning:"
-        ):
-            rows = [
-                {"file": file.path.name, "why": file.kind, "what to do": file.reason}
-                for file in skipped
-            ]
-            st.dataframe(pd.DataFrame(rows), hide_index=True, key="left_out")
+@dataclass(frozen=True)
+class Decision:
+    """What a threshold does on one test set.
+
+    Attributes:
+        on_validation: Whether it was chosen on validation masses; else on the test set itself.
+    """
+
+    threshold: float
+    on_validation: bool
+    confusion: Confusion
 
 
-def open_bench(source: DataSource) -> Workbench:
-    """Data and features; asks before a long computation and shows its progress."""
-    missing = resources.count_missing(source)
-    if not missing:
-        return resources.workbench(source)
-    minutes = missing * resources.backbone_for(source).views / _PASSES_PER_SECOND / 60
-    if not source.is_demo:
-        st.warning(
-            f"{missing} masses have no features yet. Computing them takes about {minutes:.0f} minutes on "
-            "two processor cores, once; stopping and starting again loses nothing. The same in a "
-            "terminal: `python -m mammo_core features`.",
-            icon=":material/hourglass_top:",
-        )
-        if not st.button("Compute features now", type="primary", key="compute_features"):
-            st.stop()
-    bar = st.progress(0.0, "Computing features (once)")
-    resources.compute_features(
-        source,
-        lambda done, total: bar.progress(done / total, f"Computing features: {done} of {total}"),
-    )
-    bar.empty()
-    return resources.workbench(source)
+def epsilon_name(epsilon: float) -> str:
+    """A budget as it is shown and as it stands in the URL."""
+    return "∞ (not DP)" if math.isinf(epsilon) else f"{epsilon:g}"
 
 
 def retrain(
     bench: Workbench, strategy: Strategy, epsilon: float, unit: Unit, seed: int
 ) -> RunResult:
-    """Trains and tests one head, now."""
+    """Trains and tests one head, now; the very same configuration on the same data is not trained twice.
+
+    Raises:
+        MammoError: As `run_many`.
+    """
     from mammo_core.experiments.recipes import RECIPES
-    from mammo_core.experiments.runs import run_many
 
     config = RunConfig(
         strategy=strategy,
@@ -73,7 +60,23 @@ def retrain(
         backbone=bench.backbone,
         seed=seed,
     )
-    return next(run_many(bench, [config]))
+    return _trained(bench, bench.data_hash, config)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _trained(_bench: Workbench, data_hash: str, config: RunConfig) -> RunResult:
+    """One head takes milliseconds on one thread, and many times that on several that wait for each other."""
+    import torch
+
+    from mammo_core.experiments.runs import run_many
+
+    with _one_at_a_time:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return next(run_many(_bench, [config]))
+        finally:
+            torch.set_num_threads(threads)
 
 
 def roc_curves(bench: Workbench, result: RunResult) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -86,17 +89,57 @@ def roc_curves(bench: Workbench, result: RunResult) -> dict[str, tuple[np.ndarra
     }
 
 
+def decide(bench: Workbench, result: RunResult, test_set: str, specificity: float) -> Decision:
+    """A threshold for a specificity, from validation masses where there are any, and what it does."""
+    from mammo_core.evaluation.operating_point import confusion_at, threshold_at_specificity
+
+    labels, scores = bench.test_sets[test_set].cohort.labels, result.scores[test_set]
+    on_validation = bench.validation is not None and result.validation_scores is not None
+    chosen_on = (
+        (bench.validation.cohort.labels, result.validation_scores)
+        if on_validation
+        else (labels, scores)
+    )
+    threshold = threshold_at_specificity(*chosen_on, specificity)
+    return Decision(threshold, on_validation, confusion_at(labels, scores, threshold))
+
+
+def decision_text(decision: Decision, test_set: str, specificity: float) -> str:
+    """What the threshold means for 100 malignant and 100 benign masses, and how far to trust it."""
+    rates = decision.confusion.rates()
+    found, cleared = rates["sensitivity"], rates["specificity"]
+    chosen = (
+        f"The threshold was chosen on validation masses of the training site, for {specificity:.0%} "
+        "specificity there; their labels are not covered by ε."
+        if decision.on_validation
+        else f"The threshold was chosen on {test_set} itself, for lack of validation masses: that is "
+        "**optimistic**."
+    )
+    return (
+        f"On {test_set}: of 100 malignant masses it finds **{100 * found.value:.0f}** "
+        f"({100 * found.low:.0f} to {100 * found.high:.0f}); of 100 benign masses it wrongly calls "
+        f"**{100 * (1 - cleared.value):.0f}** malignant ({100 * (1 - cleared.high):.0f} to "
+        f"{100 * (1 - cleared.low):.0f}). {chosen}"
+    )
+
+
 def spent_text(result: RunResult) -> str:
     """What was spent and what an attacker gains, in a few lines."""
     from mammo_core.privacy.accounting import attacker_tpr
 
     took = f"Retrained and tested in **{result.seconds:.2f} s**"
     if math.isinf(result.epsilon):
-        return f"**No privacy (not DP).** An attacker is not limited at all.  \n{took}."
+        return f"**No privacy (not DP).** An attacker is not limited at all. {took}."
+    if result.config.strategy == "synthetic":
+        return (
+            f"ε spent **{result.epsilon:.4g}** on synthetic masses only: it promises nothing to any "
+            f"patient. {took}."
+        )
     return (
         f"ε spent **{result.epsilon:.4g}**, δ {result.config.privacy.target_delta:g}, noise multiplier "
-        f"{result.noise_multiplier:.3g}  \nAn attacker who wrongly accuses 1 in 100 finds at most "
-        f"**{attacker_tpr(result.mu, 0.01):.1%}** of those who took part.  \n{took}."
+        f"{result.noise_multiplier:.3g}. An attacker who wrongly accuses 1 in 100 finds at most "
+        f"**{attacker_tpr(result.mu, 0.01):.1%}** of the {result.config.privacy.unit}s who took part. "
+        f"{took}."
     )
 
 
@@ -105,55 +148,3 @@ def guarantee(result: RunResult) -> list[str]:
     from mammo_core.privacy.statement import guarantee_sentences
 
     return guarantee_sentences(result.config, result.epsilon, result.num_units)
-
-
-def remember(source: DataSource, result: RunResult) -> list[dict[str, object]]:
-    """Adds a release to this session's list for the cohort; the same configuration counts once."""
-    releases = st.session_state.setdefault("live_releases", {}).setdefault(source, {})
-    releases[result.config] = {
-        "training data": STRATEGY_NAMES[result.config.strategy],
-        "unit": result.config.privacy.unit,
-        "ε": result.epsilon,
-        "seed": result.config.seed,
-        "μ": result.mu,
-        "uses real": result.config.strategy != "synthetic",
-    } | {f"AUROC {name}": part["auroc"].value for name, part in result.estimates.items()}
-    return list(releases.values())
-
-
-def history_table(history: list[dict[str, object]]) -> pd.DataFrame:
-    """The releases as a table, newest first."""
-    return pd.DataFrame(history[::-1]).drop(columns=["μ", "uses real"]).round(3)
-
-
-def total_text(history: list[dict[str, object]]) -> str:
-    """What all releases from real masses together spend, by exact composition."""
-    from mammo_core.config import PAPER_DELTA
-    from mammo_core.privacy.accounting import spent_epsilon
-
-    private = [row for row in history if row["uses real"]]
-    if any(math.isinf(row["μ"]) for row in private):
-        return (
-            "One of these models was trained without privacy: taken together, nothing is promised."
-        )
-    totals = []
-    for unit in ("patient", "image"):
-        mus = [row["μ"] for row in private if row["unit"] == unit]
-        if mus:
-            epsilon = spent_epsilon(math.hypot(*mus), PAPER_DELTA)
-            totals.append(f"{len(mus)} with the {unit} as the unit: **ε = {epsilon:.4g}**")
-    if not totals:
-        return "None of these used real masses."
-    return (
-        "If you published all of them, their promises add up (exact Gaussian composition, δ = 1e-4): "
-        + "; ".join(totals)
-        + "."
-    )
-
-
-def track(bench: Workbench, result: RunResult) -> None:
-    """Records the release in MLflow, once per configuration and session."""
-    tracked = st.session_state.setdefault("live_tracked", set())
-    if result.config not in tracked:
-        resources.tracker().record(result, bench, origin="live")
-        tracked.add(result.config)

@@ -13,17 +13,24 @@ import streamlit as st
 from mammo_core.errors import InvalidRequestError
 
 _TALK, _STEP = "talk", "step"
+_LINK_CSS = """<style>
+.st-key-enter_talk { align-self: flex-end; width: auto !important; margin-top: -3.3rem; z-index: 10; }
+</style>"""
 _CSS = """<style>
 html { font-size: clamp(16px, 0.72vw + 11px, 26px) !important; }
 [data-testid="stSidebar"], [data-testid="stSidebarCollapsedControl"], [data-testid="stExpandSidebarButton"],
 [data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stDecoration"] { display: none !important; }
-[data-testid="stMainBlockContainer"] { max-width: 100% !important; padding: 0.9rem 2.2vw 1rem !important; }
+[data-testid="stMainBlockContainer"] { max-width: 100% !important; padding: 0.4rem 2.2vw 4.5rem !important; }
+[data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.6rem; }
+[data-testid="stMainBlockContainer"] h1 { font-size: 1.9rem !important; padding: 0 !important; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] *,
 [data-testid="stMetricLabel"] *, [data-testid="stMetricDelta"] * {
   color: inherit !important; opacity: 1 !important; }
-[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { font-size: 0.95rem !important; }
-.st-key-leave_talk { position: absolute; top: -0.4rem; right: 0; width: auto !important; z-index: 10; opacity: 0.75; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { font-size: 0.9rem !important; }
+.st-key-leave_talk { position: absolute; top: 0; right: 2.2vw; width: auto !important; z-index: 10; opacity: 0.75; }
 .st-key-leave_talk:hover, .st-key-leave_talk:focus-within { opacity: 1; }
+[class*="st-key-talk_steps_"] { position: fixed; bottom: 0; left: 0; padding: 0.4rem 2.2vw; z-index: 20;
+  backdrop-filter: blur(12px); border-top: 1px solid #8886; }
 [class*="st-key-remote_"] { display: none; }
 </style>"""
 
@@ -34,7 +41,8 @@ def in_talk_mode() -> bool:
 
 
 def talk_link() -> None:
-    """A small button that switches talk mode on; draw it where the page is not in talk mode."""
+    """A small button at the top right that switches talk mode on; for pages that are not in it."""
+    st.html(_LINK_CSS)
     st.button(
         "Talk mode",
         key="enter_talk",
@@ -79,7 +87,7 @@ def step_through(names: Sequence[str], key: str) -> int:
         horizontal=True,
         horizontal_alignment="distribute",
         vertical_alignment="center",
-        key=f"{key}_steps",
+        key=f"talk_steps_{key}",
     ):
         st.button(
             "Previous",

@@ -1,13 +1,8 @@
 import json
-import math
 
 import pytest
-from mlflow import MlflowClient
 
-from mammo_core.experiments.tracking import EXPERIMENT
-from pages.ui import live_session
 from tests.app.helpers import open_page
-from tests.cohorts.test_folders import name, write_png
 
 
 def figure(app, index=0):
@@ -81,68 +76,3 @@ def test_trade_off_hides_the_papers_other_measures_and_says_why():
 
     assert not any("paper" in (trace.get("name") or "") for trace in figure(app)["data"])
     assert "benign as the positive class" in texts(app)
-
-
-def test_live_retrains_when_the_budget_moves(private_home):
-    app = open_page("live")
-    before = figure(app)["data"][1]
-    first = app.metric[0].value
-
-    app.select_slider(key="live_epsilon").set_value(0.05).run()
-
-    assert not app.exception
-    assert "ε spent **0.05**" in texts(app)
-    assert (figure(app)["data"][1], app.metric[0].value) != (before, first)
-    client = MlflowClient(f"sqlite:///{private_home / 'mlflow.db'}")
-    runs = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
-    assert sorted(run.data.params["privacy.target_epsilon"] for run in runs) == ["0.05", "6.0"]
-
-
-def test_live_at_infinity_says_no_privacy():
-    app = open_page("live")
-
-    app.select_slider(key="live_epsilon").set_value(math.inf).run()
-
-    assert not app.exception
-    assert "No privacy (not DP)" in texts(app)
-
-
-def test_live_adds_up_what_was_released():
-    app = open_page("live")
-
-    app.select_slider(key="live_epsilon").set_value(8.0).run()
-
-    assert "Released in this session: 2 model(s)" in app.expander[0].label
-    assert "2 with the patient as the unit: **ε = 10.9" in texts(app)
-
-
-def test_live_with_demo_says_that_it_is_no_mammogram():
-    assert "not mammograms" in texts(open_page("live"))
-
-
-def test_live_with_an_unusable_cohort_shows_the_error_and_no_traceback(tmp_path):
-    for split in ("train", "test"):
-        write_png(tmp_path / f"data/cohort/site/{split}/is_benign_true" / name(flag=1))
-
-    app = open_page("live")
-
-    assert not app.exception
-    assert "Expected benign and malignant masses in the part 'train'" in app.error[0].value
-
-
-def test_live_lists_files_left_out_and_asks_before_a_long_computation(tmp_path, monkeypatch):
-    for split in ("train", "test"):
-        for flag, folder in ((0, "is_benign_false"), (1, "is_benign_true")):
-            write_png(tmp_path / "data/cohort/site" / split / folder / name(flag=flag))
-    (tmp_path / "data/cohort/site/train/is_benign_true/stray.png").write_bytes(b"")
-    opened = []
-    monkeypatch.setattr(
-        live_session.resources, "compute_features", lambda *args: opened.append(args)
-    )
-
-    app = open_page("live")
-
-    assert not app.exception
-    assert "have no features yet" in app.warning[0].value
-    assert app.expander[0].label == "1 file(s) of this cohort were left out"
-    assert not opened

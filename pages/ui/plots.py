@@ -1,0 +1,55 @@
+"""Draws figures alike on every page: readable type in both themes, larger on a big screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pages.ui.talk import in_talk_mode
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_READABLE = """<style>
+[data-testid="stPlotlyChart"] svg text:not(.nums):not(.name) { fill: currentColor !important; }
+</style>"""
+
+
+def readable_type() -> None:
+    """Gives the words in all figures of the page the colour of its text; call once per page."""
+    st.html(_READABLE)
+
+
+def draw_figure(
+    figure: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    big_height: int = 560,
+    toolbar: dict[str, Any] | bool = False,
+    **options: Any,
+) -> Any:
+    """Draws a figure, enlarged in talk mode.
+
+    Args:
+        figure: Changed in place.
+        alt: What it shows, for those who cannot see it.
+        big_height: In pixels, in talk mode.
+        toolbar: Plotly's toolbar, or how it saves images; never in talk mode.
+        options: For `st.plotly_chart`.
+
+    Returns:
+        What `st.plotly_chart` returns.
+    """
+    config: dict[str, Any] = {"displaylogo": False, "responsive": True}
+    if in_talk_mode():
+        from mammo_core.figures.big_screen import for_big_screen
+
+        figure = for_big_screen(figure, height=big_height)
+        toolbar = False
+    if toolbar is False:
+        config["displayModeBar"] = False
+    elif isinstance(toolbar, dict):
+        config["toImageButtonOptions"] = toolbar
+    return st.plotly_chart(figure, key=key, alt=alt, config=config, **options)

@@ -1,0 +1,310 @@
+import json
+import math
+import shutil
+from dataclasses import replace
+
+import pytest
+from mlflow import MlflowClient
+
+from mammo_core.cohorts.installed import DataSource, load_source
+from mammo_core.experiments.requests import FeaturesRequest
+from mammo_core.experiments.tracking import EXPERIMENT
+from mammo_core.experiments.workbench import open_workbench
+from pages.ui import live_features, live_play, live_tracking, resources
+from pages.ui.live_session import EPSILONS
+from tests.app.helpers import open_page
+from tests.cohorts.test_folders import name, write_png
+
+
+@pytest.fixture(scope="module")
+def drawn_demo(tmp_path_factory):
+    """The tiny demo and its features, drawn and computed once; filled by the first test that needs it."""
+    return {"features": tmp_path_factory.mktemp("features")}
+
+
+@pytest.fixture
+def tracked():
+    """For tests that want releases recorded in MLflow; the others do without."""
+
+
+@pytest.fixture
+def demo_features(request, private_home, monkeypatch, drawn_demo):
+    """The tiny demo with its features computed, as the job would have left them."""
+    if "data" not in drawn_demo:
+        data = load_source(DataSource())
+        backbone = resources.DEMO_BACKBONE
+        open_workbench(data.real, data.synthetic, backbone, drawn_demo["features"])
+        drawn_demo["data"] = data
+    shutil.copytree(drawn_demo["features"], private_home / "features")
+    monkeypatch.setattr(resources, "load_source", lambda source: drawn_demo["data"])
+    if "tracked" not in request.fixturenames:
+        monkeypatch.setattr(live_tracking, "track", lambda bench, result: None)
+
+
+@pytest.fixture
+def real_cohort(tmp_path):
+    """A folder with one mass of each class per split, and a file that is none."""
+    for split in ("train", "test"):
+        for flag, folder in ((0, "is_benign_false"), (1, "is_benign_true")):
+            write_png(tmp_path / "data/cohort/site" / split / folder / name(flag=flag))
+    (tmp_path / "data/cohort/site/train/is_benign_true/stray.png").write_bytes(b"")
+
+
+def figure(app, key):
+    (chart,) = [chart for chart in app.get("plotly_chart") if chart.proto.id.endswith(key)]
+    return json.loads(chart.proto.spec)
+
+
+def texts(app):
+    return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info])
+
+
+def metrics(app):
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def counts(app):
+    notes = figure(app, "live_confusion")["layout"]["annotations"]
+    return [int(note["text"].split("</b>")[0].removeprefix("<b>")) for note in notes]
+
+
+def set_slider(app, epsilon):
+    return app.select_slider(key="live_epsilon").set_value(epsilon).run()
+
+
+def test_live_retrains_when_the_budget_moves(demo_features):
+    app = open_page("live")
+    before = [figure(app, key)["data"] for key in ("live_roc", "live_scores")]
+
+    set_slider(app, 0.05)
+
+    assert not app.exception
+    assert "ε spent **0.05**" in texts(app)
+    assert [figure(app, key)["data"] for key in ("live_roc", "live_scores")] != before
+
+
+def test_live_records_each_release_once(tracked, demo_features, private_home):
+    app = open_page("live")
+    set_slider(app, 0.05)
+    set_slider(app, 6.0)
+
+    for future in app.session_state["live_tracked"].values():
+        future.result(timeout=60)
+
+    client = MlflowClient(f"sqlite:///{private_home / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
+    assert sorted(run.data.params["privacy.target_epsilon"] for run in runs) == ["0.05", "6.0"]
+    assert {run.data.tags["origin"] for run in runs} == {"live"}
+
+
+def test_live_says_when_a_release_could_not_be_recorded(tracked, demo_features, monkeypatch):
+    def full(self, result, bench):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(live_tracking._Writer, "_record", full)
+    app = open_page("live")
+    next(iter(app.session_state["live_tracked"].values())).exception(timeout=60)
+
+    app.run()
+
+    assert not app.exception
+    assert "could not be recorded in the run store: disk full" in app.warning[0].value
+
+
+def test_live_at_infinity_says_no_privacy_and_gives_no_total(demo_features):
+    app = open_page("live")
+
+    set_slider(app, math.inf)
+
+    assert not app.exception
+    assert "No privacy (not DP)" in texts(app)
+    assert metrics(app)["ε of this model"] == "∞ (not DP)"
+    assert metrics(app)["Total ε so far, patient"] == "no promise"
+
+
+def test_live_adds_up_what_was_released(demo_features):
+    app = open_page("live")
+
+    set_slider(app, 8.0)
+    set_slider(app, 6.0)  # the same model again is no new release
+
+    assert "Released in this session: 2 model(s)" in texts(app)
+    assert "2 with the patient as the unit: **ε = 10.9" in texts(app)
+    assert metrics(app)["Total ε so far, patient"].startswith("10.9")
+    assert [round(y, 1) for y in figure(app, "live_total")["data"][1]["y"]] == [6.0, 10.9]
+
+
+def test_live_specificity_moves_the_counts_and_the_test_set_itself_is_called_optimistic(
+    demo_features,
+):
+    app = open_page("live")
+    strict = counts(app)
+    assert strict[3] / (strict[2] + strict[3]) >= 0.9
+
+    app.select_slider(key="live_specificity").set_value(0.5).run()
+
+    found, missed, false_alarms, cleared = counts(app)
+    assert found + missed == strict[0] + strict[1]
+    assert found >= strict[0] and false_alarms > strict[2] and cleared < strict[3]
+    assert "chosen on demo itself" in texts(app) and "optimistic" in texts(app)
+
+
+def test_live_chooses_the_threshold_on_validation_masses_where_there_are_any(
+    demo_features, monkeypatch
+):
+    opened = live_features.open_bench
+
+    def with_validation(source):
+        bench = opened(source)
+        return replace(bench, validation=bench.test_sets["demo-external"], _prepared={})
+
+    monkeypatch.setattr(live_features, "open_bench", with_validation)
+    app = open_page("live")
+    elsewhere = counts(app)
+
+    app.get_by_key("live_test_set").set_value("demo-external").run()
+
+    assert "chosen on validation masses" in texts(app) and "optimistic" not in texts(app)
+    *_, false_alarms, cleared = counts(app)
+    assert cleared / (cleared + false_alarms) >= 0.9  # the very masses it was chosen on
+    assert counts(app) != elsewhere
+
+
+def test_live_judges_the_chosen_test_set(demo_features):
+    app = open_page("live")
+
+    app.get_by_key("live_test_set").set_value("demo-external").run()
+
+    assert not app.exception
+    assert "On demo-external: of 100 malignant masses" in texts(app)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"live_epsilon": "-3"},
+        {"live_strategy": "magic"},
+        {"live_unit": "hospital"},
+        {"live_specificity": "140%"},
+        {"live_seed": "many"},
+        {"talk": "1", "step": "99"},
+        {"talk": "1", "step": "two"},
+    ],
+)
+def test_live_survives_a_link_with_impossible_choices(demo_features, wrong):
+    app = open_page("live")
+    for key, value in wrong.items():
+        app.query_params[key] = value
+
+    app.run()
+
+    assert not app.exception
+    assert metrics(app)["ε of this model"] in ("6", "0.5", "∞ (not DP)")
+
+
+def test_live_plays_every_budget_and_ends_without_privacy(demo_features):
+    app = open_page("live")
+
+    app.button(key="live_play").click().run()
+
+    shown = [app.select_slider(key="live_epsilon").value]
+    while app.session_state["live_playing"]:
+        app.session_state["live_due"] = True  # as the timer does
+        app.run()
+        assert not app.exception
+        shown.append(app.select_slider(key="live_epsilon").value)
+    assert shown == [epsilon for epsilon in EPSILONS if epsilon >= 0.1]
+    assert f"Released in this session: {len(shown)} model(s)" in texts(app)
+
+
+def test_live_pauses_resumes_and_stops_where_it_began(demo_features):
+    app = open_page("live")
+    app.button(key="live_play").click().run()
+    app.session_state["live_due"] = True
+    app.run()
+
+    app.button(key="live_pause").click().run()
+    app.session_state["live_due"] = True  # a timer that was under way
+    app.run()
+    assert app.select_slider(key="live_epsilon").value == 0.2
+
+    app.button(key="live_play").click().run()
+    assert live_play._PLAYING in app.session_state
+    assert app.select_slider(key="live_epsilon").value == 0.2
+
+    app.button(key="live_stop").click().run()
+    assert app.select_slider(key="live_epsilon").value == 6.0
+    assert app.button(key="live_stop").disabled
+
+
+def test_moving_the_slider_ends_playing(demo_features):
+    app = open_page("live")
+    app.button(key="live_play").click().run()
+
+    set_slider(app, 20.0)
+
+    assert not app.session_state["live_playing"]
+    assert app.select_slider(key="live_epsilon").value == 20.0
+
+
+def test_live_in_talk_mode_steps_through_budgets_and_really_retrains(demo_features):
+    app = open_page("live")
+    app.query_params["talk"] = "1"
+    app.run()
+    assert metrics(app)["ε of this model"] == "∞ (not DP)"
+    first = figure(app, "live_roc")["data"]
+
+    app.button(key="live_next").click().run()
+
+    assert app.query_params["step"] == "2"
+    assert metrics(app)["ε of this model"] == "20"
+    assert figure(app, "live_roc")["data"] != first
+    set_slider(app, 3.0)  # the speaker may leave the path
+    assert metrics(app)["ε of this model"] == "3"
+    app.button(key="leave_talk").click().run()
+    assert "talk" not in app.query_params and "step" not in app.query_params
+    assert app.button(key="enter_talk")
+
+
+def test_live_with_demo_says_that_it_is_no_mammogram(demo_features):
+    assert "not mammograms" in texts(open_page("live"))
+
+
+def test_live_with_an_unusable_cohort_shows_the_error_and_no_traceback(tmp_path):
+    for split in ("train", "test"):
+        write_png(tmp_path / f"data/cohort/site/{split}/is_benign_true" / name(flag=1))
+
+    app = open_page("live")
+
+    assert not app.exception
+    assert "Expected benign and malignant masses in the part 'train'" in app.error[0].value
+
+
+def test_live_lists_files_left_out_and_asks_before_a_long_computation(real_cohort, monkeypatch):
+    started = []
+    monkeypatch.setattr(live_features.jobs, "views", list)
+    monkeypatch.setattr(live_features.jobs, "start", started.append)
+
+    app = open_page("live")
+
+    assert not app.exception
+    assert "have no features yet" in app.warning[0].value
+    assert app.expander[0].label == "1 file(s) of this cohort were left out"
+    assert not started
+
+
+def test_live_has_the_features_computed_by_a_job(real_cohort, monkeypatch):
+    started, shown = [], []
+    monkeypatch.setattr(live_features.jobs, "views", list)
+    monkeypatch.setattr(live_features.jobs, "start", lambda job: started.append(job) or "job 1")
+    monkeypatch.setattr(live_features, "show_job", shown.append)
+    app = open_page("live")
+
+    app.button(key="compute_features").click().run()
+
+    assert not app.exception
+    (request,) = started
+    assert isinstance(request, FeaturesRequest)
+    assert request.source.name == "cohort"
+    assert shown == ["job 1"]
+    assert not app.metric  # nothing is claimed before there are features
