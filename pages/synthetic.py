@@ -9,13 +9,18 @@ from pages.ui.mass_board import HINT, mass_board
 from pages.ui.mass_downloads import show_downloads
 from pages.ui.mass_quality import show_quality
 from pages.ui.mass_request import controls, explain_bad_link, promise_in_words
-from pages.ui.mass_view import captioned, open_by_seed, open_mass, show_large
+from pages.ui.mass_story import show_story
+from pages.ui.mass_view import captioned, mass_to_open, open_mass, show_large
 from pages.ui.navigation import enter
+from pages.ui.talk import in_talk_mode, talk_link
 
 enter()
+if mass_drawing.cards() and in_talk_mode():
+    show_story()
+    st.stop()
 page_header(
     "Synthetic masses",
-    "Breast masses that a generator draws from nothing but a number: no patient ever had them. "
+    "Pictures of breast masses that a generator draws from a number, the seed; none was taken of a patient. "
     "Look at them as you would at mammograms, open one, take them away.",
 )
 
@@ -28,6 +33,7 @@ if not mass_drawing.cards():
     )
     st.stop()
 
+talk_link()
 with st.container(border=True):
     request = controls()
     st.markdown(promise_in_words(request.generator))
@@ -40,19 +46,19 @@ chosen = mass_board(
     key="masses",
     label=f"{len(masses)} synthetic masses. Arrow keys move, Enter opens, Space selects.",
     tools=True,
-    hint=f"{HINT} Click to open; tick, or click with Ctrl or Shift, to select.",
+    hint=f"{HINT} Click to open; tick, or click with Ctrl or Shift, to select. Numbers are seeds.",
     selectable=True,
     on_opened=open_mass,
 )
-take, find = st.columns([3, 1], gap="large", vertical_alignment="bottom")
+take, find = st.columns([3, 2], gap="large", vertical_alignment="bottom")
 with take:
     show_downloads(request.generator, masses, chosen)
 with find:
-    seed = open_by_seed()
+    opened = mass_to_open(request.truncation)
 with note:
     explain_bad_link(asked)
-if seed is not None:
-    show_large(request, int(seed))
+if opened is not None:
+    show_large(request, opened)
 
 with st.expander("How good they are, and what they promise", icon=":material/fact_check:"):
     show_quality(request.generator)

@@ -74,6 +74,7 @@ def test_only_the_privacy_room_imports_opacus():
         "pages.ui.live_session",
         "pages.home",
         "pages.trade_off",
+        "pages.synthetic",
     ],
 )
 def test_import_brings_no_torch(module):

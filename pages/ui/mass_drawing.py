@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from mammo_core.settings import DEFAULT_GENERATOR, models_dir
+from mammo_core.settings import DEFAULT_GENERATOR, home_dir, models_dir
 from mammo_core.synthesis.mass_id import MassId
 
 if TYPE_CHECKING:
@@ -136,7 +137,23 @@ def moved_twins(name: str, start: MassId, offsets: tuple[float, ...]) -> np.ndar
 
 @st.cache_resource(max_entries=3, show_spinner="Finding the directions of this generator, once")
 def directions(name: str) -> Tensor:
-    """Unit vectors: towards the look of malignant masses, then those of strongest change: (1 + K, latent_dim)."""
+    """Unit vectors: towards the look of malignant masses, then those of strongest change: (1 + K, latent_dim).
+
+    Finding them takes seconds, so they are kept on disk.
+    """
+    from safetensors.torch import load_file, save_file
+
+    kept = home_dir() / "directions" / f"{cards()[name].sha256[:16]}-{NUM_DIRECTIONS}.safetensors"
+    if not kept.is_file():
+        found = _find_directions(name)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(f".{uuid.uuid4().hex}.partial")
+        save_file({"directions": found}, partial)
+        partial.replace(kept)  # atomic: never half a file
+    return load_file(kept)["directions"]
+
+
+def _find_directions(name: str) -> Tensor:
     import torch
 
     from mammo_core.synthesis.sampling import class_direction, principal_directions

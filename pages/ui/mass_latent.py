@@ -18,11 +18,9 @@ DIRECTION_KEYS = (
 
 def show_way(name: str, mass: MassId) -> None:
     """Masses on the way to another seed."""
-    goal = st.number_input(
-        "Seed to go to", 0, LAST_SEED, 1, key="towards", bind="query-params", required=True
-    )
+    goal = st.number_input("Seed to go to", 0, LAST_SEED, 1, key="towards", bind="query-params")
     way = mass_drawing.on_the_way(name, mass, int(goal))
-    way_board(mass, int(goal), way, key="way", tile="8rem")
+    way_board(mass, int(goal), way, key="way", tile="7rem")
     st.markdown(
         "The coarse look changes step by step on an arc through the latent space, the film grain stays. "
         "That masses in between are as credible as the ends speaks against a generator that has only "
@@ -57,9 +55,10 @@ def show_directions(name: str, mass: MassId) -> None:
                 REACH,
                 0.0,
                 0.25,
+                format="%.2f SD",
                 key=key,
                 bind="query-params",
-                help="In standard deviations of the latent; 0 is the mass as drawn."
+                help="In standard deviations (SD) of the numbers a mass is drawn from; 0 is the mass as drawn."
                 if index == 0
                 else None,
             )
@@ -79,7 +78,7 @@ def show_directions(name: str, mass: MassId) -> None:
             ],
             key="moved",
             label="The mass as drawn, moved, and its moved twin",
-            tile="9rem",
+            tile="13rem",
         )
     st.markdown(
         "*Towards malignant* follows the mean difference between twins. The others are the directions "

@@ -62,7 +62,6 @@ def controls() -> MassRequest:
         name = st.selectbox(
             "Generator",
             list(mass_drawing.cards()),
-            format_func=lambda name: f"{name}: {promise_in_short(name)}",
             key="generator",
             bind="query-params",
             help="The model that draws. Each comes with a card: what it learned from and what it promises.",
@@ -78,9 +77,7 @@ def controls() -> MassRequest:
         )
     with how:
         left, right = st.columns(2)
-        count = left.number_input(
-            "How many", 1, MAX_COUNT, 32, key="count", bind="query-params", required=True
-        )
+        count = left.number_input("How many", 1, MAX_COUNT, 32, key="count", bind="query-params")
         first = right.number_input(
             "First seed",
             0,
@@ -88,7 +85,6 @@ def controls() -> MassRequest:
             0,
             key="first",
             bind="query-params",
-            required=True,
             help="A seed is the number of a mass: the same seed is always the same mass.",
         )
         truncation = st.slider(
@@ -104,16 +100,8 @@ def controls() -> MassRequest:
     return MassRequest(name, mass_class, int(count), int(first), float(truncation))
 
 
-def promise_in_short(name: str) -> str:
-    """What a generator promises to the patients it learned from, in a few words."""
-    guarantee = mass_drawing.cards()[name].guarantee
-    if guarantee is None:
-        return "no privacy promise"
-    return f"ε = {guarantee.epsilon:.3g} per {guarantee.unit}"
-
-
 def promise_in_words(name: str) -> str:
-    """The same in a sentence or two of Markdown."""
+    """What a generator promises to the patients it learned from, in Markdown."""
     card = mass_drawing.cards()[name]
     if card.guarantee is None:
         return (

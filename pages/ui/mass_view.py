@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from mammo_core.labels import CLASS_NAMES
+from mammo_core.labels import BENIGN, CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui import mass_drawing
 from pages.ui.errors import shown_errors
@@ -19,9 +19,10 @@ from pages.ui.mass_request import LAST_SEED, MassRequest
 _TABS = ("Twins", "To another seed", "Directions", "Nearest real masses")
 
 
-def open_by_seed() -> int | None:
-    """The seed of the mass to show large, from the URL, a click or this field; None shows the grid only."""
-    return st.number_input(
+def mass_to_open(truncation: float) -> MassId | None:
+    """The mass to show large, from the URL, a click or these fields; None shows the grid only."""
+    left, right = st.columns([1, 1], vertical_alignment="bottom")
+    seed = left.number_input(
         "Open a mass by its seed",
         0,
         LAST_SEED,
@@ -31,19 +32,29 @@ def open_by_seed() -> int | None:
         placeholder="for example 7",
         help="Shows it large, with its twin of the other class. A click on a mass does the same.",
     )
+    class_name = right.segmented_control(
+        "Class of the mass",
+        list(CLASS_NAMES.values()),
+        default=CLASS_NAMES[BENIGN],
+        required=True,
+        key="mass_class",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return None if seed is None else MassId.from_key(f"{seed}-{class_name}", truncation)
 
 
 def open_mass(key: str) -> None:
-    """Opens a tile of a board; for `mass_board(on_opened=…)`."""
+    """Opens a tile of a board; for callbacks."""
     mass = MassId.from_key(key)
     st.session_state["mass"] = mass.seed
     st.session_state["mass_class"] = mass.class_name
 
 
-def show_large(request: MassRequest, seed: int) -> None:
+def show_large(request: MassRequest, mass: MassId) -> None:
     """Shows the dialog."""
-    title = f"Synthetic mass, seed {seed}"
-    st.dialog(title, width="large", on_dismiss=_close)(_content)(request, seed)
+    title = f"Synthetic {mass.class_name} mass, seed {mass.seed}"
+    st.dialog(title, width="large", on_dismiss=_close)(_content)(request, mass)
 
 
 def captioned(mass: MassId, image: np.ndarray, caption: str = "", role: str = "") -> Tile:
@@ -54,26 +65,16 @@ def captioned(mass: MassId, image: np.ndarray, caption: str = "", role: str = ""
 
 def caption_of(mass: MassId) -> str:
     """Class and seed; the sign tells classes apart without colour."""
-    return f"{'●' if mass.label else '○'} {mass.class_name}, seed {mass.seed}"
+    return f"{'●' if mass.label else '○'} {mass.class_name} · {mass.seed}"
 
 
 def _close() -> None:
     st.session_state["mass"] = None
 
 
-def _content(request: MassRequest, seed: int) -> None:
+def _content(request: MassRequest, mass: MassId) -> None:
+    _go_on(request.ids, mass)
     with shown_errors("This mass cannot be shown"):
-        _step_buttons(request.ids, seed)
-        mass_class = st.segmented_control(
-            "Class of the mass",
-            list(CLASS_NAMES.values()),
-            default=CLASS_NAMES[0],
-            required=True,
-            key="mass_class",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
-        mass = MassId.from_key(f"{seed}-{mass_class}", request.truncation)
         for name, tab in zip(
             _TABS,
             st.tabs(_TABS, key="mass_view", bind="query-params", on_change="rerun"),
@@ -85,26 +86,28 @@ def _content(request: MassRequest, seed: int) -> None:
     st.caption("Synthetic, research use only, not for diagnosis.")
 
 
-def _step_buttons(ids: Sequence[MassId], seed: int) -> None:
-    """To the masses before and after this one in the grid, if it is there."""
-    seeds = [id.seed for id in ids]
-    if seed not in seeds:
-        return
-    index = seeds.index(seed)
+def _go_on(ids: Sequence[MassId], mass: MassId) -> None:
+    """Buttons to the twin, and to the masses before and after this one in the grid."""
+    places = {id.seed: index for index, id in enumerate(ids)}
+    place = places.get(mass.seed)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
-        for label, goal, shortcut in (
-            ("Previous", index - 1, "Left"),
-            ("Next", index + 1, "Right"),
-        ):
-            if st.button(
-                label,
-                key=f"mass_{label.lower()}",
-                shortcut=shortcut,
-                disabled=not 0 <= goal < len(ids),
-                on_click=open_mass,
-                args=(ids[min(max(goal, 0), len(ids) - 1)].key,),
-            ):
-                st.rerun()
+        _goal("Previous", "Left", ids, None if place is None else place - 1)
+        _goal("Twin", "T", [mass.twin], 0)
+        _goal("Next", "Right", ids, None if place is None else place + 1)
+
+
+def _goal(label: str, shortcut: str, ids: Sequence[MassId], place: int | None) -> None:
+    """A button to one of several masses, disabled where there is none."""
+    goal = ids[place].key if place is not None and 0 <= place < len(ids) else None
+    if st.button(
+        label,
+        key=f"mass_go_{shortcut.lower()}",
+        shortcut=shortcut,
+        disabled=goal is None,
+        on_click=open_mass,
+        args=(goal,),
+    ):
+        st.rerun()
 
 
 def _show_twins(name: str, mass: MassId) -> None:
