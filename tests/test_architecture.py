@@ -74,7 +74,9 @@ def test_only_the_privacy_room_imports_opacus():
         "pages.ui.live_session",
         "pages.home",
         "pages.trade_off",
-        "pages.synthetic",
+        "pages.ui.mass_story",
+        "pages.ui.mass_downloads",
+        "pages.ui.mass_quality",
     ],
 )
 def test_import_brings_no_torch(module):

@@ -1,0 +1,196 @@
+"""Synthetic masses in a real browser: browse, open, select by mouse and keyboard, window, download, deep links."""
+
+import csv
+import io
+import re
+import time
+import zipfile
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from mammo_core.synthesis.mass_id import MassId
+from pages.ui import mass_drawing
+from tests.app.browser import settle
+
+pytestmark = pytest.mark.browser
+SEED_3 = "Synthetic malignant mass, seed 3"
+
+
+def open_masses(page, address, query="count=6"):
+    page.goto(f"{address}/synthetic?{query}")
+    expect(tile(page, "seed 0")).to_be_visible()
+    settle(page)
+
+
+def tile(page, name):
+    return page.get_by_role("button", name=name, exact=False)
+
+
+def pixels(locator):
+    """What a tile's canvas shows: (H * W,) grey levels."""
+    return np.array(
+        locator.locator("canvas").evaluate(
+            """canvas => Array.from(canvas.getContext('2d')
+               .getImageData(0, 0, canvas.width, canvas.height).data.filter((_, i) => i % 4 == 0))"""
+        )
+    )
+
+
+def drawn(label, seed):
+    return mass_drawing.draw("cascade", [MassId(label, seed)])[0]
+
+
+def downloaded(page, button):
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).click()
+    return zipfile.ZipFile(download.value.path())
+
+
+def test_sixty_four_new_masses_are_there_soon(page, address):
+    open_masses(page, address)
+
+    start = time.perf_counter()
+    count = page.get_by_role("spinbutton", name="How many")
+    count.fill("64")
+    count.press("Enter")
+    expect(tile(page, "seed 63")).to_be_visible()
+    seconds = time.perf_counter() - start
+
+    assert seconds < 6, f"{seconds:.2f} s"  # below 1.5 s on a quiet machine
+    assert len(set(pixels(tile(page, "seed 63")))) > 30
+
+
+def test_board_shows_the_drawn_pixels_until_the_window_is_changed(page, address):
+    open_masses(page, address)
+    np.testing.assert_array_equal(pixels(tile(page, SEED_3)), drawn(1, 3).ravel())
+
+    page.get_by_role("button", name="Invert").click()
+    np.testing.assert_array_equal(pixels(tile(page, SEED_3)), 255 - drawn(1, 3).ravel())
+    page.get_by_role("combobox", name="Window preset").select_option("More contrast")
+
+    expect(page).to_have_url(re.compile("window=128-128-inverted"))
+    expected = 255 - (((drawn(1, 3).ravel() - 127.5) / 127 + 0.5) * 255).clip(0, 255)
+    np.testing.assert_allclose(pixels(tile(page, SEED_3)), expected, atol=1)
+    page.get_by_role("button", name="Reset").click()
+    np.testing.assert_array_equal(pixels(tile(page, SEED_3)), drawn(1, 3).ravel())
+
+
+def test_dragging_on_a_mass_changes_the_window_and_opens_nothing(page, address):
+    open_masses(page, address)
+    box = tile(page, SEED_3).bounding_box()
+
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 20, box["y"] + 70, steps=4)
+    page.mouse.up()
+
+    expect(page).to_have_url(re.compile("window=158-236"))  # 30 px down, 20 px to the left
+    settle(page)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_click_opens_a_mass_and_its_address_opens_it_again(page, address):
+    open_masses(page, address)
+
+    tile(page, SEED_3).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name=SEED_3)).to_be_visible()
+    dialog.get_by_role("tab", name="To another seed").click()
+    expect(dialog.get_by_role("img")).to_have_count(9)
+    expect(page).to_have_url(re.compile("mass=3&mass_class=malignant.*mass_view=To"))
+    first = pixels(dialog.get_by_role("img").first)
+    settle(page)
+
+    page.goto(page.url)
+    expect(dialog.get_by_role("heading", name=SEED_3)).to_be_visible()
+    expect(dialog.get_by_role("img")).to_have_count(9)
+    np.testing.assert_array_equal(pixels(dialog.get_by_role("img").first), first)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("mass=3"))
+
+
+def test_keyboard_alone_moves_selects_opens_and_goes_on(page, address):
+    open_masses(page, address)
+    page.get_by_role("button", name="Clear").focus()
+
+    page.keyboard.press("Tab")  # one stop for the whole grid
+    expect(tile(page, "seed 0")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    expect(tile(page, "Synthetic malignant mass, seed 1, selected")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name="benign mass, seed 2")).to_be_visible()
+    settle(page)
+    page.keyboard.press("ArrowRight")
+
+    expect(dialog.get_by_role("heading", name="malignant mass, seed 3")).to_be_visible()
+
+
+def test_selected_masses_are_downloaded_as_drawn(page, address):
+    open_masses(page, address, "count=6&window=60-40-inverted")
+    page.get_by_role("checkbox", name=f"Select: {SEED_3}").check()
+    tile(page, "seed 4").click(modifiers=["Control"])
+    expect(page.get_by_role("button", name="Download 2 selected as PNG")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    settle(page)
+
+    archive = downloaded(page, "Download 2 selected as PNG")
+    dicoms = downloaded(page, "Download 2 selected as DICOM")
+
+    rows = list(csv.DictReader(archive.read("manifest.csv").decode().splitlines()))
+    assert [(row["class"], row["seed"]) for row in rows] == [("malignant", "3"), ("benign", "4")]
+    picture = np.asarray(Image.open(io.BytesIO(archive.read("seed3_malignant.png"))))
+    np.testing.assert_array_equal(picture, drawn(1, 3))
+    dicom = pydicom.dcmread(io.BytesIO(dicoms.read("seed3_malignant.dcm")))
+    np.testing.assert_array_equal(dicom.pixel_array, drawn(1, 3))
+    assert str(dicom.PatientName) == "SYNTHETIC^NO PATIENT"
+
+
+def test_shift_click_selects_a_range(page, address):
+    open_masses(page, address)
+
+    tile(page, "seed 1").click(modifiers=["Control"])
+    tile(page, "seed 4").click(modifiers=["Shift"])
+
+    expect(page.get_by_role("button", name="Download 4 selected as PNG")).to_be_visible()
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_role("button", name="Download all 6 as PNG")).to_be_visible()
+
+
+def test_escape_and_arrows_in_talk_mode(page, address):
+    page.goto(f"{address}/synthetic?talk=1")
+    expect(page.get_by_role("heading", name="Synthetic masses: benign masses")).to_be_visible()
+    expect(page.get_by_role("img")).to_have_count(8)
+    settle(page)
+
+    page.keyboard.press("ArrowRight")
+
+    expect(page.get_by_role("heading", name="Synthetic masses: malignant masses")).to_be_visible()
+    settle(page)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Synthetic masses", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "query", ["count=6", "mass=3", "mass=3&mass_view=To+another+seed", "talk=1"]
+)
+def test_narrow_window_has_no_sideways_scrolling(browser, address, query):
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{address}/synthetic?{query}")
+    expect(page.locator("canvas").first).to_be_visible(timeout=30_000)
+    settle(page)
+
+    wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(wider) <= 0
+    for canvas in page.locator("canvas").all():
+        box = canvas.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    context.close()
