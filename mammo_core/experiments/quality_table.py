@@ -65,7 +65,8 @@ def _kid(values: Mapping[str, Any], subject: str, detail: str) -> str:
     row = _comparison(values, subject, detail)
     if row is None:
         return "–"
-    return f"{abs(row['kid']['value']):.3f} ± {row['kid']['spread']:.3f}"
+    value = round(row["kid"]["value"], 3) + 0.0  # never "-0.000"
+    return f"{value:.3f} ± {row['kid']['spread']:.3f}"
 
 
 def _around(name: str) -> Callable[[Mapping[str, Any], str, str], str]:

@@ -113,3 +113,19 @@ def test_readme_quotes_the_shipped_numbers(means):
             cbis, bcdr = map(float, cell.split(" / "))
             assert cbis == pytest.approx(means[strategy, unit, epsilon, "cbis-ddsm"], abs=6e-4)
             assert bcdr == pytest.approx(means[strategy, unit, epsilon, "bcdr"], abs=6e-4)
+
+
+def test_papers_masses_have_the_readmes_numbers():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    measures = reference.paper_masses()
+
+    for row in measures["comparisons"]:
+        kid, around = row["kid"], row["around"]
+        shown = f"| {kid['value']:.3f} ± {kid['spread']:.3f} | " + " | ".join(
+            f"{around[name]:.2f}" for name in ("precision", "recall", "density", "coverage")
+        )
+        assert f"| the paper's {shown} |".replace(" 0.", " .") in readme
+    rest = f"| {measures['radiomics']['synthetic']} | {measures['class_auroc']:.3f} | "
+    rest += " / ".join(f"{auroc:.3f}" for auroc in measures["transfer_auroc"].values())
+    assert rest.replace(" 0.", " .") in readme
+    assert "gan evaluate" in measures["provenance"]
