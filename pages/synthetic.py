@@ -8,6 +8,7 @@ from pages.ui.header import page_header
 from pages.ui.mass_board import HINT, mass_board
 from pages.ui.mass_downloads import show_downloads
 from pages.ui.mass_quality import show_quality
+from pages.ui.mass_rating import show_ratings
 from pages.ui.mass_request import controls, explain_bad_link, promise_in_words
 from pages.ui.mass_story import show_story
 from pages.ui.mass_view import captioned, mass_to_open, open_mass, show_large
@@ -62,5 +63,7 @@ if opened is not None:
 
 with st.expander("How good they are, and what they promise", icon=":material/fact_check:"):
     show_quality(request.generator)
+with st.expander("Your judgements", icon=":material/reviews:"):
+    show_ratings()
 with st.expander("The same in a terminal", icon=":material/terminal:"):
     st.code(request.command, language="bash", wrap_lines=True)

@@ -131,7 +131,8 @@ def open_neighbourhood(
     train, splits = _parts(real)
     heldout = join([part for part in splits if not store.count_missing(part.images, backbone)])
     train_views, heldout_views = (
-        torch.from_numpy(store.features(part.images, backbone)) for part in (train, heldout)
+        torch.from_numpy(store.features(part.images, backbone)).float()  # once, not every search
+        for part in (train, heldout)
     )
     detector = calibrate(
         train_views,

@@ -11,6 +11,7 @@ from mammo_core.labels import CLASS_NAMES
 from mammo_core.settings import home_dir
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui import mass_drawing, resources
+from pages.ui.live_features import open_bench
 from pages.ui.mass_board import Tile, mass_board
 from pages.ui.texts import GET_DATA
 
@@ -35,23 +36,26 @@ def show_nearest(name: str, mass: MassId) -> None:
         source = st.selectbox(
             "Cohort", sources, format_func=lambda item: item.name, key="nearest_cohort"
         )
-    missing = _missing(source)
-    if missing:
-        _offer_features(source, missing)
-        return
+    if _missing(source):
+        st.markdown("Nearness is measured in features of the real masses:")
+        open_bench(source)  # ends here while they are being computed
+        _missing.clear()
     neighbourhood = _neighbourhood(source)
     (image,) = mass_drawing.draw(name, [mass])
-    found = neighbourhood.search(image, _SHOWN)
+    found = _search(source, name, mass)
     _show_verdict(found, neighbourhood.trained(mass_drawing.cards()[name]), neighbourhood)
-    mass_board(
-        [Tile("mass", image, f"synthetic, {mass.class_name}", f"Synthetic mass, seed {mass.seed}")]
-        + [_tile(one, index, "training") for index, one in enumerate(found.train)]
-        + [_tile(one, index, "unseen") for index, one in enumerate(found.heldout)],
-        key="nearest",
-        label="The synthetic mass and the real masses nearest to it",
-        tile="9rem",
-        columns=0,
-    )
+    own, real = st.columns([1, 4])
+    with own:
+        st.markdown("**This one**")
+        tile = Tile(
+            "mass", image, f"synthetic, {mass.class_name}", f"Synthetic mass, seed {mass.seed}"
+        )
+        mass_board([tile], key="nearest", label="The synthetic mass", few=True, tile="6rem")
+    with real:
+        st.markdown("**Nearest training masses** (real)")
+        _show_row(found.train, "training")
+        st.markdown("**Nearest masses the generator never saw** (real)")
+        _show_row(found.heldout, "unseen")
     st.caption(
         "Real masses stay on this computer; each is turned and flipped the way in which it is nearest. "
         "The distance is measured in the features of the network that the classifiers use: masses can be "
@@ -59,22 +63,21 @@ def show_nearest(name: str, mass: MassId) -> None:
     )
 
 
-def _tile(neighbour: Neighbour, index: int, kind: str) -> Tile:
-    turned = ", turned" if neighbour.is_turned else ""
-    text = f"{kind}, {CLASS_NAMES[neighbour.label]}"
-    return Tile(
-        f"{kind}{index}",
-        neighbour.image,
-        f"real, {text}{turned}: {neighbour.distance:.1f}",
-        f"Real mass, {text}, distance {neighbour.distance:.1f}",
-    )
+def _show_row(neighbours: list[Neighbour], kind: str) -> None:
+    tiles = []
+    for index, one in enumerate(neighbours):
+        turned = ", turned" if one.is_turned else ""
+        text = f"{CLASS_NAMES[one.label]}{turned}, distance {one.distance:.1f}"
+        tiles.append(Tile(str(index), one.image, text, f"Real {kind} mass, {text}"))
+    label = f"Real {kind} masses, the nearest first"
+    mass_board(tiles, key=f"nearest_{kind}", label=label, few=True, tile="7rem")
 
 
 def _show_verdict(found: NearestReal, trained: bool, neighbourhood: RealNeighbourhood) -> None:
     numbers = (
-        f"It is {found.ratio:.2f} times as far from the nearest training mass as from the nearest real mass "
+        f"It is {found.ratio:.3f} times as far from the nearest training mass as from the nearest real mass "
         f"that the generator never saw ({len(neighbourhood.train)} and {len(neighbourhood.heldout)} "
-        f"masses searched). Below {found.threshold:.2f} counts as suspicious: "
+        f"masses searched). Below {found.threshold:.3f} counts as suspicious: "
         f"{found.expected_rate:.0%} of unseen real masses are."
     ).replace("%", " %")
     if not trained:
@@ -93,15 +96,6 @@ def _show_verdict(found: NearestReal, trained: bool, neighbourhood: RealNeighbou
             f"**No sign of a copy.** {numbers} That is no privacy guarantee.",
             icon=":material/search_check:",
         )
-
-
-def _offer_features(source: DataSource, missing: int) -> None:
-    st.info(
-        f"{missing} masses of {source.name} have no features yet, which nearness is measured in. "
-        "Compute them once, on the page *Live* or in a terminal:",
-        icon=":material/hourglass_top:",
-    )
-    st.code("python -m mammo_core features --data DIR", language="bash")
 
 
 @st.cache_data(ttl=15, max_entries=4, show_spinner=False)
@@ -124,3 +118,9 @@ def _neighbourhood(source: DataSource) -> RealNeighbourhood:
     return open_neighbourhood(
         resources.loaded_data(source).real, resources.backbone_for(source), store
     )
+
+
+@st.cache_resource(max_entries=64, show_spinner="Searching the real masses")
+def _search(source: DataSource, name: str, mass: MassId) -> NearestReal:
+    (image,) = mass_drawing.draw(name, [mass])
+    return _neighbourhood(source).search(image, _SHOWN)

@@ -14,6 +14,7 @@ from pages.ui.errors import shown_errors
 from pages.ui.mass_board import Tile, mass_board
 from pages.ui.mass_latent import show_directions, show_way
 from pages.ui.mass_nearest import show_nearest
+from pages.ui.mass_rating import show_rating
 from pages.ui.mass_request import LAST_SEED, MassRequest
 
 _TABS = ("Twins", "To another seed", "Directions", "Nearest real masses")
@@ -83,7 +84,8 @@ def _content(request: MassRequest, mass: MassId) -> None:
             if tab.open:
                 with tab:
                     _SHOWN[name](request.generator, mass)
-    st.caption("Synthetic, research use only, not for diagnosis.")
+    show_rating(request.generator, mass)
+    st.caption("Synthetic masses: research use only, not for diagnosis.")
 
 
 def _go_on(ids: Sequence[MassId], mass: MassId) -> None:

@@ -12,6 +12,7 @@ from mammo_core.synthesis.mass_id import MassId
 from pages.ui import mass_drawing, mass_nearest, resources
 from pages.ui.mass_board import window_of
 from tests.app.helpers import ROOT
+from tests.cohorts.test_folders import name, write_png
 from tests.conftest import make_cohort
 
 
@@ -215,17 +216,40 @@ def test_verdict_tells_a_copy_from_chance_and_from_another_cohort(
     app = open_synthetic(mass="1", mass_view="Nearest real masses")
 
     assert verdict in texts(app)
-    assert "Below 0.77 counts as suspicious: 1 % of unseen real masses are" in texts(app)
+    assert "Below 0.770 counts as suspicious: 1 % of unseen real masses are" in texts(app)
 
 
-def test_nearest_with_features_missing_says_what_to_do(monkeypatch, tmp_path):
-    source = resources.DataSource(tmp_path / "real")
-    monkeypatch.setattr(resources, "installed_sources", lambda: [source])
-    monkeypatch.setattr(mass_nearest, "_missing", lambda source: 12)
+def test_nearest_with_features_missing_offers_to_compute_them(tmp_path):
+    for split in ("train", "test"):
+        for flag, folder in ((0, "is_benign_false"), (1, "is_benign_true")):
+            write_png(tmp_path / "data/cohort/site" / split / folder / name(flag=flag))
 
     app = open_synthetic(mass="1", mass_view="Nearest real masses")
 
-    assert "12 masses of real have no features yet" in texts(app)
+    assert "masses have no features yet" in app.warning[0].value
+    assert app.button(key="compute_features").label == "Compute features now"
+
+
+def test_judgements_gather_and_can_be_taken_back():
+    app = open_synthetic(mass="1", mass_class="malignant")
+    assert "Open a mass and say below it" in texts(app)
+
+    app.get_by_key("looks_real_cascade_1-malignant_1").set_value(4).run()
+    app.get_by_key("looks_like_cascade_1-malignant_1").set_value("benign").run()
+    app.number_input(key="mass").set_value(0).run()  # the answers stay
+
+    assert not app.exception
+    (table,) = (frame.value for frame in app.dataframe)
+    assert table[["class", "seed", "looks_real", "looks_like"]].values.tolist() == [
+        ["malignant", 1, 4, "benign"]
+    ]
+    assert "not a blind reading" in texts(app)
+    app.number_input(key="mass").set_value(1).run()
+    assert app.get_by_key("looks_real_cascade_1-malignant_1").value == 4
+    app.get_by_key("looks_real_cascade_1-malignant_1").set_value(None).run()
+    app.get_by_key("looks_like_cascade_1-malignant_1").set_value(None).run()
+    app.number_input(key="mass").set_value(2).run()
+    assert not app.dataframe
 
 
 def test_quality_shows_this_generator_the_papers_set_and_real_masses():
