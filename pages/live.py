@@ -13,21 +13,22 @@ from pages.ui import (
     live_view,
     resources,
 )
+from pages.ui.budgets import EPSILON_HELP, EPSILONS, budget_name
 from pages.ui.errors import shown_errors
 from pages.ui.header import page_header
 from pages.ui.navigation import enter
-from pages.ui.talk import in_talk_mode, step_through, talk_frame, talk_link
+from pages.ui.talk import in_talk_mode, step_through, talk_frame, talk_link, talk_title
 
 enter()
 on_big_screen = in_talk_mode()
-page_header(
-    "Live", "Move the privacy budget: a classifier retrains on the spot and is tested at once."
-)
 if on_big_screen:
     talk_frame()
-    step = step_through([name for name, _ in live_view.STORY], "live")
-    live_view.show_step(step)
+    talk_title("Live")
+    live_view.show_step(step_through([name for name, _ in live_view.STORY], "live"))
 else:
+    page_header(
+        "Live", "Move the privacy budget: a classifier retrains on the spot and is tested at once."
+    )
     talk_link()
 
 sources = resources.installed_sources()
@@ -50,14 +51,13 @@ live_play.advance_if_due()
 slider, buttons = st.columns([5, 2], vertical_alignment="bottom")
 epsilon = slider.select_slider(
     "Privacy budget ε: ← better privacy · better accuracy →",
-    live_session.EPSILONS,
+    EPSILONS,
     value=6.0,
-    format_func=live_session.epsilon_name,
+    format_func=budget_name,
     key="live_epsilon",
     bind="query-params",
     on_change=live_play.pause,
-    help="Epsilon says how much one patient's data may change the model: the smaller, the less an "
-    "attacker can tell. The scale is logarithmic.",
+    help=EPSILON_HELP,
 )
 with buttons, st.container(horizontal=True, gap="small"):
     live_play.play_buttons()

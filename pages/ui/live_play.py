@@ -6,7 +6,7 @@ import time
 
 import streamlit as st
 
-from pages.ui.live_session import EPSILONS
+from pages.ui.budgets import EPSILONS
 
 FRAME_SECONDS = 1.0
 _PLAYED = tuple(epsilon for epsilon in EPSILONS if epsilon >= 0.1)

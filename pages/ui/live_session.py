@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from mammo_core.experiments.runs import RunResult
     from mammo_core.experiments.workbench import Workbench
 
-EPSILONS = (
-    *(0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 30.0, 60.0),
-    *(100.0, 200.0, 500.0, 1000.0, math.inf),
-)
 SPECIFICITIES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
 _one_at_a_time = threading.Lock()
 
@@ -36,11 +32,6 @@ class Decision:
     threshold: float
     on_validation: bool
     confusion: Confusion
-
-
-def epsilon_name(epsilon: float) -> str:
-    """A budget as it is shown and as it stands in the URL."""
-    return "∞ (not DP)" if math.isinf(epsilon) else f"{epsilon:g}"
 
 
 def retrain(

@@ -14,6 +14,7 @@ from mammo_core.figures.confusion import confusion_figure
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
 from pages.ui import live_releases, live_session
+from pages.ui.budgets import budget_name
 from pages.ui.plots import draw_figure, readable_type
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def show_metrics(result: RunResult, history: list[live_releases.Release], unit: 
         )
     columns[-2].metric(
         "ε of this model",
-        live_session.epsilon_name(round(result.epsilon, 3)),
+        budget_name(round(result.epsilon, 3)),
         delta=f"{result.config.privacy.unit}, δ = {result.config.privacy.target_delta:g}",
         delta_color="off",
         delta_arrow="off",
@@ -148,7 +149,7 @@ def show_charts(
         figure.update_layout(height=_CHART_HEIGHT)
         with column:
             st.markdown(f"**{title}**")
-            draw_figure(figure, key=key, alt=alt, big_height=430)
+            draw_figure(figure, key=key, alt=alt, big_height=470)
 
 
 def show_rates(decision: live_session.Decision) -> None:

@@ -33,7 +33,7 @@ def draw_figure(
     """Draws a figure, enlarged in talk mode.
 
     Args:
-        figure: Changed in place.
+        figure: Changed in place in talk mode.
         alt: What it shows, for those who cannot see it.
         big_height: In pixels, in talk mode.
         toolbar: Plotly's toolbar, or how it saves images; never in talk mode.

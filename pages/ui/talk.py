@@ -22,7 +22,10 @@ html { font-size: clamp(16px, 0.72vw + 11px, 26px) !important; }
 [data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stDecoration"] { display: none !important; }
 [data-testid="stMainBlockContainer"] { max-width: 100% !important; padding: 0.4rem 2.2vw 4.5rem !important; }
 [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.6rem; }
-[data-testid="stMainBlockContainer"] h1 { font-size: 1.9rem !important; padding: 0 !important; }
+[data-testid="stMainBlockContainer"] h1 { font-size: 1.3rem !important; padding: 0 !important; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-talk_stage), .st-key-talk_stage {
+  height: calc(100dvh - 17rem) !important; min-height: 320px; overflow: hidden; }
+.st-key-talk_title { max-width: calc(100% - 10.5rem); }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] *,
 [data-testid="stMetricLabel"] *, [data-testid="stMetricDelta"] * {
   color: inherit !important; opacity: 1 !important; }
@@ -30,7 +33,8 @@ html { font-size: clamp(16px, 0.72vw + 11px, 26px) !important; }
 .st-key-leave_talk { position: absolute; top: 0; right: 2.2vw; width: auto !important; z-index: 10; opacity: 0.75; }
 .st-key-leave_talk:hover, .st-key-leave_talk:focus-within { opacity: 1; }
 [class*="st-key-talk_steps_"] { position: fixed; bottom: 0; left: 0; padding: 0.4rem 2.2vw; z-index: 20;
-  backdrop-filter: blur(12px); border-top: 1px solid #8886; }
+  backdrop-filter: blur(12px); border-top: 1px solid #8886; flex-wrap: nowrap !important; }
+@media (max-width: 640px) { [class*="st-key-talk_steps_"] p { font-size: 0.8rem !important; } }
 [class*="st-key-remote_"] { display: none; }
 </style>"""
 
@@ -63,6 +67,13 @@ def talk_frame() -> None:
         shortcut="Esc",
         on_click=_leave,
     )
+
+
+def talk_title(title: str) -> None:
+    """The head of a page in talk mode, in one small line, in place of `page_header`."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="talk_title"):
+        st.title(title, anchor=False, width="content")
+        st.caption("Research use only, not for diagnosis.", width="content")
 
 
 def step_through(names: Sequence[str], key: str) -> int:

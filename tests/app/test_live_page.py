@@ -11,7 +11,7 @@ from mammo_core.experiments.requests import FeaturesRequest
 from mammo_core.experiments.tracking import EXPERIMENT
 from mammo_core.experiments.workbench import open_workbench
 from pages.ui import live_features, live_play, live_tracking, resources
-from pages.ui.live_session import EPSILONS
+from pages.ui.budgets import EPSILONS
 from tests.app.helpers import open_page
 from tests.cohorts.test_folders import name, write_png
 

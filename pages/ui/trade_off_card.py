@@ -1,0 +1,164 @@
+"""One point of the trade-off curve, looked into: its ROC, what it spent, what that promises."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from mammo_core import reference
+from mammo_core.config import PrivacyConfig, RunConfig
+from mammo_core.experiments.recipes import RECIPES
+from mammo_core.figures.palette import STRATEGY_COLOURS, STRATEGY_NAMES
+from mammo_core.figures.roc import roc_band_figure
+from mammo_core.figures.trade_off import METRIC_LABELS
+from mammo_core.figures.trade_off_marks import OWN
+from mammo_core.privacy.statement import guarantee_sentences
+from pages.ui.budgets import budget_name
+from pages.ui.plots import draw_figure
+from pages.ui.run_card import show_run_card
+from pages.ui.trade_off_points import TEST_SET_NAMES, Drawn, clickable, runs_of
+
+_KEY = "point"
+
+
+def chosen_point(drawn: Drawn) -> str | None:
+    """The point that the URL names, if it is among those drawn."""
+    name = st.session_state.get(_KEY) or st.query_params.get(_KEY)
+    return name if name in clickable(drawn) else None
+
+
+def on_click(chart_key: str) -> None:
+    """Takes over the point that was clicked; a click beside all points changes nothing."""
+    picked = st.session_state[chart_key]["selection"]["points"]
+    ids = [point.get("customdata") for point in picked]
+    ids = [name[0] if isinstance(name, list) else name for name in ids]
+    ids = [name for name in ids if isinstance(name, str) and name.count("/") >= 4]
+    if ids:
+        st.session_state[_KEY] = ids[0]
+
+
+def choose_point(drawn: Drawn) -> str | None:
+    """The list of all points, for those who would rather not aim at one."""
+    points = clickable(drawn)
+    return st.selectbox(
+        "Look into a point (or click it in a figure)",
+        list(points),
+        index=None,
+        format_func=lambda name: _title(name, points[name]),
+        key=_KEY,
+        bind="query-params",
+        placeholder="none chosen",
+    )
+
+
+def show_card(drawn: Drawn, name: str, metric: str) -> None:
+    """Draws the card of a point."""
+    point = clickable(drawn)[name]
+    if name.startswith(f"{OWN}/"):
+        _show_own(runs_of(drawn, point))
+    else:
+        _show_shipped(drawn, point, metric)
+
+
+def _title(name: str, point: pd.Series) -> str:
+    whose = "your runs: " if name.startswith(f"{OWN}/") else ""
+    return (
+        f"{whose}{STRATEGY_NAMES[point['strategy']]}, ε {budget_name(point['target_epsilon'])} per "
+        f"{point['unit']}, on {point['test_set']}"
+    )
+
+
+def _show_own(runs: pd.DataFrame) -> None:
+    seeds = dict(zip(runs["run_id"], runs["seed"], strict=True))
+    run_id = next(iter(seeds))
+    if len(seeds) > 1:
+        run_id = st.selectbox(
+            "Seed", list(seeds), format_func=lambda one: f"seed {seeds[one]}", key="point_run"
+        )
+    show_run_card(run_id)
+
+
+def _show_shipped(drawn: Drawn, point: pd.Series, metric: str) -> None:
+    rows = drawn.rows
+    keys = ["strategy", "unit", "test_set", "target_epsilon"]
+    runs = rows[(rows[keys] == [point[key] for key in keys]).all(axis=1)]
+    first = runs.iloc[0]
+    with st.container(border=True, key="shipped_card"):
+        st.markdown(
+            f"**{STRATEGY_NAMES[point['strategy']]}**, ε {budget_name(point['target_epsilon'])} per "
+            f"{point['unit']}, on {TEST_SET_NAMES[point['test_set']]}"
+        )
+        roc, facts = st.columns([1, 1], gap="medium")
+        with roc:
+            _show_roc(point)
+        with facts:
+            spent = (
+                "no privacy (not DP)"
+                if math.isinf(first["epsilon"])
+                else f"{first['epsilon']:.4g} at δ = {first['delta']:g}"
+            )
+            st.markdown(
+                f"- {METRIC_LABELS[metric]}: **{point['mean']:.3f}** (95 % for one released model: "
+                f"{point['low']:.3f} to {point['high']:.3f})\n"
+                f"- ε spent by each model: **{spent}**\n"
+                f"- Noise multiplier (noise over clipping norm): {first['noise_multiplier']:.4g}\n"
+                f"- {len(runs)} seeds ({runs['seed'].min()} to {runs['seed'].max()}), from "
+                f"{point['seed_low']:.3f} to {point['seed_high']:.3f}\n"
+                f"- {first['num_units']} units of privacy"
+            )
+            st.markdown("**What this ε promises**")
+            for sentence in _guarantee(point, first):
+                st.markdown(f"- {sentence}")
+
+
+def _show_roc(point: pd.Series) -> None:
+    curve = _shipped_roc()
+    keys = ["strategy", "unit", "target_epsilon", "test_set"]
+    curve = curve[(curve[keys] == [point[key] for key in keys]).all(axis=1)].sort_values("fpr")
+    if curve.empty:
+        st.info("No ROC was shipped for this point.", icon=":material/info:")
+        return
+    draw_figure(
+        roc_band_figure(
+            curve["fpr"],
+            curve["tpr"],
+            curve["tpr_low"],
+            curve["tpr_high"],
+            name="mean of the seeds",
+            colour=STRATEGY_COLOURS[point["strategy"]],
+        ),
+        key="point_roc",
+        alt="ROC of the chosen point: mean over seeds, with the lowest and highest seed",
+    )
+
+
+@st.cache_data
+def _shipped_roc() -> pd.DataFrame:
+    """Mean ROC and range over seeds of every shipped point; empty if none were shipped."""
+    columns = [
+        "strategy",
+        "unit",
+        "target_epsilon",
+        "test_set",
+        "fpr",
+        "tpr",
+        "tpr_low",
+        "tpr_high",
+    ]
+    read = getattr(reference, "measured_roc", None)
+    return pd.DataFrame(columns=columns) if read is None else read()
+
+
+def _guarantee(point: pd.Series, run: pd.Series) -> list[str]:
+    config = RunConfig(
+        strategy=point["strategy"],
+        privacy=PrivacyConfig(
+            target_epsilon=point["target_epsilon"],
+            target_delta=run["delta"],
+            unit=point["unit"],
+        ),
+        recipe=RECIPES[point["strategy"]],
+    )
+    return guarantee_sentences(config, run["epsilon"], int(run["num_units"]))
