@@ -51,11 +51,8 @@ chosen = mass_board(
     selectable=True,
     on_opened=open_mass,
 )
-take, find = st.columns([3, 2], gap="large", vertical_alignment="bottom")
-with take:
-    show_downloads(request.generator, masses, chosen)
-with find:
-    opened = mass_to_open(request.truncation)
+show_downloads(request.generator, masses, chosen)
+opened = mass_to_open(request.truncation)
 with note:
     explain_bad_link(asked)
 if opened is not None:

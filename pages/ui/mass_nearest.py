@@ -70,7 +70,7 @@ def _show_row(neighbours: list[Neighbour], kind: str) -> None:
         text = f"{CLASS_NAMES[one.label]}{turned}, distance {one.distance:.1f}"
         tiles.append(Tile(str(index), one.image, text, f"Real {kind} mass, {text}"))
     label = f"Real {kind} masses, the nearest first"
-    mass_board(tiles, key=f"nearest_{kind}", label=label, few=True, tile="7rem")
+    mass_board(tiles, key=f"nearest_{kind}", label=label, tile="13rem")
 
 
 def _show_verdict(found: NearestReal, trained: bool, neighbourhood: RealNeighbourhood) -> None:

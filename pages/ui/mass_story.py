@@ -27,7 +27,7 @@ _STEPS = (
 _SEEDS = (10, 67, 68, 76, 11, 14, 18, 63)  # with a mass to see; many have none to outline
 _WAY = (68, 18)
 _COLUMNS = 4
-_HALF_A_SCREEN = "min(24vw, 30vh)"  # two rows and a line of text fit without scrolling
+_HALF_A_SCREEN = "min(24vw, 27vh)"  # two rows and a line of text fit without scrolling
 
 
 def show_story() -> None:
@@ -53,7 +53,7 @@ def _show_benign(name: str) -> None:
 def _show_malignant(name: str) -> None:
     _show(name, [MassId(MALIGNANT, seed) for seed in _SEEDS])
     st.markdown(
-        "The same seeds, told to be malignant: brighter and rounder. Real spicules are rare."
+        "The same seeds, told to be malignant: often brighter and rounder. Spicules are rare."
     )
 
 
@@ -71,7 +71,7 @@ def _show_way(name: str) -> None:
         start, goal = MassId(label, _WAY[0]), _WAY[1]
         way = mass_drawing.on_the_way(name, start, goal)[::2]
         way_board(
-            start, goal, way, key=f"story_way{label}", tile="min(19vw, 30vh)", columns=len(way)
+            start, goal, way, key=f"story_way{label}", tile="min(19vw, 27vh)", columns=len(way)
         )
     st.markdown("Above benign, below malignant. Masses in between are as credible as the ends.")
 

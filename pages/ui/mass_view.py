@@ -22,7 +22,7 @@ _TABS = ("Twins", "To another seed", "Directions", "Nearest real masses")
 
 def mass_to_open(truncation: float) -> MassId | None:
     """The mass to show large, from the URL, a click or these fields; None shows the grid only."""
-    left, right = st.columns([1, 1], vertical_alignment="bottom")
+    left, right = st.columns([1, 2], vertical_alignment="bottom")
     seed = left.number_input(
         "Open a mass by its seed",
         0,
