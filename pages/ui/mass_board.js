@@ -14,7 +14,7 @@ const [FULL_LEVEL, FULL_WIDTH] = PRESETS["As drawn"];
 const REST_MS = 400;
 const DRAG_PX = 4;
 const view = (window.massBoardView ??= {
-  level: FULL_LEVEL, width: FULL_WIDTH, invert: false, isSet: false, boards: new Set(),
+  level: FULL_LEVEL, width: FULL_WIDTH, invert: false, isSet: false, boards: new Set(), chosen: {},
 });
 const boards = new WeakMap();
 
@@ -82,7 +82,7 @@ class Board {
       const [level, width] = PRESETS[this.preset.value] ?? [view.level, view.width];
       setView({ level, width }, this);
     };
-    find(".all").onclick = () => this.choose(this.tiles.map((tile) => tile.key));
+    find(".all").onclick = () => this.choose([...this.chosen, ...this.tiles.map((tile) => tile.key)]);
     find(".none").onclick = () => this.choose([]);
     this.grid.onkeydown = (event) => this.onKey(event);
   }
@@ -101,9 +101,7 @@ class Board {
     this.grid.style.setProperty("--tile", data.tile);
     this.grid.style.setProperty("--columns", data.columns || 1);
     this.showTiles();
-    const present = new Set(this.tiles.map((tile) => tile.key));
-    const wanted = this.chosen ?? new Set(data.chosen);
-    this.chosen = new Set([...wanted].filter((key) => present.has(key)));
+    if (!this.chosen) this.choose(view.chosen[data.key] ?? []);
     this.showChosen();
     this.paint();
   }
@@ -224,9 +222,13 @@ class Board {
     this.choose([...next]);
   }
 
+  // A selected mass stays so when the board shows others and comes back, also after another page.
   choose(keys) {
+    const isNews = this.chosen || keys.length;
     this.chosen = new Set(keys);
+    view.chosen[this.data.key] = keys;
     this.showChosen();
+    if (!isNews) return;
     clearTimeout(this.rest);
     this.rest = setTimeout(() => this.setState("chosen", [...this.chosen]), REST_MS / 2);
   }
@@ -239,7 +241,8 @@ class Board {
       const state = this.data.selectable && isChosen ? ", selected" : "";
       tile.picture.setAttribute("aria-label", tile.alt + state);
     }
-    this.count.textContent = this.chosen.size ? `${this.chosen.size} selected` : "none selected";
+    const count = this.tiles.filter((tile) => this.chosen.has(tile.key)).length;
+    this.count.textContent = count ? `${count} selected` : "none selected";
   }
 
   tellView() {

@@ -95,8 +95,11 @@ def mass_board(
             "hint": hint,
             "selectable": selectable,
             "openable": on_opened is not None,
-            "chosen": st.session_state.get(memory, []),
-            "view": window_of(st.query_params.get(_VIEW, "")),
+            "key": key,
+            # what this session began with: were it the current one, all pixels would be sent again
+            "view": st.session_state.setdefault(
+                f"{key}_window", window_of(st.query_params.get(_VIEW, ""))
+            ),
         },
         on_view_change=partial(_remember_view, key),
         on_chosen_change=partial(_remember_chosen, key, memory),

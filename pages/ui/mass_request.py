@@ -25,7 +25,6 @@ _ALLOWED = {
     "generator": "the name of an installed generator",
     "mass": "a seed: a whole number from 0",
     "mass_class": "benign or malignant",
-    "towards": "a seed: a whole number from 0",
 }
 
 

@@ -153,15 +153,37 @@ def test_selected_masses_are_downloaded_as_drawn(page, address):
     assert str(dicom.PatientName) == "SYNTHETIC^NO PATIENT"
 
 
-def test_shift_click_selects_a_range(page, address):
+def test_shift_click_selects_a_range_which_other_seeds_and_pages_do_not_lose(page, address):
     open_masses(page, address)
 
     tile(page, "seed 1").click(modifiers=["Control"])
     tile(page, "seed 4").click(modifiers=["Shift"])
 
     expect(page.get_by_role("button", name="Download 4 selected as PNG")).to_be_visible()
+    first = page.get_by_role("spinbutton", name="First seed")
+    first.fill("50")
+    first.press("Enter")
+    expect(page.get_by_role("button", name="Download all 6 as PNG")).to_be_visible()
+    settle(page)
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Home").click()
+    expect(page.get_by_role("heading", name="Mammo Privacy Explorer")).to_be_visible()
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Synthetic masses").click()
+    expect(tile(page, "seed 50")).to_be_visible()  # the page remembers what it showed
+    settle(page)
+    first.fill("0")
+    first.press("Enter")
+    expect(page.get_by_role("button", name="Download 4 selected as PNG")).to_be_visible()
+    expect(page.get_by_role("checkbox", name="seed 2")).to_be_checked()
     page.get_by_role("button", name="Clear").click()
     expect(page.get_by_role("button", name="Download all 6 as PNG")).to_be_visible()
+
+
+def test_link_with_a_window_shows_it(page, address):
+    open_masses(page, address, "count=4&window=100-255-inverted")
+
+    expected = 255 - ((drawn(1, 3).ravel() - 99.5) / 254 * 255 + 127.5).clip(0, 255)
+    np.testing.assert_allclose(pixels(tile(page, SEED_3)), expected, atol=1)
+    assert "inverted" in page.url
 
 
 def test_escape_and_arrows_in_talk_mode(page, address):
