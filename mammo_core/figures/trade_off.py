@@ -87,22 +87,19 @@ def trade_off_figure(
         title="privacy budget ε (log scale, smaller is more private)",
         col=1,
     )
-    figure.update_xaxes(range=[-0.6, 0.6], tickvals=[0], ticktext=["∞"], showgrid=False, col=2)
-    figure.add_annotation(
-        text="no privacy<br>(not DP)",
-        showarrow=False,
-        x=1.0,
-        xref="paper",
-        xanchor="right",
-        y=1.0,
-        yref="paper",
-        yanchor="bottom",
+    figure.update_xaxes(
+        range=[-0.6, 0.6],
+        tickvals=[0],
+        ticktext=["∞<br>no privacy<br>(not DP)"],
+        tickangle=0,
+        showgrid=False,
+        col=2,
     )
     figure.update_yaxes(title=METRIC_LABELS[metric], range=value_range, col=1)
     figure.update_layout(
         height=520,
-        margin={"l": 10, "r": 10, "t": 65, "b": 10},
-        legend={"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0, "traceorder": "normal"},
+        margin={"l": 10, "r": 10, "t": 35, "b": 10},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "traceorder": "normal"},
         hovermode="closest",
         clickmode="event+select",
         dragmode="zoom",

@@ -23,9 +23,10 @@ html { font-size: clamp(16px, 0.72vw + 11px, 26px) !important; }
 [data-testid="stMainBlockContainer"] { max-width: 100% !important; padding: 0.4rem 2.2vw 4.5rem !important; }
 [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.6rem; }
 [data-testid="stMainBlockContainer"] h1 { font-size: 1.3rem !important; padding: 0 !important; }
-[data-testid="stLayoutWrapper"]:has(> .st-key-talk_stage), .st-key-talk_stage {
-  height: calc(100dvh - 17rem) !important; min-height: 320px; overflow: hidden; }
-.st-key-talk_title { max-width: calc(100% - 10.5rem); }
+[data-testid="stLayoutWrapper"]:has(> .st-key-talk_stage) {
+  flex: 0 0 max(320px, calc(100dvh - 17.5rem)) !important; }
+.st-key-talk_stage { overflow: hidden; }
+.st-key-talk_title { max-width: calc(100% - 10.5rem); min-height: 2rem; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] *,
 [data-testid="stMetricLabel"] *, [data-testid="stMetricDelta"] * {
   color: inherit !important; opacity: 1 !important; }
@@ -34,7 +35,8 @@ html { font-size: clamp(16px, 0.72vw + 11px, 26px) !important; }
 .st-key-leave_talk:hover, .st-key-leave_talk:focus-within { opacity: 1; }
 [class*="st-key-talk_steps_"] { position: fixed; bottom: 0; left: 0; padding: 0.4rem 2.2vw; z-index: 20;
   backdrop-filter: blur(12px); border-top: 1px solid #8886; flex-wrap: nowrap !important; }
-@media (max-width: 640px) { [class*="st-key-talk_steps_"] p { font-size: 0.8rem !important; } }
+@media (max-width: 640px) { [class*="st-key-talk_steps_"] p { font-size: 0.8rem !important; }
+  [data-testid="stLayoutWrapper"]:has(> .st-key-talk_stage) { flex-basis: max(320px, calc(100dvh - 23rem)) !important; } }
 [class*="st-key-remote_"] { display: none; }
 </style>"""
 
@@ -70,7 +72,11 @@ def talk_frame() -> None:
 
 
 def talk_title(title: str) -> None:
-    """The head of a page in talk mode, in one small line, in place of `page_header`."""
+    """The head of a page in talk mode, in one small line, in place of `page_header`.
+
+    A figure drawn with `height="stretch"` inside `st.container(height=600, border=False, key="talk_stage")`
+    fits what the head leaves of the screen.
+    """
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="talk_title"):
         st.title(title, anchor=False, width="content")
         st.caption("Research use only, not for diagnosis.", width="content")

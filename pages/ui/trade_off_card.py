@@ -71,6 +71,7 @@ def _title(name: str, point: pd.Series) -> str:
 
 
 def _show_own(runs: pd.DataFrame) -> None:
+    runs = runs.sort_values("seed")
     seeds = dict(zip(runs["run_id"], runs["seed"], strict=True))
     run_id = next(iter(seeds))
     if len(seeds) > 1:

@@ -49,10 +49,11 @@ def show_curves(choices: Choices, drawn: Drawn, chosen: str | None, image_format
     readable_type()
     names = names_of(choices.test_sets)
     made = list(figures(choices, drawn, chosen).items())
-    columns = st.columns(min(2, len(made)))
     for index, (test_set, figure) in enumerate(made):
         key = f"curve_{test_set}"
-        with columns[index % len(columns)]:
+        if index % 2 == 0:
+            columns = st.columns(min(2, len(made)))
+        with columns[index % 2]:
             st.subheader(names[test_set])
             draw_figure(
                 figure,

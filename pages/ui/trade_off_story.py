@@ -125,7 +125,7 @@ def _synthetic_first(points: pd.DataFrame, metric: str, unit: str, num_units: in
     else:
         told = "all that privacy cost regained"
     return (
-        f"Learning from synthetic masses first, then privately from real ones: {_label(metric)} "
+        f"Synthetic masses first, then private training on real ones: {_label(metric)} "
         f"{after:.2f} at ε = {TOLD_EPSILON:g}, {told}."
     )
 
