@@ -149,8 +149,8 @@ class JobEngine:
                 elif future.done():
                     self._held.pop(job_id, None)
                     self._note_end(job_id, future)
-                elif self._executors.is_alive() and self.store.view(job_id).state == "queued":
-                    self.store.beat(job_id)
+                elif self._executors.is_alive() and self.store.view(job_id).started is None:
+                    self.store.beat(job_id)  # it waits; once it runs its worker beats
 
     def _note_end(self, job_id: str, future: Future) -> None:
         """A job whose function did not return wrote no end of its own."""

@@ -12,6 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import dask
 from distributed import Nanny, Scheduler, SpecCluster
 
 RESOURCE = "job"  # each worker has one; each job takes one
@@ -47,6 +48,8 @@ def main(address_file: Path) -> None:
     """Runs the cluster until standard input closes."""
     if hasattr(os, "nice"):  # not on Windows
         os.nice(10)
+    # a worker that died is started anew, however long imports take on a busy machine
+    dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"})
     cluster = SpecCluster(
         workers=worker_specs(_num_gpus(), os.cpu_count() or 1),
         scheduler={
