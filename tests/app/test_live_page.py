@@ -266,8 +266,11 @@ def test_live_in_talk_mode_steps_through_budgets_and_really_retrains(demo_featur
     assert app.button(key="enter_talk")
 
 
-def test_live_with_demo_says_that_it_is_no_mammogram(demo_features):
-    assert "not mammograms" in texts(open_page("live"))
+def test_live_says_research_use_only_and_that_the_demo_is_no_mammogram(demo_features):
+    said = texts(open_page("live"))
+
+    assert "Research use only, not for diagnosis" in said
+    assert "not mammograms" in said
 
 
 def test_live_with_an_unusable_cohort_shows_the_error_and_no_traceback(tmp_path):

@@ -7,7 +7,7 @@ def texts(app):
     return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info])
 
 
-@pytest.mark.parametrize("page", ["home", "trade_off", "live"])
+@pytest.mark.parametrize("page", ["home", "trade_off"])
 def test_every_page_opens_and_says_research_use_only(page):
     app = open_page(page)
 

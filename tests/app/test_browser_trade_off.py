@@ -1,0 +1,177 @@
+"""The Trade-off page in a real browser: links, clicking a point, saving, talk mode by keyboard, a phone."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.app.browser import settle
+
+pytestmark = pytest.mark.browser
+SENTENCE = ".stMainBlockContainer h3"
+
+
+def open_trade_off(page, address, query=""):
+    page.goto(f"{address}/trade_off{query}")
+    expect(page.locator(".js-plotly-plot .point").first).to_be_visible()
+    settle(page)
+
+
+def charts(page):
+    return page.get_by_test_id("stPlotlyChart")
+
+
+def click_point(page, index):
+    """Clicks the mark of the n-th point of the first curve."""
+    mark = charts(page).first.locator(".scatterlayer .points path.point").nth(index)
+    box = mark.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
+def save_image(page):
+    charts(page).first.hover()
+    with page.expect_download() as download:
+        charts(page).first.locator("[data-title^='Download plot']").click()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def save_file(page, name):
+    with page.expect_download() as download:
+        page.get_by_role("button", name=name).click()
+    return Path(download.value.path())
+
+
+def test_deep_link_opens_the_curve_with_its_choices(page, address):
+    open_trade_off(page, address, "?unit=image&paper=false")
+
+    expect(page.get_by_role("heading", name="Trade-off")).to_be_visible()
+    expect(charts(page)).to_have_count(2)
+    expect(charts(page).first.locator(".scatterlayer .trace path.js-line").first).to_be_visible()
+    expect(charts(page).first).to_contain_text("privacy budget ε")
+    expect(charts(page).first).not_to_contain_text("paper")
+
+
+def test_paper_switch_adds_the_papers_points(page, address):
+    open_trade_off(page, address, "?paper=false")
+
+    page.get_by_text("Show the paper's results").click()
+
+    expect(charts(page).first).to_contain_text("the paper, same colours")
+
+
+def test_clicked_point_opens_its_card_and_stands_in_the_link(page, address):
+    open_trade_off(page, address)
+
+    click_point(page, 2)
+
+    card = page.locator(".st-key-shipped_card")
+    expect(card).to_contain_text("real only, ε 1 per patient, on CBIS-DDSM")
+    expect(card).to_contain_text("differential privacy with the patient as the unit")
+    expect(page).to_have_url(re.compile("point=real"))
+    settle(page)
+
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    expect(card).to_contain_text("real only, ε 1 per patient, on CBIS-DDSM")
+    page.get_by_role("button", name="Clear value").last.click()
+    expect(card).to_have_count(0)
+
+
+def test_point_can_be_chosen_by_keyboard(page, address):
+    open_trade_off(page, address)
+
+    box = page.get_by_role("combobox", name=re.compile("Look into a point"))
+    box.focus()
+    page.keyboard.type("ε 20 per patient, on bcdr")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".st-key-shipped_card")).to_contain_text("ε 20 per patient, on BCDR")
+
+
+def test_camera_button_saves_png_and_svg(page, address):
+    open_trade_off(page, address)
+    name, content = save_image(page)
+    assert name == "mammo_privacy_auroc_cbis-ddsm.png"
+    assert content.startswith(b"\x89PNG\r\n\x1a\n") and len(content) > 20_000
+
+    open_trade_off(page, address, "?image_format=SVG")
+    name, content = save_image(page)
+    assert name.endswith(".svg")
+    assert content.startswith(b"<svg") and b"privacy budget" in content
+
+
+def test_downloads_are_csv_and_a_page_that_works_offline(page, address, browser):
+    open_trade_off(page, address, "?test_sets=BCDR+(another+site)&paper=false")
+    page.get_by_text("Download and cite").click()
+
+    table = list(csv.DictReader(io.StringIO(save_file(page, "Visible points").read_text())))
+    assert {row["test_set"] for row in table} == {"bcdr"}
+    assert {row["origin"] for row in table} == {"shipped"}
+    expect(page.get_by_text("arXiv:2407.12669")).to_be_visible()
+
+    saved = save_file(page, "Figures (HTML)")
+    offline = browser.new_context(offline=True, accept_downloads=True)
+    copy = offline.new_page()
+    copy.set_content(saved.read_text(encoding="utf-8"))
+    expect(copy.locator(".js-plotly-plot .point").first).to_be_visible()
+    expect(copy.get_by_text("Research use only, not for diagnosis.")).to_be_visible()
+    for kind, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        assert save_file(copy, f"Save as {kind}").read_bytes().startswith(start)
+    offline.close()
+
+
+def test_talk_mode_is_stepped_by_arrow_keys_without_any_chrome(page, address):
+    open_trade_off(page, address)
+    page.get_by_role("button", name="Talk mode").click()
+    expect(page.locator(SENTENCE)).to_contain_text("Without privacy")
+    for part in ("stSidebar", "stHeader", "stToolbar"):
+        expect(page.get_by_test_id(part).filter(visible=True)).to_have_count(0)
+    told = [page.locator(SENTENCE).inner_text()]
+
+    for step, key in ((2, "ArrowRight"), (3, "PageDown"), (4, "ArrowRight"), (5, "ArrowRight")):
+        page.keyboard.press(key)
+        expect(page.get_by_text(f"{step} of 5:")).to_be_visible()
+        settle(page)
+        told.append(page.locator(SENTENCE).inner_text())
+
+    assert len(set(told)) == 5 and max(len(text.split()) for text in told) <= 25
+    expect(page.locator(".js-plotly-plot")).to_contain_text("wrongly accused")
+    page.keyboard.press("ArrowRight")  # past the end: nothing happens
+    expect(page.get_by_text("5 of 5:")).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text("4 of 5:")).to_be_visible()
+    expect(page).to_have_url(re.compile("talk=1.*step=4|step=4.*talk=1"))
+    settle(page)
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("stSidebar")).to_be_visible()
+
+
+def test_talk_mode_fits_a_projector_without_scrolling_to_the_figures_end(browser, address):
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.goto(f"{address}/trade_off?talk=1&step=4")
+    expect(page.locator(".js-plotly-plot .point").first).to_be_visible()
+    settle(page)
+
+    figure = page.locator(".st-key-story").bounding_box()
+    bar = page.locator(".st-key-talk_steps_trade_off").bounding_box()
+    assert figure["y"] + figure["height"] <= bar["y"]
+    context.close()
+
+
+@pytest.mark.parametrize("query", ["", "?talk=1&step=3", "?talk=1&step=5"])
+def test_trade_off_on_a_phone_does_not_scroll_sideways(browser, address, query):
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{address}/trade_off{query}")
+    expect(page.locator(".js-plotly-plot .xtick").first).to_be_visible()
+    settle(page)
+
+    wider = "part => part.scrollWidth - part.clientWidth"
+    assert page.locator("html").evaluate(wider) <= 0
+    assert page.get_by_test_id("stMain").evaluate(wider) <= 0
+    context.close()
