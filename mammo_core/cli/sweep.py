@@ -6,8 +6,13 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mammo_core.config import STRATEGIES, UNITS
+
+if TYPE_CHECKING:
+    from mammo_core.experiments.sweep import SweepPlan
+    from mammo_core.experiments.workbench import Workbench
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -48,6 +53,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     group.add_argument("--seed", type=whole_numbers, default=(42, 43, 44), help="default: 42,43,44")
     add_delta_option(group)
     parser.add_argument("--out", type=Path, required=True, metavar="CSV", help="table of results")
+    parser.add_argument(
+        "--roc", type=Path, metavar="CSV", help="also write mean ROC curves over seeds there"
+    )
     parser.set_defaults(run=run_sweep_command)
 
 
@@ -88,9 +96,27 @@ def run_sweep_command(options: argparse.Namespace) -> int:
             on_progress(done, plan.num_runs)
 
         run_sweep_into_file(bench, plan, results, RunTracker(home_dir()), on_result=on_result)
+    if options.roc:
+        _write_roc(bench, plan, options.roc)
     print_table(printable_curves(results.rows))
     print(
         f"\nAUROC: mean over seeds (lowest and highest seed). Patient-bootstrap intervals of every "
         f"run are in {options.out}. Research use only, not for diagnosis."
     )
     return 0
+
+
+def _write_roc(bench: Workbench, plan: SweepPlan, path: Path) -> None:
+    from mammo_core.experiments.roc_table import write_mean_roc
+    from mammo_core.experiments.run_archive import RunArchive
+    from mammo_core.settings import home_dir
+
+    archive = RunArchive(home_dir())
+    run_ids = archive.rows_of_plan(plan, bench.data_hash)["run_id"].unique()
+    if len(run_ids) < plan.num_runs:
+        print(
+            f"ROC curves are of {len(run_ids)} of {plan.num_runs} runs: the others are in the results "
+            "table but no longer in the run store.",
+            file=sys.stderr,
+        )
+    write_mean_roc((archive.load(run_id) for run_id in run_ids), path)

@@ -16,6 +16,11 @@ def measured_results() -> pd.DataFrame:
     return pd.read_csv(_FOLDER / "measured_results.csv")
 
 
+def measured_roc() -> pd.DataFrame:
+    """Mean ROC curves of the same runs, a table as `roc_table.mean_roc` makes it."""
+    return pd.read_csv(_FOLDER / "measured_roc.csv")
+
+
 def measured_provenance() -> dict[str, Any]:
     """How our sweep was made: date, command, backbone, data."""
     return json.loads((_FOLDER / "measured_results.json").read_text(encoding="utf-8"))

@@ -4,6 +4,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mammo_core import reference
@@ -129,3 +130,16 @@ def test_papers_masses_have_the_readmes_numbers():
     rest += " / ".join(f"{auroc:.3f}" for auroc in measures["transfer_auroc"].values())
     assert rest.replace(" 0.", " .") in readme
     assert "gan evaluate" in measures["provenance"]
+
+
+def test_shipped_roc_curves_have_the_area_of_the_shipped_results():
+    roc, results = reference.measured_roc(), reference.measured_results()
+    keys = ["strategy", "unit", "target_epsilon", "test_set"]
+    measured = results.groupby(keys)["auroc"].mean()
+
+    areas = roc.groupby(keys)[["fpr", "tpr"]].apply(
+        lambda curve: np.trapezoid(curve["tpr"], curve["fpr"])
+    )
+
+    assert set(areas.index) == set(measured.index)
+    assert (areas - measured).abs().max() < 0.01  # the grid is coarse
