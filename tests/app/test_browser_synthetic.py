@@ -22,7 +22,7 @@ SEED_3 = "Synthetic malignant mass, seed 3"
 
 def open_masses(page, address, query="count=6"):
     page.goto(f"{address}/synthetic?{query}")
-    expect(tile(page, "seed 0")).to_be_visible()
+    expect(tile(page, "seed 0")).to_be_visible(timeout=60_000)  # a fresh server imports torch
     settle(page)
 
 
@@ -52,15 +52,18 @@ def downloaded(page, button):
 
 def test_sixty_four_new_masses_are_there_soon(page, address):
     open_masses(page, address)
+    start = time.perf_counter()
+    mass_drawing.draw("cascade", [MassId(0, seed) for seed in range(1000, 1064)])
+    bare = time.perf_counter() - start  # 0.6 s on a quiet machine, where the page takes about 1 s
 
     start = time.perf_counter()
     count = page.get_by_role("spinbutton", name="How many")
     count.fill("64")
     count.press("Enter")
-    expect(tile(page, "seed 63")).to_be_visible()
+    expect(tile(page, "seed 63")).to_be_visible(timeout=30_000)
     seconds = time.perf_counter() - start
 
-    assert seconds < 6, f"{seconds:.2f} s"  # below 1.5 s on a quiet machine
+    assert seconds < 1 + 5 * bare, f"{seconds:.2f} s; the same without a page {bare:.2f} s"
     assert len(set(pixels(tile(page, "seed 63")))) > 30
 
 
@@ -188,7 +191,8 @@ def test_link_with_a_window_shows_it(page, address):
 
 def test_escape_and_arrows_in_talk_mode(page, address):
     page.goto(f"{address}/synthetic?talk=1")
-    expect(page.get_by_role("heading", name="Synthetic masses: benign masses")).to_be_visible()
+    heading = page.get_by_role("heading", name="Synthetic masses: benign masses")
+    expect(heading).to_be_visible(timeout=60_000)
     expect(page.get_by_role("img")).to_have_count(8)
     settle(page)
 
