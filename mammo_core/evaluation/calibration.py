@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+import pandas as pd
 
 from mammo_core import validate
 from mammo_core.errors import InvalidRequestError
-from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.evaluation.operating_point import wilson_interval
 from mammo_core.labels import MALIGNANT
 
 
-@dataclass(frozen=True)
-class ScoreBin:
-    """Masses of similar score.
-
-    Attributes:
-        mean_score: Of these masses, in [0, 1].
-        malignant: Their share of malignant masses, with its Wilson interval.
-        count: How many they are.
-    """
-
-    mean_score: float
-    malignant: Estimate
-    count: int
-
-
-def reliability(labels: np.ndarray, scores: np.ndarray, num_bins: int = 8) -> list[ScoreBin]:
+def reliability(labels: np.ndarray, scores: np.ndarray, num_bins: int = 8) -> pd.DataFrame:
     """Bins of as equal counts as can be, from the lowest scores to the highest.
 
     Args:
         labels: (N,) 0 or 1.
         scores: (N,) P(malignant) in [0, 1].
         num_bins: At most this many; fewer masses make fewer bins.
+
+    Returns:
+        One row per bin: mean_score, the share of malignant masses with its Wilson interval (share, low,
+        high), and count.
 
     Raises:
         InvalidRequestError: If shapes differ or there are no masses.
@@ -53,5 +40,5 @@ def reliability(labels: np.ndarray, scores: np.ndarray, num_bins: int = 8) -> li
     for members in np.array_split(order, min(num_bins, len(order))):
         share = wilson_interval(int(np.sum(labels[members] == MALIGNANT)), len(members))
         assert share is not None  # a bin is never empty
-        bins.append(ScoreBin(float(scores[members].mean()), share, len(members)))
-    return bins
+        bins.append((scores[members].mean(), share.value, share.low, share.high, len(members)))
+    return pd.DataFrame(bins, columns=["mean_score", "share", "low", "high", "count"])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+import pandas as pd
 import plotly.graph_objects as go
 
-from mammo_core.evaluation.calibration import ScoreBin
 from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
 
 
-def calibration_figure(bins: Mapping[str, Sequence[ScoreBin]]) -> go.Figure:
+def calibration_figure(bins: Mapping[str, pd.DataFrame]) -> go.Figure:
     """One line per test set, with Wilson intervals, and the diagonal of perfect calibration.
 
     Args:
@@ -30,18 +30,18 @@ def calibration_figure(bins: Mapping[str, Sequence[ScoreBin]]) -> go.Figure:
     for index, (name, members) in enumerate(bins.items()):
         figure.add_trace(
             go.Scatter(
-                x=[item.mean_score for item in members],
-                y=[item.malignant.value for item in members],
+                x=members["mean_score"],
+                y=members["share"],
                 error_y={
                     "type": "data",
-                    "array": [item.malignant.high - item.malignant.value for item in members],
-                    "arrayminus": [item.malignant.value - item.malignant.low for item in members],
+                    "array": members["high"] - members["share"],
+                    "arrayminus": members["share"] - members["low"],
                     "thickness": 1,
                 },
                 mode="lines+markers",
                 line={"color": TEST_SET_COLOURS[index % len(TEST_SET_COLOURS)], "width": 2},
                 name=name,
-                customdata=[item.count for item in members],
+                customdata=members["count"],
                 hovertemplate="score %{x:.2f}: %{y:.0%} malignant of %{customdata}<extra></extra>",
             )
         )

@@ -14,6 +14,7 @@ from mammo_core.config import RunConfig
 from mammo_core.figures.roc import roc_figure
 from pages.ui import jobs, resources
 from pages.ui.budgets import EPSILON_HELP, EPSILONS, budget_name
+from pages.ui.train_job import show_on_train
 
 _MAX_COMPARED = 5
 
@@ -79,7 +80,7 @@ def repeat(run_id: str) -> None:
     from mammo_core.experiments.sweep import plan_like
 
     plan = plan_like(config, tuple(sorted(epsilons)))
-    st.session_state["job"] = jobs.start(SweepRequest(source=source, plan=plan))
+    show_on_train(jobs.start(SweepRequest(source=source, plan=plan)))
     st.switch_page("pages/train.py")
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
     from mammo_core.experiments.sweep import SweepPlan
 
-_CHOSEN = "job"
+_URL, _CHOSEN = "job", "train_job"
 _SHOWN = 30
 
 
@@ -21,22 +21,27 @@ def start_training(source: DataSource, plan: SweepPlan) -> None:
     """Starts a job and shows it from now on."""
     from mammo_core.experiments.requests import SweepRequest
 
-    st.session_state[_CHOSEN] = jobs.start(SweepRequest(source=source, plan=plan))
+    show_on_train(jobs.start(SweepRequest(source=source, plan=plan)))
+
+
+def show_on_train(job_id: str) -> None:
+    """Makes the Train page show this job when it runs next."""
+    st.session_state[_CHOSEN] = job_id
 
 
 def choose_job() -> str | None:
-    """The id of the job to show, in the URL as `job`; None if there is none at all."""
+    """The id of the job to show; None if there is none at all. The URL always names it, as `job`."""
     views = {view.id: view for view in jobs.views()[:_SHOWN]}
     if not views:
         return None
-    if _CHOSEN not in st.session_state and _CHOSEN not in st.query_params:
-        st.session_state[_CHOSEN] = next(iter(views))
-    return st.selectbox(
+    wanted = st.session_state.get(_CHOSEN) or st.query_params.get(_URL)
+    st.session_state[_CHOSEN] = wanted if wanted in views else next(iter(views))
+    chosen = st.selectbox(
         "Job",
         list(views),
-        index=None,  # so that the URL always names the job
         format_func=lambda job_id: f"{state_name(views[job_id])}: {views[job_id].request.title}",
         key=_CHOSEN,
-        bind="query-params",
         label_visibility="collapsed",
     )
+    st.query_params[_URL] = chosen
+    return chosen

@@ -93,19 +93,20 @@ def _show_one(config: RunConfig, row: dict[str, object], num_units: int) -> None
             help="Standard deviation of the noise added at every step, in units of the clipping norm C.",
         )
         st.metric(
-            "μ (Gaussian DP)",
+            "μ (GDP)",
             "∞" if math.isinf(row["μ"]) else f"{row['μ']:.3g}",
             border=True,
             width="content",
-            help="The whole guarantee in one number: telling with or without you apart is as hard as telling "
+            help="Gaussian DP, the whole guarantee in one number: telling with or without you apart is as hard as telling "
             "two bell curves apart whose centres lie μ standard deviations from each other.",
         )
         st.metric(
-            "Attacker finds at most",
+            "Attacker finds",
             f"{row['attacker finds at most']:.1%}",
             border=True,
             width="content",
-            help="Of those who took part, when 1 in 100 others is wrongly accused. Without any model: 1 %.",
+            help="At most this share of those who took part, when 1 in 100 others is wrongly accused. Without "
+            "any model: 1 %.",
         )
     sentences = guarantee_sentences(config, config.privacy.target_epsilon, num_units)
     for sentence in sentences:
