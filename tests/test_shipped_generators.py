@@ -8,7 +8,8 @@ import torch
 
 from mammo_core.cohorts.folders import read_real
 from mammo_core.settings import DEFAULT_GENERATOR, models_dir
-from mammo_core.synthesis.checkpoints import hash_patient, load_card, load_generator
+from mammo_core.synthesis.cards import hash_patient, load_card
+from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.sampling import sample_masses
 
 NAMES = sorted(path.stem for path in models_dir().glob("*.json"))

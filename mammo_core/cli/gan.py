@@ -295,7 +295,8 @@ def run_evaluate(options: argparse.Namespace) -> int:
     from mammo_core.errors import CohortError
     from mammo_core.experiments.synthetic_quality import evaluate_synthetic
     from mammo_core.settings import home_dir
-    from mammo_core.synthesis.checkpoints import load_generator, write_card
+    from mammo_core.synthesis.cards import write_card
+    from mammo_core.synthesis.checkpoints import load_generator
 
     data = data_from(options)
     synthetic = data.synthetic

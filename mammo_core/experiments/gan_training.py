@@ -23,13 +23,9 @@ from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.privacy.accounting import require_meaningful_delta
 from mammo_core.privacy.problem import bags_of
+from mammo_core.synthesis.cards import GeneratorCard, hash_patient, load_card
 from mammo_core.synthesis.cascade_training import CascadeTrainer
-from mammo_core.synthesis.checkpoints import (
-    GeneratorCard,
-    hash_patient,
-    load_card,
-    save_generator,
-)
+from mammo_core.synthesis.checkpoints import save_generator
 from mammo_core.synthesis.config import MECHANISMS, GanConfig, Mechanism
 from mammo_core.synthesis.mcgan_training import McganTrainer
 from mammo_core.synthesis.quality import kernel_distance

@@ -17,7 +17,7 @@ from mammo_core.classifiers.features import FeatureStore, compute_features, view
 from mammo_core.cohorts.cohort import Cohort, join
 from mammo_core.config import BackboneConfig
 from mammo_core.errors import CohortError
-from mammo_core.synthesis.checkpoints import GeneratorCard, hash_patient
+from mammo_core.synthesis.cards import GeneratorCard, hash_patient
 from mammo_core.synthesis.memorisation import CopyDetector, calibrate, nearest_views
 
 COPY_FLAG_RATE = 0.01

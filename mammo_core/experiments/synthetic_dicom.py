@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from mammo_core.experiments.synthetic_files import DrawnMass, pack
-from mammo_core.synthesis.checkpoints import GeneratorCard
+from mammo_core.synthesis.cards import GeneratorCard
 
 PATIENT_NAME = "SYNTHETIC^NO PATIENT"
 NOTICE = "Synthetic, research use only, not for diagnosis."

@@ -20,7 +20,7 @@ from torch import nn
 from mammo_core import validate
 from mammo_core.errors import InvalidRequestError
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.synthesis.checkpoints import GeneratorCard, card_text
+from mammo_core.synthesis.cards import GeneratorCard, card_text
 from mammo_core.synthesis.mass_id import MassId
 from mammo_core.synthesis.sampling import Origin, draw_masses
 

@@ -1,4 +1,4 @@
-"""Generators on disk: half-precision weights as safetensors beside a card that says what they are.
+"""Generators on disk: half-precision weights as safetensors beside their card, see `cards`.
 
 A generator is loaded only if its file is the very one that the card describes. Nothing is unpickled.
 """
@@ -7,63 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load, save
 from torch import nn
 
 from mammo_core.errors import CheckpointError
-from mammo_core.labels import CLASS_NAMES
-from mammo_core.synthesis.config import GanConfig
-from mammo_core.synthesis.guarantee import Guarantee
+from mammo_core.synthesis.cards import GeneratorCard, load_card, write_card
 from mammo_core.synthesis.networks import build_generator
-
-
-@dataclass(frozen=True, kw_only=True)
-class GeneratorCard:
-    """What a generator is, where it comes from and what it promises.
-
-    Attributes:
-        config: What was trained.
-        training_data: Sites and numbers, in words.
-        licence: Of the training data, with attribution.
-        patients: Hashed ids of every patient whose masses it saw, see `hash_patient`.
-        images_seen: Real masses shown in training, repeats counted.
-        device: What it was trained on.
-        guarantee: None if it was trained without differential privacy.
-        class_order: Names of the classes by condition index.
-        command: That made it.
-        metrics: Measured quality.
-        notes: What limited it.
-        sha256: Of the weights file; filled in when saved.
-    """
-
-    config: GanConfig
-    training_data: str
-    licence: str
-    patients: tuple[str, ...]
-    images_seen: int
-    device: str
-    command: str
-    guarantee: Guarantee | None = None
-    class_order: tuple[str, ...] = tuple(CLASS_NAMES[label] for label in sorted(CLASS_NAMES))
-    metrics: dict[str, Any] = field(default_factory=dict)
-    notes: str = ""
-    sha256: str = ""
-
-    @property
-    def promise(self) -> str:
-        """The guarantee in words, or "none"."""
-        return "none" if self.guarantee is None else str(self.guarantee)
-
-
-def hash_patient(patient_id: str) -> str:
-    """A patient id as 16 hex digits. Short public ids can be guessed back: this is no anonymisation."""
-    return hashlib.sha256(patient_id.encode()).hexdigest()[:16]
 
 
 def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> GeneratorCard:
@@ -79,49 +31,6 @@ def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> Gen
     path.with_suffix(".safetensors").write_bytes(weights)
     write_card(card, path)
     return card
-
-
-def write_card(card: GeneratorCard, path: Path) -> None:
-    """Writes PATH.json."""
-    path.with_suffix(".json").write_text(card_text(card), encoding="utf-8")
-
-
-def card_text(card: GeneratorCard) -> str:
-    """A card as JSON, the content of its file."""
-    return json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n"
-
-
-def find_generators(folder: Path) -> list[str]:
-    """Names of the generators in a folder, those with a card and weights, in alphabetical order."""
-    return sorted(
-        card.stem for card in folder.glob("*.json") if card.with_suffix(".safetensors").is_file()
-    )
-
-
-def load_card(path: Path) -> GeneratorCard:
-    """Reads a card.
-
-    Raises:
-        CheckpointError: If it is missing or no such card.
-    """
-    card = path.with_suffix(".json")
-    try:
-        values = json.loads(card.read_text(encoding="utf-8"))
-        values["config"] = GanConfig(**values["config"])
-        if values["guarantee"] is not None:
-            values["guarantee"] = Guarantee(**values["guarantee"])
-        for name in ("patients", "class_order"):
-            values[name] = tuple(values[name])
-        return GeneratorCard(**values)
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"Expected a generator's card at {card}; found none. Check the name."
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"Expected a generator's card at {card}; got something else ({error}). "
-            "Get the file again."
-        ) from error
 
 
 def load_generator(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from mammo_core.experiments.synthetic_files import DrawnMass
-    from mammo_core.synthesis.checkpoints import GeneratorCard
+    from mammo_core.synthesis.cards import GeneratorCard
 
 NUM_DIRECTIONS = 6
 NUM_STEPS = 9
@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 @st.cache_resource(show_spinner=False)
 def cards() -> dict[str, GeneratorCard]:
     """Cards of the generators there are, by name, the default first."""
-    from mammo_core.synthesis.checkpoints import find_generators, load_card
+    from mammo_core.synthesis.cards import find_generators, load_card
 
     names = sorted(find_generators(models_dir()), key=lambda name: name != DEFAULT_GENERATOR)
     return {name: load_card(models_dir() / name) for name in names}

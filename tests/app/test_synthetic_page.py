@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mammo_core.settings import home_dir, models_dir
-from mammo_core.synthesis.checkpoints import load_card
+from mammo_core.synthesis.cards import load_card
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui import mass_drawing, mass_nearest, resources
 from pages.ui.mass_board import window_of
@@ -283,7 +283,7 @@ def test_without_a_generator_the_page_says_how_to_get_one(monkeypatch, tmp_path)
 
 
 def test_damaged_generator_is_an_error_to_read_and_no_traceback(monkeypatch, tmp_path):
-    from mammo_core.synthesis.checkpoints import write_card
+    from mammo_core.synthesis.cards import write_card
 
     card = load_card(models_dir() / "cascade_private")
     write_card(dataclasses.replace(card, sha256="0" * 64), tmp_path / "broken")

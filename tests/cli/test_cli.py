@@ -7,7 +7,7 @@ import pytest
 from mammo_core.cli import main
 from mammo_core.cohorts import demo
 from mammo_core.settings import models_dir
-from mammo_core.synthesis.checkpoints import load_card
+from mammo_core.synthesis.cards import load_card
 from tests.cohorts.test_folders import name, write_png
 
 CLASSES = ("benign", "malignant")

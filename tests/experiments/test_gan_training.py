@@ -13,7 +13,8 @@ from mammo_core.experiments import gan_training
 from mammo_core.experiments.gan_training import TrainingPlan
 from mammo_core.experiments.generator_tracking import EXPERIMENT, GeneratorRecord
 from mammo_core.experiments.synthetic_files import Drawing, write_masses
-from mammo_core.synthesis.checkpoints import hash_patient, load_generator
+from mammo_core.synthesis.cards import hash_patient
+from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.config import MECHANISMS
 from mammo_core.synthesis.sampling import origin_of_seed
 from tests.classifiers.test_features import TINY as TINY_BACKBONE

@@ -10,7 +10,7 @@ from mammo_core.cohorts.cohort import join
 from mammo_core.errors import CohortError
 from mammo_core.experiments.nearest import missing_for_search, open_neighbourhood
 from mammo_core.settings import models_dir
-from mammo_core.synthesis.checkpoints import hash_patient, load_card
+from mammo_core.synthesis.cards import hash_patient, load_card
 from tests.classifiers.test_features import TINY
 from tests.conftest import make_cohort
 

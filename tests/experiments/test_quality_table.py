@@ -1,7 +1,7 @@
 from mammo_core import reference
 from mammo_core.experiments.quality_table import quality_table
 from mammo_core.settings import models_dir
-from mammo_core.synthesis.checkpoints import load_card
+from mammo_core.synthesis.cards import load_card
 
 METRICS = {
     name: load_card(models_dir() / name).metrics for name in ("cascade", "cascade_private")

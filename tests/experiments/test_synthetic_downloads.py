@@ -16,7 +16,7 @@ from mammo_core.experiments.synthetic_dicom import dicom_file, dicom_zip
 from mammo_core.experiments.synthetic_files import DrawnMass, png_zip
 from mammo_core.labels import BENIGN, MALIGNANT
 from mammo_core.settings import models_dir
-from mammo_core.synthesis.checkpoints import load_card
+from mammo_core.synthesis.cards import load_card
 from mammo_core.synthesis.mass_id import MassId
 
 CARD = load_card(models_dir() / "cascade_private")
