@@ -61,6 +61,7 @@ def _trained(_bench: Workbench, data_hash: str, config: RunConfig) -> RunResult:
 
     from mammo_core.experiments.runs import run_many
 
+    _bench.prepare(config.strategy, config.recipe)  # large, once per strategy, on all threads
     with _one_at_a_time:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)

@@ -16,7 +16,7 @@ SENTENCE = ".stMainBlockContainer h3"
 
 def open_trade_off(page, address, query=""):
     page.goto(f"{address}/trade_off{query}")
-    expect(page.locator(".js-plotly-plot .point").first).to_be_visible()
+    expect(page.locator(".js-plotly-plot .point").first).to_be_visible(timeout=30_000)
     settle(page)
 
 
@@ -127,6 +127,8 @@ def test_downloads_are_csv_and_a_page_that_works_offline(page, address, browser)
 def test_talk_mode_is_stepped_by_arrow_keys_without_any_chrome(page, address):
     open_trade_off(page, address)
     page.get_by_role("button", name="Talk mode").click()
+    expect(page.get_by_text("1 of 5:")).to_be_visible()
+    settle(page)
     expect(page.locator(SENTENCE)).to_contain_text("Without privacy")
     for part in ("stSidebar", "stHeader", "stToolbar"):
         expect(page.get_by_test_id(part).filter(visible=True)).to_have_count(0)
@@ -154,7 +156,7 @@ def test_talk_mode_fits_a_projector_without_scrolling_to_the_figures_end(browser
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     page = context.new_page()
     page.goto(f"{address}/trade_off?talk=1&step=4")
-    expect(page.locator(".js-plotly-plot .point").first).to_be_visible()
+    expect(page.locator(".js-plotly-plot .point").first).to_be_visible(timeout=30_000)
     settle(page)
 
     figure = page.locator(".st-key-story").bounding_box()
@@ -168,7 +170,7 @@ def test_trade_off_on_a_phone_does_not_scroll_sideways(browser, address, query):
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     page.goto(f"{address}/trade_off{query}")
-    expect(page.locator(".js-plotly-plot .xtick").first).to_be_visible()
+    expect(page.locator(".js-plotly-plot .xtick").first).to_be_visible(timeout=30_000)
     settle(page)
 
     wider = "part => part.scrollWidth - part.clientWidth"

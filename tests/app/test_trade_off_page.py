@@ -177,7 +177,7 @@ def test_chosen_point_opens_its_card_with_roc_and_guarantee(monkeypatch):
             "tpr_high": [0.0, 0.8, 1.0],
         }
     )
-    monkeypatch.setattr(reference, "measured_roc", lambda: curve, raising=False)
+    monkeypatch.setattr(reference, "measured_roc", lambda: curve)
     app = open_page("trade_off")
 
     app.selectbox(key="point").set_value("shipped/real/patient/6/bcdr").run()
@@ -198,7 +198,17 @@ def test_chosen_point_opens_its_card_with_roc_and_guarantee(monkeypatch):
     assert len(rings) == 1
 
 
-def test_point_without_privacy_promises_nothing(monkeypatch):
+def test_every_shipped_point_has_its_roc():
+    curves = reference.measured_roc()
+    keys = ["strategy", "unit", "target_epsilon", "test_set"]
+
+    drawn = {tuple(key) for key in curves[keys].drop_duplicates().to_numpy()}
+
+    points = curve_points(reference.measured_results())
+    assert {tuple(key) for key in points[keys].to_numpy()} <= drawn
+
+
+def test_point_without_privacy_promises_nothing():
     app = open_page("trade_off")
 
     app.selectbox(key="point").set_value("shipped/real/patient/inf/bcdr").run()
