@@ -1,7 +1,6 @@
 """Front page: what this is, where to go, what is installed here."""
 
 import importlib.metadata
-import os
 
 import streamlit as st
 
@@ -19,29 +18,36 @@ page_header(
     "Every number says what it guarantees and what it does not.",
 )
 
-see, move = st.columns(2)
+browse, train, see = st.columns(3)
+with browse.container(border=True, height="stretch"):
+    st.subheader("Browse")
+    st.markdown(
+        "Malignant and benign masses that a generator draws: compare, move, judge, download."
+    )
+    st.page_link("pages/synthetic.py", label="Synthetic masses", icon=":material/blur_circular:")
+with train.container(border=True, height="stretch"):
+    st.subheader("Train")
+    st.markdown(
+        "Choose a budget and see what it promises; or move the slider and watch a classifier retrain "
+        "in less than a second."
+    )
+    st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
+    st.page_link("pages/live.py", label="Live", icon=":material/tune:")
 with see.container(border=True, height="stretch"):
     st.subheader("See the trade-off")
     st.markdown(
         "Accuracy against privacy budget, measured on real mammograms, beside the paper's own numbers."
     )
-    st.page_link("pages/trade_off.py", label="Open the curves", icon=":material/show_chart:")
-with move.container(border=True, height="stretch"):
-    st.subheader("Retrain it live")
-    st.markdown("Move the privacy budget and a classifier really retrains, in less than a second.")
-    st.page_link("pages/live.py", label="Open the slider", icon=":material/tune:")
+    st.page_link("pages/trade_off.py", label="Trade-off", icon=":material/show_chart:")
 
 st.subheader("Installed here")
-sources = resources.installed_sources()
-provenance, sources_column, machine = st.columns(3)
-with provenance.container(border=True, height="stretch"):
-    made = resources.provenance()
-    st.markdown("**Shipped results**")
-    st.markdown(
-        f"{resources.measured_rows()['run_key'].nunique()} runs, measured {made['made']} with "
-        f"{made['backbone']['name']} on {made['train']['patients']} training patients."
-    )
-with sources_column.container(border=True, height="stretch"):
+sources, machine, num_runs = (
+    resources.installed_sources(),
+    resources.machine(),
+    resources.num_runs(),
+)
+cohorts, generators, results, computer = st.columns(4)
+with cohorts.container(border=True, height="stretch"):
     st.markdown("**Cohorts**")
     for source in sources:
         synthetic = (
@@ -52,10 +58,27 @@ with sources_column.container(border=True, height="stretch"):
             else ", no synthetic masses"
         )
         st.markdown(f"- {source.name}{synthetic}")
-with machine.container(border=True, height="stretch"):
-    st.markdown("**This computer**")
+with generators.container(border=True, height="stretch"):
+    st.markdown("**Generators**")
+    for name, promise in resources.generator_promises().items():
+        st.markdown(f"- {name}: {'promises nothing' if promise == 'none' else promise}")
+with results.container(border=True, height="stretch"):
+    made = resources.provenance()
+    st.markdown("**Results**")
     st.markdown(
-        f"{os.cpu_count()} processor cores; PyTorch {importlib.metadata.version('torch')}, "
+        f"- shipped: {resources.measured_rows()['run_key'].nunique()} runs, measured {made['made']} with "
+        f"{made['backbone']['name']} on {made['train']['patients']} training patients"
+    )
+    st.markdown(f"- your own: {num_runs} run(s)")
+    if num_runs:
+        st.page_link("pages/runs.py", label="Runs", icon=":material/table_rows:")
+with computer.container(border=True, height="stretch"):
+    st.markdown("**This computer**")
+    for gpu in machine.gpus or ("no NVIDIA GPU: trains on the processor",):
+        st.markdown(f"- {gpu}")
+    st.markdown(f"- {machine.num_cores} processor cores, {machine.memory_gb:.0f} GB memory")
+    st.markdown(
+        f"- PyTorch {importlib.metadata.version('torch')}, "
         f"Opacus {importlib.metadata.version('opacus')}"
     )
 if sources[0].is_demo:

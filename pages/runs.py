@@ -63,7 +63,12 @@ chosen = st.dataframe(
     on_select="rerun",
     selection_mode="multi-row",
     key="runs_table",
-    column_config={"when": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
+    column_config={"when": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")}
+    | {
+        name: st.column_config.NumberColumn(format="%.3f")
+        for name in shown.columns
+        if name.startswith("AUROC")
+    },
     alt="Recorded runs with their AUROC",
 )
 run_ids = [shown.index[row] for row in chosen["selection"]["rows"] if row < len(shown)]

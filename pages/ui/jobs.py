@@ -45,5 +45,5 @@ def _owner() -> str:
     """Who is asking: this browser where it has a cookie of ours, else this session."""
     cookie = st.context.cookies.get("_streamlit_xsrf")
     if cookie:
-        return hashlib.sha256(cookie.encode()).hexdigest()[:12]
+        return hashlib.sha256(str(cookie).encode()).hexdigest()[:12]
     return st.session_state.setdefault("job_owner", uuid.uuid4().hex[:12])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ from mammo_core.cohorts.installed import (
 )
 from mammo_core.config import BackboneConfig
 from mammo_core.experiments.summary import curve_points
-from mammo_core.settings import data_dir, home_dir
+from mammo_core.machine import Machine, this_machine
+from mammo_core.settings import data_dir, home_dir, models_dir
+from mammo_core.synthesis.cards import find_generators, load_card
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import LoadedData
@@ -136,3 +139,23 @@ def archive_rows() -> pd.DataFrame:
 def stored_run(run_id: str) -> StoredRun:
     """One recorded run as a whole."""
     return archive().load(run_id)
+
+
+@st.cache_data(ttl=10, show_spinner=False)
+def num_runs() -> int:
+    """How many runs are recorded; spares a new installation the making of a store."""
+    if "MLFLOW_TRACKING_URI" not in os.environ and not (home_dir() / "mlflow.db").exists():
+        return 0
+    return archive().count()
+
+
+@st.cache_data(max_entries=1)
+def machine() -> Machine:
+    """What this computer has for training."""
+    return this_machine()
+
+
+@st.cache_data(max_entries=1)
+def generator_promises() -> dict[str, str]:
+    """What each shipped generator promises, by name."""
+    return {name: load_card(models_dir() / name).promise for name in find_generators(models_dir())}

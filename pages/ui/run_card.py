@@ -167,7 +167,8 @@ def _calibration(run: StoredRun) -> None:
     )
     st.caption(
         "On the dotted line a score could be read as a probability. Bars: 95 % intervals of the share "
-        "(Wilson). Clipping and noise pull scores together: private models rank better than they calibrate."
+        "(Wilson). Above the line for low scores and below it for high ones, a model is surer than it should be: "
+        "training aimed at ranking masses, not at calibrated probabilities."
     )
 
 

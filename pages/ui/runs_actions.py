@@ -103,10 +103,20 @@ def confirm_delete(run_ids: Sequence[str]) -> None:
         "off what its ε has spent."
     )
     yes, no = st.columns(2)
-    if yes.button("Delete", type="primary", width="stretch", key="delete_yes"):
-        for run_id in run_ids:
-            resources.archive().delete(run_id)
-        resources.archive_rows.clear()
+    if yes.button(
+        "Delete",
+        type="primary",
+        width="stretch",
+        key="delete_yes",
+        on_click=_delete,
+        args=(run_ids,),
+    ):
         st.rerun()
     if no.button("Keep", width="stretch", key="delete_no"):
         st.rerun()
+
+
+def _delete(run_ids: Sequence[str]) -> None:
+    for run_id in run_ids:
+        resources.archive().delete(run_id)
+    resources.archive_rows.clear()

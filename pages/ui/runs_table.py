@@ -13,7 +13,7 @@ def one_line_per_run(rows: pd.DataFrame) -> pd.DataFrame:
     first = rows.drop_duplicates("run_id").set_index("run_id")
     table = pd.DataFrame(
         {
-            "when": first["started"],
+            "when": first["started"].dt.tz_localize(None),  # UTC
             "training data": first["strategy"].map(STRATEGY_NAMES),
             "unit": first["unit"],
             "target ε": first["target_epsilon"].map(budget_name),

@@ -101,7 +101,7 @@ def _show_one(config: RunConfig, row: dict[str, object], num_units: int) -> None
             "two bell curves apart whose centres lie μ standard deviations from each other.",
         )
         st.metric(
-            "Attacker finds",
+            "Attacker finds ≤",
             f"{row['attacker finds at most']:.1%}",
             border=True,
             width="content",

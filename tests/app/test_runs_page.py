@@ -1,0 +1,105 @@
+"""The Runs page on a store with a few recorded runs."""
+
+import pytest
+
+from mammo_core.cohorts.installed import DataSource
+from mammo_core.experiments.run_archive import RunArchive
+from pages.ui import jobs, runs_actions
+from tests.app.helpers import open_page
+from tests.app.test_train_page import texts
+from tests.experiments.job_helpers import ThreadExecutors, sweep_request, wait_until_over
+
+
+@pytest.fixture
+def trained(monkeypatch, private_home):
+    monkeypatch.setattr(jobs, "make_executors", ThreadExecutors)
+    request = sweep_request(DataSource(), seeds=(1, 2), epsilons=(1.0, 6.0), engine="vectorised")
+    wait_until_over(jobs.engine(), jobs.start(request))
+    return RunArchive(private_home)
+
+
+def select(app, *rows):
+    app.session_state["runs_table"] = {"selection": {"rows": list(rows), "columns": []}}
+    return app.run()
+
+
+def test_without_runs_the_page_says_where_they_come_from():
+    app = open_page("runs")
+
+    assert not app.exception
+    assert "Nothing was trained here yet" in texts(app)
+
+
+def test_runs_are_listed_and_filtered(trained):
+    app = open_page("runs")
+
+    table = app.dataframe[0].value
+    assert len(table) == 4
+    assert set(table["target ε"]) == {"1", "6"}
+    assert {"AUROC demo", "AUROC demo-external"} <= set(table.columns)
+
+    app.text_input(key="runs_search").set_value("seed nonsense").run()
+    assert "0 of 4 runs" in texts(app)
+    app.text_input(key="runs_search").set_value(table.index[0] if table.index[0] else "6").run()
+    app.multiselect(key="runs_strategies").set_value(["pretrain"]).run()
+    assert "0 of 4 runs" in texts(app)
+    assert not app.exception
+
+
+def test_one_chosen_run_shows_its_card_and_can_be_repeated(trained, monkeypatch):
+    app = select(open_page("runs"), 0)
+    assert not app.exception
+    assert {"AUROC, demo", "AUROC, demo-external"} <= {element.label for element in app.metric}
+
+    app.multiselect(key="repeat_epsilons").set_value([3.0])
+    next(button for button in app.button if button.label == "Start").click().run()
+
+    assert not app.exception
+    (newest, *_) = jobs.views()
+    assert newest.request.plan.epsilons == (3.0,)
+    assert newest.request.plan.changes.steps == 5
+
+
+def test_repeating_needs_a_budget(trained):
+    app = select(open_page("runs"), 0)
+
+    next(button for button in app.button if button.label == "Start").click().run()
+
+    assert "Choose at least one ε" in texts(app)
+    assert len(jobs.views()) == 1
+
+
+def test_several_chosen_runs_are_compared_where_they_differ(trained):
+    app = select(open_page("runs"), 0, 3)
+
+    assert not app.exception
+    table = app.dataframe[1].value
+    assert "privacy.target_epsilon" in table.index or "seed" in table.index
+    assert "recipe.steps" not in table.index
+    assert len(app.get("plotly_chart")) == 2
+
+
+def test_deleting_asks_first_and_then_deletes(trained):
+    app = select(open_page("runs"), 0, 1)
+
+    app.button(key="delete_runs").click().run()
+    assert trained.count() == 4
+    assert "Delete **2 run(s)**" in texts(app)
+    app.button(key="delete_yes").click().run()
+
+    assert not app.exception
+    assert trained.count() == 2
+
+
+def test_run_cards_are_packed_as_json(trained):
+    import io
+    import json
+    import zipfile
+
+    run_ids = list(trained.rows()["run_id"].unique())[:2]
+
+    packed = zipfile.ZipFile(io.BytesIO(runs_actions.run_cards_zip(run_ids)))
+
+    cards = [json.loads(packed.read(name)) for name in packed.namelist()]
+    assert {card["run_id"] for card in cards} == set(run_ids)
+    assert all("differential privacy" in card["guarantee"][0] for card in cards)

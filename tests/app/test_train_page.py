@@ -1,0 +1,189 @@
+"""The Train page and its jobs, with a thread in place of Dask."""
+
+import json
+
+import pytest
+
+from mammo_core.experiments.job_store import JobStore
+from mammo_core.experiments.run_archive import RunArchive
+from pages.ui import jobs
+from tests.app.helpers import open_page
+from tests.experiments.job_helpers import ThreadExecutors, wait_for, wait_until_over
+
+
+def texts(app):
+    kinds = (app.markdown, app.caption, app.info, app.warning, app.error)
+    return " ".join(element.value for kind in kinds for element in kind)
+
+
+@pytest.fixture
+def executors(monkeypatch):
+    made = ThreadExecutors()
+    monkeypatch.setattr(jobs, "make_executors", lambda: made)
+    return made
+
+
+@pytest.fixture
+def waiting_executors(monkeypatch):
+    made = ThreadExecutors(waits=True)
+    monkeypatch.setattr(jobs, "make_executors", lambda: made)
+    return made
+
+
+def metric(app, label):
+    return next(element.value for element in app.metric if element.label.startswith(label))
+
+
+def start(app):
+    app.button(key="train_start").click().run()
+    assert not app.exception
+    return app
+
+
+def job_of(app):
+    return app.selectbox(key="train_job").value
+
+
+def test_page_says_what_a_choice_means_before_training(executors):
+    app = open_page("train")
+
+    assert (metric(app, "Noise"), metric(app, "μ"), metric(app, "Attacker")) == (
+        "6.85",
+        "1.46",
+        "19.3%",
+    )
+    assert "(6, 0.0001)-differential privacy with the patient as the unit" in texts(app)
+    assert "any one of 24 patients" in texts(app)
+    assert "Nothing was trained here yet" in texts(app)
+
+    app.select_slider(key="train_epsilon").set_value(1.0).run()
+    assert float(metric(app, "Attacker").rstrip("%")) < 5
+
+
+def test_no_privacy_is_called_so(executors):
+    app = open_page("train")
+
+    app.select_slider(key="train_epsilon").set_value(float("inf")).run()
+
+    assert "No privacy (not DP)" in texts(app)
+    assert metric(app, "μ") == "∞"
+
+
+def test_delta_too_large_for_the_patients_is_refused_before_anything_starts(executors):
+    app = open_page("train")
+
+    app.number_input(key="train_delta").set_value(0.06).run()
+
+    assert "Expected δ below 1 / 24" in app.error[0].value
+    assert app.button(key="train_start").disabled
+
+
+def test_training_ends_in_a_result_card_with_both_sites(executors, private_home):
+    app = start(open_page("train"))
+    view = wait_until_over(jobs.engine(), job_of(app))
+    assert view.state == "finished"
+
+    app.run()
+
+    assert not app.exception
+    assert {element.label for element in app.metric} >= {"AUROC, demo", "AUROC, demo-external"}
+    assert "Finished" in texts(app)
+    assert "ε spent 6 per patient" in texts(app)
+    names = {
+        trace.get("name") for trace in json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+    }
+    assert {"demo", "demo-external"} <= names
+    (run_id,) = set(RunArchive(private_home).rows()["run_id"])
+    for tab, expected in (
+        ("Operating point", "sensitivity"),
+        ("Calibration", "surer than it should be"),
+        ("Guarantee", "differential privacy with the patient"),
+    ):
+        app.session_state[f"tab_{run_id}"] = tab
+        app.run()
+        assert not app.exception
+        assert expected in texts(app)
+
+
+def test_sweep_ends_in_curves_and_a_choice_of_runs(executors):
+    app = open_page("train")
+    app.get_by_key("train_many").set_value("several at once").run()
+    app.multiselect(key="train_epsilons").set_value([1.0, 6.0]).run()
+    app.number_input(key="train_num_seeds").set_value(2).run()
+    assert "**8 runs**" in texts(app)
+
+    start(app)
+    assert wait_until_over(jobs.engine(), job_of(app)).state == "finished"
+    app.run()
+
+    assert not app.exception
+    assert "8 runs" in [element.value for element in app.subheader]
+    assert len(next(box for box in app.selectbox if box.label == "Run").options) == 8
+
+
+def test_sweep_of_nothing_says_what_to_choose(executors):
+    app = open_page("train")
+    app.get_by_key("train_many").set_value("several at once").run()
+
+    app.multiselect(key="train_epsilons").set_value([]).run()
+
+    assert "Expected at least one ε" in app.error[0].value
+
+
+def test_waiting_job_shows_its_place_and_can_be_cancelled_and_continued(waiting_executors):
+    app = start(open_page("train"))
+    first = job_of(app)
+    app.number_input(key="train_seed").set_value(7).run()
+    start(app)
+    second = job_of(app)
+    assert second != first
+    assert "1 job(s) before this one" in texts(app)
+
+    app.button(key=f"cancel_{second}").click().run()
+    assert not app.exception
+    assert jobs.engine().store.view(second).state == "cancelled"
+    app.button(key=f"continue_{second}").click().run()
+    assert jobs.engine().store.view(second).state == "queued"
+
+
+def test_interrupted_job_says_so_and_goes_on_when_asked(executors, private_home):
+    from mammo_core.cohorts.installed import DataSource
+    from tests.experiments.job_helpers import sweep_request
+
+    store = JobStore(private_home)
+    lost = store.add(sweep_request(DataSource(), seeds=(1,), epsilons=(6.0,)), "someone", 0)
+    store.begin(lost.id)
+    store._client.set_tag(lost.id, "heartbeat", "1")
+
+    app = open_page("train")
+    assert not app.exception
+    assert "The process that did this job is gone" in texts(app)
+
+    app.button(key=f"continue_{lost.id}").click().run()
+    assert wait_until_over(jobs.engine(), lost.id).state == "finished"
+
+
+def test_failed_job_shows_why(executors, tmp_path):
+    from mammo_core.cohorts.installed import DataSource
+    from tests.experiments.job_helpers import features_request
+
+    job_id = jobs.engine().start(features_request(DataSource(tmp_path / "gone")), "me").id
+    wait_for(lambda: jobs.engine().store.view(job_id).state, lambda state: state == "failed")
+
+    app = open_page("train")
+
+    assert not app.exception
+    assert "Expected a folder of masses" in app.error[0].value
+
+
+def test_unknown_job_in_the_link_shows_the_newest(executors):
+    app = open_page("train")
+    start(app)
+    known = job_of(app)
+
+    other = open_page("train")
+    other.query_params["job"] = "no-such-job"
+    other.run()
+
+    assert not other.exception
+    assert job_of(other) == known
