@@ -111,6 +111,6 @@ def _empty_roc() -> go.Figure:
     figure.update_layout(
         height=440,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"yanchor": "bottom", "y": 0.02, "xanchor": "right", "x": 0.98},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
     )
     return figure

@@ -84,7 +84,7 @@ def trade_off_figure(
         range=[math.log10(low) - 0.08, math.log10(high) + 0.08],
         tickvals=ticks,
         ticktext=[f"{tick:g}" for tick in ticks],
-        title="privacy budget ε (log scale, smaller is more private)",
+        title="privacy budget ε (log scale)",
         col=1,
     )
     figure.update_xaxes(
@@ -93,6 +93,7 @@ def trade_off_figure(
         ticktext=["∞<br>no privacy<br>(not DP)"],
         tickangle=0,
         showgrid=False,
+        ticklabeloverflow="allow",
         col=2,
     )
     figure.update_yaxes(title=METRIC_LABELS[metric], range=value_range, col=1)

@@ -129,7 +129,7 @@ def spent_text(result: RunResult) -> str:
         )
     return (
         f"ε spent **{result.epsilon:.4g}**, δ {result.config.privacy.target_delta:g}, noise multiplier "
-        f"{result.noise_multiplier:.3g}. An attacker who wrongly accuses 1 in 100 finds at most "
+        f"{result.noise_multiplier:.3g}. From this training alone, an attacker who wrongly accuses 1 in 100 finds at most "
         f"**{attacker_tpr(result.mu, 0.01):.1%}** of the {result.config.privacy.unit}s who took part. "
         f"{took}."
     )

@@ -78,7 +78,6 @@ def scene(
         value_range=(max(0.0, told["low"].min() - 0.02), min(1.0, told["high"].max() + 0.02)),
         epsilon_range=(private.min(), private.max()),
     )
-    figure.update_xaxes(title="privacy budget ε, log scale", col=1)
     sentence = _SENTENCES[step](points, metric, unit, num_units)
     note = _SYNTHETIC_NOTE if step >= 2 else f"{_units(num_units, unit)} to train on."
     return Scene(
