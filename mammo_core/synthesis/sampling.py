@@ -114,12 +114,11 @@ def _one_mass_per_core() -> Iterator[Callable[..., Iterator[Tensor]]]:
     """A `map` whose workers compute with one thread each: small networks gain nothing from more."""
     with _THREADS:  # torch's number of threads belongs to the whole process
         threads = torch.get_num_threads()
+        pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
         try:
-            with ThreadPoolExecutor(
-                threads, initializer=torch.set_num_threads, initargs=(1,)
-            ) as pool:
-                yield pool.map
+            yield pool.map
         finally:
+            pool.shutdown(cancel_futures=True)  # whoever stops half way does not wait for the rest
             torch.set_num_threads(threads)
 
 

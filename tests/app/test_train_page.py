@@ -142,6 +142,7 @@ def test_waiting_job_shows_its_place_and_can_be_cancelled_and_continued(waiting_
     app.button(key=f"cancel_{second}").click().run()
     assert not app.exception
     assert jobs.engine().store.view(second).state == "cancelled"
+    app.run()
     app.button(key=f"continue_{second}").click().run()
     assert jobs.engine().store.view(second).state == "queued"
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from mammo_core.errors import InvalidRequestError
+from mammo_core.synthesis import sampling
 from mammo_core.synthesis.networks import build_generator
 from mammo_core.synthesis.sampling import (
     along,
@@ -46,6 +47,20 @@ def test_progress_counts_masses(generator):
     sample_masses(generator, [0, 1], [0, 1], on_progress=lambda *args: seen.append(args))
 
     assert seen == [(1, 2), (2, 2)]
+
+
+def test_who_stops_half_way_does_not_wait_for_the_rest(generator, monkeypatch):
+    drawn = []
+    draw_one = sampling._draw_one
+    monkeypatch.setattr(sampling, "_draw_one", lambda *args: (drawn.append(1), draw_one(*args))[1])
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sample_masses(generator, [0] * 2000, range(2000), on_progress=stop)
+
+    assert len(drawn) < 1000
 
 
 @pytest.mark.parametrize(
