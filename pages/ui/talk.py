@@ -36,6 +36,7 @@ html { font-size: clamp(16px, 0.72vw + 11px, 26px) !important; }
 [class*="st-key-talk_steps_"] { position: fixed; bottom: 0; left: 0; padding: 0.4rem 2.2vw; z-index: 20;
   backdrop-filter: blur(12px); border-top: 1px solid #8886; flex-wrap: nowrap !important; }
 @media (max-width: 640px) { [class*="st-key-talk_steps_"] p { font-size: 0.8rem !important; }
+  [data-testid="stPlotlyChart"] svg text { font-size: 11px !important; }
   [data-testid="stLayoutWrapper"]:has(> .st-key-talk_stage) { flex-basis: max(320px, calc(100dvh - 23rem)) !important; } }
 [class*="st-key-remote_"] { display: none; }
 </style>"""
