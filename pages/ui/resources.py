@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -25,7 +24,6 @@ from mammo_core.synthesis.cards import find_generators, load_card
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import LoadedData
     from mammo_core.experiments.run_archive import RunArchive, StoredRun
-    from mammo_core.experiments.tracking import RunTracker
     from mammo_core.experiments.workbench import Workbench
 
 DEMO_BACKBONE = BackboneConfig(views=1)
@@ -82,37 +80,13 @@ def count_missing(source: DataSource) -> int:
     )
 
 
-def compute_features(source: DataSource, on_progress: Callable[[int, int], None]) -> None:
-    """Computes the features that are missing; not cached, so that progress can be drawn meanwhile."""
-    _open(source, on_progress)
-    count_missing.clear(source)
-
-
 @st.cache_resource(max_entries=3, show_spinner="Loading features")
 def workbench(source: DataSource) -> Workbench:
     """Data and features of a source."""
-    return _open(source, None)
-
-
-def _open(source: DataSource, on_progress: Callable[[int, int], None] | None) -> Workbench:
     from mammo_core.experiments.workbench import open_workbench
 
     data = loaded_data(source)
-    return open_workbench(
-        data.real,
-        data.synthetic,
-        backbone_for(source),
-        home_dir() / "features",
-        on_progress=on_progress,
-    )
-
-
-@st.cache_resource(show_spinner="Opening the run store")
-def tracker() -> RunTracker:
-    """The MLflow store of this installation."""
-    from mammo_core.experiments.tracking import RunTracker
-
-    return RunTracker(home_dir())
+    return open_workbench(data.real, data.synthetic, backbone_for(source), home_dir() / "features")
 
 
 @st.cache_resource(max_entries=3, show_spinner="Counting patients")

@@ -10,6 +10,7 @@ from tests.app.browser import settle
 from tests.app.helpers import served_app
 
 pytestmark = pytest.mark.browser
+PAGES = ("Home", "Synthetic masses", "Train", "Live", "Trade-off", "Runs")
 
 
 def test_first_page_is_there_within_five_seconds(page, address):
@@ -22,7 +23,9 @@ def test_first_page_is_there_within_five_seconds(page, address):
     assert time.perf_counter() - start < 5
 
 
-@pytest.mark.parametrize("path", ["trade_off?unit=image", "live", ""])
+@pytest.mark.parametrize(
+    "path", ["trade_off?unit=image", "live", "", "train?train_epsilon=1", "synthetic", "runs"]
+)
 def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, path):
     home = {"MAMMO_HOME": str(tmp_path / "home"), "MAMMO_DATA": str(tmp_path / "data")}
     with served_app(tmp_path, **home) as address:
@@ -30,9 +33,7 @@ def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, p
         expect(page.get_by_text("Research use only, not for diagnosis.")).to_be_visible()
 
         links = page.get_by_test_id("stSidebarNavLink")
-        expect(links).to_have_text(
-            [re.compile("Home"), re.compile("Trade-off"), re.compile("Live")]
-        )
+        expect(links).to_have_text([re.compile(name) for name in PAGES])
         expect(page).to_have_title("Mammo Privacy Explorer")
         expect(page.get_by_role("dialog")).to_have_count(0)
         if "unit=image" in path:
@@ -40,14 +41,14 @@ def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, p
             expect(chosen).to_be_checked()
             page.get_by_text("patient", exact=True).click()  # the next run goes by app.py
             expect(page.get_by_role("heading", name="Trade-off")).to_be_visible()
-            expect(links).to_have_count(3)
+            expect(links).to_have_count(len(PAGES))
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
 
 def test_narrow_window_has_no_sideways_scrolling(browser, address):
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
-    for path in ("", "/trade_off", "/live"):
+    for path in ("", "/synthetic", "/train", "/live", "/trade_off", "/runs"):
         page.goto(address + path)
         settle(page)
         wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
