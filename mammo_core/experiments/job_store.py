@@ -137,7 +137,7 @@ class JobStore:
         runs = self._client.search_runs(
             [self._experiment_id], max_results=_LISTED, order_by=["attributes.start_time DESC"]
         )
-        return [_view(run) for run in runs]
+        return [view for run in runs if (view := _readable(run)) is not None]
 
     def beat(self, job_id: str) -> None:
         """Says that someone holds this job."""
@@ -205,6 +205,14 @@ def _attempt_tags(priority: int) -> dict[str, str]:
         "error": "",
         "progress": "{}",
     }
+
+
+def _readable(run: Run) -> JobView | None:
+    """A job as a view; None if another version of the program made it."""
+    try:
+        return _view(run)
+    except InvalidRequestError:
+        return None
 
 
 def _view(run: Run) -> JobView:

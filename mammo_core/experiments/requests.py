@@ -77,18 +77,21 @@ def request_from_dict(values: dict[str, Any]) -> FeaturesRequest | SweepRequest:
     """The inverse of `to_dict`.
 
     Raises:
-        InvalidRequestError: If the kind is unknown, as when a newer version wrote it.
+        InvalidRequestError: If it is no request that this version knows.
     """
-    source = _source_from_dict(values["source"])
-    match values["kind"]:
-        case FeaturesRequest.kind:
-            return FeaturesRequest(source=source, backbone=BackboneConfig(**values["backbone"]))
-        case SweepRequest.kind:
-            return SweepRequest(source=source, plan=plan_from_dict(values["plan"]))
-    raise InvalidRequestError(
-        f"Expected a job of kind features or sweep; got {values['kind']!r}. "
-        "Another version of the program made it; start it anew."
-    )
+    try:
+        source = _source_from_dict(values["source"])
+        match values["kind"]:
+            case FeaturesRequest.kind:
+                return FeaturesRequest(source=source, backbone=BackboneConfig(**values["backbone"]))
+            case SweepRequest.kind:
+                return SweepRequest(source=source, plan=plan_from_dict(values["plan"]))
+        raise KeyError(values["kind"])
+    except (KeyError, TypeError) as error:
+        raise InvalidRequestError(
+            f"Expected a job of kind features or sweep as this version writes it; got "
+            f"{values.get('kind')!r} ({error}). Another version made it; start it anew."
+        ) from error
 
 
 def _source_to_dict(source: DataSource) -> dict[str, str | None]:

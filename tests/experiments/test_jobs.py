@@ -200,3 +200,13 @@ def test_request_of_another_version_is_refused(source):
 
     with pytest.raises(InvalidRequestError, match="got 'dance'"):
         request_from_dict(values)
+
+
+def test_jobs_of_another_version_are_left_out_of_the_list(source, private_home):
+    store = JobStore(private_home)
+    known, strange = (store.add(features_request(source), "ana", 0) for _ in range(2))
+    store._client.set_tag(strange.id, "request", '{"kind": "sweep", "source": {}, "plan": {}}')
+
+    assert [view.id for view in store.views()] == [known.id]
+    with pytest.raises(InvalidRequestError, match="Another version made it"):
+        store.view(strange.id)
