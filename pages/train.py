@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui import jobs
 from pages.ui.errors import shown_errors
 from pages.ui.header import page_header
 from pages.ui.job_panel import show_job
@@ -41,6 +42,7 @@ with meaning:
         args=(source, plan),
     )
 
+jobs.prepare()
 st.subheader("Jobs", anchor="jobs")
 job_id = choose_job()
 if job_id is None:

@@ -57,6 +57,11 @@ class JobEngine:
         self._keeper = threading.Thread(target=self._keep, daemon=True, name="keep jobs")
         self._keeper.start()
 
+    def prepare(self) -> None:
+        """Opens the executor in the background, so that the first job need not wait for it."""
+        if not self._executors.is_alive():
+            self._submitter.submit(self._open_quietly)
+
     def start(self, request: JobRequest, owner: str) -> JobView:
         """Queues a new job; returns at once."""
         with self._lock:
@@ -113,6 +118,12 @@ class JobEngine:
 
     def _next_priority(self, owner: str) -> int:
         return -sum(not job.is_over and job.owner == owner for job in self.store.views())
+
+    def _open_quietly(self) -> None:
+        try:
+            self._executors.open()
+        except MammoError as error:
+            _LOG.warning("%s", error)  # the first job will say so
 
     def _hand_over(self, view: JobView) -> None:
         self._held[view.id] = None

@@ -18,15 +18,11 @@ from distributed import Nanny, Scheduler, SpecCluster
 RESOURCE = "job"  # each worker has one; each job takes one
 
 
-def worker_specs(num_gpus: int, num_cores: int) -> dict[int, dict[str, object]]:
+def worker_specs(num_gpus: int) -> dict[int, dict[str, object]]:
     """What workers to start: one per GPU that sees only this one, or one for the processor."""
-    num_workers = max(1, num_gpus)
-    threads = str(max(1, num_cores // num_workers))
     specs = {}
-    for index in range(num_workers):
-        env = {name: threads for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-        if num_gpus:
-            env["CUDA_VISIBLE_DEVICES"] = str(index)
+    for index in range(max(1, num_gpus)):
+        env = {"CUDA_VISIBLE_DEVICES": str(index)} if num_gpus else {}
         options = {"nthreads": 1, "resources": {RESOURCE: 1}, "env": env, "memory_limit": 0}
         options["dashboard_address"] = "127.0.0.1:0"
         options["preload"] = [
@@ -34,6 +30,12 @@ def worker_specs(num_gpus: int, num_cores: int) -> dict[int, dict[str, object]]:
         ]  # heavy imports before the first job
         specs[index] = {"cls": Nanny, "options": options}
     return specs
+
+
+def thread_settings(num_gpus: int, num_cores: int) -> dict[str, int]:
+    """How many threads a worker computes with: all cores shared among the workers (Dask's own default is 1)."""
+    threads = max(1, num_cores // max(1, num_gpus))
+    return {name: threads for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
 def _num_gpus() -> int:
@@ -48,10 +50,16 @@ def main(address_file: Path) -> None:
     """Runs the cluster until standard input closes."""
     if hasattr(os, "nice"):  # not on Windows
         os.nice(10)
-    # a worker that died is started anew, however long imports take on a busy machine
-    dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"})
+    num_gpus = _num_gpus()
+    dask.config.set(
+        {
+            # a worker that died is started anew, however long imports take on a busy machine
+            "distributed.deploy.lost-worker-timeout": "10 minutes",
+            "distributed.nanny.pre-spawn-environ": thread_settings(num_gpus, os.cpu_count() or 1),
+        }
+    )
     cluster = SpecCluster(
-        workers=worker_specs(_num_gpus(), os.cpu_count() or 1),
+        workers=worker_specs(num_gpus),
         scheduler={
             "cls": Scheduler,
             "options": {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"},

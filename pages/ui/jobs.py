@@ -36,6 +36,11 @@ def start(request: JobRequest) -> str:
     return engine().start(request, _owner()).id
 
 
+def prepare() -> None:
+    """Has workers started in the background, on a page where a job is likely to follow."""
+    engine().prepare()
+
+
 def views() -> list[JobView]:
     """All jobs, the newest first."""
     return engine().store.views()

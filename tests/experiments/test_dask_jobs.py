@@ -10,11 +10,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 from mammo_core.experiments.dask_executor import DaskExecutors
 from mammo_core.experiments.engine import JobEngine
 from mammo_core.experiments.job_store import JobStore
-from mammo_core.experiments.local_cluster import worker_specs
+from mammo_core.experiments.local_cluster import thread_settings, worker_specs
 from mammo_core.experiments.run_archive import RunArchive
 from tests.experiments.job_helpers import (
     features_request,
@@ -31,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 def long_request(tmp_path):
     """Several seconds of training, a run every now and then."""
     source = write_cohort(tmp_path / "cohort")
-    return sweep_request(source, seeds=tuple(range(8)), epsilons=(1.0,), steps=400)
+    return sweep_request(source, seeds=tuple(range(12)), epsilons=(1.0,), steps=600)
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_killed_worker_is_replaced_and_the_job_goes_on(engine, long_request, pri
     worker_of(engine._executors._cluster.pid).kill()
 
     assert wait_until_over_ignoring_silence(engine, job.id).state == "finished"
-    each_run_once(private_home, 8)
+    each_run_once(private_home, 12)
 
 
 def wait_until_over_ignoring_silence(engine, job_id):
@@ -81,10 +82,10 @@ def test_killed_cluster_leaves_the_job_interrupted_and_it_can_be_continued(
 
     job = wait_until_over(engine, job.id)
     assert job.state == "interrupted"
-    assert RunArchive(private_home).count() < 8
+    assert RunArchive(private_home).count() < 12
     engine.resume(job.id)
     assert wait_until_over_ignoring_silence(engine, job.id).state == "finished"
-    each_run_once(private_home, 8)
+    each_run_once(private_home, 12)
 
 
 def test_killed_server_takes_its_workers_along_and_a_new_one_continues(
@@ -129,7 +130,7 @@ def test_killed_server_takes_its_workers_along_and_a_new_one_continues(
         assert wait_until_over_ignoring_silence(engine, job.id).state == "finished"
     finally:
         engine.close()
-    each_run_once(private_home, 8)
+    each_run_once(private_home, 12)
 
 
 def test_external_scheduler_does_the_jobs(tmp_path, monkeypatch, private_home):
@@ -182,11 +183,15 @@ def test_missing_scheduler_fails_the_job_with_what_to_do(tmp_path, monkeypatch, 
 
 
 def test_one_worker_per_gpu_and_one_for_the_processor_without():
-    two = worker_specs(num_gpus=2, num_cores=8)
-    none = worker_specs(num_gpus=0, num_cores=8)
+    two, none = worker_specs(num_gpus=2), worker_specs(num_gpus=0)
 
     assert [spec["options"]["env"]["CUDA_VISIBLE_DEVICES"] for spec in two.values()] == ["0", "1"]
-    assert [spec["options"]["env"]["OMP_NUM_THREADS"] for spec in two.values()] == ["4", "4"]
-    assert len(none) == 1
-    assert none[0]["options"]["env"]["OMP_NUM_THREADS"] == "8"
-    assert "CUDA_VISIBLE_DEVICES" not in none[0]["options"]["env"]
+    assert [spec["options"]["env"] for spec in none.values()] == [{}]
+    assert thread_settings(num_gpus=2, num_cores=8)["OMP_NUM_THREADS"] == 4
+    assert thread_settings(num_gpus=0, num_cores=8)["OMP_NUM_THREADS"] == 8
+
+
+def test_worker_computes_with_all_cores(engine):
+    executor = engine._executors.open()
+
+    assert executor.submit(torch.get_num_threads).result(timeout=60) == os.cpu_count()
