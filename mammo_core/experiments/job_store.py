@@ -63,7 +63,8 @@ class JobView:
         owner: Whose it is, see `engine`; jobs of different owners take turns.
         attempt: Name of the newest start.
         priority: Higher runs first.
-        submitted, started: Seconds since 1970; started is None while it waits.
+        created: When it was first asked for, in seconds since 1970.
+        submitted, started: The same of the newest start; started is None while it waits.
         data_hash: Of the data it works on; empty until it has read them.
         error: Why it failed, fit to be shown.
     """
@@ -74,6 +75,7 @@ class JobView:
     state: JobState
     attempt: str
     priority: int
+    created: float
     submitted: float
     started: float | None
     progress: Progress
@@ -228,6 +230,7 @@ def _view(run: Run) -> JobView:
         state=state,
         attempt=tags["attempt"],
         priority=int(tags["priority"]),
+        created=run.info.start_time / 1000,
         submitted=float(tags["submitted"]),
         started=float(tags["started"]) if tags["started"] else None,
         progress=Progress(**json.loads(tags["progress"])),

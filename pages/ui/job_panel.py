@@ -138,11 +138,6 @@ def draw_curve(job_id: str) -> None:
     )
 
 
-def state_name(view: JobView) -> str:
-    """A job's state in a word."""
-    return _BADGES[view.state][0]
-
-
 def duration(seconds: float) -> str:
     """A time to read: "8 s", "3 min", "1 h 20 min".
 

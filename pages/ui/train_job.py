@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pages.ui import jobs
-from pages.ui.job_panel import state_name
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
+    from mammo_core.experiments.job_store import JobView
     from mammo_core.experiments.sweep import SweepPlan
 
 _URL, _CHOSEN = "job", "train_job"
@@ -39,9 +40,15 @@ def choose_job() -> str | None:
     chosen = st.selectbox(
         "Job",
         list(views),
-        format_func=lambda job_id: f"{state_name(views[job_id])}: {views[job_id].request.title}",
+        format_func=lambda job_id: _name(views[job_id]),
         key=_CHOSEN,
         label_visibility="collapsed",
     )
     st.query_params[_URL] = chosen
     return chosen
+
+
+def _name(view: JobView) -> str:
+    """A name that no other job has and that stays: the widget knows its options by their names."""
+    asked = datetime.fromtimestamp(view.created)
+    return f"{view.request.title}, asked for {asked:%Y-%m-%d %H:%M} ({view.id[:4]})"
