@@ -1,14 +1,14 @@
 """How fast the app answers, on a server of its own with the built-in demo: `python benchmarks/app_speed.py`.
 
 One visitor in a real Chromium: a rerun after a widget moves where nothing is computed, a page opened on
-a warm server, new synthetic masses to pixels. Then many visitors at once, each a session of the server
-without a browser (a browser each would measure the browsers). Prints a Markdown table.
+a warm server, new synthetic masses to pixels. Then many visitors at once, each a websocket that speaks as
+the browser does (a browser each would measure the browsers). Prints a Markdown table.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import asyncio
 import os
 import platform
 import random
@@ -18,35 +18,32 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("", "synthetic", "train", "live", "trade_off", "runs")
-MOVES = {  # widgets whose moves compute nothing, or retrain one head (live)
-    "trade_off": {"metric": ["auroc", "average_precision"], "paper": [True, False]},
-    "train": {"train_unit": ["patient", "image"]},
-    "live": {"live_unit": ["patient", "image"]},
+LAST_WORDS = {  # by page: words that only it shows, near its end
+    "Home": "What differential privacy promises here",
+    "Train": "What this choice means",
+    "Live": "What this ε promises",
+    "Trade-off": "Download and cite",
+    "Runs": "Open in MLflow",
+    "Synthetic masses": "The same in a terminal",
 }
+SHOWS = """(text) => document.querySelector("[data-testid='stMain']").innerText.includes(text)
+  ? performance.now() - window.__clicked : null"""
+NOTE_CLICKS = "() => document.addEventListener('click', () => { window.__clicked = performance.now(); }, true)"
 READY = "[data-testid='stApp'][data-test-script-state='notRunning']"
-WATCH = """() => {
-  const app = document.querySelector("[data-testid='stApp']");
-  window.__runs = []; let began = null;
-  new MutationObserver(() => {
-    const state = app.getAttribute('data-test-script-state');
-    if (state === 'running' && began === null) began = performance.now();
-    if (state === 'notRunning' && began !== null) { window.__runs.push(performance.now()); began = null; }
-  }).observe(app, {attributes: true, attributeFilter: ['data-test-script-state']});
-  document.addEventListener('click', () => { window.__clicked = performance.now(); window.__runs = []; }, true);
-}"""
-ANSWERED = "() => window.__runs.length ? window.__runs[0] - window.__clicked : null"
 
 
 @contextmanager
@@ -55,7 +52,7 @@ def served(home: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = [f"--server.port={port}", "--server.headless=true", "--server.enableAgentApi=true"]
+    options = [f"--server.port={port}", "--server.headless=true"]
     with (home / "server.log").open("w") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", *options],
@@ -78,36 +75,64 @@ def served(home: Path) -> Iterator[str]:
         server.wait()
 
 
-def interact(address: str, request: dict[str, object]) -> dict[str, object]:
-    """One interaction of a visitor without a browser; waits until the app has settled."""
-    body = json.dumps(request).encode()
-    call = urllib.request.Request(
-        f"{address}/_stcore/agent/interact", body, {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(call, timeout=120) as answer:
-        result = json.load(answer)
-    while result.get("error", {}).get("code") == "wait_timed_out":
-        return interact(address, {"session_id": result["session_id"]})
-    return result
+class Visitor:
+    """A session without a browser: asks for pages and reads until the server says that the run has ended."""
+
+    def __init__(self, stream: WebSocketClientConnection) -> None:
+        self._stream = stream
+
+    @classmethod
+    async def arrive(cls, address: str) -> Visitor:
+        """Connects as the browser does."""
+        request = HTTPRequest(f"{address.replace('http', 'ws')}/_stcore/stream")
+        return cls(await websocket_connect(request, subprotocols=["streamlit"]))
+
+    async def open(self, page: str) -> tuple[float, list[str]]:
+        """Opens a page; returns the seconds until its run ended, and what went wrong on it."""
+        asked = BackMsg()
+        asked.rerun_script.page_name = page
+        start = time.perf_counter()
+        await self._stream.write_message(asked.SerializeToString(), binary=True)
+        wrong, sought = [], ForwardMsg()
+        while True:
+            received = await self._stream.read_message()
+            if received is None:
+                return time.perf_counter() - start, [*wrong, f"{page}: connection lost"]
+            sought.ParseFromString(received)
+            if sought.delta.new_element.HasField("exception"):
+                wrong.append(f"{page}: {sought.delta.new_element.exception.message}")
+            if sought.WhichOneof("type") == "script_finished":
+                return time.perf_counter() - start, wrong
 
 
-def warm_up(address: str) -> None:
-    """Opens every page once: imports, demo, features."""
-    session = interact(address, {})["session_id"]
-    for page in PAGES[1:]:
-        interact(address, {"session_id": session, "page": page})
+async def warm_up(address: str) -> None:
+    """Opens every page once, and the Live page until its features are there."""
+    visitor = await Visitor.arrive(address)
+    for page in PAGES:
+        await visitor.open(page)
     deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:  # the demo's features are a job
-        text = json.dumps(interact(address, {"session_id": session, "page": "live"}))
-        if "Retrained" in text:
-            return
-        time.sleep(2)
-    raise SystemExit("the live page did not get its features within five minutes")
+    while await _live_waits(visitor):
+        if time.monotonic() > deadline:
+            raise SystemExit("the live page did not get its features within five minutes")
+        await asyncio.sleep(2)
 
 
-def seconds_to_answer(page: Page) -> float:
-    """From the last click to the end of the run it caused."""
-    return page.wait_for_function(ANSWERED, timeout=60_000, polling=10).json_value() / 1000
+async def _live_waits(visitor: Visitor) -> bool:
+    """Whether the Live page still waits for its features: then it ends early, without a chart."""
+    asked = BackMsg()
+    asked.rerun_script.page_name = "live"
+    await visitor._stream.write_message(asked.SerializeToString(), binary=True)
+    message, charts = ForwardMsg(), 0
+    while message.WhichOneof("type") != "script_finished":
+        message.ParseFromString(await visitor._stream.read_message())
+        charts += message.delta.new_element.HasField("plotly_chart")
+    return charts == 0
+
+
+def seconds_until(page: Page, text: str) -> float:
+    """From the last click until the page shows a text."""
+    shown = page.wait_for_function(SHOWS, arg=text, timeout=60_000, polling="raf")
+    return shown.json_value() / 1000
 
 
 def one_visitor(address: str, repeats: int) -> dict[str, list[float]]:
@@ -118,18 +143,20 @@ def one_visitor(address: str, repeats: int) -> dict[str, list[float]]:
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.goto(f"{address}/trade_off")
+        page.goto(f"{address}/train")
         page.wait_for_selector(READY)
-        page.evaluate(WATCH)
+        page.evaluate(NOTE_CLICKS)
         for _ in range(repeats):
-            page.get_by_text("Show the paper's results").click()
-            times["rerun"].append(seconds_to_answer(page))
-            page.wait_for_timeout(300)
+            for unit in ("image", "patient"):
+                page.get_by_role("radio", name=unit).click(force=True)
+                times["rerun"].append(seconds_until(page, f"with the {unit} as the unit"))
+                page.wait_for_timeout(200)
         for _ in range(max(2, repeats // 4)):
-            for name in ("Home", "Train", "Live", "Trade-off", "Runs", "Synthetic masses"):
+            for name, text in LAST_WORDS.items():
                 page.get_by_test_id("stSidebarNavLink").filter(has_text=name).click()
-                times["page"].append(seconds_to_answer(page))
-                page.wait_for_timeout(500)
+                times["page"].append(seconds_until(page, text))
+                page.wait_for_selector(READY)
+                page.wait_for_timeout(300)
         for repeat in range(3):
             start = time.perf_counter()
             page.goto(f"{address}/synthetic?count=64&seed={100_000 + 64 * repeat}")
@@ -140,39 +167,22 @@ def one_visitor(address: str, repeats: int) -> dict[str, list[float]]:
     return times
 
 
-def visit(address: str, until: float, seed: int, times: list[float], errors: list[str]) -> None:
-    """A visitor: opens a page, moves something on it, thinks a second or two, goes on."""
-    chance = random.Random(seed)
-    session = interact(address, {})["session_id"]
-    while time.monotonic() < until:
-        page = chance.choice(PAGES)
-        start = time.perf_counter()
-        try:
-            seen = interact(address, {"session_id": session, "page": page})
-            times.append(time.perf_counter() - start)
-            for key, values in MOVES.get(page, {}).items():
-                moved = {"session_id": session, "widget_state": {key: chance.choice(values)}}
-                seen = interact(address, moved)
-            if seen.get("status") != "ready":
-                errors.append(f"{page}: {json.dumps(seen)[:300]}")
-        except urllib.error.HTTPError as error:
-            errors.append(f"{page}: {error.code} {error.read()[:300]!r}")
-        time.sleep(chance.uniform(1, 3))
-
-
-def many_visitors(address: str, count: int, seconds: float) -> tuple[list[float], list[str]]:
-    """Times of pages opened, and errors, of visitors who click around at once."""
+async def many_visitors(address: str, count: int, seconds: float) -> tuple[list[float], list[str]]:
+    """Times of pages opened, and what went wrong, when visitors click around at once."""
     times: list[float] = []
     errors: list[str] = []
     until = time.monotonic() + seconds
-    visitors = [
-        threading.Thread(target=visit, args=(address, until, seed, times, errors))
-        for seed in range(count)
-    ]
-    for visitor in visitors:
-        visitor.start()
-    for visitor in visitors:
-        visitor.join()
+
+    async def click_around(seed: int) -> None:
+        chance = random.Random(seed)
+        visitor = await Visitor.arrive(address)
+        while time.monotonic() < until:
+            taken, wrong = await visitor.open(chance.choice(PAGES))
+            times.append(taken)
+            errors.extend(wrong)
+            await asyncio.sleep(chance.uniform(1, 3))
+
+    await asyncio.gather(*(click_around(seed) for seed in range(count)))
     return times, errors
 
 
@@ -184,14 +194,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="how long visitors click around")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as address:
-        warm_up(address)
+        asyncio.run(warm_up(address))
         alone = one_visitor(address, options.repeats)
-        together, errors = many_visitors(address, options.visitors, options.seconds)
+        together, errors = asyncio.run(many_visitors(address, options.visitors, options.seconds))
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores\n")
     print("| | median | slowest | n |\n|---|---|---|---|")
     rows = {
-        "rerun after a widget moved": alone["rerun"],
-        "page opened": alone["page"],
+        "widget moved, to the new words": alone["rerun"],
+        "page opened, to its last words": alone["page"],
         "64 new masses, from the link to pixels": alone["64 masses"],
         f"page opened, {options.visitors} visitors at once": together,
     }
