@@ -148,7 +148,7 @@ def one_visitor(address: str, repeats: int) -> dict[str, list[float]]:
         page.evaluate(NOTE_CLICKS)
         for _ in range(repeats):
             for unit in ("image", "patient"):
-                page.get_by_role("radio", name=unit).click(force=True)
+                page.get_by_text(unit, exact=True).click()
                 times["rerun"].append(seconds_until(page, f"with the {unit} as the unit"))
                 page.wait_for_timeout(200)
         for _ in range(max(2, repeats // 4)):

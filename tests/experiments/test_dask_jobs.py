@@ -191,6 +191,20 @@ def test_one_worker_per_gpu_and_one_for_the_processor_without():
     assert thread_settings(num_gpus=0, num_cores=8)["OMP_NUM_THREADS"] == 8
 
 
+def test_owners_take_turns_on_dask_too(engine, tmp_path):
+    source = write_cohort(tmp_path / "cohort")
+    ana = [
+        engine.start(sweep_request(source, seeds=(seed,), epsilons=(1.0,), steps=300), "ana").id
+        for seed in range(3)
+    ]
+    bob = engine.start(sweep_request(source, seeds=(9,), epsilons=(1.0,), steps=300), "bob").id
+
+    ended = {job_id: wait_until_over_ignoring_silence(engine, job_id) for job_id in (*ana, bob)}
+
+    assert {job.state for job in ended.values()} == {"finished"}
+    assert ended[bob].started < ended[ana[2]].started
+
+
 def test_worker_computes_with_all_cores(engine):
     executor = engine._executors.open()
 
