@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
+from mammo_core.figures.diagonal import diagonal
+from mammo_core.figures.palette import TEST_SET_COLOURS
 
 _DASHES = ("solid", "dash", "dashdot", "longdash", "dot")
 
@@ -19,16 +20,7 @@ def attacker_figure(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go.F
         curves: By name, false and true positive rates, each (G,), see `accounting.attacker_curve`.
     """
     figure = go.Figure()
-    figure.add_trace(
-        go.Scatter(
-            x=[0, 1],
-            y=[0, 1],
-            mode="lines",
-            line={"color": NEUTRAL, "width": 1, "dash": "dot"},
-            name="guessing",
-            hoverinfo="skip",
-        )
-    )
+    figure.add_trace(diagonal("guessing"))
     for index, (name, (fpr, tpr)) in enumerate(curves.items()):
         figure.add_trace(
             go.Scatter(

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
+from mammo_core.figures.diagonal import diagonal
+from mammo_core.figures.palette import TEST_SET_COLOURS
 
 
 def calibration_figure(bins: Mapping[str, pd.DataFrame]) -> go.Figure:
@@ -17,16 +18,7 @@ def calibration_figure(bins: Mapping[str, pd.DataFrame]) -> go.Figure:
         bins: By test set, as `evaluation.calibration.reliability` makes them.
     """
     figure = go.Figure()
-    figure.add_trace(
-        go.Scatter(
-            x=[0, 1],
-            y=[0, 1],
-            mode="lines",
-            line={"color": NEUTRAL, "width": 1, "dash": "dot"},
-            name="perfect",
-            hoverinfo="skip",
-        )
-    )
+    figure.add_trace(diagonal("perfect"))
     for index, (name, members) in enumerate(bins.items()):
         figure.add_trace(
             go.Scatter(

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS, faded
+from mammo_core.figures.diagonal import diagonal
+from mammo_core.figures.palette import TEST_SET_COLOURS, faded
 
 
 def roc_figure(
@@ -93,17 +94,7 @@ def _curve(fpr: np.ndarray, tpr: np.ndarray, name: str, colour: str) -> go.Scatt
 
 def _empty_roc() -> go.Figure:
     figure = go.Figure()
-    figure.add_trace(
-        go.Scatter(
-            x=[0, 1],
-            y=[0, 1],
-            mode="lines",
-            line={"color": NEUTRAL, "width": 1, "dash": "dot"},
-            name="chance",
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    )
+    figure.add_trace(diagonal("chance", in_legend=False))
     figure.update_xaxes(title="1 - specificity", range=[-0.01, 1.01], constrain="domain")
     figure.update_yaxes(
         title="sensitivity", range=[-0.01, 1.01], scaleanchor="x", constrain="domain"
