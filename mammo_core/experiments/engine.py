@@ -155,13 +155,19 @@ class JobEngine:
         """Beats for the jobs that wait here, and notes those whose worker gave up."""
         while not self._closed.wait(BEAT_SECONDS):
             for job_id, future in list(self._held.items()):
-                if future is None:
-                    self.store.beat(job_id)  # its executor is being opened
-                elif future.done():
-                    self._held.pop(job_id, None)
-                    self._note_end(job_id, future)
-                elif self._executors.is_alive() and self.store.view(job_id).started is None:
-                    self.store.beat(job_id)  # it waits; once it runs its worker beats
+                try:
+                    self._look_after(job_id, future)
+                except Exception:  # a busy database must not end the watch: it is tried again
+                    _LOG.warning("job %s could not be looked after", job_id, exc_info=True)
+
+    def _look_after(self, job_id: str, future: Future | None) -> None:
+        if future is None:
+            self.store.beat(job_id)  # its executor is being opened
+        elif future.done():
+            self._note_end(job_id, future)
+            self._held.pop(job_id, None)
+        elif self._executors.is_alive() and self.store.view(job_id).started is None:
+            self.store.beat(job_id)  # it waits; once it runs its worker beats
 
     def _note_end(self, job_id: str, future: Future) -> None:
         """A job whose function did not return wrote no end of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from mammo_core.experiments.job_store import BEAT_SECONDS, CurvePoint, JobStore,
 
 _LOOK_SECONDS = 0.5
 _REPORT_SECONDS = 0.5
+_LOG = logging.getLogger(__name__)
 
 
 class JobStopped(Exception):
@@ -80,10 +82,13 @@ class JobContext:
         """Beats, and looks whether to stop, until the work is over."""
         beaten = time.monotonic()
         while not self._over.wait(_LOOK_SECONDS):
-            view = self._store.view(self.job_id)
-            self.taken_over = view.attempt != self._attempt
-            if self.taken_over or view.cancel_requested:
-                self._stop.set()
-            if not self.taken_over and time.monotonic() - beaten >= BEAT_SECONDS:
-                self._store.beat(self.job_id)
-                beaten = time.monotonic()
+            try:
+                view = self._store.view(self.job_id)
+                self.taken_over = view.attempt != self._attempt
+                if self.taken_over or view.cancel_requested:
+                    self._stop.set()
+                if not self.taken_over and time.monotonic() - beaten >= BEAT_SECONDS:
+                    self._store.beat(self.job_id)
+                    beaten = time.monotonic()
+            except Exception:  # a busy database must not stop the heart: it is tried again
+                _LOG.warning("job %s could not reach the run store", self.job_id, exc_info=True)

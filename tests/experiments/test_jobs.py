@@ -154,6 +154,24 @@ def test_waiting_jobs_heart_is_kept_by_the_engine(waiting_engine, source):
     wait_for(lambda: waiting_engine.store.view(job.id).state, lambda state: state == "queued", 10)
 
 
+def test_database_that_fails_once_stops_no_heart(waiting_engine, source, monkeypatch):
+    job = waiting_engine.start(sweep_request(source), "ana")
+    time.sleep(0.3)
+    beat, failures = JobStore.beat, []
+
+    def fail_once(store, job_id):
+        if not failures:
+            failures.append(job_id)
+            raise OSError("database is locked")
+        beat(store, job_id)
+
+    monkeypatch.setattr(JobStore, "beat", fail_once)
+    waiting_engine.store._client.set_tag(job.id, "heartbeat", "1")
+
+    wait_for(lambda: waiting_engine.store.view(job.id).state, lambda state: state == "queued", 15)
+    assert failures
+
+
 def test_older_attempt_gives_way(private_home, source):
     store = JobStore(private_home)
     first = store.add(sweep_request(source), "ana", 0)
