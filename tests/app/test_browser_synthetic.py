@@ -40,6 +40,14 @@ def pixels(locator):
     )
 
 
+def expect_pixels(locator, expected, atol=0.0):
+    """Wait until the tile shows `expected`: a click is answered by the page a moment later."""
+    deadline = time.monotonic() + 10
+    while not np.allclose(pixels(locator), expected, rtol=0, atol=atol) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    np.testing.assert_allclose(pixels(locator), expected, rtol=0, atol=atol)
+
+
 def drawn(label, seed):
     return mass_drawing.draw("cascade", [MassId(label, seed)])[0]
 
@@ -69,17 +77,17 @@ def test_sixty_four_new_masses_are_there_soon(page, address):
 
 def test_board_shows_the_drawn_pixels_until_the_window_is_changed(page, address):
     open_masses(page, address)
-    np.testing.assert_array_equal(pixels(tile(page, SEED_3)), drawn(1, 3).ravel())
+    expect_pixels(tile(page, SEED_3), drawn(1, 3).ravel())
 
     page.get_by_role("button", name="Invert").click()
-    np.testing.assert_array_equal(pixels(tile(page, SEED_3)), 255 - drawn(1, 3).ravel())
+    expect_pixels(tile(page, SEED_3), 255 - drawn(1, 3).ravel())
     page.get_by_role("combobox", name="Window preset").select_option("More contrast")
 
     expect(page).to_have_url(re.compile("window=128-128-inverted"))
     expected = 255 - (((drawn(1, 3).ravel() - 127.5) / 127 + 0.5) * 255).clip(0, 255)
-    np.testing.assert_allclose(pixels(tile(page, SEED_3)), expected, atol=1)
+    expect_pixels(tile(page, SEED_3), expected, atol=1)
     page.get_by_role("button", name="Reset").click()
-    np.testing.assert_array_equal(pixels(tile(page, SEED_3)), drawn(1, 3).ravel())
+    expect_pixels(tile(page, SEED_3), drawn(1, 3).ravel())
 
 
 def test_dragging_on_a_mass_changes_the_window_and_opens_nothing(page, address):
@@ -105,13 +113,13 @@ def test_click_opens_a_mass_and_its_address_opens_it_again(page, address):
     dialog.get_by_role("tab", name="To another seed").click()
     expect(dialog.get_by_role("img")).to_have_count(9)
     expect(page).to_have_url(re.compile("mass=3&mass_class=malignant.*mass_view=To"))
-    first = pixels(dialog.get_by_role("img").first)
     settle(page)
+    first = pixels(dialog.get_by_role("img").first)
 
     page.goto(page.url)
     expect(dialog.get_by_role("heading", name=SEED_3)).to_be_visible()
     expect(dialog.get_by_role("img")).to_have_count(9)
-    np.testing.assert_array_equal(pixels(dialog.get_by_role("img").first), first)
+    expect_pixels(dialog.get_by_role("img").first, first)
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(page).not_to_have_url(re.compile("mass=3"))
@@ -185,7 +193,7 @@ def test_link_with_a_window_shows_it(page, address):
     open_masses(page, address, "count=4&window=100-255-inverted")
 
     expected = 255 - ((drawn(1, 3).ravel() - 99.5) / 254 * 255 + 127.5).clip(0, 255)
-    np.testing.assert_allclose(pixels(tile(page, SEED_3)), expected, atol=1)
+    expect_pixels(tile(page, SEED_3), expected, atol=1)
     assert "inverted" in page.url
 
 
