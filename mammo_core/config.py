@@ -17,8 +17,10 @@ from mammo_core import validate
 
 Strategy = Literal["real", "real+synthetic", "synthetic", "pretrain"]
 Unit = Literal["patient", "image"]
+Noise = Literal["secret", "reproducible"]
 STRATEGIES: tuple[Strategy, ...] = ("real", "real+synthetic", "synthetic", "pretrain")
 UNITS: tuple[Unit, ...] = ("patient", "image")
+NOISES: tuple[Noise, ...] = ("secret", "reproducible")
 DEFAULT_BACKBONE = "tf_efficientnet_lite0"
 PAPER_DELTA = 1e-4
 
@@ -53,16 +55,21 @@ class PrivacyConfig:
         target_epsilon: Budget of one run, 0.05 to 1000; infinity trains without differential privacy.
         target_delta: In (0, 1), and below 1 / number of units.
         unit: Whose whole contribution is hidden: a "patient" or a single "image" (mass).
+        noise: "secret" is drawn from the operating system and can't be drawn again. "reproducible"
+            follows from the configuration, for tables and talks that others can repeat: it protects
+            nobody from those who know the configuration.
     """
 
     target_epsilon: float
     target_delta: float = PAPER_DELTA
     unit: Unit = "patient"
+    noise: Noise = "secret"
 
     def __post_init__(self) -> None:
         validate.privacy_budget(self.target_epsilon)
         validate.in_open_unit(target_delta=self.target_delta)
         validate.one_of(UNITS, unit=self.unit)
+        validate.one_of(NOISES, noise=self.noise)
 
     @property
     def is_private(self) -> bool:
@@ -120,8 +127,7 @@ class RunConfig:
     Attributes:
         strategy: Which data train the head: "real", "real+synthetic", "synthetic", or "pretrain"
             (synthetic first, then DP on real).
-        seed: Of the noise. Whoever knows it can subtract the noise: keep it secret when releasing, and
-            take a new one when the data change, or the difference of two models shows what changed.
+        seed: Tells repetitions apart. Reproducible noise follows from it.
     """
 
     strategy: Strategy
@@ -135,13 +141,17 @@ class RunConfig:
         validate.at_least(0, seed=self.seed)
 
     @property
-    def noise_seed(self) -> int:
-        """What the noise is drawn from: another for every configuration, also at the same `seed`.
+    def noise_seed(self) -> int | None:
+        """What reproducible noise is drawn from: another for every configuration, also at the same `seed`.
 
-        Were the same noise used at two budgets, the two models together would reveal it, and nothing
-        would be left of either guarantee.
+        None for secret noise. Were the same noise used at two budgets, the two models together would
+        reveal it, and nothing would be left of either guarantee.
         """
-        return int(short_hash(to_dict(self)), 16)
+        if self.privacy.noise == "secret":
+            return None
+        values = to_dict(self)
+        del values["privacy"]["noise"]
+        return int(short_hash(values), 16)
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -158,6 +168,7 @@ def run_config_from_dict(values: dict[str, Any]) -> RunConfig:
     """The inverse of `to_dict` for a RunConfig."""
     privacy = dict(values["privacy"])
     privacy["target_epsilon"] = float(privacy["target_epsilon"])
+    privacy.setdefault("noise", "reproducible")  # of runs recorded before there was secret noise
     return RunConfig(
         strategy=values["strategy"],
         privacy=PrivacyConfig(**privacy),

@@ -73,6 +73,20 @@ def add_delta_option(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_noise_option(parser: argparse._ActionsContainer) -> None:
+    """--reproducible."""
+    parser.add_argument(
+        "--reproducible",
+        dest="noise",
+        action="store_const",
+        const="reproducible",
+        default="secret",
+        help="draw the noise from the seed, so that others can repeat the result: for demonstration "
+        "and tables only, since whoever knows the seed can subtract the noise. Default: secret noise from "
+        "the operating system, another one each time",
+    )
+
+
 def backbone_from(options: argparse.Namespace) -> BackboneConfig:
     """The backbone that the options describe."""
     return BackboneConfig(

@@ -21,6 +21,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         add_backbone_options,
         add_data_options,
         add_delta_option,
+        add_noise_option,
         epsilon_list,
         names,
         whole_numbers,
@@ -52,6 +53,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     group.add_argument("--seed", type=whole_numbers, default=(42, 43, 44), help="default: 42,43,44")
     add_delta_option(group)
+    add_noise_option(group)
     parser.add_argument("--out", type=Path, required=True, metavar="CSV", help="table of results")
     parser.add_argument(
         "--roc", type=Path, metavar="CSV", help="also write mean ROC curves over seeds there"
@@ -82,6 +84,7 @@ def run_sweep_command(options: argparse.Namespace) -> int:
         seeds=options.seed,
         delta=options.delta,
         backbone=backbone_from(options),
+        noise=options.noise,
     )
     list(plan.groups())  # every value is checked before anything is computed
     bench = workbench_from(options)

@@ -9,7 +9,12 @@ from mammo_core.config import STRATEGIES, UNITS
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Adds `train`."""
-    from mammo_core.cli.options import add_backbone_options, add_data_options, add_delta_option
+    from mammo_core.cli.options import (
+        add_backbone_options,
+        add_data_options,
+        add_delta_option,
+        add_noise_option,
+    )
 
     parser = commands.add_parser(
         "train",
@@ -41,7 +46,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         help="what one ε hides: all masses of a patient, or a single mass; default: %(default)s",
     )
     add_delta_option(group)
-    group.add_argument("--seed", type=int, default=42, help="of the noise; default: %(default)s")
+    group.add_argument(
+        "--seed", type=int, default=42, help="tells repetitions apart; default: %(default)s"
+    )
+    add_noise_option(group)
     group.add_argument(
         "--engine",
         choices=("opacus", "vectorised"),
@@ -65,7 +73,10 @@ def run_train(options: argparse.Namespace) -> int:
     config = RunConfig(
         strategy=options.strategy,
         privacy=PrivacyConfig(
-            target_epsilon=options.epsilon, target_delta=options.delta, unit=options.unit
+            target_epsilon=options.epsilon,
+            target_delta=options.delta,
+            unit=options.unit,
+            noise=options.noise,
         ),
         recipe=RECIPES[options.strategy],
         backbone=backbone_from(options),

@@ -9,6 +9,7 @@ from typing import Any
 from mammo_core.config import (
     BackboneConfig,
     HeadRecipe,
+    Noise,
     PrivacyConfig,
     RunConfig,
     Strategy,
@@ -41,6 +42,7 @@ class SweepPlan:
     """What to combine. A head trained without DP is the same for every seed; it is run for each all the same.
 
     Attributes:
+        noise: Secret, or reproducible for demonstration.
         changes: To each strategy's own recipe.
         engine: Which code trains; results are the same up to rounding.
     """
@@ -51,6 +53,7 @@ class SweepPlan:
     seeds: tuple[int, ...]
     delta: float
     backbone: BackboneConfig
+    noise: Noise = "secret"
     changes: RecipeChanges = RecipeChanges()
     engine: Engine = "vectorised"
 
@@ -62,7 +65,10 @@ class SweepPlan:
                     RunConfig(
                         strategy=strategy,
                         privacy=PrivacyConfig(
-                            target_epsilon=epsilon, target_delta=self.delta, unit=unit
+                            target_epsilon=epsilon,
+                            target_delta=self.delta,
+                            unit=unit,
+                            noise=self.noise,
                         ),
                         recipe=self.changes.applied_to(RECIPES[strategy]),
                         backbone=self.backbone,
@@ -97,6 +103,7 @@ def plan_like(config: RunConfig, epsilons: tuple[float, ...]) -> SweepPlan:
         seeds=(config.seed,),
         delta=config.privacy.target_delta,
         backbone=config.backbone,
+        noise=config.privacy.noise,
         changes=RecipeChanges(**changes),
     )
 
@@ -110,6 +117,9 @@ def plan_from_dict(values: dict[str, Any]) -> SweepPlan:
         seeds=tuple(values["seeds"]),
         delta=values["delta"],
         backbone=BackboneConfig(**values["backbone"]),
+        noise=values.get(
+            "noise", "reproducible"
+        ),  # of jobs asked for before there was secret noise
         changes=RecipeChanges(**values["changes"]),
         engine=values["engine"],
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from mammo_core import validate
+from mammo_core.privacy.randomness import NoiseSource
 
 
 def unit_means(vectors: Tensor, bags: Tensor) -> Tensor:
@@ -22,13 +22,13 @@ def clip_rows(contributions: Tensor, max_norm: float) -> Tensor:
 
 
 def noisy_sum(
-    contributions: Tensor, max_norm: float, noise_multiplier: float, rng: torch.Generator
+    contributions: Tensor, max_norm: float, noise_multiplier: float, noise: NoiseSource
 ) -> Tensor:
     """The sum over units with noise of standard deviation noise_multiplier · max_norm.
 
     Args:
         contributions: (U, D), one row per unit of privacy; clipped here.
-        rng: Of the noise, on the CPU; secret where the result is released.
+        noise: Secret where the result is released.
 
     Returns:
         (D,). It is 1 / noise_multiplier-GDP for adding or removing one unit.
@@ -37,5 +37,5 @@ def noisy_sum(
     """
     validate.positive(max_norm=max_norm)
     clean = clip_rows(contributions, max_norm).sum(dim=0)
-    noise = torch.randn(clean.shape, generator=rng, dtype=torch.float64)
-    return clean + (noise_multiplier * max_norm * noise).to(clean)
+    drawn = noise.normal(*clean.shape)
+    return clean + (noise_multiplier * max_norm * drawn).to(clean)

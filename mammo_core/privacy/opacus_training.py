@@ -7,11 +7,12 @@ from collections.abc import Callable
 import torch
 from opacus import GradSampleModule
 from opacus.accountants import PRVAccountant
-from opacus.optimizers import DPOptimizer
 from torch import Tensor, nn
 
 from mammo_core.config import HeadRecipe
+from mammo_core.privacy.noisy_optimizer import NoisyOptimizer
 from mammo_core.privacy.problem import HeadProblem
+from mammo_core.privacy.randomness import noise_from
 from mammo_core.privacy.sampled_steps import quiet_hooks
 from mammo_core.privacy.vectorised_training import HeadJob, first_averaged_step
 
@@ -48,13 +49,12 @@ def train_head(
     if job.noise_multiplier is None:
         raise ValueError("Expected a private job; got noise_multiplier None. Use train_heads.")
     module = GradSampleModule(BagHead(problem.initial_weights))
-    optimizer = DPOptimizer(
+    optimizer = NoisyOptimizer(
         torch.optim.SGD(module.parameters(), lr=job.learning_rate / recipe.max_grad_norm),
         noise_multiplier=job.noise_multiplier,
         max_grad_norm=recipe.max_grad_norm,
-        expected_batch_size=problem.num_units,
-        loss_reduction="mean",
-        generator=torch.Generator().manual_seed(job.seed),
+        expected_units=problem.num_units,
+        noise=noise_from(job.seed),
     )
     accountant = PRVAccountant()
     optimizer.attach_step_hook(accountant.get_optimizer_hook_fn(sample_rate=1.0))

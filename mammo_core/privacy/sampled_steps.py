@@ -15,12 +15,13 @@ from contextlib import contextmanager
 import torch
 from opacus import GradSampleModule
 from opacus.accountants import PRVAccountant
-from opacus.optimizers import DPOptimizer
 from scipy.optimize import brentq
 from torch import Tensor, nn
 
 from mammo_core import validate
 from mammo_core.errors import PrivacyError
+from mammo_core.privacy.noisy_optimizer import NoisyOptimizer
+from mammo_core.privacy.randomness import NoiseSource
 
 History = list[tuple[float, float, int]]  # noise multiplier, sample rate, steps
 _NOISE_RANGE = (0.3, 200.0)
@@ -71,7 +72,7 @@ class NoisyGradients:
         noise_multiplier: Noise standard deviation over clipping norm.
         max_grad_norm: L2 bound of one unit's gradient.
         expected_units: Mean size of a Poisson sample; the sum is divided by it, whatever the sample's size.
-        rng: Of the noise, on the CPU; secret where the result is released.
+        noise: Secret where the result is released.
     """
 
     def __init__(
@@ -82,16 +83,15 @@ class NoisyGradients:
         noise_multiplier: float,
         max_grad_norm: float,
         expected_units: int,
-        rng: torch.Generator,
+        noise: NoiseSource,
     ) -> None:
         self._module = GradSampleModule(module)
-        self._optimizer = DPOptimizer(
+        self._optimizer = NoisyOptimizer(
             optimizer,
             noise_multiplier=noise_multiplier,
             max_grad_norm=max_grad_norm,
-            expected_batch_size=expected_units,
-            loss_reduction="mean",
-            generator=rng,
+            expected_units=expected_units,
+            noise=noise,
         )
         self._module.disable_hooks()
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mammo_core.config import HeadRecipe
 from mammo_core.privacy.problem import HeadProblem
+from mammo_core.privacy.randomness import noise_from
 
 CLIP_EPSILON = 1e-6  # Opacus adds it to norms before dividing
 
@@ -28,12 +29,12 @@ class HeadJob:
         noise_multiplier: Noise standard deviation over max_grad_norm; None trains without DP (no
             clipping, no noise).
         learning_rate: Step along gradient / max_grad_norm, or along the gradient without DP.
-        seed: Of the noise.
+        seed: Of reproducible noise; None draws secret noise from the operating system.
     """
 
     noise_multiplier: float | None
     learning_rate: float
-    seed: int
+    seed: int | None
 
 
 def train_heads(
@@ -57,15 +58,15 @@ def train_heads(
     Guarantee:
         Each private head is the result of `recipe.steps` Gaussian mechanisms of sensitivity
         max_grad_norm on the sum over units (add or remove one unit), see `accounting`. Public data
-        and the averaging of iterates cost nothing. The noise is pseudo-random from the job's seed:
-        the guarantee holds against those who do not know the seed.
+        and the averaging of iterates cost nothing. With a seed the noise is pseudo-random, and the
+        guarantee holds only against those who neither know nor guess the seed.
     """
     clip = recipe.max_grad_norm
     is_private = torch.tensor([job.noise_multiplier is not None for job in jobs])[:, None]  # (R, 1)
     noise_std = torch.tensor([(job.noise_multiplier or 0.0) * clip for job in jobs])[:, None]
     rate = torch.tensor([job.learning_rate for job in jobs])[:, None]
     rate = torch.where(is_private, rate / clip, rate)
-    rngs = [torch.Generator().manual_seed(job.seed) for job in jobs]
+    sources = [noise_from(job.seed) for job in jobs]
     rows, mask = problem.bags.clamp(min=0), problem.bags >= 0  # (U, B)
     unit_of_row = torch.empty(len(problem.labels), dtype=torch.int64)
     unit_of_row[problem.bags[mask]] = torch.arange(problem.num_units).repeat_interleave(mask.sum(1))
@@ -80,7 +81,7 @@ def train_heads(
         norms = _unit_gradient_norms(residuals[:, rows] * mask, gram)  # (R, U)
         factors = torch.where(is_private, (clip / (norms + CLIP_EPSILON)).clamp(max=1), 1.0)
         summed = (residuals * factors[:, unit_of_row]) @ problem.vectors  # (R, K)
-        noise = torch.stack([torch.randn(weights.shape[1], generator=rng) for rng in rngs])
+        noise = torch.stack([source.normal(weights.shape[1]).float() for source in sources])
         gradient = (summed + noise_std * noise) / problem.num_units
         weights = weights - rate * (gradient + problem.public_gradient(weights))
         if step >= first_averaged:

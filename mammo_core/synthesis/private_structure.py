@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.privacy.noisy_sum import noisy_sum, unit_means
+from mammo_core.privacy.randomness import NoiseSource
 from mammo_core.synthesis.structure import NormalStructure
 
 # of natural images in [-1, 1]: deviation of the grey level, and the power law of finer ones
@@ -37,7 +38,7 @@ def fit_private_structure(
     *,
     image_size_px: int,
     noise_multiplier: float,
-    rng: torch.Generator,
+    noise: NoiseSource,
 ) -> None:
     """Sets means and deviations from one noisy sum.
 
@@ -46,7 +47,7 @@ def fit_private_structure(
         labels: (N,).
         bags: (U, B) rows of each unit's masses, padded with -1.
         noise_multiplier: The result is 1 / noise_multiplier-GDP.
-        rng: Of the noise.
+        noise: Secret where the structure is released.
     """
     guess = expected_deviation(coefficients.shape[1], image_size_px).to(coefficients)
     values = (coefficients / guess).clamp(-_VALUE_BOUND, _VALUE_BOUND)  # (N, K)
@@ -56,7 +57,7 @@ def fit_private_structure(
     of_class = torch.zeros(len(values), *shape).to(values)
     of_class[torch.arange(len(values)), labels] = described
     released = noisy_sum(
-        unit_means(of_class.flatten(1), bags), _BOUND, noise_multiplier, rng
+        unit_means(of_class.flatten(1), bags), _BOUND, noise_multiplier, noise
     ).unflatten(0, shape)  # (classes, 1 + 2 K)
     count = released[:, :1].clamp(min=_MIN_COUNT_SHARE * len(bags) / _typical_norm(values.shape[1]))
     mean, square = (released[:, 1:] / count).chunk(2, dim=1)  # (classes, K) each

@@ -32,7 +32,7 @@ from mammo_core.errors import PrivacyError
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.privacy.accounting import mu_for, spent_epsilon
 from mammo_core.privacy.noisy_sum import clip_rows, noisy_sum, unit_means
-from mammo_core.privacy.randomness import secret_generator
+from mammo_core.privacy.randomness import SecretNoise
 from mammo_core.privacy.sampled_steps import (
     History,
     NoisyGradients,
@@ -92,7 +92,7 @@ class _PrivateTrainer(DetailTrainer):
         super().__init__(config, masses.images, masses.labels, device, network)
         self.privacy = privacy
         self._bags = masses.bags.to(device)
-        self._secret = secret_generator()
+        self._secret = SecretNoise()
         self._mu = mu_for(privacy.target_epsilon, privacy.target_delta) / _ROUND_UP
         self._structure_noise = 1 / (self._mu * _STRUCTURE_SHARE**0.5)
         images = from_uint8(self._images)
@@ -103,7 +103,7 @@ class _PrivateTrainer(DetailTrainer):
             self._bags,
             image_size_px=config.image_size_px,
             noise_multiplier=self._structure_noise,
-            rng=self._secret,
+            noise=self._secret,
         )
         self.averaged.load_state_dict(self.generator.state_dict())
 
@@ -160,13 +160,17 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
         self._discriminator_optimizer = torch.optim.Adam(
             self.discriminator.parameters(), lr=config.discriminator_rate, betas=BETAS
         )
+        self._turns = (
+            torch.Generator()
+        )  # apart from other draws: their state would tell how many took part
+        self._turns.seed()
         self._noisy = NoisyGradients(
             self.discriminator,
             self._discriminator_optimizer,
             noise_multiplier=self.noise_multiplier,
             max_grad_norm=_GRADIENT_BOUND,
             expected_units=round(self._sample_rate * len(self._bags)),
-            rng=self._secret,
+            noise=self._secret,
         )
 
     def _spent(self) -> float:
@@ -213,7 +217,7 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
 
         def losses() -> Tensor:
             with torch.no_grad(), self._mixed_precision():
-                shown = augment(turn_at_random(images, self._secret), self._secret)
+                shown = augment(turn_at_random(images, self._turns), self._turns)
                 maps = [part.float() for part in self.features(shown)]
             return sum(
                 functional.relu(1 - part).mean(dim=1) for part in self.discriminator(maps, labels)
@@ -223,10 +227,10 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
 
     def _sample_units(self) -> Tensor:
         """A Poisson sample of units, one random mass of each: rows (M,)."""
-        chosen = torch.rand(len(self._bags), generator=self._secret) < self._sample_rate
+        chosen = self._secret.uniform(len(self._bags)) < self._sample_rate
         bags = self._bags[chosen.to(self.device)]
         counts = (bags >= 0).sum(dim=1)
-        position = torch.rand(len(bags), generator=self._secret).to(self.device) * counts
+        position = self._secret.uniform(len(bags)).to(self.device) * counts
         return bags[torch.arange(len(bags), device=self.device), position.long()]
 
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:

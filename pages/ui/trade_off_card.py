@@ -145,6 +145,7 @@ def _guarantee(point: pd.Series, run: pd.Series) -> list[str]:
             target_epsilon=point["target_epsilon"],
             target_delta=run["delta"],
             unit=point["unit"],
+            noise="reproducible",
         ),
         recipe=RECIPES[point["strategy"]],
     )

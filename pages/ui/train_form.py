@@ -77,12 +77,19 @@ def choose_plan(source: DataSource) -> SweepPlan:
             help="Keep it well below 1 / number of patients; the paper uses 1e-4.",
         )
         first_seed = st.number_input(
-            "Seed of the noise" if num_seeds == 1 else "First seed of the noise",
+            "Seed" if num_seeds == 1 else "First seed",
             min_value=0,
             value=_FIRST_SEED,
             key="train_seed",
             persist_state="session",
-            help="Another seed is another release. Whoever learns it can subtract the noise.",
+            help="Tells repetitions apart: another seed is another release.",
+        )
+        reproducible = st.checkbox(
+            "Reproducible noise, for demonstration",
+            key="train_reproducible",
+            persist_state="session",
+            help="The noise follows from the seed, so that others can repeat the result; whoever knows the "
+            "seed can subtract it again. Otherwise the noise is secret: drawn from the operating system.",
         )
         engine = st.segmented_control(
             "Engine",
@@ -102,6 +109,7 @@ def choose_plan(source: DataSource) -> SweepPlan:
         seeds=tuple(range(int(first_seed), int(first_seed) + num_seeds)),
         delta=delta,
         backbone=backbone,
+        noise="reproducible" if reproducible else "secret",
         changes=changes,
         engine=engine,
     )

@@ -43,7 +43,10 @@ def pixels(locator):
 def expect_pixels(locator, expected, atol=0.0):
     """Wait until the tile shows `expected`: a click is answered by the page a moment later."""
     deadline = time.monotonic() + 10
-    while not np.allclose(pixels(locator), expected, rtol=0, atol=atol) and time.monotonic() < deadline:
+    while (
+        not np.allclose(pixels(locator), expected, rtol=0, atol=atol)
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.05)
     np.testing.assert_allclose(pixels(locator), expected, rtol=0, atol=atol)
 

@@ -39,6 +39,7 @@ def sweep_request(source, seeds=(1, 2), epsilons=(1.0, 6.0), steps=5, engine="op
             seeds=seeds,
             delta=1e-3,
             backbone=TINY,
+            noise="reproducible",
             changes=RecipeChanges(steps=steps),
             engine=engine,
         ),

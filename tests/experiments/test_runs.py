@@ -19,7 +19,9 @@ from tests.conftest import made_features, make_cohort
 def make_config(bench, strategy="pretrain", epsilon=6.0, unit="patient", seed=0, **privacy):
     return RunConfig(
         strategy=strategy,
-        privacy=PrivacyConfig(target_epsilon=epsilon, unit=unit, **privacy),
+        privacy=PrivacyConfig(
+            **{"target_epsilon": epsilon, "unit": unit, "noise": "reproducible"} | privacy
+        ),
         recipe=RECIPES[strategy],
         backbone=bench.backbone,
         seed=seed,
@@ -69,6 +71,14 @@ def test_every_configuration_draws_noise_of_its_own(bench, changed):
         base.noise_seed
     )
     assert make_config(bench, "real", epsilon=6.0).noise_seed == base.noise_seed
+
+
+def test_secret_noise_differs_each_time_and_has_no_seed(bench):
+    config = make_config(bench, "real", epsilon=6.0, noise="secret")
+    first, second = (next(run_many(bench, [config])).weights for _ in range(2))
+
+    assert config.noise_seed is None
+    assert not torch.equal(first, second)
 
 
 def test_data_with_other_labels_or_patients_are_other_data(bench):

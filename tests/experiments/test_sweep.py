@@ -40,6 +40,7 @@ def plan(bench):
         seeds=(0, 1),
         delta=1e-4,
         backbone=bench.backbone,
+        noise="reproducible",
     )
 
 

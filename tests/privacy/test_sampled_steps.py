@@ -4,6 +4,7 @@ from torch import nn
 
 from mammo_core.errors import PrivacyError
 from mammo_core.privacy.accounting import spent_epsilon
+from mammo_core.privacy.randomness import ReproducibleNoise
 from mammo_core.privacy.sampled_steps import (
     NoisyGradients,
     calibrate_sampled_noise,
@@ -54,7 +55,7 @@ def stepped(noise_multiplier, inputs, *, max_grad_norm=1.0, public=0.0, expected
         noise_multiplier=noise_multiplier,
         max_grad_norm=max_grad_norm,
         expected_units=expected_units,
-        rng=torch.Generator().manual_seed(0),
+        noise=ReproducibleNoise(0),
     )
     noisy.step(
         lambda: layer(inputs).squeeze(1), len(inputs), [torch.full_like(before, float(public))]

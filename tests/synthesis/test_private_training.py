@@ -5,6 +5,7 @@ import torch
 from mammo_core.config import PrivacyConfig
 from mammo_core.errors import PrivacyError
 from mammo_core.privacy.problem import bags_of
+from mammo_core.privacy.randomness import ReproducibleNoise
 from mammo_core.synthesis import private_training
 from mammo_core.synthesis.private_structure import expected_deviation, fit_private_structure
 from mammo_core.synthesis.private_training import (
@@ -57,7 +58,7 @@ def test_with_little_noise_the_structure_has_the_means_and_deviations_of_its_cla
         torch.arange(4000)[:, None],
         image_size_px=16,
         noise_multiplier=0.01,
-        rng=rng,
+        noise=ReproducibleNoise(0),
     )
 
     torch.testing.assert_close(structure.mean[1] / guess, shift, atol=0.05, rtol=0)
@@ -76,7 +77,7 @@ def test_overwhelming_noise_leaves_a_usable_structure():
         torch.arange(20)[:, None],
         image_size_px=16,
         noise_multiplier=1e4,
-        rng=torch.Generator().manual_seed(0),
+        noise=ReproducibleNoise(0),
     )
 
     assert structure.mean.isfinite().all()
