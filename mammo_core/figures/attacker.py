@@ -17,7 +17,7 @@ def attacker_figure(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go.F
     """One bound per privacy budget, with the line of guessing.
 
     Args:
-        curves: By name, false and true positive rates, each (G,), see `accounting.attacker_curve`.
+        curves: By name, false and true positive rates, each (G,), see `risk.attacker_curve`.
     """
     figure = go.Figure()
     figure.add_trace(diagonal("guessing"))

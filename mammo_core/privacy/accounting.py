@@ -104,32 +104,6 @@ def require_meaningful_delta(delta: float, num_units: int) -> None:
         )
 
 
-def attacker_tpr(mu: float, fpr: float) -> float:
-    """The most often an attacker can rightly say "this unit was in the training data".
-
-    Args:
-        mu: Of everything released.
-        fpr: How often the attacker says so wrongly, in (0, 1).
-
-    Source: the trade-off function of Gaussian DP, Dong, Roth and Su 2019, definition 3.
-    """
-    validate.in_open_unit(fpr=fpr)
-    return float(ndtr(ndtri(fpr) + mu))
-
-
-def attacker_curve(epsilon: float, delta: float) -> tuple[np.ndarray, np.ndarray]:
-    """The ROC curve that no attack on who took part can rise above, as (fpr, tpr), each (G,).
-
-    For everything released being one Gaussian mechanism that is exactly (ε, δ)-DP; from (0, 0) to (1, 1).
-    """
-    mu = mu_for(epsilon, delta)
-    if math.isinf(mu):
-        return np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0])
-    inner = np.concatenate([np.geomspace(1e-4, 0.01, 25), np.linspace(0.015, 0.999, 120)])  # (145,)
-    fpr = np.concatenate([[0.0], inner, [1.0]])
-    return fpr, np.concatenate([[0.0], ndtr(ndtri(inner) + mu), [1.0]])
-
-
 def running_epsilons(mus: Sequence[float], delta: float) -> list[float]:
     """ε of the first, the first two, … of several Gaussian mechanisms; infinity from an infinite μ on.
 

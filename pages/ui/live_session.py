@@ -117,7 +117,7 @@ def decision_text(decision: Decision, test_set: str, specificity: float) -> str:
 
 def spent_text(result: RunResult) -> str:
     """What was spent and what an attacker gains, in a few lines."""
-    from mammo_core.privacy.accounting import attacker_tpr
+    from mammo_core.privacy.risk import attacker_tpr
 
     took = f"Retrained and tested in **{result.seconds:.2f} s**"
     if math.isinf(result.epsilon):

@@ -11,7 +11,8 @@ import pandas as pd
 from mammo_core.config import PAPER_DELTA
 from mammo_core.figures.attacker import attacker_figure
 from mammo_core.figures.trade_off import METRIC_LABELS, trade_off_figure
-from mammo_core.privacy.accounting import attacker_curve, attacker_tpr, mu_for
+from mammo_core.privacy.accounting import mu_for
+from mammo_core.privacy.risk import attacker_curve, attacker_tpr
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -143,7 +144,7 @@ def _attacker(unit: str) -> Scene:
         for epsilon in _ATTACKED
     }
     figure = attacker_figure(
-        {name: attacker_curve(epsilon, PAPER_DELTA) for epsilon, name in names.items()}
+        {name: attacker_curve(mu_for(epsilon, PAPER_DELTA)) for epsilon, name in names.items()}
     )
     return Scene(
         sentence,

@@ -59,7 +59,7 @@ def _num_units(config: RunConfig, units: dict[str, int]) -> int:
 
 
 def _promise(config: RunConfig, num_units: int) -> dict[str, object]:
-    from mammo_core.privacy import accounting
+    from mammo_core.privacy import accounting, risk
 
     privacy = config.privacy
     if not privacy.is_private:
@@ -70,7 +70,7 @@ def _promise(config: RunConfig, num_units: int) -> dict[str, object]:
             privacy.target_epsilon, privacy.target_delta, config.recipe.steps
         )
         mu = accounting.composed_mu(noise, config.recipe.steps)
-        found = accounting.attacker_tpr(mu, _FALSE_ALARMS)
+        found = risk.attacker_tpr(mu, _FALSE_ALARMS)
     return {
         "training data": config.strategy,
         "unit": privacy.unit,

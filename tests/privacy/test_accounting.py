@@ -1,18 +1,14 @@
 import math
 import warnings
 
-import numpy as np
 import pytest
 from dp_accounting.pld import privacy_loss_distribution as pld
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opacus.accountants import PRVAccountant
-from scipy.stats import norm
 
 from mammo_core.errors import InvalidRequestError, PrivacyError
 from mammo_core.privacy.accounting import (
-    attacker_curve,
-    attacker_tpr,
     calibrate_noise,
     composed_mu,
     mu_for,
@@ -105,25 +101,6 @@ def test_delta_of_one_over_n_is_refused():
 def test_delta_outside_the_unit_interval_is_refused(delta):
     with pytest.raises(InvalidRequestError, match="Expected 0 < delta < 1"):
         spent_epsilon(1.0, delta)
-
-
-def test_attacker_bound_is_the_gaussian_trade_off_curve():
-    # The likelihood-ratio test between N(0, 1) and N(mu, 1), by its threshold
-    threshold = norm.isf(0.01)
-
-    assert attacker_tpr(1.36, 0.01) == pytest.approx(norm.sf(threshold - 1.36))
-    assert attacker_tpr(1e-9, 0.01) == pytest.approx(0.01)
-
-
-def test_attacker_curve_is_the_trade_off_function_and_certain_without_privacy():
-    fpr, tpr = attacker_curve(6.0, 1e-4)
-    mu = mu_for(6.0, 1e-4)
-
-    assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
-    assert np.all(np.diff(fpr) > 0) and np.all(np.diff(tpr) > 0)
-    for index in (1, 40, 120):
-        assert tpr[index] == pytest.approx(attacker_tpr(mu, fpr[index]))
-    assert attacker_curve(math.inf, 1e-4)[1].tolist() == [0, 1, 1]
 
 
 def test_running_epsilons_grow_and_end_at_infinity_with_the_first_model_without_privacy():
