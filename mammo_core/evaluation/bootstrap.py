@@ -33,6 +33,9 @@ class PatientBootstrap:
         num_resamples: Number of bootstrap resamples.
         seed: Of the resampling; the default makes intervals comparable between runs.
 
+    Attributes:
+        weights: (1 + B, N), how often each mass counts: once in the data as they are, then in each resample.
+
     Raises:
         InvalidRequestError: If a class is missing or there are fewer than two patients.
 
@@ -58,7 +61,7 @@ class PatientBootstrap:
             len(patients), np.full(len(patients), 1 / len(patients)), size=num_resamples
         )  # (B, P): how often each patient was drawn
         self.labels = labels
-        self._weights = np.concatenate(
+        self.weights = np.concatenate(
             [np.ones((1, len(labels))), draws[:, patient_of_mass]]
         )  # (1 + B, N), the data as they are first
 
@@ -68,10 +71,11 @@ class PatientBootstrap:
         Args:
             scores: (N,) P(malignant) in the order of the labels.
         """
-        measured = weighted_metrics(self.labels, scores, self._weights)
-        estimates = {}
-        for name in METRIC_NAMES:
-            values = getattr(measured, name)
-            low, high = np.nanquantile(values[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-            estimates[name] = Estimate(float(values[0]), float(low), float(high))
-        return estimates
+        measured = weighted_metrics(self.labels, scores, self.weights)
+        return {name: estimate_from(getattr(measured, name)) for name in METRIC_NAMES}
+
+
+def estimate_from(values: np.ndarray) -> Estimate:
+    """The interval of a measure from its values (1 + B,): of the data as they are, then of the resamples."""
+    low, high = np.nanquantile(values[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(float(values[0]), float(low), float(high))

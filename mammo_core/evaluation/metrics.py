@@ -57,13 +57,7 @@ def weighted_metrics(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray
         )
     if not np.all((scores >= 0) & (scores <= 1)):
         raise InvalidRequestError("Expected scores in [0, 1]; got others. Apply a sigmoid first.")
-    order = np.argsort(-scores, kind="stable")
-    group_ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)  # ties end here
-    positive = (labels == MALIGNANT)[order]
-    sorted_weights = weights[:, order].astype(np.float64)  # (B, N)
-    tp = np.cumsum(sorted_weights * positive, axis=1)[:, group_ends]  # (B, G)
-    fp = np.cumsum(sorted_weights * ~positive, axis=1)[:, group_ends]
-    tp, fp = (np.pad(counts, ((0, 0), (1, 0))) for counts in (tp, fp))  # (B, 1 + G), from (0, 0)
+    tp, fp = weighted_counts(labels == MALIGNANT, scores, weights)
     num_positive, num_negative = tp[:, -1:], fp[:, -1:]
     with np.errstate(invalid="ignore", divide="ignore"):
         tpr, fpr = tp / num_positive, fp / num_negative
@@ -77,6 +71,27 @@ def weighted_metrics(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray
     empty = (num_positive[:, 0] == 0) | (num_negative[:, 0] == 0)
     sensitivity = np.where(empty, np.nan, sensitivity)
     return Metrics(auroc, average_precision, sensitivity, brier)
+
+
+def weighted_counts(
+    is_positive: np.ndarray, scores: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positives and negatives at or above each threshold under each of B weightings.
+
+    Args:
+        is_positive: (N,) bool.
+        scores: (N,), higher for positives; equal scores stay together.
+        weights: (B, N) non-negative.
+
+    Returns:
+        True and false positives, each (B, 1 + G) for G different scores, from (0, 0) to all.
+    """
+    order = np.argsort(-scores, kind="stable")
+    group_ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)  # ties end here
+    sorted_weights = weights[:, order].astype(np.float64)  # (B, N)
+    tp = np.cumsum(sorted_weights * is_positive[order], axis=1)[:, group_ends]  # (B, G)
+    fp = np.cumsum(sorted_weights * ~is_positive[order], axis=1)[:, group_ends]
+    return tuple(np.pad(counts, ((0, 0), (1, 0))) for counts in (tp, fp))  # (B, 1 + G)
 
 
 def roc_points(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -64,8 +64,8 @@ class CopyDetector:
 
     def check(self, synthetic: Tensor) -> CopyCheck:
         """Flags those of the synthetic masses, (M, D) upright, that are suspiciously near to training masses."""
-        to_train, nearest = _view_distances(synthetic, self.train_views).min(dim=1)
-        ratios = (to_train / _view_distances(synthetic, self.heldout_views).amin(1)).numpy()
+        to_train, nearest = view_distances(synthetic, self.train_views).min(dim=1)
+        ratios = (to_train / view_distances(synthetic, self.heldout_views).amin(1)).numpy()
         flags = int((ratios < self.threshold).sum())
         return CopyCheck(
             ratios=ratios,
@@ -101,8 +101,8 @@ def calibrate(
         )
     own = torch.from_numpy(heldout_patients[:, None] == heldout_patients[None])  # (H, H)
     upright = heldout_views[:, 0]
-    among_heldout = _view_distances(upright, heldout_views).masked_fill(own, torch.inf)
-    normal = _view_distances(upright, train_views).amin(1) / among_heldout.amin(1)
+    among_heldout = view_distances(upright, heldout_views).masked_fill(own, torch.inf)
+    normal = view_distances(upright, train_views).amin(1) / among_heldout.amin(1)
     threshold = float(torch.quantile(normal, expected_rate))
     return CopyDetector(train_views, heldout_views, threshold, expected_rate)
 
@@ -143,7 +143,7 @@ def nearest_views(mass: Tensor, views: Tensor, count: int) -> NearestViews:
     return NearestViews(found.indices.numpy(), view[found.indices].numpy(), found.values.numpy())
 
 
-def _view_distances(masses: Tensor, views: Tensor) -> Tensor:
+def view_distances(masses: Tensor, views: Tensor) -> Tensor:
     """Distance of each mass to each other mass in its best view: (M, D), (N, V, D) -> (M, N)."""
     best = torch.full((len(masses), len(views)), torch.inf)
     for view in range(views.shape[1]):
