@@ -8,9 +8,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mammo_core.figures.diagonal import diagonal
-from mammo_core.figures.palette import TEST_SET_COLOURS
+from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS, faded
 
+LOWEST_RATE = 1e-4  # where logarithmic axes begin
 _DASHES = ("solid", "dash", "dashdot", "longdash", "dot")
+_BOUND = TEST_SET_COLOURS[0]
 
 
 def attacker_figure(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go.Figure:
@@ -41,6 +43,93 @@ def attacker_figure(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go.F
     figure.update_yaxes(title="of those who took part, found at most", **percent)
     figure.update_layout(
         height=470,
+        margin={"l": 10, "r": 10, "t": 20, "b": 10},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+    )
+    return figure
+
+
+def attacker_region_figure(
+    bound: tuple[np.ndarray, np.ndarray],
+    attacks: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    *,
+    logarithmic: bool = False,
+) -> go.Figure:
+    """What is possible at all as a shaded region, and measured attacks as lines inside it.
+
+    Args:
+        bound: False and true positive rates, each (G,), see `risk.attacker_curve`.
+        attacks: Measured curves by name, each (G,), (G,); may be empty.
+        logarithmic: Both axes from 0.0001, to see the attacker who accuses hardly anybody wrongly.
+    """
+    lowest = LOWEST_RATE if logarithmic else 0.0
+    figure = go.Figure()
+    fpr, tpr = (np.maximum(rates, lowest) for rates in bound)
+    figure.add_trace(
+        go.Scatter(
+            x=[*fpr, 1.0, lowest],
+            y=[*tpr, lowest, lowest],
+            fill="toself",
+            fillcolor=faded(_BOUND, 0.12),
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            name="possible",
+            showlegend=False,
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=fpr,
+            y=tpr,
+            mode="lines",
+            line={"color": _BOUND, "width": 2.5},
+            name="no attack rises above",
+            hovertemplate="accuses wrongly %{x:.2%}<br>names at most %{y:.2%}<extra></extra>",
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=[lowest, 1],
+            y=[lowest, 1],
+            mode="lines",
+            line={"color": NEUTRAL, "width": 1, "dash": "dot"},
+            name="guessing",
+            hoverinfo="skip",
+        )
+    )
+    for index, (name, (accused, named)) in enumerate(attacks.items()):
+        is_shown = (accused >= lowest) & (named >= lowest)
+        figure.add_trace(
+            go.Scatter(
+                x=accused[is_shown],
+                y=named[is_shown],
+                mode="lines",
+                line={
+                    "color": TEST_SET_COLOURS[1 + index % (len(TEST_SET_COLOURS) - 1)],
+                    "width": 2.5,
+                    "dash": _DASHES[(1 + index) % len(_DASHES)],
+                },
+                name=f"measured: {name}",
+                hovertemplate="accuses wrongly %{x:.2%}<br>named %{y:.2%}<extra></extra>",
+            )
+        )
+    percent = {
+        "type": "log" if logarithmic else "linear",
+        "range": [np.log10(lowest), 0.02] if logarithmic else [-0.01, 1.01],
+        "constrain": "domain",
+    }
+    if logarithmic:
+        percent |= {
+            "tickvals": [1e-4, 1e-3, 1e-2, 0.1, 1],
+            "ticktext": ["0.01%", "0.1%", "1%", "10%", "100%"],
+        }
+    else:
+        percent |= {"tickformat": ".0%"}
+    figure.update_xaxes(title="did not take part, wrongly accused", **percent)
+    figure.update_yaxes(title="took part, rightly named", scaleanchor="x", **percent)
+    figure.update_layout(
+        height=420,
         margin={"l": 10, "r": 10, "t": 20, "b": 10},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
     )

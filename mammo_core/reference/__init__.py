@@ -21,6 +21,21 @@ def measured_roc() -> pd.DataFrame:
     return pd.read_csv(_FOLDER / "measured_roc.csv")
 
 
+def measured_attacks() -> pd.DataFrame:
+    """Membership attacks on models of the shipped recipes, one row per strategy, unit, ε, attack and level."""
+    return pd.read_csv(_FOLDER / "measured_attacks.csv")
+
+
+def measured_audits() -> pd.DataFrame:
+    """Lower bounds of ε that attacks prove, one row per strategy, unit, ε and method."""
+    return pd.read_csv(_FOLDER / "measured_audits.csv")
+
+
+def measured_attack_roc() -> pd.DataFrame:
+    """ROC curves of the same attacks: strategy, unit, target_epsilon, attack, level, fpr, tpr."""
+    return pd.read_csv(_FOLDER / "measured_attack_roc.csv")
+
+
 def measured_provenance() -> dict[str, Any]:
     """How our sweep was made: date, command, backbone, data."""
     return json.loads((_FOLDER / "measured_results.json").read_text(encoding="utf-8"))

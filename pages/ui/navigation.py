@@ -60,6 +60,13 @@ def run_app() -> None:
                 help="Diagnostic accuracy against privacy budget, measured, beside the paper's numbers.",
             ),
             st.Page(
+                "pages/privacy.py",
+                title="Privacy",
+                icon=":material/shield_person:",
+                url_path="privacy",
+                help="What an attacker can learn about who took part, what attacks did, and what adds up.",
+            ),
+            st.Page(
                 "pages/runs.py",
                 title="Runs",
                 icon=":material/table_rows:",

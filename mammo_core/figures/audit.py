@@ -1,0 +1,124 @@
+"""Claimed and audited privacy on one axis: a claim is an upper bound of ε, an audit finds a lower one."""
+
+from __future__ import annotations
+
+import math
+from itertools import cycle
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
+
+_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross")
+_TICKS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000]
+_NOTHING_FOUND = 0.01  # where an audited ε of 0 is drawn on the logarithmic axis
+
+
+def audit_figure(audits: pd.DataFrame, chosen: float | None = None) -> go.Figure:
+    """Audited lower bounds over the claimed ε, logarithmic, with "no privacy (not DP)" apart on the right.
+
+    Args:
+        audits: Of one strategy and unit, columns epsilon, method, audited_epsilon, confidence; an ε may be infinite.
+        chosen: A claimed ε to mark with a line; None or infinity marks none.
+    """
+    figure = make_subplots(
+        cols=2, shared_yaxes=True, column_widths=[0.84, 0.16], horizontal_spacing=0.03
+    )
+    claimed = audits[audits["epsilon"] < math.inf]["epsilon"]
+    found = audits["audited_epsilon"][audits["audited_epsilon"] < math.inf]
+    low = min([0.1, *claimed])
+    high = max([10.0, *claimed, *found])
+    figure.add_trace(
+        go.Scatter(
+            x=[low, high],
+            y=[low, high],
+            mode="lines",
+            line={"color": NEUTRAL, "width": 2.5},
+            name="claimed: never above",
+            hovertemplate="claimed ε = %{y:.3g}<extra></extra>",
+        ),
+        row=1,
+        col=1,
+    )
+    marks = zip(cycle(TEST_SET_COLOURS), cycle(_SYMBOLS), strict=False)
+    for (method, points), (colour, symbol) in zip(audits.groupby("method"), marks, strict=False):
+        is_first = True
+        for column, part in (
+            (1, points[points["epsilon"] < math.inf].sort_values("epsilon")),
+            (2, points[points["epsilon"] == math.inf]),
+        ):
+            if part.empty:
+                continue
+            nothing = part["audited_epsilon"] <= _NOTHING_FOUND
+            figure.add_trace(
+                go.Scatter(
+                    x=part["epsilon"] if column == 1 else [0.0] * len(part),
+                    y=part["audited_epsilon"].clip(lower=_NOTHING_FOUND),
+                    mode="lines+markers" if column == 1 else "markers",
+                    line={"color": colour, "width": 1, "dash": "dot"},
+                    marker={
+                        "color": colour,
+                        "size": 10,
+                        "symbol": [f"{symbol}-open" if none else symbol for none in nothing],
+                        "line": {"width": 2, "color": colour},
+                    },
+                    name=f"audited: {method}",
+                    legendgroup=method,
+                    showlegend=is_first,
+                    text=[_describe(point) for point in part.itertuples()],
+                    hovertemplate="%{text}<extra></extra>",
+                ),
+                row=1,
+                col=column,
+            )
+            is_first = False
+    if chosen is not None and low <= chosen <= high:
+        figure.add_vline(x=chosen, line={"color": NEUTRAL, "width": 1, "dash": "dash"}, col=1)
+    figure.update_xaxes(
+        type="log",
+        range=[math.log10(low) - 0.08, math.log10(high) + 0.08],
+        **_ticks(low, high),
+        title="claimed ε (log scale)",
+        col=1,
+    )
+    figure.update_xaxes(
+        range=[-0.6, 0.6],
+        tickvals=[0],
+        ticktext=["∞<br>no privacy<br>(not DP)"],
+        tickangle=0,
+        showgrid=False,
+        ticklabeloverflow="allow",
+        col=2,
+    )
+    figure.update_yaxes(
+        type="log",
+        range=[math.log10(_NOTHING_FOUND) - 0.15, math.log10(high) + 0.15],
+        **_ticks(_NOTHING_FOUND, high),
+    )
+    figure.update_yaxes(title="ε (log scale)", col=1)
+    figure.update_layout(
+        height=460,
+        margin={"l": 10, "r": 10, "t": 20, "b": 10},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+    )
+    return figure
+
+
+def _ticks(low: float, high: float) -> dict[str, list]:
+    shown = [tick for tick in _TICKS if low <= tick <= high * 1.01]
+    return {
+        "tickvals": shown,
+        "ticktext": [
+            "0" if low == _NOTHING_FOUND and tick == low else f"{tick:g}" for tick in shown
+        ],
+    }
+
+
+def _describe(point: object) -> str:
+    claimed = "no privacy" if math.isinf(point.epsilon) else f"claimed ε = {point.epsilon:.3g}"
+    return (
+        f"<b>{point.method}</b><br>{claimed}<br>audited ε ≥ {point.audited_epsilon:.3g} "
+        f"({point.confidence:.0%} confidence)"
+    )

@@ -1,0 +1,74 @@
+"""How ε depends on something: steps, noise, releases, masses of a patient. One line per way of counting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
+
+_DASHES = ("solid", "dash", "dashdot", "dot", "longdash")
+
+
+def budget_curves_figure(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    x_title: str,
+    y_title: str = "ε",
+    marks: Sequence[tuple[float, float, str]] = (),
+    log_x: bool = False,
+    log_y: bool = False,
+    dots: bool = False,
+) -> go.Figure:
+    """Lines of ε over a quantity.
+
+    Args:
+        curves: By name, the quantity and ε, each (G,).
+        marks: Points to ring, as (x, y, text in the hover).
+        dots: Whether the quantity is counted in whole numbers, so that each is drawn as a dot.
+    """
+    figure = go.Figure()
+    for index, (name, (x, epsilon)) in enumerate(curves.items()):
+        figure.add_trace(
+            go.Scatter(
+                x=list(x),
+                y=list(epsilon),
+                mode="lines+markers" if dots else "lines",
+                line={
+                    "color": TEST_SET_COLOURS[index % len(TEST_SET_COLOURS)],
+                    "width": 2.5,
+                    "dash": _DASHES[index % len(_DASHES)],
+                },
+                marker={"size": 6},
+                name=name,
+                hovertemplate=f"{name}<br>%{{x:.4g}}: ε = %{{y:.4g}}<extra></extra>",
+            )
+        )
+    for x, y, text in marks:
+        figure.add_trace(
+            go.Scatter(
+                x=[x],
+                y=[y],
+                mode="markers",
+                marker={
+                    "symbol": "circle-open",
+                    "size": 15,
+                    "color": NEUTRAL,
+                    "line": {"width": 3},
+                },
+                name=text,
+                showlegend=False,
+                hovertemplate=f"{text}<extra></extra>",
+            )
+        )
+    figure.update_xaxes(title=x_title, type="log" if log_x else "linear")
+    figure.update_yaxes(title=y_title, type="log" if log_y else "linear")
+    if not log_y:
+        figure.update_yaxes(rangemode="tozero")
+    figure.update_layout(
+        height=400,
+        margin={"l": 10, "r": 10, "t": 20, "b": 10},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+    )
+    return figure

@@ -1,0 +1,231 @@
+"""What attacks really achieved, beside the bound that none may pass, and the ε that audits found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mammo_core.config import Strategy, Unit
+from mammo_core.figures.attacker import attacker_region_figure
+from mammo_core.figures.audit import audit_figure
+from mammo_core.privacy.risk import attacker_curve
+from pages.ui import resources
+from pages.ui.budgets import budget_name
+from pages.ui.plots import draw_figure
+from pages.ui.privacy_controls import camera, csv_button
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+LEVELS: dict[Unit, str] = {"patient": "patient", "image": "mass"}
+_HOW = (
+    "Many models were trained with and without each patient. An attack looks at a finished model and scores how "
+    "likely it is that a patient took part: by the **loss** on the patient's masses, by the **likelihood ratio** "
+    "between models with and without the patient (LiRA), or by planting the worst-case patient one can think of, a "
+    "**canary**. An **audit** turns an attack's success into an ε that the training must at least have spent."
+)
+_LIMITS = (
+    "An attack that finds little proves little: a better one may come. Only the claim bounds all attacks. An "
+    "audit that found more than the claim would prove the claim, or the program, wrong."
+)
+
+
+@dataclass(frozen=True)
+class AttackTables:
+    """Measured attacks, audits and ROC curves, with the columns of `reference`."""
+
+    attacks: pd.DataFrame
+    audits: pd.DataFrame
+    roc: pd.DataFrame
+
+
+def shipped_tables(strategy: Strategy) -> AttackTables:
+    """What was measured on the real cohort for the recipe of a strategy; empty tables if nothing was."""
+    return AttackTables(
+        *(table[table["strategy"] == strategy] for table in resources.measured_attack_tables())
+    )
+
+
+def at_point(table: pd.DataFrame, unit: Unit, epsilon: float) -> pd.DataFrame:
+    """The rows of one unit and target ε; of attacks and curves those on that unit only."""
+    is_meant = (table["unit"] == unit) & (table["target_epsilon"] == epsilon)
+    if "level" in table:
+        is_meant &= table["level"] == LEVELS[unit]
+    return table[is_meant]
+
+
+def measured_curves(
+    roc: pd.DataFrame, unit: Unit, epsilon: float
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """ROC curves by attack, each (G,), (G,); none where nothing was measured."""
+    return {
+        attack: (curve["fpr"].to_numpy(), curve["tpr"].to_numpy())
+        for attack, curve in at_point(roc, unit, epsilon).groupby("attack", sort=False)
+    }
+
+
+def audited(audits: pd.DataFrame, unit: Unit, epsilon: float) -> pd.Series | None:
+    """The audit that found most at a target ε, or None."""
+    found = at_point(audits, unit, epsilon)
+    return None if found.empty else found.loc[found["audited_epsilon"].idxmax()]
+
+
+def strongest(attacks: pd.DataFrame, unit: Unit, epsilon: float) -> pd.Series | None:
+    """The attack with the largest area under its ROC curve at a target ε, or None."""
+    found = at_point(attacks, unit, epsilon)
+    return None if found.empty else found.loc[found["auc"].idxmax()]
+
+
+def roc_of_attacks(
+    mu: float, roc: pd.DataFrame, unit: Unit, epsilon: float, *, logarithmic: bool
+) -> go.Figure:
+    """The bound as a region with the measured attacks in it."""
+    return attacker_region_figure(
+        attacker_curve(mu), measured_curves(roc, unit, epsilon), logarithmic=logarithmic
+    )
+
+
+def show_attacks(
+    attacks: pd.DataFrame, audits: pd.DataFrame, roc: pd.DataFrame, unit: Unit, epsilon: float
+) -> None:
+    """Draws measured attacks and audits of one strategy.
+
+    Args:
+        attacks, audits, roc: Tables with the columns of `reference.measured_attacks`, `measured_audits` and
+            `measured_attack_roc`; any may be empty.
+        unit: Of privacy; attacks on the same unit are shown.
+        epsilon: The target ε to look at closely.
+    """
+    st.markdown(_HOW)
+    attacks, audits, roc = (table[table["unit"] == unit] for table in (attacks, audits, roc))
+    if attacks.empty and audits.empty:
+        st.info(
+            f"No attack was measured with the {unit} as the unit and these training data. Choose another unit or "
+            "other training data above.",
+            icon=":material/search_off:",
+        )
+        return
+    for problem in contradictions(attacks, audits):
+        st.error(problem, icon=":material/gpp_bad:")
+    for weakness in weaknesses(attacks):
+        st.warning(weakness, icon=":material/warning:")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.subheader("Claimed and audited ε")
+        _show_audits(audits, unit, epsilon)
+    with right:
+        st.subheader("Attacks at this ε")
+        _show_roc(attacks, roc, unit, epsilon)
+    if len(attacks):
+        st.subheader("Every attack")
+        st.dataframe(attacks_table(attacks), hide_index=True, key="attacks_table")
+        st.caption(
+            f"Intervals: 95 %. Chance is an AUC of 0.5. Bounds are those of the {unit} as the unit. {_LIMITS}"
+        )
+    with st.container(horizontal=True):
+        csv_button("Attacks (CSV)", attacks, "attacks")
+        csv_button("Audits (CSV)", audits, "audits")
+        csv_button("ROC curves (CSV)", roc, "attack_roc")
+
+
+def contradictions(attacks: pd.DataFrame, audits: pd.DataFrame) -> Iterator[str]:
+    """What was measured and cannot be if the claims hold."""
+    for row in audits[audits["audited_epsilon"] > audits["epsilon"]].itertuples():
+        yield (
+            f"The audit *{row.method}* found ε ≥ {row.audited_epsilon:.3g} where {row.epsilon:.3g} is claimed "
+            f"({row.confidence:.0%} confidence): the claim or the program is wrong."
+        )
+    for measure, words in (("auc", "AUC"), ("tpr_at_1pct", "true positives at 1 %")):
+        beaten = attacks[attacks[f"{measure}_low"] > attacks[f"bound_{measure}"]]
+        for row in beaten.itertuples():
+            yield (
+                f"The attack *{row.attack}* at ε = {row.epsilon:.3g} has its whole interval of {words} above the "
+                "bound: the claim or the program is wrong."
+            )
+
+
+def weaknesses(attacks: pd.DataFrame) -> Iterator[str]:
+    """What keeps the measured attacks from telling anything."""
+    open_models = attacks[attacks["epsilon"] == math.inf]
+    if len(open_models) and not (open_models["auc_low"] > 0.5).any():
+        yield (
+            "Even without privacy no attack was above chance: these attacks are too weak to say anything about "
+            "models with privacy."
+        )
+
+
+def attacks_table(attacks: pd.DataFrame) -> pd.DataFrame:
+    """Attacks for reading: value with interval, and beside it the bound."""
+    shown = attacks.sort_values(["target_epsilon", "level", "attack"])
+    table = {
+        "ε": shown["epsilon"].map(lambda epsilon: budget_name(float(f"{epsilon:.4g}"))),
+        "attack": shown["attack"],
+        "on one": shown["level"],
+        "models": shown["models"],
+    }
+    for measure, title, digits in (
+        ("auc", "AUC", ".3f"),
+        ("tpr_at_1pct", "named at 1 % wrongly accused", ".1%"),
+        ("tpr_at_01pct", "named at 0.1 %", ".2%"),
+    ):
+        table[title] = [
+            f"{value:{digits}} ({low:{digits}} to {high:{digits}})"
+            for value, low, high in zip(
+                shown[measure], shown[f"{measure}_low"], shown[f"{measure}_high"], strict=True
+            )
+        ]
+        table[f"bound: {title}"] = shown[f"bound_{measure}"].map(f"{{:{digits}}}".format)
+    return pd.DataFrame(table)
+
+
+def _show_audits(audits: pd.DataFrame, unit: Unit, epsilon: float) -> None:
+    if audits.empty:
+        st.info(f"No audit was made with the {unit} as the unit.", icon=":material/search_off:")
+        return
+    at_infinity = audits[audits["epsilon"] == math.inf]["audited_epsilon"]
+    draw_figure(
+        audit_figure(audits, epsilon),
+        key="audit",
+        alt="Claimed ε as a line and audited lower bounds as points below it, on logarithmic axes",
+        toolbar=camera("audit"),
+    )
+    st.caption(
+        f"Audits give lower bounds that hold with {audits['confidence'].min():.0%} confidence each; open marks at the "
+        "bottom found nothing."
+        + (
+            f" Without privacy they found ε ≥ {at_infinity.max():.3g}: as much as so many models can show."
+            if len(at_infinity)
+            else ""
+        )
+    )
+
+
+def _show_roc(attacks: pd.DataFrame, roc: pd.DataFrame, unit: Unit, epsilon: float) -> None:
+    here = at_point(attacks, unit, epsilon)
+    if here.empty:
+        measured = sorted(set(attacks["target_epsilon"]))
+        st.info(
+            f"No attack was measured at ε = {budget_name(epsilon)}. Measured at: "
+            f"{', '.join(budget_name(value) for value in measured) or 'none'}.",
+            icon=":material/search_off:",
+        )
+        return
+    logarithmic = st.toggle(
+        "Logarithmic axes",
+        value=True,
+        key="attacks_log",
+        bind="query-params",
+        help="Shows the attacker who accuses hardly anybody wrongly, whom an AUC hides.",
+    )
+    draw_figure(
+        roc_of_attacks(here["mu"].iloc[0], roc, unit, epsilon, logarithmic=logarithmic),
+        key="attacks_roc",
+        alt=f"ROC curves of measured attacks at ε = {budget_name(epsilon)}, below the bound",
+        toolbar=camera("attacks"),
+    )

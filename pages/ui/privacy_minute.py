@@ -1,0 +1,145 @@
+"""Privacy in one minute, for a clinician: odds in words and dots, the attacker's ROC, what is claimed and audited."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mammo_core.figures.odds import odds_figure
+from mammo_core.privacy.risk import attacker_auc, attacker_curve, attacker_tpr, fair_odds
+from pages.ui.plots import draw_figure
+from pages.ui.privacy_attacks import (
+    AttackTables,
+    audited,
+    measured_curves,
+    roc_of_attacks,
+    shipped_tables,
+    strongest,
+)
+from pages.ui.privacy_controls import Choices, camera, csv_button
+from pages.ui.privacy_limit import show_limit
+from pages.ui.privacy_words import ATTACKER, careful_sentence, odds_sentence
+
+_FROM_OUTSIDE = (
+    "These odds are about the private training only. The synthetic masses come from a generator that saw the same "
+    "patients without differential privacy: what they reveal has no limit."
+)
+
+
+def show_minute(choices: Choices) -> None:
+    """Draws the tab."""
+    tables = shipped_tables(choices.strategy)
+    words, curve = st.columns([5, 6], gap="large")
+    with words:
+        _show_odds(choices)
+    with curve:
+        _show_curve(choices, tables)
+    _show_numbers(choices, tables)
+    show_limit(choices)
+
+
+def _show_odds(choices: Choices) -> None:
+    odds = fair_odds(choices.mu)
+    st.markdown(f"#### {odds_sentence(choices.mu, choices.units).replace('**', '')}")
+    draw_figure(
+        odds_figure(odds.named, odds.accused),
+        key="odds",
+        alt=f"Of 100 who took part {odds.named} dots are filled, of 100 who did not {odds.accused}",
+        toolbar=camera("odds"),
+    )
+    st.markdown(careful_sentence(choices.mu, choices.units))
+    if choices.strategy != "real":
+        st.warning(_FROM_OUTSIDE, icon=":material/warning:")
+    st.caption(ATTACKER.format(unit=choices.unit if choices.unit == "patient" else "mass"))
+
+
+def _show_curve(choices: Choices, tables: AttackTables) -> None:
+    st.markdown("#### What an attacker can do, and what attacks did")
+    logarithmic = st.toggle(
+        "Logarithmic axes",
+        key="privacy_log",
+        bind="query-params",
+        help="Shows the attacker who accuses hardly anybody wrongly: both axes from 0.01 %.",
+    )
+    draw_figure(
+        roc_of_attacks(
+            choices.mu, tables.roc, choices.unit, choices.epsilon, logarithmic=logarithmic
+        ),
+        key="attacker_roc",
+        alt=f"ROC of who took part at {choices.name}: everything above the line is impossible"
+        if choices.is_private
+        else "ROC of who took part without privacy: everything is possible",
+        toolbar=camera("attacker"),
+    )
+    attacks = measured_curves(tables.roc, choices.unit, choices.epsilon)
+    st.caption(
+        "Shaded: all that any attack can reach at this ε; the white above is impossible"
+        + (", whatever the attacker computes." if choices.is_private else " only with privacy.")
+        + ("" if attacks else " No attack was measured at this ε: *Attacks and audit* says where.")
+    )
+    csv_button("Curves (CSV)", curves_table(choices, attacks), "attacker_curves")
+
+
+def curves_table(
+    choices: Choices, attacks: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> pd.DataFrame:
+    """The bound and the measured curves as rows of false and true positive rates."""
+    curves = {"bound": attacker_curve(choices.mu)} | attacks
+    return pd.concat(
+        [
+            pd.DataFrame({"curve": name, "fpr": fpr, "tpr": tpr})
+            for name, (fpr, tpr) in curves.items()
+        ]
+    )
+
+
+def _show_numbers(choices: Choices, tables: AttackTables) -> None:
+    audit = audited(tables.audits, choices.unit, choices.epsilon)
+    attack = strongest(tables.attacks, choices.unit, choices.epsilon)
+    claimed, found, area, named = st.columns(4)
+    _metric(
+        claimed,
+        "Claimed",
+        f"ε ≤ {choices.epsilon:g}" if choices.is_private else "nothing",
+        f"per {choices.unit}, δ = {choices.delta:g}"
+        if choices.is_private
+        else "no privacy (not DP)",
+        "From the mathematics of the training: holds against every attack.",
+    )
+    _metric(
+        found,
+        "Audited",
+        "not audited" if audit is None else f"ε ≥ {audit['audited_epsilon']:.3g}",
+        "at this ε" if audit is None else f"{audit['confidence']:.0%} confidence",
+        "What attacks on really trained models prove to have been spent at least. It must stay below the claim.",
+    )
+    _metric(
+        area,
+        "Attack's AUC",
+        "not measured" if attack is None else f"{attack['auc']:.3f}",
+        f"at most {attacker_auc(choices.mu):.3f}; chance 0.5",
+        "How often the strongest attack we ran scores one who took part above one who did not."
+        + ("" if attack is None else f" It is the {attack['attack']} attack."),
+    )
+    _metric(
+        named,
+        "Named at 1 % accused",
+        "not measured" if attack is None else f"{attack['tpr_at_1pct']:.1%}",
+        f"at most {attacker_tpr(choices.mu, 0.01):.1%}; chance 1 %",
+        "Share of those who took part that are rightly named when 1 in 100 others is wrongly accused.",
+    )
+
+
+def _metric(
+    place: st.delta_generator.DeltaGenerator, label: str, value: str, note: str, explained: str
+) -> None:
+    place.metric(
+        label,
+        value,
+        delta=note,
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        help=explained,
+    )
