@@ -57,6 +57,11 @@ class Cohort:
         return len(np.unique(self.patient_ids))
 
     @property
+    def largest_patient(self) -> int:
+        """Most masses of one patient."""
+        return int(np.unique(self.patient_ids, return_counts=True)[1].max())
+
+    @property
     def content_hash(self) -> str:
         """16 hex digits that identify pixels, labels and patients of all masses, in order."""
         return masses_hash(self.images, self.labels, self.patient_ids)

@@ -22,6 +22,7 @@ from mammo_core.config import BackboneConfig, PrivacyConfig, short_hash, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.privacy.accounting import require_meaningful_delta
+from mammo_core.privacy.guarantee import Guarantee
 from mammo_core.privacy.problem import bags_of
 from mammo_core.synthesis.cards import GeneratorCard, hash_patient, load_card
 from mammo_core.synthesis.cascade_training import CascadeTrainer
@@ -180,7 +181,7 @@ def train_generator(
                 card,
                 images_seen=trainer.images_seen,
                 metrics={"kid_to_validation": kid},
-                guarantee=trainer.guarantee,
+                guarantee=_with_largest_patient(trainer.guarantee, train),
             )
             save_generator(trainer.averaged, card, plan.out)
         best = min(best, kid)
@@ -200,6 +201,12 @@ def train_generator(
         trainer.save(state_file)
     record.finish(plan.out)
     return load_card(plan.out)
+
+
+def _with_largest_patient(guarantee: Guarantee | None, train: Cohort) -> Guarantee | None:
+    if guarantee is None:
+        return None
+    return dataclasses.replace(guarantee, largest_patient=train.largest_patient)
 
 
 def _open_trainer(

@@ -1,8 +1,264 @@
-"""What a run's ε promises and what it does not, in words computed from its configuration."""
+"""What a run's ε promises and what it does not: computed from its configuration and what it was trained on.
+
+A statement holds facts; what is promised follows from them. The words are in `statement_words` and
+`statement_table`.
+"""
 
 from __future__ import annotations
 
-from mammo_core.config import RunConfig
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mammo_core.config import Noise, RunConfig, Strategy, Unit, to_dict
+from mammo_core.errors import InvalidRequestError
+from mammo_core.privacy import statement_table, statement_words
+from mammo_core.privacy.accounting import composed_mu, spent_epsilon
+from mammo_core.privacy.composition import (
+    Promise,
+    for_patient,
+    gaussian_promise,
+    promise_of,
+    with_gaussian,
+)
+from mammo_core.privacy.guarantee import Guarantee
+from mammo_core.privacy.statement_table import StatementRow
+from mammo_core.privacy.training_data import TrainingData
+
+SCHEMA = "mammo-privacy-statement/1"
+Overlap = Literal["same", "other", "unknown"]
+Coverage = Literal[
+    "end to end",
+    "end to end, composed",
+    "end to end, in parallel",
+    "training step only, generator without DP",
+    "training step only, unknown generator",
+    "training step only, guarantees do not compose",
+    "generator only",
+    "no patient",
+    "none",
+]
+_PUBLIC_WEIGHTS = ("auto", "random")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """What one released model promises to those it was trained on, for adding or removing one whole unit.
+
+    Attributes:
+        unit: Whose whole contribution is hidden. With the strategy `synthetic` a synthetic mass.
+        num_units: In the training data; treated as public.
+        noise_multiplier: Noise standard deviation over clipping norm; 0 without DP.
+        largest_patient: Most masses of one patient; None if not recorded.
+        is_demonstration: Whether synthetic masses play the real ones, with no patient behind.
+        has_public_backbone: Whether the frozen network's weights are public ones or random ones; else they
+            come from a file that may have seen the same patients.
+        generator: Of the synthetic masses used; None if none were, empty if it is not known.
+        generator_patients: Whether the generator learned from patients of this run ("same", also if some
+            are), from "other" ones only by their hashed ids, or "unknown", which counts as the same.
+        generator_guarantee: What it promises to its patients; None for nothing, or nothing known.
+    """
+
+    strategy: Strategy
+    unit: Unit
+    num_units: int
+    target_epsilon: float
+    delta: float
+    steps: int
+    noise_multiplier: float
+    max_grad_norm: float
+    noise: Noise
+    largest_patient: int | None
+    is_demonstration: bool
+    has_public_backbone: bool
+    generator: str | None
+    generator_patients: Overlap | None
+    generator_guarantee: Guarantee | None
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the training step itself was differentially private."""
+        return self.noise_multiplier > 0
+
+    @property
+    def mu(self) -> float:
+        """Of the training step, as Gaussian DP: √steps / noise multiplier; infinity without DP."""
+        return composed_mu(self.noise_multiplier, self.steps)
+
+    @property
+    def epsilon(self) -> float:
+        """Spent by the training step, at `delta`; infinity without DP."""
+        return spent_epsilon(self.mu, self.delta)
+
+    @property
+    def coverage(self) -> Coverage:
+        """How much of what led to the model the guarantee covers."""
+        if self.strategy == "synthetic":
+            return "generator only" if self.generator_guarantee else "no patient"
+        if not self.is_private:
+            return "none"
+        if self.generator is None:
+            return "end to end"
+        if self.generator_patients == "other":
+            return "end to end, in parallel"
+        if not self.generator:
+            return "training step only, unknown generator"
+        if self.generator_guarantee is None:
+            return "training step only, generator without DP"
+        if self._composed() is None:
+            return "training step only, guarantees do not compose"
+        return "end to end, composed"
+
+    @property
+    def step(self) -> Promise | None:
+        """What the training step alone promises to one unit; None without DP."""
+        return gaussian_promise(self.mu, self.delta, self.unit) if self.is_private else None
+
+    @property
+    def step_for_patient(self) -> Promise | None:
+        """What the training step alone promises to a patient; None for nothing, or nothing known.
+
+        By group privacy, for any patient with no more masses than the one with most.
+        """
+        if self.step is None or self.strategy == "synthetic":
+            return None
+        return for_patient(self.step, self.largest_patient)
+
+    @property
+    def end_to_end(self) -> Promise | None:
+        """What everything that led to the model promises together to one unit; None for nothing.
+
+        The unit is the run's. It is the patient where only the generator's is, and the generator's where
+        the training step saw synthetic masses only.
+        """
+        match self.coverage:
+            case "end to end" | "end to end, in parallel":
+                return self.step
+            case "end to end, composed":
+                return self._composed()
+            case "generator only":
+                return promise_of(self.generator_guarantee)
+        return None
+
+    @property
+    def end_to_end_for_patient(self) -> Promise | None:
+        """The same for a whole patient; None for nothing, or nothing known."""
+        match self.coverage:
+            case "end to end" | "end to end, in parallel":
+                return self.step_for_patient
+            case "end to end, composed":
+                return self._composed_for_patient()
+            case "generator only":
+                return self._generator_for_patient()
+        return None
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one sentence, for a reader without statistics."""
+        return statement_words.sentence(self)
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What the guarantee rests on and what it does not cover, in sentences."""
+        return statement_words.caveats(self)
+
+    def table(self) -> list[StatementRow]:
+        """All of it in rows: name, value, meaning."""
+        return statement_table.table(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: the facts, from which `statement_from_dict` reads it back, and what follows from them."""
+        follows = {
+            "neighbouring": statement_table.NEIGHBOURING,
+            "sampling": statement_table.SAMPLING,
+            "accountant": statement_table.ACCOUNTANT,
+            "randomness": statement_table.RANDOMNESS[self.noise],
+            "coverage": self.coverage,
+            "step": self.step and to_dict(self.step),
+            "step_for_patient": self.step_for_patient and to_dict(self.step_for_patient),
+            "end_to_end": self.end_to_end and to_dict(self.end_to_end),
+            "end_to_end_for_patient": self.end_to_end_for_patient
+            and to_dict(self.end_to_end_for_patient),
+        }
+        return {
+            "schema": SCHEMA,
+            "sentence": self.sentence,
+            "facts": to_dict(self),
+            "follows": follows,
+            "caveats": list(self.caveats),
+        }
+
+    def _generator_for_patient(self) -> Promise | None:
+        guarantee = self.generator_guarantee
+        return for_patient(promise_of(guarantee), guarantee.largest_patient)
+
+    def _composed(self) -> Promise | None:
+        """Generator and training step together, or None if that promises nothing."""
+        if self.generator_guarantee.unit != self.unit:
+            return self._composed_for_patient()
+        return self._meaningful(with_gaussian(promise_of(self.generator_guarantee), self.step))
+
+    def _composed_for_patient(self) -> Promise | None:
+        generator, step = self._generator_for_patient(), self.step_for_patient
+        if generator is None or step is None:
+            return None
+        return self._meaningful(with_gaussian(generator, step))
+
+    def _meaningful(self, promise: Promise) -> Promise | None:
+        """None if δ would allow one unit to be published outright."""
+        return promise if promise.delta * self.num_units < 1 else None
+
+
+def make_statement(config: RunConfig, data: TrainingData, noise_multiplier: float) -> Statement:
+    """The statement of one run.
+
+    Args:
+        data: What it was, or will be, trained on.
+        noise_multiplier: What was added, not what was asked for; 0 without DP.
+    """
+    uses_synthetic = config.strategy != "real"
+    origin = data.origin
+    return Statement(
+        strategy=config.strategy,
+        unit=config.privacy.unit,
+        num_units=data.num_units(config.strategy, config.privacy.unit),
+        target_epsilon=config.privacy.target_epsilon,
+        delta=config.privacy.target_delta,
+        steps=config.recipe.steps,
+        noise_multiplier=noise_multiplier,
+        max_grad_norm=config.recipe.max_grad_norm,
+        noise=config.privacy.noise,
+        largest_patient=data.largest_patient,
+        is_demonstration=data.is_demonstration,
+        has_public_backbone=config.backbone.weights in _PUBLIC_WEIGHTS,
+        generator=origin.generator if uses_synthetic else None,
+        generator_patients=_overlap(data) if uses_synthetic else None,
+        generator_guarantee=origin.guarantee if uses_synthetic else None,
+    )
+
+
+def statement_from_dict(values: dict[str, Any]) -> Statement:
+    """The inverse of `Statement.to_dict`.
+
+    Raises:
+        InvalidRequestError: If it is of another schema.
+    """
+    if values.get("schema") != SCHEMA:
+        raise InvalidRequestError(
+            f"Expected a privacy statement of the schema {SCHEMA}; got {values.get('schema')!r}. "
+            "Read it with the version that wrote it."
+        )
+    facts = dict(values["facts"])
+    facts["target_epsilon"] = float(facts["target_epsilon"])
+    if facts["generator_guarantee"] is not None:
+        facts["generator_guarantee"] = Guarantee(**facts["generator_guarantee"])
+    return Statement(**facts)
+
+
+def _overlap(data: TrainingData) -> Overlap:
+    if not data.origin.patients or not data.patients:
+        return "unknown"
+    return "same" if data.origin.patients & data.patients else "other"
+
 
 _COVERAGE = {
     "real": "No synthetic data were used, so it covers everything learned from these patients.",

@@ -11,8 +11,8 @@ from typing import Any
 
 from mammo_core.errors import CheckpointError
 from mammo_core.labels import CLASS_NAMES
+from mammo_core.privacy.guarantee import Guarantee
 from mammo_core.synthesis.config import GanConfig
-from mammo_core.synthesis.guarantee import Guarantee
 
 
 @dataclass(frozen=True, kw_only=True)

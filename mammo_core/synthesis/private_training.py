@@ -31,6 +31,7 @@ from mammo_core.config import PrivacyConfig
 from mammo_core.errors import PrivacyError
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.privacy.accounting import mu_for, spent_epsilon
+from mammo_core.privacy.guarantee import Guarantee
 from mammo_core.privacy.noisy_sum import clip_rows, noisy_sum, unit_means
 from mammo_core.privacy.randomness import SecretNoise
 from mammo_core.privacy.sampled_steps import (
@@ -43,7 +44,6 @@ from mammo_core.privacy.sampled_steps import (
 from mammo_core.synthesis.augment import NUM_TURNS, all_turns, augment, turn_at_random
 from mammo_core.synthesis.cascade_training import BETAS, DetailTrainer
 from mammo_core.synthesis.config import GanConfig
-from mammo_core.synthesis.guarantee import Guarantee
 from mammo_core.synthesis.private_structure import fit_private_structure
 from mammo_core.synthesis.projected import MIXED_CHANNELS
 from mammo_core.synthesis.sampling import from_uint8
@@ -52,7 +52,7 @@ from mammo_core.synthesis.training import StepReport
 _STRUCTURE_SHARE = 0.3  # of the squared privacy parameter mu
 _ROUND_UP = 1 + 1e-9
 _GRADIENT_BOUND = 1.0
-_HEAD_WIDTH = 4  # few weights: the noise grows with their number
+PRIVATE_HEAD_WIDTH = 4  # few weights: the noise grows with their number
 _UNITS_PER_IMAGE = 4  # real units in a step per synthetic mass: more make the noise count less
 _FEATURE_BOUND = 5.0  # norm of one unit's standardised features, 1 for a mass like the reference
 _REFERENCE_MASSES = 128
@@ -116,11 +116,16 @@ class _PrivateTrainer(DetailTrainer):
             unit=self.privacy.unit,
             num_units=len(self._bags),
             mechanism=self.mechanism,
+            mu=self._exact_mu(),
         )
 
     @abstractmethod
     def _spent(self) -> float:
         """The ε spent so far."""
+
+    @abstractmethod
+    def _exact_mu(self) -> float | None:
+        """μ of everything done so far if that is one Gaussian mechanism; else None."""
 
     def _alternating_labels(self, count: int) -> Tensor:
         """Every class in turn: no batch lacks one."""
@@ -156,7 +161,7 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
             sample_rate=self._sample_rate,
             steps=steps,
         )
-        self.discriminator = self._build_discriminator(width=_HEAD_WIDTH, normalise=False)
+        self.discriminator = self._build_discriminator(width=PRIVATE_HEAD_WIDTH, normalise=False)
         self._discriminator_optimizer = torch.optim.Adam(
             self.discriminator.parameters(), lr=config.discriminator_rate, betas=BETAS
         )
@@ -179,6 +184,9 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
         if taken:
             history.append((self.noise_multiplier, self._sample_rate, taken))
         return composed_epsilon(history, self.privacy.target_delta)
+
+    def _exact_mu(self) -> None:  # steps on random subsets are no Gaussian mechanism
+        return None
 
     def step(self) -> StepReport:
         """One noisy step of the discriminator and one of the detail network.
@@ -270,6 +278,9 @@ class NoisyMomentsTrainer(_PrivateTrainer):
 
     def _spent(self) -> float:  # by the two releases; training spends nothing more
         return spent_epsilon(self._mu, self.privacy.target_delta)
+
+    def _exact_mu(self) -> float:
+        return self._mu
 
     def step(self) -> StepReport:
         """One step of the detail network towards the released means; there is no discriminator."""

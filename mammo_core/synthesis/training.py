@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from mammo_core.privacy.guarantee import Guarantee
 from mammo_core.synthesis.config import GanConfig
-from mammo_core.synthesis.guarantee import Guarantee
 from mammo_core.synthesis.networks import build_generator
 
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from mammo_core.errors import CheckpointError
+from mammo_core.privacy.guarantee import Guarantee
 from mammo_core.synthesis.cards import GeneratorCard, find_generators, hash_patient, load_card
 from mammo_core.synthesis.checkpoints import load_generator, save_generator
-from mammo_core.synthesis.guarantee import Guarantee
 from mammo_core.synthesis.sampling import sample_masses
 
 

@@ -1,0 +1,151 @@
+"""A privacy statement as a table: every fact and number with what it means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from mammo_core.config import Noise, Unit
+from mammo_core.privacy.composition import promise_of
+from mammo_core.privacy.statement_words import number_text, promise_text
+
+if TYPE_CHECKING:
+    from mammo_core.privacy.statement import Statement
+
+NEIGHBOURING = "add or remove one whole unit"
+SAMPLING = "none: every unit takes part in every step"
+ACCOUNTANT = "exact composition of Gaussian mechanisms"
+RANDOMNESS: dict[Noise, str] = {
+    "secret": "secret: operating system's cryptographic generator, sum of four Gaussians",
+    "reproducible": "reproducible noise: for demonstration",
+}
+_UNITS: dict[Unit, str] = {"patient": "patient", "image": "image (one mass)"}
+_NOISE_MEANING: dict[Noise, str] = {
+    "secret": "Nobody can draw it again; the sum of four makes attacks on floating-point numbers harder.",
+    "reproducible": "It follows from the configuration: whoever knows that can subtract it.",
+}
+_COVERAGE_MEANING = {
+    "end to end": "No synthetic masses were used: everything learned from these patients is covered.",
+    "end to end, composed": "The generator of the synthetic masses saw the same patients with differential "
+    "privacy; both promises are put together.",
+    "end to end, in parallel": "The generator of the synthetic masses learned from other patients only, by "
+    "hashed ids.",
+    "training step only, generator without DP": "What the synthetic masses reveal of the same patients is not "
+    "covered.",
+    "training step only, unknown generator": "Who made the synthetic masses is not known. The worst is assumed: a "
+    "generator without differential privacy that saw the same patients.",
+    "training step only, guarantees do not compose": "The generator's promise cannot be put together with the "
+    "run's, so what the synthetic masses reveal is not covered.",
+    "generator only": "Patients were touched by the generator only; its promise holds for all that is made from "
+    "its masses.",
+    "no patient": "Only synthetic masses were trained on, and nothing is known to protect those behind them.",
+    "none": "Trained without clipping and noise.",
+}
+
+
+class StatementRow(NamedTuple):
+    """One fact of a statement and what it means."""
+
+    name: str
+    value: str
+    meaning: str
+
+
+def table(statement: Statement) -> list[StatementRow]:
+    """Every fact and number of a statement."""
+    is_synthetic = statement.strategy == "synthetic"
+    unit = "synthetic mass" if is_synthetic else _UNITS[statement.unit]
+    rows = [
+        ("unit of privacy", unit, "Whose whole contribution is hidden at once."),
+        ("units trained on", str(statement.num_units), "Treated as public."),
+        (
+            "neighbouring data",
+            NEIGHBOURING,
+            "Two trainings that differ so can hardly be told apart.",
+        ),
+        (
+            "ε asked for",
+            number_text(statement.target_epsilon),
+            "The most the training step may spend.",
+        ),
+        (
+            "ε spent",
+            number_text(statement.epsilon),
+            "Taking part changes the probability of any outcome at most by the factor e^ε, up to δ.",
+        ),
+        ("δ", f"{statement.delta:g}", "What that factor may be exceeded by. Far below 1 / units."),
+        (
+            "μ (Gaussian DP)",
+            number_text(statement.mu),
+            "As hard to tell as two bell curves whose centres lie μ standard deviations apart.",
+        ),
+        *_mechanism(statement),
+        ("coverage", statement.coverage, _COVERAGE_MEANING[statement.coverage]),
+        (
+            "end to end",
+            promise_text(statement.end_to_end),
+            "Training step and synthetic masses together, as far as they touched the same patients.",
+        ),
+        (
+            "end to end, whole patient",
+            promise_text(statement.end_to_end_for_patient),
+            "All masses of one patient at once, by group privacy where the unit is one mass.",
+        ),
+    ]
+    if not is_synthetic:
+        rows.append(
+            (
+                "most masses of a patient",
+                "not recorded"
+                if statement.largest_patient is None
+                else str(statement.largest_patient),
+                "The patient whom a promise per mass protects least.",
+            )
+        )
+    if statement.generator is not None:
+        rows += _generator(statement)
+    if not statement.has_public_backbone:
+        rows.append(
+            ("backbone", "weights from a file", "Not covered if they saw the same patients.")
+        )
+    if statement.is_demonstration:
+        rows.append(("data", "demonstration", "The patients are synthetic: nobody is behind them."))
+    return [StatementRow(*row) for row in rows]
+
+
+def _mechanism(statement: Statement) -> list[tuple[str, str, str]]:
+    if not statement.is_private:
+        return [("mechanism", "none", "Plain gradient descent.")]
+    return [
+        (
+            "mechanism",
+            f"{statement.steps} full-batch steps, noise multiplier {statement.noise_multiplier:.4g}, "
+            f"clipping norm {statement.max_grad_norm:g}",
+            "Each step sums the clipped gradients of all units and adds Gaussian noise of noise multiplier times "
+            "clipping norm.",
+        ),
+        ("sampling", SAMPLING, "No amplification is assumed, and no Poisson sampling is needed."),
+        (
+            "accountant",
+            ACCOUNTANT,
+            "All steps together are one Gaussian mechanism, μ = √steps / noise multiplier. Tested against "
+            "Opacus' PRV and dp-accounting's PLD accountant.",
+        ),
+        ("randomness", RANDOMNESS[statement.noise], _NOISE_MEANING[statement.noise]),
+    ]
+
+
+def _generator(statement: Statement) -> list[tuple[str, str, str]]:
+    guarantee = statement.generator_guarantee
+    patients = {
+        "same": "some or all of this run's",
+        "other": "none of this run's, by hashed ids",
+        "unknown": "not recorded: taken to be this run's",
+    }[statement.generator_patients]
+    promised = (
+        f"{promise_text(promise_of(guarantee))} ({guarantee.mechanism})" if guarantee else "none"
+    )
+    return [
+        ("generator", statement.generator or "not known", "Of the synthetic masses."),
+        ("generator's patients", patients, "Whom the generator learned from."),
+        ("generator's promise", promised, "To its own patients, as its card says."),
+    ]
