@@ -61,3 +61,17 @@ def paper_points() -> pd.DataFrame:
 def paper_masses() -> dict[str, Any]:
     """How good the paper's own synthetic masses are: the measures of a generator's card, and "provenance"."""
     return json.loads((_FOLDER / "paper_masses.json").read_text(encoding="utf-8"))
+
+
+def measured_generator_attacks() -> pd.DataFrame:
+    """Attacks on the paper's set and the shipped generators, a table as `generator_attacks` writes it.
+
+    The rows whose members are val, where nobody took part, are the control: what splits differ by alone.
+    """
+    return pd.read_csv(_FOLDER / "measured_generator_attacks.csv")
+
+
+def measured_generator_attacks_provenance() -> dict[str, Any]:
+    """How these attacks were made: date, command, backbone, splits, generators."""
+    text = (_FOLDER / "measured_generator_attacks.json").read_text(encoding="utf-8")
+    return json.loads(text)

@@ -21,6 +21,7 @@ from mammo_core.synthesis.sampling import from_uint8
 from mammo_core.synthesis.training import GanTrainer, StepReport
 
 BETAS = (0.0, 0.99)
+HEAD_WIDTH = 64
 _STRUCTURE_RATE, _STRUCTURE_DECAY = 1e-3, 0.05
 _STRUCTURE_MASSES = 128
 _LAST_RATE = 0.1  # of the first
@@ -31,6 +32,28 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Sets the learning rate of all parameters."""
     for group in optimizer.param_groups:
         group["lr"] = rate
+
+
+def seeded_features(
+    config: GanConfig, network: nn.Module, device: torch.device | str
+) -> PublicFeatures:
+    """The frozen features of a training, which its states leave out: they follow from the seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed + 1)
+        features = PublicFeatures(network)
+    return features.to(device, memory_format=torch.channels_last)
+
+
+def seeded_heads(
+    config: GanConfig, features: PublicFeatures, width: int, normalise: bool
+) -> ProjectedHeads:
+    """The discriminator of a training before its first step, see `ProjectedHeads`."""
+    side = config.image_size_px
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(config.seed + 2)
+        blank = torch.zeros(1, 1, side, side, device=next(features.parameters()).device)
+        sizes = [maps.shape[-1] for maps in features(blank)]
+        return ProjectedHeads(sizes, width=width, normalise=normalise)
 
 
 class DetailTrainer(GanTrainer):
@@ -49,21 +72,15 @@ class DetailTrainer(GanTrainer):
         network: nn.Module,
     ) -> None:
         super().__init__(config, images, labels, device)
-        with torch.random.fork_rng():
-            torch.manual_seed(config.seed + 1)
-            self.features = PublicFeatures(network).to(device, memory_format=torch.channels_last)
+        self.features = seeded_features(config, network, device)
         self._generator_optimizer = torch.optim.Adam(
             self.generator.detail.parameters(), lr=config.generator_rate, betas=BETAS
         )
 
-    def _build_discriminator(self, *, width: int = 64, normalise: bool = True) -> ProjectedHeads:
-        side = self.config.image_size_px
-        with torch.random.fork_rng(), torch.no_grad():
-            torch.manual_seed(self.config.seed + 2)
-            blank = torch.zeros(1, 1, side, side, device=self.device)
-            sizes = [maps.shape[-1] for maps in self.features(blank)]
-            heads = ProjectedHeads(sizes, width=width, normalise=normalise)
-        return heads.to(self.device)
+    def _build_discriminator(
+        self, *, width: int = HEAD_WIDTH, normalise: bool = True
+    ) -> ProjectedHeads:
+        return seeded_heads(self.config, self.features, width, normalise).to(self.device)
 
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         return {

@@ -1,0 +1,152 @@
+"""`gan attack`: who was in a generator's training data, told from what it draws."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mammo_core.experiments.generator_attacks import AttackTarget, GeneratorAttack
+
+
+def add_attack(parts: argparse._SubParsersAction) -> None:
+    """Adds `attack` to the parts of `gan`."""
+    from mammo_core.cli.options import add_backbone_options, add_data_options
+
+    attack = parts.add_parser(
+        "attack",
+        help="tell from drawn masses who was in the training data",
+        description="Attacks generators as somebody would who holds their masses and asks of a real mass, or "
+        "of a patient, whether it was in the training data. Members are the train split, non-members val "
+        "and test. An attack that fails proves nothing; one that succeeds beyond the control (val against "
+        "test, where nobody took part) shows a leak.",
+    )
+    add_data_options(attack)
+    add_backbone_options(attack)
+    group = attack.add_argument_group("what to attack (one or more)")
+    group.add_argument(
+        "--generator",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="NAME.safetensors and NAME.json: masses are drawn from it, and its card says whom it saw",
+    )
+    group.add_argument(
+        "--masses",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="synthetic masses of a generator that saw the train split and nobody else, which cannot be "
+        "checked",
+    )
+    group.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="state of the training of the one --generator, from the folder gan of the program's home: "
+        "attack by its discriminator, too",
+    )
+    attack.add_argument(
+        "--count",
+        type=int,
+        default=3000,
+        help="masses drawn from each --generator; default: %(default)s",
+    )
+    attack.add_argument("--out", type=Path, metavar="CSV", help="write the table there, too")
+    attack.set_defaults(run=run_attack)
+
+
+def run_attack(options: argparse.Namespace) -> int:
+    """Attacks and prints the table."""
+    from mammo_core.cli.options import backbone_from, data_from
+    from mammo_core.cli.progress import progress_bar
+    from mammo_core.cli.tables import print_table
+    from mammo_core.errors import InvalidRequestError
+    from mammo_core.experiments.generator_attacks import attack_generators, write_attacks
+    from mammo_core.settings import home_dir
+
+    if not (options.generator or options.masses):
+        raise InvalidRequestError(
+            "Expected something to attack; got nothing. Give --generator NAME or --masses DIR."
+        )
+    if options.state and len(options.generator) != 1:
+        raise InvalidRequestError(
+            f"Expected one --generator beside --state, the one it belongs to; got "
+            f"{len(options.generator)}. Attack the others by a command of their own."
+        )
+    real, backbone = data_from(options).real, backbone_from(options)
+    targets = list(_targets(options))
+    with progress_bar("features", "masses") as on_progress:
+        attacks = list(
+            attack_generators(
+                real,
+                targets,
+                backbone,
+                home_dir() / "features",
+                site=options.site,
+                on_progress=on_progress,
+            )
+        )
+    if options.out:
+        write_attacks(
+            attacks,
+            options.out,
+            real=real,
+            targets=targets,
+            backbone=backbone,
+            command=f"python -m mammo_core {shlex.join(sys.argv[1:])}",
+            site=options.site,
+        )
+    print_table([_printed(attack) for attack in attacks])
+    print(
+        "\nAUC .5 is guessing. Found: members found while 1 % or 0.1 % of the others are wrongly accused. "
+        "95 % intervals: bootstrap over patients. Control: nobody of either split took part.\n"
+        "A failed attack is no privacy guarantee; only training with differential privacy gives one."
+    )
+    return 0
+
+
+def _targets(options: argparse.Namespace) -> Iterator[AttackTarget]:
+    from mammo_core.cli.progress import progress_bar
+    from mammo_core.cohorts.drawn import draw_cohort
+    from mammo_core.cohorts.folders import read_synthetic
+    from mammo_core.experiments.generator_attacks import AttackTarget
+    from mammo_core.synthesis.checkpoints import load_generator
+
+    for folder in options.masses:
+        yield AttackTarget(folder.resolve().name, read_synthetic(folder).cohort)
+    for path in options.generator:
+        generator, card = load_generator(path)
+        with progress_bar(f"drawing from {path.name}", "masses") as on_progress:
+            masses = draw_cohort(generator, options.count, on_progress=on_progress)
+        yield AttackTarget(path.name, masses, card, options.state)
+
+
+def _printed(attack: GeneratorAttack) -> dict[str, object]:
+    from mammo_core.cli.tables import with_interval
+
+    rates, bound = attack.rates, attack.bound_tpr_at_1pct
+    control = " (control)" if attack.is_control else ""
+    return (
+        {
+            "generator": attack.generator,
+            "attack": attack.attack,
+            "told apart": f"{attack.num_members} {attack.members} / {attack.num_non_members} "
+            f"{attack.non_members} {attack.level}s{control}",
+        }
+        | {
+            heading: with_interval(estimate.value, estimate.low, estimate.high)
+            for heading, estimate in (
+                ("AUC", rates.auc),
+                ("found at 1 %", rates.tpr_at_1pct),
+                ("at 0.1 %", rates.tpr_at_01pct),
+            )
+        }
+        | {"bound at 1 %": "none" if bound is None else f"{bound:.3f}"}
+    )
