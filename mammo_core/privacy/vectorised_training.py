@@ -37,11 +37,25 @@ class HeadJob:
     seed: int | None
 
 
+@dataclass(frozen=True)
+class TakingPart:
+    """Which units each of R heads sees: shadow models for attacks are trained on random subsets.
+
+    Attributes:
+        units: (R, U) bool.
+        expected_units: By which noisy sums are divided, whoever takes part.
+    """
+
+    units: Tensor
+    expected_units: int
+
+
 def train_heads(
     problem: HeadProblem,
     recipe: HeadRecipe,
     jobs: Sequence[HeadJob],
     *,
+    taking_part: TakingPart | None = None,
     on_step: Callable[[int, Tensor], None] | None = None,
 ) -> Tensor:
     """Trains one head per job.
@@ -50,6 +64,7 @@ def train_heads(
         problem: The data and its units.
         recipe: Steps, clipping norm and averaging; the learning rate is the job's own.
         jobs: R of them.
+        taking_part: Leaves units out of single heads; None lets all take part in each.
         on_step: Called after each step with (steps done, weights (R, K)).
 
     Returns:
@@ -73,16 +88,19 @@ def train_heads(
     bag_vectors = problem.vectors[rows] * mask[..., None]  # (U, B, K)
     gram = bag_vectors @ bag_vectors.transpose(1, 2)  # (U, B, B)
 
+    part = 1.0 if taking_part is None else taking_part.units.float()
+    divisor = problem.num_units if taking_part is None else taking_part.expected_units
+
     weights = problem.initial_weights.repeat(len(jobs), 1)  # (R, K)
     average = torch.zeros_like(weights)
     first_averaged = first_averaged_step(recipe)
     for step in range(1, recipe.steps + 1):
         residuals = torch.sigmoid(weights @ problem.vectors.T) - problem.labels  # (R, N)
         norms = _unit_gradient_norms(residuals[:, rows] * mask, gram)  # (R, U)
-        factors = torch.where(is_private, (clip / (norms + CLIP_EPSILON)).clamp(max=1), 1.0)
+        factors = torch.where(is_private, (clip / (norms + CLIP_EPSILON)).clamp(max=1), 1.0) * part
         summed = (residuals * factors[:, unit_of_row]) @ problem.vectors  # (R, K)
         noise = torch.stack([source.normal(weights.shape[1]).float() for source in sources])
-        gradient = (summed + noise_std * noise) / problem.num_units
+        gradient = (summed + noise_std * noise) / divisor
         weights = weights - rate * (gradient + problem.public_gradient(weights))
         if step >= first_averaged:
             average += weights
