@@ -17,6 +17,7 @@ from pages.ui.budgets import EPSILON_HELP, EPSILONS, budget_name
 from pages.ui.errors import shown_errors
 from pages.ui.header import page_header
 from pages.ui.navigation import enter
+from pages.ui.statement import show_statement
 from pages.ui.talk import in_talk_mode, step_through, talk_frame, talk_link, talk_title
 
 enter()
@@ -116,8 +117,6 @@ with results:
     st.markdown(live_session.spent_text(result))
 live_view.show_rates(decision)
 live_view.show_total(history, unit)
-with st.expander("What this ε promises, and what it leaves out", expanded=not on_big_screen):
-    for sentence in live_session.guarantee(result):
-        st.markdown(f"- {sentence}")
+show_statement(result.statement, key="live")
 live_tracking.track(bench, result)
 live_play.frame_drawn()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mammo_core import validate
+from mammo_core.cli.gan_attack import add_attack
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,6 +24,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     _add_train(parts)
     _add_sample(parts)
     _add_evaluate(parts)
+    add_attack(parts)
 
 
 def _add_train(parts: argparse._SubParsersAction) -> None:
@@ -231,7 +233,14 @@ def run_sample(options: argparse.Namespace) -> int:
     generator, card = load_generator(options.generator)
     drawings = _drawings(generator, options)
     with progress_bar("drawing", "masses") as on_progress:
-        write_masses(generator, card, drawings, options.out, on_progress=on_progress)
+        write_masses(
+            generator,
+            card,
+            options.generator.stem,
+            drawings,
+            options.out,
+            on_progress=on_progress,
+        )
     print(
         f"{len(drawings)} synthetic masses in {options.out}. The generator's guarantee: {card.promise}. "
         "Research use only, not for diagnosis."

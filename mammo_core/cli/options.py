@@ -138,6 +138,8 @@ def workbench_from(options: argparse.Namespace) -> Workbench:
             backbone_from(options),
             home_dir() / "features",
             site=options.site,
+            origin=data.origin,
+            is_demonstration=data.is_demonstration,
             on_progress=on_progress,
         )
 

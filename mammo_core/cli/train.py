@@ -67,7 +67,6 @@ def run_train(options: argparse.Namespace) -> int:
     from mammo_core.experiments.recipes import RECIPES
     from mammo_core.experiments.runs import run_many
     from mammo_core.experiments.tracking import RunTracker
-    from mammo_core.privacy.statement import guarantee_sentences
     from mammo_core.settings import home_dir
 
     config = RunConfig(
@@ -99,7 +98,8 @@ def run_train(options: argparse.Namespace) -> int:
         f"\nε spent {result.epsilon:.6g} of {options.epsilon:g}, μ {result.mu:.3g}, noise multiplier "
         f"{result.noise_multiplier:.4g}, {result.seconds:.2f} s, MLflow run {run_id}"
     )
-    for sentence in guarantee_sentences(config, result.epsilon, result.num_units):
-        print(f"- {sentence}")
+    print(result.statement.sentence)
+    for caveat in result.statement.caveats:
+        print(f"- {caveat}")
     print("95 % intervals: bootstrap over test patients. Research use only, not for diagnosis.")
     return 0

@@ -56,10 +56,9 @@ def demo_cohort(seed: int = 0, *, on_progress: Progress | None = None) -> Cohort
     return join([_draw_part(seed, *part, on_progress) for part in _PARTS])
 
 
-def demo_training_units(seed: int = 0) -> dict[str, int]:
-    """How many patients and masses the train split has, without drawing them."""
-    cast = _cast_part(seed, *_PARTS[0])
-    return {"patient": len(set(cast.names)), "image": len(cast.labels)}
+def demo_training_patients(seed: int = 0) -> np.ndarray:
+    """The patient of each mass of the train split, (N,) str, without drawing any."""
+    return np.array(_cast_part(seed, *_PARTS[0]).names)
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mammo_core.cohorts import origins
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.cohorts.folders import (
     SkippedFile,
@@ -15,6 +16,9 @@ from mammo_core.cohorts.folders import (
     read_real,
     read_synthetic,
 )
+from mammo_core.privacy.training_data import UNKNOWN_ORIGIN, SyntheticOrigin, TrainingData
+from mammo_core.settings import DEFAULT_GENERATOR, models_dir
+from mammo_core.synthesis.cards import load_card
 
 DEMO = "demo"
 PUBLISHED_SYNTHETIC = Path("extension/synthetic_data/cbis-ddsm/c-dcgan")  # in RichardObi/mammo_dp
@@ -40,11 +44,18 @@ class DataSource:
 
 @dataclass(frozen=True)
 class LoadedData:
-    """Cohorts in memory and the files that were left out."""
+    """Cohorts in memory and the files that were left out.
+
+    Attributes:
+        origin: Of the synthetic masses.
+        is_demonstration: Whether synthetic masses play the real ones.
+    """
 
     real: Cohort
     synthetic: Cohort | None
     skipped: list[SkippedFile]
+    origin: SyntheticOrigin = UNKNOWN_ORIGIN
+    is_demonstration: bool = False
 
 
 def find_sources(folder: Path) -> list[DataSource]:
@@ -87,16 +98,27 @@ def load_source(
     if source.real is None:
         from mammo_core.cohorts import demo  # brings torch
 
-        return LoadedData(demo.demo_cohort(on_progress=on_progress), demo.demo_synthetic(), [])
+        return LoadedData(
+            demo.demo_cohort(on_progress=on_progress),
+            demo.demo_synthetic(),
+            [],
+            origin=_demo_origin(),
+            is_demonstration=True,
+        )
     real = read_real(source.real)
     if source.synthetic is None:
         return LoadedData(real.cohort, None, real.skipped)
     synthetic = read_synthetic(source.synthetic)
-    return LoadedData(real.cohort, synthetic.cohort, real.skipped + synthetic.skipped)
+    return LoadedData(
+        real.cohort,
+        synthetic.cohort,
+        real.skipped + synthetic.skipped,
+        origin=origins.origin_of_folder(source.synthetic),
+    )
 
 
-def count_training_units(source: DataSource) -> dict[str, int]:
-    """How many patients, masses and synthetic masses there are to train on: "patient", "image", "synthetic".
+def read_training_data(source: DataSource) -> TrainingData:
+    """What runs on a source are trained on, as far as a guarantee depends on it.
 
     Reads a folder's masses; of the demo it draws none.
 
@@ -106,8 +128,17 @@ def count_training_units(source: DataSource) -> dict[str, int]:
     if source.is_demo:
         from mammo_core.cohorts import demo
 
-        return demo.demo_training_units() | {"synthetic": demo.DEMO_SYNTHETIC}
+        return origins.training_data(
+            demo.demo_training_patients(),
+            demo.DEMO_SYNTHETIC,
+            _demo_origin(),
+            is_demonstration=True,
+        )
     data = load_source(source)
     train = data.real.select(site=data.real.training_site(None), split="train")
-    synthetic = 0 if data.synthetic is None else len(data.synthetic)
-    return {"patient": train.num_patients, "image": len(train), "synthetic": synthetic}
+    num_synthetic = 0 if data.synthetic is None else len(data.synthetic)
+    return origins.training_data(train.patient_ids, num_synthetic, data.origin)
+
+
+def _demo_origin() -> SyntheticOrigin:
+    return origins.origin_of_card(DEFAULT_GENERATOR, load_card(models_dir() / DEFAULT_GENERATOR))

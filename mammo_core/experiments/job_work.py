@@ -45,6 +45,8 @@ def _open_bench(request: FeaturesRequest, job: JobContext, home: Path) -> Workbe
         data.synthetic,
         request.backbone,
         home / "features",
+        origin=data.origin,
+        is_demonstration=data.is_demonstration,
         on_progress=lambda done, total: job.report(done, total, "Computing features of masses"),
     )
 

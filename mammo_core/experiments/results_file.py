@@ -141,7 +141,11 @@ def write_provenance(path: Path, bench: Workbench, command: str) -> None:
         "version": __version__,
         "backbone": to_dict(bench.backbone),
         "data_hash": bench.data_hash,
-        "train": {"masses": len(bench.train), "patients": bench.train.num_patients},
+        "train": {
+            "masses": len(bench.train),
+            "patients": bench.train.num_patients,
+            "largest_patient": bench.train.largest_patient,
+        },
         "test_sets": {
             name: {"masses": len(test.cohort), "patients": test.cohort.num_patients}
             for name, test in bench.test_sets.items()

@@ -22,6 +22,8 @@ from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.experiments.results_file import COLUMNS, run_key
 from mammo_core.experiments.sweep import SweepPlan
 from mammo_core.experiments.tracking import EXPERIMENT, VALIDATION, open_experiment
+from mammo_core.privacy.statement import Statement, make_statement, statement_from_dict
+from mammo_core.privacy.training_data import TrainingData
 
 ARCHIVE_COLUMNS = (*COLUMNS, "run_id", "job", "origin", "data_hash", "started")
 _PAGE = 1000
@@ -37,7 +39,8 @@ class StoredRun:
         estimates: By test set and measure.
         predictions: test_set, patient_id, image_id, mass_id, label, score of every test mass.
         validation: The same of validation masses; empty if there were none.
-        guarantee: In sentences, as computed when it was recorded.
+        statement: What was promised to whom. Of runs recorded before there were statements only what
+            their configuration tells, the rest taken for the worst.
         card: Everything as JSON-ready values, to be saved or sent.
     """
 
@@ -55,7 +58,7 @@ class StoredRun:
     estimates: dict[str, dict[str, Estimate]]
     predictions: pd.DataFrame
     validation: pd.DataFrame
-    guarantee: list[str]
+    statement: Statement
     card: dict[str, Any]
 
 
@@ -132,7 +135,7 @@ class RunArchive:
             },
             predictions=predictions[~is_validation],
             validation=predictions[is_validation],
-            guarantee=card["guarantee"],
+            statement=_statement(card, metrics),
             card=card | {"run_id": run_id, "metrics": metrics, "started": str(_started(run))},
         )
 
@@ -154,6 +157,20 @@ class RunArchive:
             token = page.token
             if not token:
                 return found
+
+
+def _statement(card: dict[str, Any], metrics: dict[str, float]) -> Statement:
+    if "statement" in card:
+        return statement_from_dict(card["statement"])
+    num_units = int(metrics["num_units"])
+    unrecorded = TrainingData(
+        num_patients=num_units,
+        num_images=num_units,
+        num_synthetic=num_units,
+        largest_patient=None,
+    )
+    config = run_config_from_dict(card["config"])
+    return make_statement(config, unrecorded, metrics["noise_multiplier"])
 
 
 def _on_data(data_hash: str) -> str:

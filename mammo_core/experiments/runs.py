@@ -16,6 +16,7 @@ from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.experiments.workbench import PreparedStrategy, Workbench
 from mammo_core.privacy import accounting
 from mammo_core.privacy.problem import HeadProblem
+from mammo_core.privacy.statement import Statement, make_statement
 from mammo_core.privacy.vectorised_training import HeadJob, train_heads
 
 Engine = Literal["opacus", "vectorised"]
@@ -62,6 +63,7 @@ class RunResult:
         scores: By test set, (N,) P(malignant).
         validation_scores: (N,) of the training site's validation masses, or None.
         estimates: By test set and measure.
+        statement: What was promised to whom, and what was not.
         seconds: From vectors to measured result; runs trained together share the time alike.
     """
 
@@ -74,6 +76,7 @@ class RunResult:
     scores: dict[str, np.ndarray]
     validation_scores: np.ndarray | None
     estimates: dict[str, dict[str, Estimate]]
+    statement: Statement
     seconds: float
 
 
@@ -128,7 +131,7 @@ def _run_batch(
     for config in configs:
         if config.privacy.is_private:
             accounting.require_meaningful_delta(config.privacy.target_delta, problem.num_units)
-    jobs = [_job(config) for config in configs]
+    jobs = [head_job(config) for config in configs]
     noise = [job.noise_multiplier for job in jobs]
 
     def report(step: int, weights: Tensor) -> None:
@@ -147,7 +150,8 @@ def _shared_part(config: RunConfig) -> tuple[object, ...]:
     return (config.strategy, config.privacy.unit, config.recipe, config.backbone)
 
 
-def _job(config: RunConfig) -> HeadJob:
+def head_job(config: RunConfig) -> HeadJob:
+    """Noise, learning rate and seed that a configuration means."""
     privacy, recipe = config.privacy, config.recipe
     noise = (
         accounting.calibrate_noise(privacy.target_epsilon, privacy.target_delta, recipe.steps)
@@ -188,16 +192,17 @@ def _result(
     estimates = {
         name: bench.test_sets[name].bootstrap.evaluate(values) for name, values in scores.items()
     }
-    mu = accounting.composed_mu(job.noise_multiplier or 0.0, config.recipe.steps)
+    statement = make_statement(config, bench.training_data, job.noise_multiplier or 0.0)
     return RunResult(
         config=config,
-        epsilon=accounting.spent_epsilon(mu, config.privacy.target_delta),
-        mu=mu,
-        noise_multiplier=job.noise_multiplier or 0.0,
+        epsilon=statement.epsilon,
+        mu=statement.mu,
+        noise_multiplier=statement.noise_multiplier,
         num_units=problem.num_units,
         weights=weights,
         scores=scores,
         validation_scores=prepared.validation_scores(weights),
         estimates=estimates,
+        statement=statement,
         seconds=training_seconds + time.perf_counter() - start,
     )

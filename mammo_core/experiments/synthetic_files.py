@@ -21,12 +21,11 @@ from mammo_core import validate
 from mammo_core.errors import InvalidRequestError
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.cards import GeneratorCard, card_text
+from mammo_core.synthesis.manifest import MANIFEST, MANIFEST_COLUMNS, file_hash
 from mammo_core.synthesis.mass_id import MassId
 from mammo_core.synthesis.sampling import Origin, draw_masses
 
 _BATCH = 64
-MANIFEST = "manifest.csv"
-MANIFEST_COLUMNS = ("file", "class", "origin", "generator_sha256", "generator_guarantee")
 README = "README.txt"
 
 
@@ -48,12 +47,15 @@ class Drawing:
 def write_masses(
     generator: nn.Module,
     card: GeneratorCard,
+    generator_name: str,
     drawings: Sequence[Drawing],
     folder: Path,
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Draws masses and writes `NAME_CLASS.png` for each, then manifest.csv.
+    """Draws masses and writes `NAME_CLASS.png` for each, then manifest.csv and the generator's card.
+
+    Whoever trains on the folder learns from these two what the masses promise.
 
     Raises:
         InvalidRequestError: If the folder holds something already, or there is nothing to draw.
@@ -73,15 +75,16 @@ def write_masses(
         folder.mkdir(parents=True, exist_ok=True)
         for mass, item in zip(masses, part, strict=True):
             kind = CLASS_NAMES[item.label]
-            name = f"{item.name}_{kind}.png"
-            Image.fromarray(mass).save(folder / name)
-            rows.append([name, kind, item.name, card.sha256, card.promise])
+            name, content = f"{item.name}_{kind}.png", _png(mass)
+            (folder / name).write_bytes(content)
+            rows.append([name, file_hash(content), kind, item.name, card.sha256, card.promise])
         if on_progress:
             on_progress(start + len(part), len(drawings))
     with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(MANIFEST_COLUMNS)
         writer.writerows(rows)
+    (folder / f"{generator_name}.json").write_text(card_text(card), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -132,9 +135,16 @@ def pack(
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for mass in masses:
-            name = mass.stem + suffix
-            _add(archive, name, encode(mass))
-            facts = [name, mass.id.class_name, mass.id.name, card.sha256, card.promise]
+            name, content = mass.stem + suffix, encode(mass)
+            _add(archive, name, content)
+            facts = [
+                name,
+                file_hash(content),
+                mass.id.class_name,
+                mass.id.name,
+                card.sha256,
+                card.promise,
+            ]
             writer.writerow([*facts, mass.id.seed, mass.id.truncation])
         _add(archive, MANIFEST, manifest.getvalue().encode())
         _add(archive, f"{generator_name}.json", card_text(card).encode())

@@ -21,7 +21,6 @@ from mammo_core.config import to_dict
 from mammo_core.experiments.results_file import run_key
 from mammo_core.experiments.runs import RunResult
 from mammo_core.experiments.workbench import Workbench
-from mammo_core.privacy.statement import guarantee_sentences
 
 EXPERIMENT = "private-heads"
 VALIDATION = "validation"  # in the column test_set of predictions: where thresholds come from
@@ -88,7 +87,7 @@ class RunTracker:
             "config": to_dict(config),
             "epsilon": "inf" if math.isinf(result.epsilon) else result.epsilon,
             "data_hash": bench.data_hash,
-            "guarantee": guarantee_sentences(config, result.epsilon, result.num_units),
+            "statement": result.statement.to_dict(),
         }
         self._client.log_text(run_id, json.dumps(card, indent=2, ensure_ascii=False), "run.json")
         self._client.set_terminated(run_id)

@@ -14,10 +14,12 @@ from torch import Tensor
 from mammo_core.classifiers.features import FeatureStore
 from mammo_core.classifiers.projection import fit_projection
 from mammo_core.cohorts.cohort import Cohort
+from mammo_core.cohorts.origins import training_data
 from mammo_core.config import BackboneConfig, HeadRecipe, Strategy, Unit, short_hash
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.bootstrap import PatientBootstrap
 from mammo_core.privacy.problem import HeadProblem, bags_of
+from mammo_core.privacy.training_data import UNKNOWN_ORIGIN, SyntheticOrigin, TrainingData
 from mammo_core.privacy.vectorised_training import HeadJob, train_heads
 
 Progress = Callable[[int, int], None]
@@ -49,6 +51,8 @@ class Workbench:
         test_sets: By name: every site with a test split.
         synthetic: Synthetic masses, or None.
         validation: The training site's val split, or None; thresholds and curves of progress come from it.
+        origin: Of the synthetic masses.
+        is_demonstration: Whether synthetic masses play the real ones, with no patient behind.
     """
 
     backbone: BackboneConfig
@@ -58,6 +62,8 @@ class Workbench:
     synthetic: Cohort | None
     synthetic_features: Tensor | None
     validation: TestSet | None = None
+    origin: SyntheticOrigin = UNKNOWN_ORIGIN
+    is_demonstration: bool = False
     _prepared: dict[tuple[Strategy, HeadRecipe], PreparedStrategy] = field(default_factory=dict)
 
     @cached_property
@@ -66,6 +72,16 @@ class Workbench:
         parts = [self.train, *(test.cohort for test in self.test_sets.values())]
         parts += [self.synthetic] if self.synthetic is not None else []
         return short_hash([part.content_hash for part in parts])
+
+    @cached_property
+    def training_data(self) -> TrainingData:
+        """What a run's guarantee depends on besides its configuration."""
+        return training_data(
+            self.train.patient_ids,
+            0 if self.synthetic is None else len(self.synthetic),
+            self.origin,
+            is_demonstration=self.is_demonstration,
+        )
 
     def prepare(self, strategy: Strategy, recipe: HeadRecipe) -> PreparedStrategy:
         """The vectors of a strategy, computed once and kept."""
@@ -135,6 +151,8 @@ def open_workbench(
     store_root: Path | str,
     *,
     site: str | None = None,
+    origin: SyntheticOrigin = UNKNOWN_ORIGIN,
+    is_demonstration: bool = False,
     on_progress: Progress | None = None,
 ) -> Workbench:
     """Computes what features are missing and puts everything together.
@@ -143,6 +161,8 @@ def open_workbench(
         real: Masses with at least a train split at one site and a test split at one.
         synthetic: Synthetic masses, or None: then only the strategy `real` can run.
         site: The training site, if several have a train split.
+        origin: Of the synthetic masses; what is not known is taken for the worst.
+        is_demonstration: Whether synthetic masses play the real ones.
         on_progress: Called with (images done, images to do) while features are computed.
 
     Raises:
@@ -166,6 +186,8 @@ def open_workbench(
         validation=_test_set(parts["validation"], features["validation"])
         if "validation" in parts
         else None,
+        origin=origin,
+        is_demonstration=is_demonstration,
     )
 
 

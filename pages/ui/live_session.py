@@ -133,10 +133,3 @@ def spent_text(result: RunResult) -> str:
         f"**{attacker_tpr(result.mu, 0.01):.1%}** of the {result.config.privacy.unit}s who took part. "
         f"{took}."
     )
-
-
-def guarantee(result: RunResult) -> list[str]:
-    """The guarantee in sentences."""
-    from mammo_core.privacy.statement import guarantee_sentences
-
-    return guarantee_sentences(result.config, result.epsilon, result.num_units)

@@ -11,9 +11,9 @@ import streamlit as st
 from mammo_core import reference
 from mammo_core.cohorts.installed import (
     DataSource,
-    count_training_units,
     find_sources,
     load_source,
+    read_training_data,
 )
 from mammo_core.config import BackboneConfig
 from mammo_core.experiments.summary import curve_points
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mammo_core.cohorts.installed import LoadedData
     from mammo_core.experiments.run_archive import RunArchive, StoredRun
     from mammo_core.experiments.workbench import Workbench
+    from mammo_core.privacy.training_data import TrainingData
 
 DEMO_BACKBONE = BackboneConfig(views=1)
 
@@ -96,13 +97,20 @@ def workbench(source: DataSource) -> Workbench:
     from mammo_core.experiments.workbench import open_workbench
 
     data = loaded_data(source)
-    return open_workbench(data.real, data.synthetic, backbone_for(source), home_dir() / "features")
+    return open_workbench(
+        data.real,
+        data.synthetic,
+        backbone_for(source),
+        home_dir() / "features",
+        origin=data.origin,
+        is_demonstration=data.is_demonstration,
+    )
 
 
 @st.cache_resource(max_entries=3, show_spinner="Counting patients")
-def training_units(source: DataSource) -> dict[str, int]:
-    """How many patients, masses and synthetic masses a source trains on."""
-    return count_training_units(source)
+def training_data(source: DataSource) -> TrainingData:
+    """What runs on a source are trained on, as far as a guarantee depends on it."""
+    return read_training_data(source)
 
 
 @st.cache_resource(show_spinner="Opening the run store")

@@ -19,6 +19,7 @@ from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
 from pages.ui import resources
 from pages.ui.errors import shown_errors
+from pages.ui.statement import show_statement
 
 if TYPE_CHECKING:
     from mammo_core.experiments.run_archive import StoredRun
@@ -48,7 +49,7 @@ def show_run_card(run_id: str) -> None:
                 _calibration(run)
         if guarantee.open:
             with guarantee:
-                _guarantee(run)
+                show_statement(run.statement, key=run_id)
         if configuration.open:
             with configuration:
                 _configuration(run)
@@ -170,11 +171,6 @@ def _calibration(run: StoredRun) -> None:
         "(Wilson). Above the line for low scores and below it for high ones, a model is surer than it should be: "
         "training aimed at ranking masses, not at calibrated probabilities."
     )
-
-
-def _guarantee(run: StoredRun) -> None:
-    for sentence in run.guarantee:
-        st.markdown(f"- {sentence}")
 
 
 def _configuration(run: StoredRun) -> None:

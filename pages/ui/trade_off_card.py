@@ -8,16 +8,15 @@ import pandas as pd
 import streamlit as st
 
 from mammo_core import reference
-from mammo_core.config import PrivacyConfig, RunConfig
-from mammo_core.experiments.recipes import RECIPES
+from mammo_core.experiments.shipped_statement import shipped_statement
 from mammo_core.figures.palette import STRATEGY_COLOURS, STRATEGY_NAMES
 from mammo_core.figures.roc import roc_band_figure
 from mammo_core.figures.trade_off import METRIC_LABELS
 from mammo_core.figures.trade_off_marks import OWN
-from mammo_core.privacy.statement import guarantee_sentences
 from pages.ui.budgets import budget_name
 from pages.ui.plots import draw_figure
 from pages.ui.run_card import show_run_card
+from pages.ui.statement import show_statement
 from pages.ui.trade_off_points import TEST_SET_NAMES, Drawn, clickable, runs_of
 
 _KEY = "point"
@@ -110,8 +109,10 @@ def _show_shipped(drawn: Drawn, point: pd.Series, metric: str) -> None:
                 f"- {first['num_units']} units of privacy"
             )
             st.markdown("**What this ε promises**")
-            for sentence in _guarantee(point, first):
-                st.markdown(f"- {sentence}")
+            statement = shipped_statement(
+                point["strategy"], point["unit"], point["target_epsilon"], first["delta"]
+            )
+            show_statement(statement, key="point")
 
 
 def _show_roc(point: pd.Series) -> None:
@@ -136,17 +137,3 @@ def _show_roc(point: pd.Series) -> None:
 def _shipped_roc() -> pd.DataFrame:
     """Mean ROC and range over seeds of every shipped point."""
     return reference.measured_roc()
-
-
-def _guarantee(point: pd.Series, run: pd.Series) -> list[str]:
-    config = RunConfig(
-        strategy=point["strategy"],
-        privacy=PrivacyConfig(
-            target_epsilon=point["target_epsilon"],
-            target_delta=run["delta"],
-            unit=point["unit"],
-            noise="reproducible",
-        ),
-        recipe=RECIPES[point["strategy"]],
-    )
-    return guarantee_sentences(config, run["epsilon"], int(run["num_units"]))

@@ -12,10 +12,13 @@ from mammo_core.config import RunConfig
 from mammo_core.errors import InvalidRequestError, MammoError
 from pages.ui import resources
 from pages.ui.budgets import budget_name
+from pages.ui.statement import show_statement
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
     from mammo_core.experiments.sweep import SweepPlan
+    from mammo_core.privacy.statement import Statement
+    from mammo_core.privacy.training_data import TrainingData
 
 _FALSE_ALARMS = 0.01
 _MAX_RUNS = 5000
@@ -29,15 +32,15 @@ def show_meaning(source: DataSource, plan: SweepPlan) -> bool:
     """
     try:
         configs = _checked(plan)
-        units = resources.training_units(source)
-        rows = [_promise(config, _num_units(config, units)) for config in configs]
+        data = resources.training_data(source)
+        statements = [_planned(config, data) for config in configs]
     except MammoError as error:
         st.error(str(error), icon=":material/error:")
         return False
     if plan.num_runs == 1:
-        _show_one(configs[0], rows[0], _num_units(configs[0], units))
+        _show_one(statements[0])
     else:
-        _show_several(plan, rows)
+        _show_several(plan, statements)
     return True
 
 
@@ -54,47 +57,40 @@ def _checked(plan: SweepPlan) -> list[RunConfig]:
     return [config for group in plan.groups() for config in group if config.seed == plan.seeds[0]]
 
 
-def _num_units(config: RunConfig, units: dict[str, int]) -> int:
-    return units["synthetic" if config.strategy == "synthetic" else config.privacy.unit]
+def _planned(config: RunConfig, data: TrainingData) -> Statement:
+    """What the run will promise, which follows from its plan."""
+    from mammo_core.privacy import accounting
+    from mammo_core.privacy.statement import make_statement
 
-
-def _promise(config: RunConfig, num_units: int) -> dict[str, object]:
-    from mammo_core.privacy import accounting, risk
-
-    privacy = config.privacy
-    if not privacy.is_private:
-        noise, mu, found = 0.0, math.inf, 1.0
-    else:
+    privacy, noise = config.privacy, 0.0
+    if privacy.is_private:
+        num_units = data.num_units(config.strategy, privacy.unit)
         accounting.require_meaningful_delta(privacy.target_delta, num_units)
         noise = accounting.calibrate_noise(
             privacy.target_epsilon, privacy.target_delta, config.recipe.steps
         )
-        mu = accounting.composed_mu(noise, config.recipe.steps)
-        found = risk.attacker_tpr(mu, _FALSE_ALARMS)
-    return {
-        "training data": config.strategy,
-        "unit": privacy.unit,
-        "ε": privacy.target_epsilon,
-        "noise multiplier": noise,
-        "μ": mu,
-        "attacker finds at most": found,
-    }
+    return make_statement(config, data, noise)
 
 
-def _show_one(config: RunConfig, row: dict[str, object], num_units: int) -> None:
-    from mammo_core.privacy.statement import guarantee_sentences
+def _found(statement: Statement) -> float:
+    """The share that an attacker finds at most."""
+    from mammo_core.privacy.risk import attacker_tpr
 
+    return attacker_tpr(statement.mu, _FALSE_ALARMS)
+
+
+def _show_one(statement: Statement) -> None:
     with st.container(horizontal=True, key="train_promise"):
         st.metric(
             "Noise multiplier",
-            f"{row['noise multiplier']:.3g}",
+            f"{statement.noise_multiplier:.3g}",
             border=True,
             width="content",
             help="Standard deviation of the noise added at every step, in units of the clipping norm C.",
         )
         st.metric(
             "μ (GDP)",
-            "∞" if math.isinf(row["μ"]) else f"{row['μ']:.3g}",
+            "∞" if math.isinf(statement.mu) else f"{statement.mu:.3g}",
             border=True,
             width="content",
             help="Gaussian DP, the whole guarantee in one number: telling with or without you apart is as hard as telling "
@@ -102,18 +98,28 @@ def _show_one(config: RunConfig, row: dict[str, object], num_units: int) -> None
         )
         st.metric(
             "Attacker finds ≤",
-            f"{row['attacker finds at most']:.1%}",
+            f"{_found(statement):.1%}",
             border=True,
             width="content",
             help="At most this share of those who took part, when 1 in 100 others is wrongly accused. Without "
             "any model: 1 %.",
         )
-    sentences = guarantee_sentences(config, config.privacy.target_epsilon, num_units)
-    for sentence in sentences:
-        st.markdown(f"- {sentence}")
+    show_statement(statement, key="train")
 
 
-def _show_several(plan: SweepPlan, rows: list[dict[str, object]]) -> None:
+def _show_several(plan: SweepPlan, statements: list[Statement]) -> None:
+    rows = [
+        {
+            "training data": statement.strategy,
+            "unit": statement.unit,
+            "ε": statement.target_epsilon,
+            "noise multiplier": statement.noise_multiplier,
+            "μ": statement.mu,
+            "attacker finds at most": _found(statement),
+            "covers": statement.coverage,
+        }
+        for statement in statements
+    ]
     st.markdown(
         f"**{plan.num_runs} runs**: {len(rows)} combinations with {len(plan.seeds)} seed(s) each. Each row "
         "is the promise of **one** released model; publishing several adds up."

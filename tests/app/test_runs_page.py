@@ -102,4 +102,4 @@ def test_run_cards_are_packed_as_json(trained):
 
     cards = [json.loads(packed.read(name)) for name in packed.namelist()]
     assert {card["run_id"] for card in cards} == set(run_ids)
-    assert all("differential privacy" in card["guarantee"][0] for card in cards)
+    assert all("end to end" in card["statement"]["sentence"] for card in cards)

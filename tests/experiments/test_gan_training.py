@@ -162,7 +162,7 @@ def test_written_masses_read_back_as_the_same_cohort(real, plan, tmp_path):
         Drawing(f"seed{seed}", label, origin_of_seed(generator, seed))
         for label, seed in zip([0, 1, 0], range(7, 10), strict=True)
     ]
-    write_masses(generator, card, drawings, tmp_path / "drawn")
+    write_masses(generator, card, "tiny", drawings, tmp_path / "drawn")
 
     reading = read_synthetic(tmp_path / "drawn")
     assert reading.skipped == []
@@ -176,4 +176,4 @@ def test_written_masses_read_back_as_the_same_cohort(real, plan, tmp_path):
     ]
     assert {row["generator_sha256"] for row in rows} == {card.sha256}
     with pytest.raises(InvalidRequestError, match="holds files already"):
-        write_masses(generator, card, drawings, tmp_path / "drawn")
+        write_masses(generator, card, "tiny", drawings, tmp_path / "drawn")

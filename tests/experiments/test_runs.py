@@ -11,7 +11,8 @@ from mammo_core.errors import CohortError, InvalidRequestError, MammoError, Priv
 from mammo_core.experiments.recipes import RECIPES
 from mammo_core.experiments.runs import run_many
 from mammo_core.experiments.workbench import open_workbench
-from mammo_core.privacy.statement import guarantee_sentences
+from mammo_core.privacy.training_data import SyntheticOrigin
+from mammo_core.synthesis.cards import hash_patient
 from tests.classifiers.test_features import TINY
 from tests.conftest import made_features, make_cohort
 
@@ -181,16 +182,35 @@ def test_impossible_privacy_is_refused(overrides, message):
         PrivacyConfig(**overrides)
 
 
-def test_guarantee_says_what_is_covered(bench):
-    real = " ".join(guarantee_sentences(make_config(bench, "real"), 6.0, 60))
-    pretrain = " ".join(guarantee_sentences(make_config(bench, "pretrain"), 6.0, 60))
-    synthetic = " ".join(guarantee_sentences(make_config(bench, "synthetic"), 6.0, 60))
-    none = " ".join(guarantee_sentences(make_config(bench, "real", math.inf), math.inf, 60))
+def test_result_states_what_it_promises_from_what_was_spent(bench):
+    (result,) = run_many(bench, [make_config(bench, "real", epsilon=6.0, unit="image")])
+    said = result.statement
 
-    assert "covers everything learned from these patients" in real
-    assert "covers the fine-tuning step only" in pretrain
-    assert "No promise to any patient" in synthetic
-    assert "No privacy (not DP)" in none
+    assert (said.epsilon, said.mu) == (result.epsilon, result.mu)
+    assert said.noise_multiplier == result.noise_multiplier
+    assert (said.num_units, said.largest_patient) == (result.num_units, 2) == (120, 2)
+    assert said.coverage == "end to end"
+
+
+def test_masses_of_unknown_origin_are_taken_for_the_worst(bench):
+    (result,) = run_many(bench, [make_config(bench, "pretrain")])
+
+    assert result.statement.coverage == "training step only, unknown generator"
+
+
+def test_generator_of_other_patients_is_told_by_their_hashed_ids(bench):
+    origin = SyntheticOrigin(generator="g", patients=frozenset({hash_patient("somebody else")}))
+    own = SyntheticOrigin(
+        generator="g",
+        patients=frozenset(hash_patient(name) for name in ("somebody else", "sitetrain3")),
+    )
+    config = make_config(bench, "pretrain")
+
+    (apart,) = run_many(replace(bench, origin=origin, _prepared={}), [config])
+    (shared,) = run_many(replace(bench, origin=own, _prepared={}), [config])
+
+    assert apart.statement.coverage == "end to end, in parallel"
+    assert shared.statement.coverage == "training step only, generator without DP"
 
 
 def test_workbench_opens_from_images_and_keeps_parts_apart(tmp_path):

@@ -1,0 +1,98 @@
+"""Where synthetic masses come from, as far as their folder can prove it, and whom runs are trained on.
+
+A folder proves its origin by the generator's card and a manifest that names this generator and the content
+of every mass. That guards against mixing folders up, not against forgery.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+
+from mammo_core.errors import CheckpointError
+from mammo_core.privacy.training_data import UNKNOWN_ORIGIN, SyntheticOrigin, TrainingData
+from mammo_core.synthesis.cards import GeneratorCard, hash_patient, load_card
+from mammo_core.synthesis.manifest import MANIFEST, MANIFEST_COLUMNS, file_hash
+
+# trained without differential privacy on CBIS-DDSM; whose masses exactly is not published
+PAPER_ORIGIN = SyntheticOrigin(generator="MCGAN of the paper")
+_PAPER_NAME = re.compile(r"batch_\d+_\d+_(malignant|benign)")
+
+
+def origin_of_card(name: str, card: GeneratorCard) -> SyntheticOrigin:
+    """The origin of masses drawn from a generator."""
+    return SyntheticOrigin(
+        generator=name, patients=frozenset(card.patients), guarantee=card.guarantee
+    )
+
+
+def origin_of_folder(folder: Path) -> SyntheticOrigin:
+    """The origin of all masses in a folder of synthetic ones.
+
+    Returns:
+        The paper's generator if every name is of its kind; the generator of the only card there if the
+        manifest says of every file that it drew just this content; else unknown.
+    """
+    masses = sorted(folder.glob("*.png"))
+    if masses and all(_PAPER_NAME.fullmatch(path.stem) for path in masses):
+        return PAPER_ORIGIN
+    cards = _cards(folder)
+    if len(cards) != 1 or not (folder / MANIFEST).is_file():
+        return UNKNOWN_ORIGIN
+    ((name, card),) = cards.items()
+    drawn = _drawn_files(folder / MANIFEST, card)
+    if not masses or any(drawn.get(path.name) != file_hash(path.read_bytes()) for path in masses):
+        return UNKNOWN_ORIGIN
+    return origin_of_card(name, card)
+
+
+def training_data(
+    patient_ids: np.ndarray,
+    num_synthetic: int,
+    origin: SyntheticOrigin,
+    *,
+    is_demonstration: bool = False,
+) -> TrainingData:
+    """What runs are trained on.
+
+    Args:
+        patient_ids: (N,) str, of each real training mass.
+        origin: Of the synthetic masses.
+    """
+    patients, counts = np.unique(patient_ids, return_counts=True)
+    return TrainingData(
+        num_patients=len(patients),
+        num_images=len(patient_ids),
+        num_synthetic=num_synthetic,
+        largest_patient=int(counts.max()),
+        patients=frozenset(hash_patient(name) for name in patients),
+        origin=origin,
+        is_demonstration=is_demonstration,
+    )
+
+
+def _cards(folder: Path) -> dict[str, GeneratorCard]:
+    """The generators' cards in a folder, by name; other JSON files are none of our business."""
+    cards = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            cards[path.stem] = load_card(path)
+        except CheckpointError:
+            continue
+    return cards
+
+
+def _drawn_files(manifest: Path, card: GeneratorCard) -> dict[str, str]:
+    """The content's hash of every file that a manifest says this generator drew, by name."""
+    with manifest.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if not card.sha256 or not set(MANIFEST_COLUMNS) <= set(reader.fieldnames or ()):
+            return {}
+        return {
+            row["file"]: row["file_sha256"]
+            for row in reader
+            if row["generator_sha256"] == card.sha256
+        }

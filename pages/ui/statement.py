@@ -1,0 +1,28 @@
+"""A privacy statement on a page: one sentence at once, the table and what is left out when opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+if TYPE_CHECKING:
+    from mammo_core.privacy.statement import Statement
+
+_ICONS = {
+    "end to end": ":material/shield:",
+    "training step only": ":material/gpp_maybe:",
+    "generator only": ":material/gpp_maybe:",
+}
+
+
+def show_statement(statement: Statement, key: str) -> None:
+    """Draws a statement; its container and expander are named after the key."""
+    kind = statement.coverage.split(",")[0]
+    with st.container(key=f"statement_{key}"):
+        st.markdown(f"{_ICONS.get(kind, ':material/remove_moderator:')} {statement.sentence}")
+        with st.expander("What this promise rests on, and what it leaves out", key=f"{key}_all"):
+            rows = [row._asdict() for row in statement.table()]
+            st.table(pd.DataFrame(rows).set_index("name"))
+            st.markdown("\n".join(f"- {caveat}" for caveat in statement.caveats))
