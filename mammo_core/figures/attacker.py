@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mammo_core.figures.diagonal import diagonal
+from mammo_core.figures.legend import put_legend_below
 from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS, faded
 
 LOWEST_RATE = 1e-4  # where logarithmic axes begin
@@ -59,15 +60,16 @@ def attacker_region_figure(
 
     Args:
         bound: False and true positive rates, each (G,), see `risk.attacker_curve`.
-        attacks: Measured curves by name, each (G,), (G,); may be empty.
+        attacks: Curves by name, each (G,), (G,); may be empty.
         logarithmic: Both axes from 0.0001, to see the attacker who accuses hardly anybody wrongly.
     """
     lowest = LOWEST_RATE if logarithmic else 0.0
     figure = go.Figure()
-    fpr, tpr = (np.maximum(rates, lowest) for rates in bound)
+    start = 1 if logarithmic else 0  # (0, 0) has no place on logarithmic axes
+    fpr, tpr = (np.maximum(rates[start:], lowest) for rates in bound)
     figure.add_trace(
         go.Scatter(
-            x=[*fpr, 1.0, lowest],
+            x=[*fpr, 1.0, fpr[0]],
             y=[*tpr, lowest, lowest],
             fill="toself",
             fillcolor=faded(_BOUND, 0.12),
@@ -110,7 +112,7 @@ def attacker_region_figure(
                     "width": 2.5,
                     "dash": _DASHES[(1 + index) % len(_DASHES)],
                 },
-                name=f"measured: {name}",
+                name=name,
                 hovertemplate="accuses wrongly %{x:.2%}<br>named %{y:.2%}<extra></extra>",
             )
         )
@@ -128,9 +130,5 @@ def attacker_region_figure(
         percent |= {"tickformat": ".0%"}
     figure.update_xaxes(title="did not take part, wrongly accused", **percent)
     figure.update_yaxes(title="took part, rightly named", scaleanchor="x", **percent)
-    figure.update_layout(
-        height=420,
-        margin={"l": 10, "r": 10, "t": 20, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-    )
+    put_legend_below(figure, plot_height=400)
     return figure

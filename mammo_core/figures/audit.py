@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from itertools import cycle
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from mammo_core.figures.legend import put_legend_below
+from mammo_core.figures.log_axis import log_axis
 from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
 
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross")
-_TICKS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000]
 _NOTHING_FOUND = 0.01  # where an audited ε of 0 is drawn on the logarithmic axis
 
 
@@ -77,7 +79,6 @@ def audit_figure(audits: pd.DataFrame, chosen: float | None = None) -> go.Figure
     if chosen is not None and low <= chosen <= high:
         figure.add_vline(x=chosen, line={"color": NEUTRAL, "width": 1, "dash": "dash"}, col=1)
     figure.update_xaxes(
-        type="log",
         range=[math.log10(low) - 0.08, math.log10(high) + 0.08],
         **_ticks(low, high),
         title="claimed ε (log scale)",
@@ -93,27 +94,19 @@ def audit_figure(audits: pd.DataFrame, chosen: float | None = None) -> go.Figure
         col=2,
     )
     figure.update_yaxes(
-        type="log",
         range=[math.log10(_NOTHING_FOUND) - 0.15, math.log10(high) + 0.15],
         **_ticks(_NOTHING_FOUND, high),
     )
     figure.update_yaxes(title="ε (log scale)", col=1)
-    figure.update_layout(
-        height=460,
-        margin={"l": 10, "r": 10, "t": 20, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-    )
+    put_legend_below(figure, plot_height=380)
     return figure
 
 
-def _ticks(low: float, high: float) -> dict[str, list]:
-    shown = [tick for tick in _TICKS if low <= tick <= high * 1.01]
-    return {
-        "tickvals": shown,
-        "ticktext": [
-            "0" if low == _NOTHING_FOUND and tick == low else f"{tick:g}" for tick in shown
-        ],
-    }
+def _ticks(low: float, high: float) -> dict[str, Any]:
+    axis = log_axis([low, high])
+    if low == _NOTHING_FOUND:
+        axis["ticktext"][0] = "0"
+    return axis
 
 
 def _describe(point: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from mammo_core.figures.log_axis import log_axis
 from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
 
 _DASHES = ("solid", "dash", "dashdot", "dot", "longdash")
@@ -26,6 +27,7 @@ def budget_curves_figure(
     Args:
         curves: By name, the quantity and ε, each (G,).
         marks: Points to ring, as (x, y, text in the hover).
+        log_x, log_y: Logarithmic axes, for values above 0.
         dots: Whether the quantity is counted in whole numbers, so that each is drawn as a dot.
     """
     figure = go.Figure()
@@ -38,7 +40,7 @@ def budget_curves_figure(
                 line={
                     "color": TEST_SET_COLOURS[index % len(TEST_SET_COLOURS)],
                     "width": 2.5,
-                    "dash": _DASHES[index % len(_DASHES)],
+                    "dash": "solid" if dots else _DASHES[index % len(_DASHES)],
                 },
                 marker={"size": 6},
                 name=name,
@@ -62,9 +64,13 @@ def budget_curves_figure(
                 hovertemplate=f"{text}<extra></extra>",
             )
         )
-    figure.update_xaxes(title=x_title, type="log" if log_x else "linear")
-    figure.update_yaxes(title=y_title, type="log" if log_y else "linear")
-    if not log_y:
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(title=y_title)
+    if log_x:
+        figure.update_xaxes(**log_axis(value for x, _ in curves.values() for value in x))
+    if log_y:
+        figure.update_yaxes(**log_axis(value for _, y in curves.values() for value in y))
+    else:
         figure.update_yaxes(rangemode="tozero")
     figure.update_layout(
         height=400,

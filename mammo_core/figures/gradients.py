@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from mammo_core.figures.log_axis import log_axis
 from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS, faded
 
 _NUM_BINS = 40
@@ -63,7 +64,7 @@ def norms_figure(norms: np.ndarray, max_grad_norm: float, unit: str) -> go.Figur
         showarrow=False,
     )
     figure.update_xaxes(
-        type="log",
+        **log_axis([low, high]),
         title=f"length of one {unit}'s gradient (log scale)",
         range=np.log10([low, high]),
     )
@@ -105,15 +106,17 @@ def signal_noise_figure(
         ]
     )
     figure.add_vline(x=chosen, line={"color": NEUTRAL, "width": 3, "dash": "dash"})
-    figure.update_xaxes(type="log", title="clipping norm C (log scale)")
-    figure.update_yaxes(title="signal over noise", rangemode="tozero")
+    figure.update_xaxes(**log_axis(clips), title="clipping norm C (log scale)")
+    figure.update_yaxes(title="signal over noise", rangemode="tozero", showgrid=False)
     _lay_out(figure)
     figure.update_layout(
         yaxis2={
             "title": "cosine",
             "overlaying": "y",
             "side": "right",
-            "range": [0, 1.05],
+            "range": [min(0.0, *agreements) - 0.05, 1.05],
+            "tickvals": [-1, -0.5, 0, 0.5, 1],
+            "tickmode": "array",
             "showgrid": False,
         }
     )

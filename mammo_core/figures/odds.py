@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
 import plotly.graph_objects as go
 
 from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
@@ -9,6 +12,8 @@ from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
 _RIGHTLY, _WRONGLY = TEST_SET_COLOURS[0], TEST_SET_COLOURS[1]
 _SIDE = 10
 _GAP = 3
+_RADIUS = 0.38
+_CORNERS = np.linspace(0, 2 * np.pi, 25)
 
 
 def odds_figure(named: int, accused: int) -> go.Figure:
@@ -20,44 +25,45 @@ def odds_figure(named: int, accused: int) -> go.Figure:
     """
     figure = go.Figure()
     groups = (
-        (0, named, _RIGHTLY, "circle", f"took part: rightly named, at most {named}"),
-        (_SIDE + _GAP, accused, _WRONGLY, "diamond", f"did not: wrongly accused, {accused}"),
+        (0, named, _RIGHTLY, f"<b>100 who took part</b><br>at most {named} rightly named"),
+        (_SIDE + _GAP, accused, _WRONGLY, f"<b>100 who did not</b><br>{accused} wrongly accused"),
     )
-    for start, count, colour, symbol, name in groups:
-        for index, shown in ((0, True), (1, False)):
-            dots = range(count) if shown else range(count, _SIDE * _SIDE)
+    for start, count, colour, title in groups:
+        for is_said in (True, False):
+            dots = range(count) if is_said else range(count, _SIDE * _SIDE)
+            x, y = _circles(start, dots)
             figure.add_trace(
                 go.Scatter(
-                    x=[start + dot % _SIDE for dot in dots],
-                    y=[-(dot // _SIDE) for dot in dots],
-                    mode="markers",
-                    marker={
-                        "size": 11,
-                        "symbol": symbol if shown else f"{symbol}-open",
-                        "color": colour if shown else NEUTRAL,
-                        "line": {"width": 1},
-                        "opacity": 1.0 if shown else 0.6,
-                    },
-                    name=name,
-                    showlegend=index == 0,
-                    hoverinfo="skip",
+                    x=x,
+                    y=y,
+                    mode="lines",
+                    fill="toself" if is_said else "none",
+                    fillcolor=colour,
+                    line={"color": colour if is_said else NEUTRAL, "width": 1},
+                    showlegend=False,
+                    customdata=[len(dots)],
                 )
             )
         figure.add_annotation(
-            x=start + (_SIDE - 1) / 2,
-            y=0.9,
-            yanchor="bottom",
-            text=f"<b>{100} who {'took part' if start == 0 else 'did not'}</b>",
-            showarrow=False,
+            x=start + (_SIDE - 1) / 2, y=0.8, yanchor="bottom", text=title, showarrow=False
         )
     hidden = {"visible": False, "fixedrange": True}
     figure.update_xaxes(range=[-0.8, 2 * _SIDE + _GAP - 0.2], **hidden)
-    figure.update_yaxes(range=[-_SIDE + 0.2, 2.4], scaleanchor="x", **hidden)
+    figure.update_yaxes(range=[-_SIDE + 0.2, 3.0], scaleanchor="x", constrain="domain", **hidden)
     figure.update_layout(
-        height=300,
+        height=215,
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        legend={"orientation": "h", "yanchor": "top", "y": 0, "x": 0},
         hovermode=False,
         dragmode=False,
     )
     return figure
+
+
+def _circles(start: int, dots: Iterable[int]) -> tuple[list[float | None], list[float | None]]:
+    """Outlines of dots, which grow with the figure as marks would not, with gaps between them."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for dot in dots:
+        x += [*(start + dot % _SIDE + _RADIUS * np.cos(_CORNERS)), None]
+        y += [*(-(dot // _SIDE) + _RADIUS * np.sin(_CORNERS)), None]
+    return x, y

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,9 +18,6 @@ from pages.ui import resources
 from pages.ui.budgets import budget_name
 from pages.ui.plots import draw_figure
 from pages.ui.privacy_controls import camera, csv_button
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 LEVELS: dict[Unit, str] = {"patient": "patient", "image": "mass"}
 _HOW = (
@@ -61,12 +57,13 @@ def at_point(table: pd.DataFrame, unit: Unit, epsilon: float) -> pd.DataFrame:
 
 
 def measured_curves(
-    roc: pd.DataFrame, unit: Unit, epsilon: float
+    roc: pd.DataFrame, unit: Unit, epsilon: float, attack: str | None = None
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """ROC curves by attack, each (G,), (G,); none where nothing was measured."""
+    """ROC curves by attack, each (G,), (G,), of all or of one; none where nothing was measured."""
     return {
-        attack: (curve["fpr"].to_numpy(), curve["tpr"].to_numpy())
-        for attack, curve in at_point(roc, unit, epsilon).groupby("attack", sort=False)
+        f"measured: {name}": (curve["fpr"].to_numpy(), curve["tpr"].to_numpy())
+        for name, curve in at_point(roc, unit, epsilon).groupby("attack", sort=False)
+        if attack in (None, name)
     }
 
 
@@ -80,15 +77,6 @@ def strongest(attacks: pd.DataFrame, unit: Unit, epsilon: float) -> pd.Series | 
     """The attack with the largest area under its ROC curve at a target ε, or None."""
     found = at_point(attacks, unit, epsilon)
     return None if found.empty else found.loc[found["auc"].idxmax()]
-
-
-def roc_of_attacks(
-    mu: float, roc: pd.DataFrame, unit: Unit, epsilon: float, *, logarithmic: bool
-) -> go.Figure:
-    """The bound as a region with the measured attacks in it."""
-    return attacker_region_figure(
-        attacker_curve(mu), measured_curves(roc, unit, epsilon), logarithmic=logarithmic
-    )
 
 
 def show_attacks(
@@ -224,7 +212,11 @@ def _show_roc(attacks: pd.DataFrame, roc: pd.DataFrame, unit: Unit, epsilon: flo
         help="Shows the attacker who accuses hardly anybody wrongly, whom an AUC hides.",
     )
     draw_figure(
-        roc_of_attacks(here["mu"].iloc[0], roc, unit, epsilon, logarithmic=logarithmic),
+        attacker_region_figure(
+            attacker_curve(here["mu"].iloc[0]),
+            measured_curves(roc, unit, epsilon),
+            logarithmic=logarithmic,
+        ),
         key="attacks_roc",
         alt=f"ROC curves of measured attacks at ε = {budget_name(epsilon)}, below the bound",
         toolbar=camera("attacks"),

@@ -46,7 +46,13 @@ def show_clipping(choices: Choices) -> None:
     recipe = config.recipe
     with st.container(horizontal=True, gap="medium"):
         step = st.slider(
-            "Training step", 1, recipe.steps, 1, key="clipping_step", bind="query-params", width=380
+            "Training step",
+            1,
+            recipe.steps,
+            recipe.steps // 2,
+            key="clipping_step",
+            bind="query-params",
+            width=380,
         )
         max_grad_norm = st.select_slider(
             "Clipping norm C",

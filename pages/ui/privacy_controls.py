@@ -69,14 +69,14 @@ def choose() -> Choices:
     """Draws the choices and returns what was chosen."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         epsilon = st.select_slider(
-            "Privacy budget ε: ← better privacy · better accuracy →",
+            "Privacy budget ε: ← better privacy",
             EPSILONS,
             value=6.0,
             format_func=budget_name,
             key=EPSILON_KEY,
             bind="query-params",
             help=EPSILON_HELP,
-            width=460,
+            width=320,
         )
         unit = st.segmented_control(
             "Unit of privacy",
@@ -93,7 +93,7 @@ def choose() -> Choices:
             format_func=STRATEGY_NAMES.get,
             key="privacy_strategy",
             bind="query-params",
-            width=260,
+            width=265,
             help="The limit on attackers follows from ε alone; how much of the model it covers, from what the "
             "model was trained on. *Synthetic only* is not listed: its ε promises nothing to any patient.",
         )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mammo_core.experiments.shipped_statement import shipped_statement
+from mammo_core.figures.attacker import attacker_region_figure
 from mammo_core.figures.odds import odds_figure
 from mammo_core.privacy.risk import attacker_auc, attacker_curve, attacker_tpr, fair_odds
 from pages.ui.plots import draw_figure
@@ -13,15 +18,18 @@ from pages.ui.privacy_attacks import (
     AttackTables,
     audited,
     measured_curves,
-    roc_of_attacks,
     shipped_tables,
     strongest,
 )
 from pages.ui.privacy_controls import Choices, camera, csv_button
 from pages.ui.privacy_limit import show_limit
 from pages.ui.privacy_words import ATTACKER, careful_sentence, odds_sentence
+from pages.ui.statement import show_statement
 
-_FROM_OUTSIDE = (
+if TYPE_CHECKING:
+    from mammo_core.privacy.statement import Statement
+
+_STEP_ONLY = (
     "These odds are about the private training only. The synthetic masses come from a generator that saw the same "
     "patients without differential privacy: what they reveal has no limit."
 )
@@ -36,6 +44,7 @@ def show_minute(choices: Choices) -> None:
     with curve:
         _show_curve(choices, tables)
     _show_numbers(choices, tables)
+    _show_promise(choices)
     show_limit(choices)
 
 
@@ -49,8 +58,8 @@ def _show_odds(choices: Choices) -> None:
         toolbar=camera("odds"),
     )
     st.markdown(careful_sentence(choices.mu, choices.units))
-    if choices.strategy != "real":
-        st.warning(_FROM_OUTSIDE, icon=":material/warning:")
+    if choices.is_private and _statement(choices).coverage.startswith("training step only"):
+        st.warning(_STEP_ONLY, icon=":material/warning:")
     st.caption(ATTACKER.format(unit=choices.unit if choices.unit == "patient" else "mass"))
 
 
@@ -62,22 +71,27 @@ def _show_curve(choices: Choices, tables: AttackTables) -> None:
         bind="query-params",
         help="Shows the attacker who accuses hardly anybody wrongly: both axes from 0.01 %.",
     )
+    attack = strongest(tables.attacks, choices.unit, choices.epsilon)
+    attacks = (
+        {}
+        if attack is None
+        else measured_curves(tables.roc, choices.unit, choices.epsilon, attack["attack"])
+    )
     draw_figure(
-        roc_of_attacks(
-            choices.mu, tables.roc, choices.unit, choices.epsilon, logarithmic=logarithmic
-        ),
+        attacker_region_figure(attacker_curve(choices.mu), attacks, logarithmic=logarithmic),
         key="attacker_roc",
         alt=f"ROC of who took part at {choices.name}: everything above the line is impossible"
         if choices.is_private
         else "ROC of who took part without privacy: everything is possible",
         toolbar=camera("attacker"),
     )
-    attacks = measured_curves(tables.roc, choices.unit, choices.epsilon)
     st.caption(
-        "Shaded: all that any attack can reach at this ε; the white above is impossible"
-        + (", whatever the attacker computes." if choices.is_private else " only with privacy.")
-        + ("" if attacks else " No attack was measured at this ε: *Attacks and audit* says where.")
+        "Shaded: all that any attack can reach at this ε; the white above is impossible, whatever the attacker computes."
+        if choices.is_private
+        else "Without privacy nothing is impossible: the whole square is shaded."
     )
+    if not attacks:
+        st.caption("No attack was measured here: *Attacks and audit* says at which ε some were.")
     csv_button("Curves (CSV)", curves_table(choices, attacks), "attacker_curves")
 
 
@@ -110,25 +124,39 @@ def _show_numbers(choices: Choices, tables: AttackTables) -> None:
     _metric(
         found,
         "Audited",
-        "not audited" if audit is None else f"ε ≥ {audit['audited_epsilon']:.3g}",
-        "at this ε" if audit is None else f"{audit['confidence']:.0%} confidence",
+        "none yet" if audit is None else f"ε ≥ {audit['audited_epsilon']:.3g}",
+        "no audit at this ε" if audit is None else f"{audit['confidence']:.0%} confidence",
         "What attacks on really trained models prove to have been spent at least. It must stay below the claim.",
     )
     _metric(
         area,
         "Attack's AUC",
-        "not measured" if attack is None else f"{attack['auc']:.3f}",
-        f"at most {attacker_auc(choices.mu):.3f}; chance 0.5",
+        "none yet" if attack is None else f"{attack['auc']:.3f}",
+        f"≤ {attacker_auc(choices.mu):.3f}, chance 0.5",
         "How often the strongest attack we ran scores one who took part above one who did not."
         + ("" if attack is None else f" It is the {attack['attack']} attack."),
     )
     _metric(
         named,
         "Named at 1 % accused",
-        "not measured" if attack is None else f"{attack['tpr_at_1pct']:.1%}",
-        f"at most {attacker_tpr(choices.mu, 0.01):.1%}; chance 1 %",
+        "none yet" if attack is None else f"{attack['tpr_at_1pct']:.1%}",
+        f"≤ {attacker_tpr(choices.mu, 0.01):.1%}, chance 1 %",
         "Share of those who took part that are rightly named when 1 in 100 others is wrongly accused.",
     )
+
+
+def _show_promise(choices: Choices) -> None:
+    st.markdown("#### What this promise covers")
+    show_statement(_statement(choices), key="privacy")
+    st.caption(
+        "For a model trained on CBIS-DDSM as the shipped results were, but with secret noise, as everything is trained here "
+        "unless marked reproducible. Every model of your own has its statement in *Runs*."
+    )
+
+
+def _statement(choices: Choices) -> Statement:
+    shipped = shipped_statement(choices.strategy, choices.unit, choices.epsilon, choices.delta)
+    return replace(shipped, noise="secret")
 
 
 def _metric(

@@ -38,7 +38,7 @@ def show_unit(choices: Choices) -> None:
             toolbar=camera("masses_per_patient"),
         )
         st.caption(
-            f"{counts.sum()} training patients; {counts[1:].sum()} have more than one mass, one has {most}."
+            f"{counts.sum()} training patients; {counts[1:].sum()} have more than one mass; the most is {most}."
         )
     with worth:
         st.subheader("What ε per image is worth")

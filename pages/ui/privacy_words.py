@@ -15,15 +15,15 @@ ATTACKER = (
 
 def odds_sentence(mu: float, units: str) -> str:
     """What the best attacker achieves who errs alike on both sides."""
-    odds = fair_odds(mu)
+    odds, that = fair_odds(mu), _that(units)
     if math.isinf(mu):
         return (
             f"**No privacy (not DP): no limit.** In the worst case an attacker rightly says so of all **100** "
-            f"of 100 {units} who took part, and wrongly of **none** who did not."
+            f"of 100 {units} {that} took part, and wrongly of **none** {that} did not."
         )
     return (
-        f"Of 100 {units} who took part, the best attacker would rightly say so of at most "
-        f"**{odds.named}**; of 100 who did not, he would wrongly say so of **{odds.accused}**."
+        f"Of 100 {units} {that} took part, the best attacker would rightly say so of at most "
+        f"**{odds.named}**; of 100 {that} did not, he would wrongly say so of **{odds.accused}**."
     )
 
 
@@ -33,5 +33,9 @@ def careful_sentence(mu: float, units: str) -> str:
         return "Nor is there a limit for an attacker who wrongly accuses nobody."
     return (
         f"An attacker so careful that he wrongly accuses **1** of 100 names at most "
-        f"**{careful_odds(mu).named}** of 100 {units} who took part."
+        f"**{careful_odds(mu).named}** of 100 {units} {_that(units)} took part."
     )
+
+
+def _that(units: str) -> str:
+    return "that" if units == "masses" else "who"
