@@ -10,6 +10,8 @@ ratio, "LiRA"). Joining it with the released weights themselves is ours.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -51,12 +53,12 @@ def likelihood_ratio(observed: Tensor, took_part: Tensor) -> Tensor:
     Returns:
         (R, U).
     """
-    return joint_likelihood_ratio(observed[None], took_part)
+    return joint_likelihood_ratio([observed], took_part)
 
 
-def joint_likelihood_ratio(observed: Tensor, took_part: Tensor) -> Tensor:
-    """As `likelihood_ratio` for S numbers per head and unit together, (S, R, U), jointly normal."""
-    values = observed.permute(1, 2, 0).double()  # (R, U, S)
+def joint_likelihood_ratio(observed: Sequence[Tensor], took_part: Tensor) -> Tensor:
+    """As `likelihood_ratio` for S numbers per head and unit together, each (R, U), jointly normal."""
+    values = torch.stack([each.double() for each in observed], dim=2)  # (R, U, S)
     values = (values - values.mean(dim=0)) / values.std(dim=0).clamp(min=_LEAST_VARIANCE)
     inside, inside_spread = _moments_without_self(values, took_part.double())
     outside, outside_spread = _moments_without_self(values, 1 - took_part.double())

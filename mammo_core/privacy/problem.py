@@ -26,6 +26,9 @@ class HeadProblem:
         public_labels: (M,).
         public_weight: Weight of the mean public gradient against the mean private one.
         initial_weights: (K,) where training starts; depends on no private data.
+
+    Raises:
+        PrivacyError: If a vector is not finite.
     """
 
     vectors: Tensor
@@ -36,10 +39,26 @@ class HeadProblem:
     public_labels: Tensor | None = None
     public_weight: float = 0.0
 
+    def __post_init__(self) -> None:
+        broken = int((~self.vectors.isfinite()).any(dim=1).sum())
+        if broken:
+            raise PrivacyError(
+                f"Expected finite features; got {broken} mass(es) with others, which would spread to every "
+                "weight and tell who took part. Use another backbone or leave these masses out."
+            )
+
     @property
     def num_units(self) -> int:
         """Number of units of privacy."""
         return len(self.bags)
+
+    @property
+    def unit_of_row(self) -> Tensor:
+        """The unit of each mass: (N,) int64."""
+        mask = self.bags >= 0
+        unit_of_row = torch.empty(len(self.labels), dtype=torch.int64)
+        unit_of_row[self.bags[mask]] = torch.arange(len(self.bags)).repeat_interleave(mask.sum(1))
+        return unit_of_row
 
     def public_gradient(self, weights: Tensor) -> Tensor:
         """The weighted mean gradient of the public data at each weight vector: (R, K) -> (R, K)."""

@@ -83,8 +83,7 @@ def train_heads(
     rate = torch.where(is_private, rate / clip, rate)
     sources = [noise_from(job.seed) for job in jobs]
     rows, mask = problem.bags.clamp(min=0), problem.bags >= 0  # (U, B)
-    unit_of_row = torch.empty(len(problem.labels), dtype=torch.int64)
-    unit_of_row[problem.bags[mask]] = torch.arange(problem.num_units).repeat_interleave(mask.sum(1))
+    unit_of_row = problem.unit_of_row
     bag_vectors = problem.vectors[rows] * mask[..., None]  # (U, B, K)
     gram = bag_vectors @ bag_vectors.transpose(1, 2)  # (U, B, B)
 
