@@ -6,6 +6,7 @@ MammoError
     CheckpointError       a generator that is missing, damaged or not what its card says
     BackboneError         an unknown network, or weights that cannot be had
     PrivacyError          a budget that cannot be reached or would be overspent
+        BudgetExceededError   a release that would go beyond the budget set for a cohort
 """
 
 
@@ -31,3 +32,7 @@ class BackboneError(MammoError):
 
 class PrivacyError(MammoError):
     """A privacy budget that cannot be reached or would be overspent."""
+
+
+class BudgetExceededError(PrivacyError):
+    """A release that would go beyond the budget set for a cohort; nothing was trained."""

@@ -28,7 +28,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_train(parts: argparse._SubParsersAction) -> None:
-    from mammo_core.cli.options import add_backbone_options, add_data_options, add_delta_option
+    from mammo_core.cli.options import (
+        add_backbone_options,
+        add_budget_option,
+        add_data_options,
+        add_delta_option,
+    )
     from mammo_core.config import UNITS
     from mammo_core.synthesis.config import ARCHITECTURES, MECHANISMS
 
@@ -76,6 +81,7 @@ def _add_train(parts: argparse._SubParsersAction) -> None:
         "--epsilon", type=float, default=math.inf, help="budget; default: none, not private"
     )
     add_delta_option(private)
+    add_budget_option(private)
     private.add_argument("--unit", choices=UNITS, default="patient", help="default: %(default)s")
     private.add_argument(
         "--private-by",
@@ -144,7 +150,7 @@ def _add_generator_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(parts: argparse._SubParsersAction) -> None:
-    from mammo_core.cli.options import add_backbone_options, add_data_options
+    from mammo_core.cli.options import add_backbone_options, add_budget_option, add_data_options
 
     evaluate = parts.add_parser(
         "evaluate",
@@ -167,6 +173,7 @@ def _add_evaluate(parts: argparse._SubParsersAction) -> None:
         default=3000,
         help="masses drawn from --generator; default: %(default)s",
     )
+    add_budget_option(evaluate)
     evaluate.add_argument("--out", type=Path, metavar="JSON", help="write the report there, too")
     evaluate.set_defaults(run=run_evaluate)
 
@@ -178,7 +185,7 @@ def run_train(options: argparse.Namespace) -> int:
     import sys
     from functools import partial
 
-    from mammo_core.cli.options import backbone_from, data_from
+    from mammo_core.cli.options import backbone_from, data_from, ledger_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.config import PrivacyConfig
     from mammo_core.experiments.gan_training import TrainingPlan, train_generator
@@ -205,15 +212,17 @@ def run_train(options: argparse.Namespace) -> int:
         command=f"python -m mammo_core {shlex.join(sys.argv[1:])}",
         licence=options.licence,
     )
-    real = data_from(options).real
+    data = data_from(options)
     with progress_bar("training", "masses") as on_progress:
         card = train_generator(
-            real,
+            data.real,
             config,
             plan,
             home_dir() / "gan",
             backbone_from(options),
             partial(GeneratorRecord, home_dir()),
+            ledger=ledger_from(options, "gan train"),
+            is_demonstration=data.is_demonstration,
             site=options.site,
             on_step=lambda report: on_progress(report.images_seen, plan.images),
         )
@@ -297,7 +306,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     """Measures and prints the report."""
     import dataclasses
 
-    from mammo_core.cli.options import backbone_from, data_from
+    from mammo_core.cli.options import backbone_from, data_from, ledger_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table
     from mammo_core.cohorts.drawn import draw_cohort
@@ -323,6 +332,8 @@ def run_evaluate(options: argparse.Namespace) -> int:
             synthetic,
             backbone_from(options),
             home_dir() / "features",
+            ledger=ledger_from(options, "evaluation"),
+            is_demonstration=data.is_demonstration,
             site=options.site,
             on_progress=on_progress,
         )

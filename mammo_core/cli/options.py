@@ -13,6 +13,7 @@ from mammo_core.settings import data_dir, home_dir
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource, LoadedData
+    from mammo_core.experiments.ledger import LedgerForWork
     from mammo_core.experiments.workbench import Workbench
 
 
@@ -85,6 +86,24 @@ def add_noise_option(parser: argparse._ActionsContainer) -> None:
         "and tables only, since whoever knows the seed can subtract the noise. Default: secret noise from "
         "the operating system, another one each time",
     )
+
+
+def add_budget_option(parser: argparse._ActionsContainer) -> None:
+    """--beyond-budget."""
+    parser.add_argument(
+        "--beyond-budget",
+        default="",
+        metavar="REASON",
+        help="go beyond the budget set for these patients, if there is one (see `ledger budget`); the reason "
+        "is kept in the ledger",
+    )
+
+
+def ledger_from(options: argparse.Namespace, origin: str) -> LedgerForWork:
+    """The ledger of this installation, for a command with --beyond-budget."""
+    from mammo_core.experiments.ledger import open_ledger
+
+    return open_ledger(home_dir()).on_behalf_of(origin, beyond_budget=options.beyond_budget)
 
 
 def backbone_from(options: argparse.Namespace) -> BackboneConfig:

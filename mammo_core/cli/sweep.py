@@ -19,6 +19,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     """Adds `sweep`."""
     from mammo_core.cli.options import (
         add_backbone_options,
+        add_budget_option,
         add_data_options,
         add_delta_option,
         add_noise_option,
@@ -54,6 +55,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     group.add_argument("--seed", type=whole_numbers, default=(42, 43, 44), help="default: 42,43,44")
     add_delta_option(group)
     add_noise_option(group)
+    add_budget_option(group)
     parser.add_argument("--out", type=Path, required=True, metavar="CSV", help="table of results")
     parser.add_argument(
         "--roc", type=Path, metavar="CSV", help="also write mean ROC curves over seeds there"
@@ -64,7 +66,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def run_sweep_command(options: argparse.Namespace) -> int:
     """Runs what is missing and prints the means."""
     from mammo_core import validate
-    from mammo_core.cli.options import backbone_from, workbench_from
+    from mammo_core.cli.options import backbone_from, ledger_from, workbench_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table
     from mammo_core.experiments.results_file import ResultsFile, write_provenance
@@ -98,7 +100,14 @@ def run_sweep_command(options: argparse.Namespace) -> int:
             done += 1
             on_progress(done, plan.num_runs)
 
-        run_sweep_into_file(bench, plan, results, RunTracker(home_dir()), on_result=on_result)
+        run_sweep_into_file(
+            bench,
+            plan,
+            results,
+            RunTracker(home_dir()),
+            ledger=ledger_from(options, "sweep"),
+            on_result=on_result,
+        )
     if options.roc:
         _write_roc(bench, plan, options.roc)
     print_table(printable_curves(results.rows))

@@ -11,6 +11,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     """Adds `train`."""
     from mammo_core.cli.options import (
         add_backbone_options,
+        add_budget_option,
         add_data_options,
         add_delta_option,
         add_noise_option,
@@ -50,6 +51,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--seed", type=int, default=42, help="tells repetitions apart; default: %(default)s"
     )
     add_noise_option(group)
+    add_budget_option(group)
     group.add_argument(
         "--engine",
         choices=("opacus", "vectorised"),
@@ -61,7 +63,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """Trains, tracks and prints one run."""
-    from mammo_core.cli.options import backbone_from, workbench_from
+    from mammo_core.cli.options import backbone_from, ledger_from, workbench_from
     from mammo_core.cli.tables import print_table, with_interval
     from mammo_core.config import PrivacyConfig, RunConfig
     from mammo_core.experiments.recipes import RECIPES
@@ -82,7 +84,9 @@ def run_train(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     bench = workbench_from(options)
-    (result,) = run_many(bench, [config], engine=options.engine)
+    (result,) = run_many(
+        bench, [config], ledger=ledger_from(options, "train"), engine=options.engine
+    )
     run_id = RunTracker(home_dir()).record(result, bench, origin="train")
     print_table(
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -61,7 +62,7 @@ class Cohort:
         """Most masses of one patient."""
         return int(np.unique(self.patient_ids, return_counts=True)[1].max())
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         """16 hex digits that identify pixels, labels and patients of all masses, in order."""
         return masses_hash(self.images, self.labels, self.patient_ids)

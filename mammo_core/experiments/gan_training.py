@@ -20,10 +20,12 @@ from mammo_core.classifiers.features import compute_features
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config import BackboneConfig, PrivacyConfig, short_hash, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError
+from mammo_core.experiments.charges import Charge, Ledger, charged_cohort
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.privacy.accounting import require_meaningful_delta
 from mammo_core.privacy.guarantee import Guarantee
 from mammo_core.privacy.problem import bags_of
+from mammo_core.privacy.spending import Spending
 from mammo_core.synthesis.cards import GeneratorCard, hash_patient, load_card
 from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.checkpoints import save_generator
@@ -102,6 +104,8 @@ def train_generator(
     backbone: BackboneConfig,
     open_record: Callable[[str, GanConfig], Record],
     *,
+    ledger: Ledger,
+    is_demonstration: bool = False,
     site: str | None = None,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> GeneratorCard:
@@ -116,6 +120,9 @@ def train_generator(
         state_folder: Where the state of unfinished trainings is kept.
         open_record: Given the training's identity and configuration, returns where looks are written:
             `generator_tracking.GeneratorRecord` for MLflow.
+        ledger: Charged before the first step and before anything is written, with all steps to the end. Going
+            on with a training is not charged again.
+        is_demonstration: Whether synthetic masses play the real ones.
 
     Returns:
         The card of the generator kept.
@@ -123,6 +130,7 @@ def train_generator(
     Raises:
         CohortError: If there is no train or no validation split.
         InvalidRequestError: If the masses are not square of the configured size.
+        BudgetExceededError: If the ledger has no room for it; nothing is kept then.
     """
     own = real.training_site(site)
     train, heldout = (real.select(site=own, split=split) for split in ("train", "val"))
@@ -146,8 +154,11 @@ def train_generator(
         "privacy": plan.privacy and [to_dict(plan.privacy), plan.mechanism, plan.images],
     }
     state_file = state_folder / f"{short_hash(identity)}.pt"
-    if state_file.exists():
+    goes_on = state_file.exists()
+    if goes_on:
         trainer.load(state_file)
+    charge = _charge(trainer, plan, train.largest_patient, short_hash(identity), goes_on)
+    ledger.charge(charged_cohort(train, is_demonstration=is_demonstration), [charge])
     judge = _Judge(heldout.images, backbone)
     card = GeneratorCard(
         config=trainer.config,
@@ -200,13 +211,37 @@ def train_generator(
         losses.clear()
         trainer.save(state_file)
     record.finish(plan.out)
-    return load_card(plan.out)
+    finished = load_card(plan.out)
+    ledger.note_generator(finished.sha256)
+    return finished
 
 
 def _with_largest_patient(guarantee: Guarantee | None, train: Cohort) -> Guarantee | None:
     if guarantee is None:
         return None
     return dataclasses.replace(guarantee, largest_patient=train.largest_patient)
+
+
+def _charge(
+    trainer: GanTrainer, plan: TrainingPlan, largest_patient: int, identity: str, goes_on: bool
+) -> Charge:
+    privacy = plan.privacy
+    promised = f"ε = {privacy.target_epsilon:g}, {plan.mechanism}" if privacy else "without DP"
+    return Charge(
+        kind="generator",
+        title=f"generator {plan.out.name}, {promised}",
+        strategy=trainer.config.architecture,
+        target_epsilon=privacy.target_epsilon if privacy else math.inf,
+        spending=Spending(
+            steps=trainer.noisy_steps,
+            unit=privacy.unit if privacy else "patient",
+            largest_patient=largest_patient,
+        ),
+        noise="secret",
+        noise_seed="",
+        release=identity,
+        is_counted_once=goes_on,
+    )
 
 
 def _open_trainer(

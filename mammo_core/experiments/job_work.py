@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from mammo_core.cohorts.installed import load_source
 from mammo_core.experiments.job_context import JobContext
+from mammo_core.experiments.ledger import open_ledger
 from mammo_core.experiments.requests import FeaturesRequest, JobRequest, SweepRequest
 from mammo_core.experiments.run_archive import RunArchive
 from mammo_core.experiments.runs import RunResult, StepReport
@@ -69,9 +70,13 @@ def _sweep(request: SweepRequest, job: JobContext, home: Path) -> None:
         curve.runs_done = done
         job.report(done, plan.num_runs, f"Tested run {done} of {plan.num_runs}")
 
+    ledger = open_ledger(home).on_behalf_of(
+        origin, job=job.job_id, beyond_budget=request.beyond_budget
+    )
     run_sweep(
         bench,
         plan,
+        ledger=ledger,
         finished=RunArchive(home).finished_keys(bench.data_hash),
         on_result=keep,
         on_step=curve.watch,

@@ -50,11 +50,16 @@ class FeaturesRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepRequest:
-    """Train and test every run of a plan that is not in the run store yet; one run is a plan of one."""
+    """Train and test every run of a plan that is not in the run store yet; one run is a plan of one.
+
+    Attributes:
+        beyond_budget: Why it may exceed the budget of its cohort; empty if it may not.
+    """
 
     kind: ClassVar[str] = "sweep"
     source: DataSource
     plan: SweepPlan
+    beyond_budget: str = ""
 
     @property
     def title(self) -> str:
@@ -70,6 +75,7 @@ class SweepRequest:
             "kind": self.kind,
             "source": _source_to_dict(self.source),
             "plan": self.plan.to_dict(),
+            "beyond_budget": self.beyond_budget,
         }
 
 
@@ -85,7 +91,11 @@ def request_from_dict(values: dict[str, Any]) -> FeaturesRequest | SweepRequest:
             case FeaturesRequest.kind:
                 return FeaturesRequest(source=source, backbone=BackboneConfig(**values["backbone"]))
             case SweepRequest.kind:
-                return SweepRequest(source=source, plan=plan_from_dict(values["plan"]))
+                return SweepRequest(
+                    source=source,
+                    plan=plan_from_dict(values["plan"]),
+                    beyond_budget=values.get("beyond_budget", ""),  # of jobs before the ledger
+                )
         raise KeyError(values["kind"])
     except (KeyError, TypeError) as error:
         raise InvalidRequestError(

@@ -13,6 +13,7 @@ from torch import Tensor
 from mammo_core.config import RunConfig
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.bootstrap import Estimate
+from mammo_core.experiments.charges import Ledger, charges_of_runs
 from mammo_core.experiments.workbench import PreparedStrategy, Workbench
 from mammo_core.privacy import accounting
 from mammo_core.privacy.problem import HeadProblem
@@ -84,6 +85,7 @@ def run_many(
     bench: Workbench,
     configs: Sequence[RunConfig],
     *,
+    ledger: Ledger,
     engine: Engine = "vectorised",
     on_step: OnStep | None = None,
 ) -> Iterator[RunResult]:
@@ -91,6 +93,7 @@ def run_many(
 
     Args:
         configs: All of one strategy, unit, recipe and backbone.
+        ledger: Every run is charged in it before it is trained, so a crash counts too much, never too little.
         engine: "opacus" trains one run after the other with Opacus; "vectorised" trains all at once.
             The results are the same up to rounding. Runs without DP always take the second.
         on_step: Called after each training step; what it raises ends the training.
@@ -101,6 +104,7 @@ def run_many(
     Raises:
         InvalidRequestError: If there are none, or the configurations differ in more, or in the backbone loaded.
         PrivacyError: If a budget cannot be reached, δ is too large or there are too few units.
+        BudgetExceededError: If the ledger has no room for them; then none is trained.
     """
     if not configs:
         raise InvalidRequestError(
@@ -116,13 +120,19 @@ def run_many(
         raise InvalidRequestError(
             f"Expected runs on the loaded backbone {bench.backbone}; got {first.backbone}."
         )
+    charges = charges_of_runs(configs, bench.train, bench.synthetic)
+    ledger.require_room(bench.charged_cohort, charges)
     batches = [configs] if engine == "vectorised" else [[config] for config in configs]
     for batch in batches:
-        yield from _run_batch(bench, batch, engine, on_step)
+        yield from _run_batch(bench, batch, ledger, engine, on_step)
 
 
 def _run_batch(
-    bench: Workbench, configs: Sequence[RunConfig], engine: Engine, on_step: OnStep | None
+    bench: Workbench,
+    configs: Sequence[RunConfig],
+    ledger: Ledger,
+    engine: Engine,
+    on_step: OnStep | None,
 ) -> Iterator[RunResult]:
     start = time.perf_counter()
     first = configs[0]
@@ -138,6 +148,7 @@ def _run_batch(
         if on_step:
             on_step(StepReport(configs, step, weights, noise, prepared))
 
+    ledger.charge(bench.charged_cohort, charges_of_runs(configs, bench.train, bench.synthetic))
     weights = _train(problem, first, jobs, engine, report)
     scores = prepared.scores(weights)
     seconds_each = (time.perf_counter() - start) / len(configs)

@@ -16,6 +16,7 @@ from mammo_core.config import (
     Unit,
     to_dict,
 )
+from mammo_core.experiments.charges import Ledger, charges_of_runs
 from mammo_core.experiments.recipes import RECIPES
 from mammo_core.experiments.results_file import ResultsFile, result_rows, run_key
 from mammo_core.experiments.runs import Engine, OnStep, RunResult, run_many
@@ -129,6 +130,7 @@ def run_sweep(
     bench: Workbench,
     plan: SweepPlan,
     *,
+    ledger: Ledger,
     finished: Collection[str],
     on_result: Callable[[RunResult | None], None],
     on_step: OnStep | None = None,
@@ -136,6 +138,7 @@ def run_sweep(
     """Runs what is not finished yet.
 
     Args:
+        ledger: As of `run_many`. The whole plan must fit into a budget, or nothing of it is run.
         finished: Keys (`results_file.run_key`) of the runs to leave out.
         on_result: Called after each run, with None for one that was left out.
         on_step: As of `run_many`.
@@ -143,12 +146,19 @@ def run_sweep(
     Raises:
         MammoError: As `run_many`.
     """
-    for group in plan.groups():
-        missing = [config for config in group if run_key(config, bench.data_hash) not in finished]
+    groups = [
+        (group, [run for run in group if run_key(run, bench.data_hash) not in finished])
+        for group in plan.groups()
+    ]
+    all_missing = [config for _, missing in groups for config in missing]
+    charges = charges_of_runs(all_missing, bench.train, bench.synthetic)
+    ledger.require_room(bench.charged_cohort, charges)
+    for group, missing in groups:
         for _ in range(len(group) - len(missing)):
             on_result(None)
         if missing:
-            for result in run_many(bench, missing, engine=plan.engine, on_step=on_step):
+            results = run_many(bench, missing, ledger=ledger, engine=plan.engine, on_step=on_step)
+            for result in results:
                 on_result(result)
 
 
@@ -158,11 +168,13 @@ def run_sweep_into_file(
     results: ResultsFile,
     tracker: RunTracker,
     *,
+    ledger: Ledger,
     on_result: Callable[[RunResult | None], None] | None = None,
 ) -> None:
     """Runs what a results file does not hold yet; each run is tracked and added to it as it finishes.
 
     Args:
+        ledger: As of `run_sweep`.
         on_result: Called after each run, with None for one that the file already held.
 
     Raises:
@@ -179,4 +191,4 @@ def run_sweep_into_file(
         if on_result:
             on_result(result)
 
-    run_sweep(bench, plan, finished=finished, on_result=keep)
+    run_sweep(bench, plan, ledger=ledger, finished=finished, on_result=keep)

@@ -24,6 +24,7 @@ from mammo_core.classifiers.projection import fit_projection
 from mammo_core.cohorts.cohort import Cohort, join
 from mammo_core.config import BackboneConfig, PrivacyConfig, RunConfig
 from mammo_core.errors import CohortError
+from mammo_core.experiments.charges import Ledger
 from mammo_core.experiments.recipes import RECIPES
 from mammo_core.experiments.runs import run_many
 from mammo_core.experiments.workbench import Workbench, open_workbench
@@ -103,6 +104,8 @@ def evaluate_synthetic(
     backbone: BackboneConfig,
     store_root: Path | str,
     *,
+    ledger: Ledger,
+    is_demonstration: bool = False,
     site: str | None = None,
     on_progress: Progress | None = None,
 ) -> SyntheticReport:
@@ -111,15 +114,25 @@ def evaluate_synthetic(
     Args:
         real: With a train split and held-out masses (val or test) at the training site.
         backbone: Its feature space is where everything is measured.
+        ledger: The measures are computed from real training masses without noise: they are charged as a
+            release without DP, once.
+        is_demonstration: Whether synthetic masses play the real ones.
         on_progress: Called with (masses done, masses to do) while features are computed, several times
             from the start: for full detail, held-out masses, and low-pass.
 
     Raises:
         CohortError: If splits or classes are missing.
         InvalidRequestError: If there are too few masses for a measure.
+        BudgetExceededError: If the training site has a budget and the ledger was given no reason to exceed it.
     """
     bench = open_workbench(
-        real, synthetic, backbone, store_root, site=site, on_progress=on_progress
+        real,
+        synthetic,
+        backbone,
+        store_root,
+        site=site,
+        is_demonstration=is_demonstration,
+        on_progress=on_progress,
     )
     own = real.training_site(site)
     heldout = join([real.select(site=own, split=split) for split in ("val", "test")])
@@ -152,8 +165,8 @@ def evaluate_synthetic(
             *_comparisons(cohorts, full, "full", by_class=True),
             *_comparisons(cohorts, blurred, "low-pass", by_class=False),
         ],
-        class_auroc=_class_auroc(bench, synthetic.labels),
-        transfer_auroc=_transfer_auroc(bench),
+        class_auroc=_class_auroc(bench, synthetic.labels, ledger),
+        transfer_auroc=_transfer_auroc(bench, ledger),
         radiomics=_radiomics_distances(cohorts),
         copies=find_copies(
             full["synthetic"],
@@ -205,17 +218,17 @@ def _radiomics_distances(cohorts: dict[str, Cohort]) -> dict[str, float]:
     return {name: frechet_distance(train, values) for name, values in found.items()}
 
 
-def _class_auroc(bench: Workbench, labels: np.ndarray) -> float:
+def _class_auroc(bench: Workbench, labels: np.ndarray, ledger: Ledger) -> float:
     """How well the real-only head without DP ranks the synthetic classes."""
     config = _without_privacy(bench, "real")
-    (result,) = run_many(bench, [config])
+    (result,) = run_many(bench, [config], ledger=ledger)
     vectors = fit_projection(config.recipe, None)(bench.synthetic_features)
     return float(roc_auc_score(labels, (vectors @ result.weights).numpy()))
 
 
-def _transfer_auroc(bench: Workbench) -> dict[str, float]:
+def _transfer_auroc(bench: Workbench, ledger: Ledger) -> dict[str, float]:
     """Train on synthetic, test on real."""
-    (result,) = run_many(bench, [_without_privacy(bench, "synthetic")])
+    (result,) = run_many(bench, [_without_privacy(bench, "synthetic")], ledger=ledger)
     return {name: estimates["auroc"].value for name, estimates in result.estimates.items()}
 
 

@@ -18,6 +18,7 @@ from mammo_core.cohorts.origins import training_data
 from mammo_core.config import BackboneConfig, HeadRecipe, Strategy, Unit, short_hash
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.bootstrap import PatientBootstrap
+from mammo_core.experiments.charges import ChargedCohort, charged_cohort
 from mammo_core.privacy.problem import HeadProblem, bags_of
 from mammo_core.privacy.training_data import UNKNOWN_ORIGIN, SyntheticOrigin, TrainingData
 from mammo_core.privacy.vectorised_training import HeadJob, train_heads
@@ -82,6 +83,11 @@ class Workbench:
             self.origin,
             is_demonstration=self.is_demonstration,
         )
+
+    @cached_property
+    def charged_cohort(self) -> ChargedCohort:
+        """Whom releases are charged to in the ledger."""
+        return charged_cohort(self.train, is_demonstration=self.is_demonstration)
 
     def prepare(self, strategy: Strategy, recipe: HeadRecipe) -> PreparedStrategy:
         """The vectors of a strategy, computed once and kept."""

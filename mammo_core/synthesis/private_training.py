@@ -41,6 +41,7 @@ from mammo_core.privacy.sampled_steps import (
     composed_epsilon,
     quiet_hooks,
 )
+from mammo_core.privacy.spending import Steps
 from mammo_core.synthesis.augment import NUM_TURNS, all_turns, augment, turn_at_random
 from mammo_core.synthesis.cascade_training import BETAS, DetailTrainer
 from mammo_core.synthesis.config import GanConfig
@@ -185,6 +186,12 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
             history.append((self.noise_multiplier, self._sample_rate, taken))
         return composed_epsilon(history, self.privacy.target_delta)
 
+    @property
+    def noisy_steps(self) -> tuple[Steps, ...]:
+        """The structure's release, then the steps of the discriminator."""
+        discriminator = Steps(self.noise_multiplier, self._sample_rate, self.steps)
+        return *(Steps(*part) for part in self._before), discriminator
+
     def _exact_mu(self) -> None:  # steps on random subsets are no Gaussian mechanism
         return None
 
@@ -281,6 +288,11 @@ class NoisyMomentsTrainer(_PrivateTrainer):
 
     def _exact_mu(self) -> float:
         return self._mu
+
+    @property
+    def noisy_steps(self) -> tuple[Steps, ...]:
+        """Both releases, which are one Gaussian mechanism together."""
+        return (Steps(1 / self._mu, 1.0, 1),)
 
     def step(self) -> StepReport:
         """One step of the detail network towards the released means; there is no discriminator."""

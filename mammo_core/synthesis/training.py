@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from mammo_core.privacy.guarantee import Guarantee
+from mammo_core.privacy.spending import Steps
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.networks import build_generator
 
@@ -61,6 +62,11 @@ class GanTrainer(ABC):
     @property
     def guarantee(self) -> Guarantee | None:
         """What everything done so far promises; None without differential privacy."""
+        return None
+
+    @property
+    def noisy_steps(self) -> tuple[Steps, ...] | None:
+        """Every look at real masses, in noisy sums, of the whole training to its end; None without DP."""
         return None
 
     @abstractmethod

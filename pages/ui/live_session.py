@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from mammo_core.config import PrivacyConfig, RunConfig, Strategy, Unit
+from pages.ui import resources
 
 if TYPE_CHECKING:
     from mammo_core.evaluation.operating_point import Confusion
@@ -35,9 +36,18 @@ class Decision:
 
 
 def retrain(
-    bench: Workbench, strategy: Strategy, epsilon: float, unit: Unit, seed: int
+    bench: Workbench,
+    strategy: Strategy,
+    epsilon: float,
+    unit: Unit,
+    seed: int,
+    *,
+    beyond_budget: str = "",
 ) -> RunResult:
     """Trains and tests one head, now; the very same configuration on the same data is not trained twice.
+
+    Args:
+        beyond_budget: Why the budget of the cohort may be exceeded; empty if it may not.
 
     Raises:
         MammoError: As `run_many`.
@@ -51,22 +61,25 @@ def retrain(
         backbone=bench.backbone,
         seed=seed,
     )
-    return _trained(bench, bench.data_hash, config)
+    return _trained(bench, bench.data_hash, config, beyond_budget)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _trained(_bench: Workbench, data_hash: str, config: RunConfig) -> RunResult:
+def _trained(
+    _bench: Workbench, data_hash: str, config: RunConfig, _beyond_budget: str
+) -> RunResult:
     """One head takes milliseconds on one thread, and many times that on several that wait for each other."""
     import torch
 
     from mammo_core.experiments.runs import run_many
 
+    ledger = resources.ledger().on_behalf_of("live", beyond_budget=_beyond_budget)
     _bench.prepare(config.strategy, config.recipe)  # large, once per strategy, on all threads
     with _one_at_a_time:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            return next(run_many(_bench, [config]))
+            return next(run_many(_bench, [config], ledger=ledger))
         finally:
             torch.set_num_threads(threads)
 

@@ -23,6 +23,7 @@ from mammo_core.synthesis.cards import find_generators, load_card
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import LoadedData
+    from mammo_core.experiments.ledger import PrivacyLedger
     from mammo_core.experiments.run_archive import RunArchive, StoredRun
     from mammo_core.experiments.workbench import Workbench
     from mammo_core.privacy.training_data import TrainingData
@@ -119,6 +120,14 @@ def archive() -> RunArchive:
     from mammo_core.experiments.run_archive import RunArchive
 
     return RunArchive(home_dir())
+
+
+@st.cache_resource(show_spinner="Opening the ledger")
+def ledger() -> PrivacyLedger:
+    """Everything ever released from the cohorts of this installation."""
+    from mammo_core.experiments.ledger import open_ledger
+
+    return open_ledger(home_dir())
 
 
 @st.cache_data(ttl=10, max_entries=1, show_spinner=False)

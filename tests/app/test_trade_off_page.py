@@ -14,7 +14,6 @@ from mammo_core.config import PAPER_DELTA, STRATEGIES, UNITS, PrivacyConfig, Run
 from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.experiments.recipes import RECIPES
 from mammo_core.experiments.requests import SweepRequest
-from mammo_core.experiments.runs import run_many
 from mammo_core.experiments.summary import curve_points
 from mammo_core.experiments.tracking import RunTracker
 from pages.ui import resources, trade_off_gaps, trade_off_points
@@ -22,6 +21,7 @@ from pages.ui.trade_off_export import citation, figures_html, visible_csv
 from pages.ui.trade_off_points import Choices, draw_from
 from pages.ui.trade_off_story import STEPS, scene
 from tests.app.helpers import open_page
+from tests.ledgers import run_many
 
 SHIPPED = ("cbis-ddsm", "bcdr")
 
@@ -193,7 +193,7 @@ def test_chosen_point_opens_its_card_with_roc_and_guarantee(monkeypatch):
     assert np.frombuffer(b64decode(packed["bdata"]), packed["dtype"]).tolist() == [0.0, 0.7, 1.0]
     assert "real only**, ε 6 per patient, on BCDR" in texts(app)
     assert "10 seeds (42 to 51)" in texts(app)
-    assert "differential privacy with the patient as the unit" in texts(app)
+    assert "names at most 19.3% of the 578 patients it was trained on" in texts(app)
     rings = [trace for trace in figure(app, 1)["data"] if trace.get("name") == "chosen"]
     assert len(rings) == 1
 

@@ -7,6 +7,7 @@ from mlflow import MlflowClient
 
 from mammo_core.cohorts.cohort import join
 from mammo_core.cohorts.folders import read_synthetic
+from mammo_core.cohorts.origins import origin_of_card, origin_of_folder
 from mammo_core.config import PrivacyConfig
 from mammo_core.errors import CohortError, InvalidRequestError, PrivacyError
 from mammo_core.experiments import gan_training
@@ -19,6 +20,7 @@ from mammo_core.synthesis.config import MECHANISMS
 from mammo_core.synthesis.sampling import origin_of_seed
 from tests.classifiers.test_features import TINY as TINY_BACKBONE
 from tests.conftest import make_cohort
+from tests.ledgers import FreeLedger
 from tests.synthesis.conftest import TINY
 
 CONFIG = TINY["cascade"]
@@ -44,7 +46,7 @@ def plan(tmp_path):
 def train_generator(real, config, plan, home, backbone, **options):
     record = partial(GeneratorRecord, home)
     return gan_training.train_generator(
-        real, config, plan, home / "gan", backbone, record, **options
+        real, config, plan, home / "gan", backbone, record, **{"ledger": FreeLedger()} | options
     )
 
 
@@ -119,6 +121,7 @@ def test_private_training_keeps_the_last_generator_and_writes_its_guarantee(
 
     assert card.images_seen == 24
     assert 7.5 < card.guarantee.epsilon <= 8.0
+    assert card.guarantee.largest_patient == real.select(split="train").largest_patient
     assert card.guarantee.num_units == real.select(split="train").num_patients
     assert card.config.structure == "normal"
     assert load_generator(plan.out)[1] == card
@@ -175,5 +178,6 @@ def test_written_masses_read_back_as_the_same_cohort(real, plan, tmp_path):
         "seed9_benign.png",
     ]
     assert {row["generator_sha256"] for row in rows} == {card.sha256}
+    assert origin_of_folder(tmp_path / "drawn") == origin_of_card("tiny", card)
     with pytest.raises(InvalidRequestError, match="holds files already"):
         write_masses(generator, card, "tiny", drawings, tmp_path / "drawn")

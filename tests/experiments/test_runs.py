@@ -9,12 +9,12 @@ from mammo_core.cohorts.cohort import join
 from mammo_core.config import HeadRecipe, PrivacyConfig, RunConfig, run_config_from_dict, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError, MammoError, PrivacyError
 from mammo_core.experiments.recipes import RECIPES
-from mammo_core.experiments.runs import run_many
 from mammo_core.experiments.workbench import open_workbench
 from mammo_core.privacy.training_data import SyntheticOrigin
 from mammo_core.synthesis.cards import hash_patient
 from tests.classifiers.test_features import TINY
 from tests.conftest import made_features, make_cohort
+from tests.ledgers import run_many
 
 
 def make_config(bench, strategy="pretrain", epsilon=6.0, unit="patient", seed=0, **privacy):

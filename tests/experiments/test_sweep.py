@@ -10,8 +10,9 @@ from mammo_core.errors import InvalidRequestError
 from mammo_core.experiments import sweep
 from mammo_core.experiments.results_file import COLUMNS, ResultsFile
 from mammo_core.experiments.summary import curve_points, printable_curves
-from mammo_core.experiments.sweep import SweepPlan, run_sweep_into_file
+from mammo_core.experiments.sweep import SweepPlan
 from mammo_core.experiments.tracking import EXPERIMENT, RunTracker
+from tests.ledgers import run_sweep_into_file
 
 REQUIRED = [
     "strategy",

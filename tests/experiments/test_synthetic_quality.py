@@ -6,9 +6,10 @@ import pytest
 
 from mammo_core.cohorts.cohort import join
 from mammo_core.errors import CohortError
-from mammo_core.experiments.synthetic_quality import evaluate_synthetic, low_pass
+from mammo_core.experiments.synthetic_quality import low_pass
 from tests.classifiers.test_features import TINY
 from tests.conftest import make_cohort
+from tests.ledgers import evaluate_synthetic
 
 
 @pytest.fixture(scope="module")
