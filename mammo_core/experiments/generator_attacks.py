@@ -24,6 +24,7 @@ from mammo_core import __version__
 from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.features import FeatureStore
 from mammo_core.cohorts.cohort import Cohort, join
+from mammo_core.cohorts.drawn import synthetic_cohort
 from mammo_core.config import BackboneConfig, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.attack_rates import AttackRates
@@ -41,6 +42,9 @@ from mammo_core.synthesis.membership import (
 )
 
 NEAREST, CALIBRATED, DISCRIMINATOR = "nearest", "nearest, calibrated", "discriminator"
+PLANTED = "planted copies"
+_COPIED = 10  # one training mass in so many
+_SHAKEN_BY = 10.0  # grey levels
 COMPARISONS = (("train", "val"), ("train", "test"), ("train", "val+test"), ("val", "test"))
 CONTROL = ("val", "test")
 Progress = Callable[[int, int], None]
@@ -100,6 +104,29 @@ class GeneratorAttack:
             row[name] = f"{estimate['value']:.4f}"
             row |= {f"{name}_{end}": f"{estimate[end]:.4f}" for end in ("low", "high")}
         return row | {"bound_tpr_at_1pct": "" if bound is None else f"{bound:.4f}"}
+
+
+def planted_copies(target: AttackTarget, train: Cohort) -> AttackTarget:
+    """A generator that did copy, to see that the attacks would find it: one member in ten, turned and noisy.
+
+    The copies take the place of as many of the target's masses. Members' masses are chosen and shaken at
+    random, the same every time.
+
+    Raises:
+        InvalidRequestError: If the target drew fewer masses.
+    """
+    rng = np.random.default_rng(0)
+    rows = rng.choice(len(train), size=-(-len(train) // _COPIED), replace=False)
+    kept = len(target.masses) - len(rows)
+    if kept < 0:
+        raise InvalidRequestError(
+            f"Expected {len(rows)} synthetic masses or more, to hide as many copies among; got "
+            f"{len(target.masses)}. Draw more."
+        )
+    turned = np.rot90(train.images[rows], axes=(1, 2)).astype(np.float64)
+    shaken = (turned + rng.normal(0, _SHAKEN_BY, turned.shape)).clip(0, 255).astype(np.uint8)
+    copies = synthetic_cohort(shaken, train.labels[rows], [f"copy{row}" for row in rows])
+    return AttackTarget(PLANTED, join([copies, target.masses.where(np.arange(kept))]))
 
 
 def attack_generators(

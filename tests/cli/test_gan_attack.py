@@ -30,8 +30,8 @@ def test_attack_prints_and_writes_every_comparison_with_its_control(drawn, tmp_p
     assert "A failed attack is no privacy guarantee" in printed
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 16
-    assert {row["generator"] for row in rows} == {"drawn"}
+    assert len(rows) == 32
+    assert {row["generator"] for row in rows} == {"drawn", "planted copies"}
     made = json.loads(out.with_suffix(".json").read_text())
     assert made["generators"]["drawn"]["masses"] == 12
     assert not made["generators"]["drawn"]["patients_checked"]
@@ -43,7 +43,7 @@ def test_attack_prints_and_writes_every_comparison_with_its_control(drawn, tmp_p
         ([], "Expected something to attack; got nothing"),
         (["--masses", "d", "--state", "f.pt"], "Expected one --generator beside --state"),
         (
-            ["--generator", CASCADE, "--count", "4"],
+            ["--generator", CASCADE, "--count", "8"],
             "Expected cascade to have seen all patients of the train split",
         ),
     ],

@@ -18,6 +18,7 @@ from mammo_core.experiments.generator_attacks import (
     AttackTarget,
     attack_generators,
     guaranteed_tpr,
+    planted_copies,
     write_attacks,
 )
 from mammo_core.privacy.guarantee import Guarantee
@@ -48,8 +49,8 @@ def target(cohort, card=None, state=None):
     return AttackTarget("g", synthetic_cohort(cohort.images, cohort.labels, names), card, state)
 
 
-def attacked(real, some_target, tmp_path):
-    return list(attack_generators(real, [some_target], BACKBONE, tmp_path / "features"))
+def attacked(real, some_target, tmp_path, backbone=BACKBONE):
+    return list(attack_generators(real, [some_target], backbone, tmp_path / "features"))
 
 
 def test_copying_generator_is_found_out_and_the_control_stays_at_chance(real, tmp_path):
@@ -76,6 +77,20 @@ def test_generator_of_fresh_masses_is_not_accused(real, tmp_path):
 
     for attack in attacks:
         assert attack.rates.auc.low < 0.5 < attack.rates.auc.high
+
+
+def test_planted_copies_are_found_at_about_their_share(real, tmp_path):
+    train = real.select(site="site", split="train")
+    planted = planted_copies(target(make_cohort(30, seed=77)), train)
+
+    attacks = attacked(real, planted, tmp_path, dataclasses.replace(BACKBONE, views=8))
+
+    assert len(planted.masses) == 60
+    for attack in attacks:
+        if attack.level == "mass" and not attack.is_control:
+            assert 0.05 <= attack.rates.tpr_at_1pct.value <= 0.3  # 6 of 60 masses, and luck
+    with pytest.raises(InvalidRequestError, match="6 synthetic masses or more.*got 4"):
+        planted_copies(target(make_cohort(2)), train)
 
 
 def test_discriminator_joins_in_where_there_is_a_state(real, card, tmp_path):
