@@ -74,6 +74,7 @@ def test_only_the_privacy_room_imports_opacus():
         "pages.ui.live_session",
         "pages.home",
         "pages.trade_off",
+        "pages.privacy",
         "pages.ui.mass_story",
         "pages.ui.mass_downloads",
         "pages.ui.mass_quality",

@@ -22,7 +22,7 @@ def norms_figure(norms: np.ndarray, max_grad_norm: float, unit: str) -> go.Figur
         max_grad_norm: C, drawn as a line and always within the axis.
         unit: What one norm belongs to, as "patient".
     """
-    floor = max(norms.max() * 1e-4, 1e-9)
+    floor = min(max(norms.max() * 1e-4, 1e-9), max_grad_norm / 10)
     low = min(max(norms.min(), floor), max_grad_norm) / 1.2
     high = max(norms.max(), max_grad_norm) * 1.2
     edges = np.geomspace(low, high, _NUM_BINS + 1)

@@ -10,7 +10,7 @@ from tests.app.browser import settle
 from tests.app.helpers import served_app
 
 pytestmark = pytest.mark.browser
-PAGES = ("Home", "Synthetic masses", "Train", "Live", "Trade-off", "Runs")
+PAGES = ("Home", "Synthetic masses", "Train", "Live", "Trade-off", "Privacy", "Runs")
 
 
 def test_first_page_is_there_within_five_seconds(page, address):
@@ -24,7 +24,8 @@ def test_first_page_is_there_within_five_seconds(page, address):
 
 
 @pytest.mark.parametrize(
-    "path", ["trade_off?unit=image", "live", "", "train?train_epsilon=1", "synthetic", "runs"]
+    "path",
+    ["trade_off?unit=image", "live", "", "train?train_epsilon=1", "synthetic", "privacy", "runs"],
 )
 def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, path):
     home = {"MAMMO_HOME": str(tmp_path / "home"), "MAMMO_DATA": str(tmp_path / "data")}
@@ -48,7 +49,7 @@ def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, p
 def test_narrow_window_has_no_sideways_scrolling(browser, address):
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
-    for path in ("", "/synthetic", "/train", "/live", "/trade_off", "/runs"):
+    for path in ("", "/synthetic", "/train", "/live", "/trade_off", "/privacy", "/runs"):
         page.goto(address + path)
         settle(page)
         wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

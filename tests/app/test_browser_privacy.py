@@ -1,0 +1,149 @@
+"""The Privacy page in a real browser: slider, axes, links, tabs, saving, talk mode by keyboard, a phone."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.app.browser import settle
+
+pytestmark = pytest.mark.browser
+ODDS = ".stMainBlockContainer h4"
+SENTENCE = ".stMainBlockContainer h3"
+
+
+def open_privacy(page, address, query=""):
+    page.goto(f"{address}/privacy{query}")
+    expect(page.locator(".js-plotly-plot .scatterlayer").first).to_be_visible(timeout=30_000)
+    settle(page)
+
+
+def slide(page, key, times):
+    page.get_by_role("slider").first.focus()
+    for _ in range(times):
+        page.keyboard.press(key)
+    settle(page)
+
+
+def test_slider_moves_the_words_the_dots_and_the_link(page, address):
+    open_privacy(page, address)
+    expect(page.locator(ODDS).first).to_contain_text("at most 77")
+    filled = page.locator(".st-key-odds .js-fill").first.get_attribute("d")
+
+    slide(page, "ArrowLeft", 4)
+
+    expect(page.locator(ODDS).first).to_contain_text("at most 59")
+    assert page.locator(".st-key-odds .js-fill").first.get_attribute("d") != filled
+    expect(page).to_have_url(re.compile("privacy_epsilon=1.5"))
+
+
+def test_link_reopens_budget_unit_and_axes(page, address):
+    open_privacy(page, address, "?privacy_epsilon=1&privacy_unit=image&privacy_log=true")
+
+    expect(page.locator(ODDS).first).to_contain_text("Of 100 masses that took part")
+    expect(page.locator(ODDS).first).to_contain_text("at most 57")
+    expect(page.get_by_role("radio", name="image")).to_be_checked()
+    expect(page.locator(".st-key-attacker_roc").first).to_contain_text("0.01%")
+
+
+def test_switch_makes_the_axes_logarithmic(page, address):
+    open_privacy(page, address)
+    expect(page.locator(".st-key-attacker_roc").first).not_to_contain_text("0.01%")
+
+    page.get_by_text("Logarithmic axes").click()
+
+    expect(page.locator(".st-key-attacker_roc").first).to_contain_text("0.01%")
+
+
+def test_limit_on_attackers_sets_the_slider(page, address):
+    open_privacy(page, address)
+
+    page.get_by_text("Ask the other way round").click()
+    page.get_by_role("button", name="Set the slider to ε = 2").click()
+
+    expect(page.locator(ODDS).first).to_contain_text("at most 62")
+
+
+def test_tabs_open_one_after_the_other_and_stand_in_the_link(page, address):
+    open_privacy(page, address)
+
+    for name, said in (
+        ("Attacks and audit", "audit"),
+        ("Composition", "Models released"),
+        ("Accounting", "exactly one Gaussian mechanism"),
+        ("Unit", "training patients"),
+    ):
+        page.get_by_role("tab", name=name, exact=True).click()
+        expect(page.get_by_role("tabpanel").filter(visible=True)).to_contain_text(
+            said, timeout=60_000
+        )
+    settle(page)
+    expect(page).to_have_url(re.compile("privacy_tab=Unit"))
+
+
+def test_curves_and_figures_can_be_saved(page, address):
+    open_privacy(page, address)
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Curves (CSV)").click()
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+    assert {"curve", "fpr", "tpr"} <= rows[0].keys() and rows[0]["curve"] == "bound"
+
+    chart = page.locator(".st-key-odds")
+    chart.hover()
+    with page.expect_download() as download:
+        chart.locator("[data-title^='Download plot']").click()
+    assert download.value.suggested_filename == "mammo_privacy_odds.png"
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
+def test_talk_mode_is_stepped_by_arrow_keys_without_any_chrome(page, address):
+    open_privacy(page, address)
+    page.get_by_role("button", name="Talk mode").click()
+    expect(page.get_by_text(re.compile("^1 of [56]:"))).to_be_visible()
+    settle(page)
+    for part in ("stSidebar", "stHeader", "stToolbar"):
+        expect(page.get_by_test_id(part).filter(visible=True)).to_have_count(0)
+    told = [page.locator(SENTENCE).inner_text()]
+
+    for step, key in ((2, "ArrowRight"), (3, "PageDown"), (4, "ArrowRight"), (5, "ArrowRight")):
+        page.keyboard.press(key)
+        expect(page.get_by_text(re.compile(f"^{step} of [56]:"))).to_be_visible()
+        settle(page)
+        told.append(page.locator(SENTENCE).inner_text())
+
+    assert len(set(told)) == 5
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text(re.compile("^4 of [56]:"))).to_be_visible()
+    settle(page)
+    figure = page.locator(".st-key-story").bounding_box()
+    bar = page.locator(".st-key-talk_steps_privacy").bounding_box()
+    assert figure["y"] + figure["height"] <= bar["y"]
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("stSidebar")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?privacy_log=true&privacy_strategy=synthetic,+then+private+on+real",
+        "?privacy_tab=Composition",
+        "?privacy_tab=Accounting",
+        "?talk=1&step=3",
+    ],
+)
+def test_privacy_never_scrolls_sideways(browser, address, width, query):
+    context = browser.new_context(viewport={"width": width, "height": 844})
+    page = context.new_page()
+    open_privacy(page, address, query)
+
+    wider = "part => part.scrollWidth - part.clientWidth"
+    assert page.locator("html").evaluate(wider) <= 0
+    assert page.get_by_test_id("stMain").evaluate(wider) <= 0
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    context.close()
