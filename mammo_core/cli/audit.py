@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import shlex
 import sys
 from pathlib import Path
@@ -19,8 +20,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         add_data_options,
         add_delta_option,
         epsilon_list,
+        names,
     )
-    from mammo_core.config import UNITS
 
     parser = commands.add_parser(
         "audit",
@@ -34,11 +35,13 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     group = parser.add_argument_group("what to attack")
     group.add_argument(
         "--strategy",
-        choices=("real", "real+synthetic", "pretrain"),
-        default="pretrain",
-        help="default: %(default)s",
+        type=names,
+        default=("pretrain",),
+        help="of: real, real+synthetic, pretrain; default: pretrain",
     )
-    group.add_argument("--unit", choices=UNITS, default="patient", help="default: %(default)s")
+    group.add_argument(
+        "--unit", type=names, default=("patient",), help="of: patient, image; default: patient"
+    )
     group.add_argument(
         "--epsilon",
         type=epsilon_list,
@@ -73,28 +76,28 @@ def run_audit_command(options: argparse.Namespace) -> int:
     from mammo_core.cli.options import backbone_from, workbench_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table
-    from mammo_core.experiments.attack_audit import AuditPlan, run_audit
+    from mammo_core.experiments.attack_audit import AuditPlan, AuditTables, run_audit
     from mammo_core.experiments.results_file import write_provenance
 
-    plan = AuditPlan(
-        strategy=options.strategy,
-        epsilons=options.epsilon,
-        unit=options.unit,
-        delta=options.delta,
-        backbone=backbone_from(options),
-        shadows=options.shadows,
-        trainings=options.trainings,
-        seed=options.seed,
-    )
-    bench = workbench_from(options)
-    with progress_bar("budgets", "budgets") as on_progress:
-        tables = run_audit(
-            bench,
-            plan,
-            on_point=lambda epsilon, _: on_progress(
-                plan.epsilons.index(epsilon) + 1, len(plan.epsilons)
-            ),
+    plans = [
+        AuditPlan(
+            strategy=strategy,
+            epsilons=options.epsilon,
+            unit=unit,
+            delta=options.delta,
+            backbone=backbone_from(options),
+            shadows=options.shadows,
+            trainings=options.trainings,
+            seed=options.seed,
         )
+        for strategy in options.strategy
+        for unit in options.unit
+    ]
+    bench = workbench_from(options)
+    tables, done, total = AuditTables(), itertools.count(1), len(plans) * len(options.epsilon)
+    with progress_bar("budgets", "budgets") as on_progress:
+        for plan in plans:
+            run_audit(bench, plan, tables, on_point=lambda: on_progress(next(done), total))
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         for name, frame in tables.frames().items():
@@ -114,9 +117,12 @@ def _lines(tables: AuditTables) -> list[dict[str, Any]]:
     from mammo_core.cli.tables import with_interval
     from mammo_core.experiments.attack_audit import best_attacks, headline_audits
 
-    audited = headline_audits(tables.frames()["audits"]).set_index("target_epsilon")
+    keys = ["strategy", "unit", "target_epsilon"]
+    audited = headline_audits(tables.frames()["audits"]).set_index(keys)["audited_epsilon"]
     return [
         {
+            "strategy": row.strategy,
+            "unit": row.unit,
             "ε claimed": f"{row.epsilon:.3g}",
             "best attack": row.attack,
             "AUC": with_interval(row.auc, row.auc_low, row.auc_high),
@@ -124,7 +130,7 @@ def _lines(tables: AuditTables) -> list[dict[str, Any]]:
                 row.tpr_at_1pct, row.tpr_at_1pct_low, row.tpr_at_1pct_high
             ),
             "bound": f"{row.bound_tpr_at_1pct:.3f}",
-            "ε audited": f"≥ {audited.loc[row.target_epsilon, 'audited_epsilon']:.3g}",
+            "ε audited": f"≥ {audited[row.strategy, row.unit, row.target_epsilon]:.3g}",
         }
         for row in best_attacks(tables.frames()["attacks"]).itertuples()
     ]

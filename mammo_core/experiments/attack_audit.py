@@ -131,13 +131,15 @@ class AuditTables:
 def run_audit(
     bench: Workbench,
     plan: AuditPlan,
+    tables: AuditTables,
     *,
-    on_point: Callable[[float, AuditTables], None] | None = None,
-) -> AuditTables:
+    on_point: Callable[[], None] | None = None,
+) -> None:
     """Attacks and audits one budget after the other.
 
     Args:
-        on_point: Called after each with its ε and the tables so far.
+        tables: Rows are added to them.
+        on_point: Called after each budget.
 
     Raises:
         InvalidRequestError: If the plan's backbone is not the one loaded.
@@ -153,7 +155,6 @@ def run_audit(
     problem = prepared.problem(plan.unit)
     accounting.require_meaningful_delta(plan.delta, problem.num_units)
     effects: dict[tuple[bool, float], Tensor] = {}
-    tables = AuditTables()
     for epsilon in plan.epsilons:
         job = head_job(plan.run_config(epsilon))
         known = (job.noise_multiplier is None, job.learning_rate)
@@ -165,8 +166,7 @@ def run_audit(
         point.attack(tables)
         point.audit(tables)
         if on_point:
-            on_point(epsilon, tables)
-    return tables
+            on_point()
 
 
 def _effect_models(problem: HeadProblem) -> int:

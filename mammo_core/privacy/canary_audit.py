@@ -1,7 +1,8 @@
 """Worst-case canaries: made-up units, each in or out by a coin, whose trace in the weights bounds what is spent.
 
-A canary is one mass with a vector that no patient has: along a direction in which the real masses hardly vary,
-and just so long that its gradient stays at the clipping norm while training goes on. The attacker knows all
+A canary is one mass with a vector that no patient has, along a direction in which the real masses hardly vary.
+Most are just so long that their gradient stays at the clipping norm while training goes on; the last one of
+each training is so long that it would outweigh everyone, were it not clipped. The attacker knows all
 real units, the canaries, the training and its weights, and sees how far the weights moved along each canary
 from where a training without canaries and noise leaves them.
 
@@ -34,6 +35,7 @@ from mammo_core.privacy.vectorised_training import HeadJob, TakingPart
 
 CONFIDENCE = 0.95
 _LENGTH = 4.6  # of a canary over the clipping norm: maximises how far it pulls before it is learned
+_OVERLONG = 1000.0
 _SHARES = (0.05, 0.3, 1.0)  # of the canaries that the attacker dares to guess; each is paid for
 _LEAST_MU = 1e-6
 
@@ -45,12 +47,20 @@ class CanaryScores:
     Attributes:
         scores: (R, M), how far the weights moved along each canary of each training.
         took_part: (R, M) bool.
-        threshold: Half way between the scores of canaries in and out of a training without noise.
+        thresholds: (M,), half way between each canary's scores in and out of a training without noise.
     """
 
     scores: np.ndarray
     took_part: np.ndarray
-    threshold: float
+    thresholds: np.ndarray
+
+    def part(self, trainings: slice, canaries: slice) -> CanaryScores:
+        """Some trainings and canaries."""
+        return CanaryScores(
+            self.scores[trainings, canaries],
+            self.took_part[trainings, canaries],
+            self.thresholds[canaries],
+        )
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,8 @@ class AuditBound:
     """One lower bound.
 
     Attributes:
-        method: Of `METHODS`.
+        method: "many runs" judges the first and the overlong canary of each training, independent trials; "one
+            run" all steady canaries of the first training; "all runs pooled" those of all.
         trials: Canaries behind it.
         mu: None where the method does not assume a Gaussian mechanism.
         epsilon: At δ, with 95 % confidence at least this much is spent.
@@ -80,7 +91,9 @@ def insert_canaries(problem: HeadProblem, count: int, max_grad_norm: float) -> H
     if count > dims:
         raise ValueError(f"Expected at most {dims} canaries, one per dimension; got {count}.")
     _, _, directions = torch.linalg.svd(problem.vectors, full_matrices=True)  # rising variance last
-    vectors = _LENGTH * max_grad_norm * directions[-count:]
+    lengths = torch.full((count, 1), _LENGTH * max_grad_norm)
+    lengths[-1] = _OVERLONG * max_grad_norm
+    vectors = lengths * directions[-count:]
     first = len(problem.labels)
     bags = torch.full((count, problem.bags.shape[1]), -1)
     bags[:, 0] = torch.arange(first, first + count)
@@ -118,34 +131,41 @@ def score_canaries(
         with_canaries, recipe, repeated_jobs(job, trainings, seed), TakingPart(units, expected)
     )
     quiet = HeadJob(None if job.noise_multiplier is None else 0.0, job.learning_rate, 0)
-    half = torch.ones(2, with_canaries.num_units, dtype=torch.bool)
-    half[0, problem.num_units :] = False  # the first has no canary, the second every other one
-    half[1, problem.num_units :: 2] = False
-    without, typical = train_batched(with_canaries, recipe, [quiet] * 2, TakingPart(half, expected))
+    known = torch.ones(3, with_canaries.num_units, dtype=torch.bool)
+    known[0, problem.num_units :] = False  # no canary, every other one, and the others
+    known[1, problem.num_units :: 2] = False
+    known[2, problem.num_units + 1 :: 2] = False
+    without, *halves = train_batched(
+        with_canaries, recipe, [quiet] * 3, TakingPart(known, expected)
+    )
     directions = with_canaries.vectors[len(problem.labels) :]
     directions = directions / directions.norm(dim=1, keepdim=True)
-    traces = ((typical - without) @ directions.T).numpy()
+    traces = (
+        torch.stack(halves) - without
+    ) @ directions.T  # (2, M): in one of them, out of the other
     return CanaryScores(
         scores=((weights - without) @ directions.T).numpy(),
         took_part=coins,
-        threshold=float(traces[::2].mean() + traces[1::2].mean()) / 2,
+        thresholds=traces.mean(dim=0).numpy(),
     )
 
 
 def audit_bounds(seen: CanaryScores, delta: float) -> list[AuditBound]:
     """All lower bounds, each at 95 % confidence."""
-    errors = _errors_of_first_canaries(seen)
-    trials = errors.ins + errors.outs
-    one = CanaryScores(seen.scores[:1], seen.took_part[:1], seen.threshold)
+    everything = slice(None)
+    steady = seen.part(everything, slice(-1))
+    one = steady.part(slice(1), everything)
+    alone = [_errors(seen.part(everything, which)) for which in (slice(1), slice(-1, None))]
+    confidence = 1 - (1 - CONFIDENCE) / len(alone)
+    epsilon = max(epsilon_from_errors(errors, delta, confidence) for errors in alone)
+    mu = max(mu_from_errors(errors, confidence) for errors in alone)
     return [
-        AuditBound(
-            "many runs, (ε, δ)", trials, None, epsilon_from_errors(errors, delta, CONFIDENCE)
-        ),
-        _gaussian("many runs, Gaussian DP", trials, mu_from_errors(errors, CONFIDENCE), delta),
+        AuditBound("many runs, (ε, δ)", len(seen.scores), None, epsilon),
+        _gaussian("many runs, Gaussian DP", len(seen.scores), mu, delta),
         _epsilon_of_runs("one run, (ε, δ)", one, delta),
         _mu_of_runs("one run, Gaussian DP", one, delta),
-        _epsilon_of_runs("all runs pooled, (ε, δ)", seen, delta),
-        _mu_of_runs("all runs pooled, Gaussian DP", seen, delta),
+        _epsilon_of_runs("all runs pooled, (ε, δ)", steady, delta),
+        _mu_of_runs("all runs pooled, Gaussian DP", steady, delta),
     ]
 
 
@@ -179,9 +199,9 @@ def guess_extremes(seen: CanaryScores, share: float) -> Guesses:
     return Guesses(canaries=scores.size, made=2 * side, right=int(right))
 
 
-def _errors_of_first_canaries(seen: CanaryScores) -> ErrorCounts:
-    """Of the first canary of each training: independent trials at a threshold chosen without them."""
-    accused, inside = seen.scores[:, 0] > seen.threshold, seen.took_part[:, 0]
+def _errors(seen: CanaryScores) -> ErrorCounts:
+    """Of one canary in each training, (R, 1): independent trials at a threshold chosen without them."""
+    accused, inside = seen.scores > seen.thresholds, seen.took_part
     return ErrorCounts(
         false_positives=int(np.count_nonzero(accused & ~inside)),
         outs=int(np.count_nonzero(~inside)),
