@@ -1,0 +1,164 @@
+"""Which tests fail if what stands against a pitfall is taken away: by its name in `pitfalls`."""
+
+from __future__ import annotations
+
+_PRIVACY, _SYNTHESIS = "tests/privacy", "tests/synthesis"
+_RUNS = "tests/experiments/test_runs.py"
+_OWN = f"{_PRIVACY}/test_pitfalls.py"
+_OWN_RUNS = "tests/experiments/test_run_pitfalls.py"
+_OWN_GENERATORS = f"{_SYNTHESIS}/test_generator_pitfalls.py"
+_ACCOUNTING = f"{_PRIVACY}/test_accounting.py"
+_STATEMENT = f"{_PRIVACY}/test_statement.py"
+_STEPS = f"{_PRIVACY}/test_sampled_steps.py"
+_TRAINING = f"{_PRIVACY}/test_training.py"
+_PRIVATE_GAN = f"{_SYNTHESIS}/test_private_training.py"
+
+TESTS: dict[str, tuple[str, ...]] = {
+    "Noise or clipping missing or too small": (
+        f"{_PRIVACY}/test_audit.py::test_broken_trainer_is_caught",
+        f"{_TRAINING}::test_noise_has_the_claimed_standard_deviation",
+        f"{_TRAINING}::test_no_patient_moves_a_step_by_more_than_the_clipping_bound",
+        f"{_TRAINING}::test_vectorised_weights_equal_those_of_opacus_step_by_step",
+        f"{_PRIVACY}/test_noisy_sum.py::test_noise_has_the_deviation_that_was_asked_for",
+        f"{_OWN_GENERATORS}::test_releases_have_one_row_a_patient_and_spend_together_what_is_claimed",
+    ),
+    "Random numbers used twice": (
+        f"{_OWN}::test_every_step_draws_noise_of_its_own",
+        f"{_OWN}::test_heads_trained_together_draw_noise_of_their_own",
+        f"{_RUNS}::test_two_budgets_at_one_seed_never_share_their_noise",
+        f"{_RUNS}::test_every_configuration_draws_noise_of_its_own",
+    ),
+    "Seeds that repeat noise": (
+        f"{_RUNS}::test_secret_noise_differs_each_time_and_has_no_seed",
+        f"{_PRIVATE_GAN}::test_noise_of_two_trainings_differs_though_the_seed_is_one",
+        f"{_STATEMENT}::test_reproducible_noise_is_part_of_the_sentence",
+    ),
+    "Seeds of 32 bits": (
+        f"{_PRIVACY}/test_randomness.py::test_torch_generators_keep_only_32_bits_of_a_seed",
+        f"{_OWN}::test_secret_noise_does_not_come_from_torch",
+        f"{_OWN}::test_secret_noise_leaves_torchs_randomness_alone",
+    ),
+    "Clipping layer by layer, noise for all": (
+        f"{_OWN}::test_clipping_bounds_all_layers_together",
+        f"{_OWN}::test_noise_is_of_one_size_in_all_layers",
+    ),
+    "Clipping per crop, promising per patient": (
+        f"{_TRAINING}::test_no_patient_moves_a_step_by_more_than_the_clipping_bound",
+        f"{_TRAINING}::test_patient_bags_hold_every_mass_once",
+        f"{_PRIVATE_GAN}::test_a_step_takes_one_mass_of_a_sampled_patient_and_nobody_always",
+        f"{_OWN_GENERATORS}::test_releases_have_one_row_a_patient_and_spend_together_what_is_claimed",
+    ),
+    "Features that are no numbers": (f"{_OWN}::test_masses_with_broken_features_are_refused",),
+    "Gaps in floating-point noise": (
+        f"{_OWN}::test_secret_noise_takes_far_more_values_than_one_draw_could",
+        f"{_PRIVACY}/test_randomness.py::test_the_least_and_the_largest_random_words_give_finite_noise",
+    ),
+    "A step left out when nobody was sampled": (
+        f"{_STEPS}::test_a_step_without_units_is_noise_all_the_same",
+    ),
+    "Dividing by the real size of a batch": (
+        f"{_STEPS}::test_noise_has_the_calibrated_size_whoever_was_sampled",
+        f"{_STEPS}::test_without_noise_a_step_is_the_clipped_sum_over_the_expected_number",
+    ),
+    "A sampling rate or number of steps other than accounted": (
+        f"{_OWN_GENERATORS}::test_sampling_is_accounted_at_the_rate_at_which_it_happens",
+        f"{_TRAINING}::test_opacus_accountant_saw_every_step_at_full_batch",
+        f"{_PRIVATE_GAN}::test_dp_sgd_spends_with_every_step_and_stops_when_all_is_spent",
+    ),
+    "Shuffling accounted as random sampling": (
+        f"{_PRIVATE_GAN}::test_a_step_takes_one_mass_of_a_sampled_patient_and_nobody_always",
+        f"{_OWN_GENERATORS}::test_every_patient_is_sampled_alike_whatever_the_class",
+    ),
+    "Weighted sampling": (
+        f"{_OWN_GENERATORS}::test_every_patient_is_sampled_alike_whatever_the_class",
+        f"{_PRIVACY}/test_audit.py::test_broken_trainer_is_caught",
+    ),
+    "Batch norm and other mixing of patients": (
+        f"{_OWN}::test_batch_norm_is_refused",
+        f"{_OWN}::test_a_patients_clipped_gradient_does_not_depend_on_who_else_is_there",
+        "tests/classifiers/test_features.py::test_features_do_not_depend_on_the_batch",
+        "tests/experiments/test_gan_training.py::test_the_papers_gan_cannot_be_trained_privately",
+    ),
+    "Random state that tells who was sampled": (
+        f"{_OWN_GENERATORS}::test_random_numbers_that_are_kept_do_not_tell_who_was_sampled",
+    ),
+    "Statistics of private data before training": (
+        f"{_RUNS}::test_projection_never_depends_on_real_masses",
+        f"{_RUNS}::test_real_strategy_with_a_projection_is_refused",
+        f"{_OWN_RUNS}::test_training_starts_where_no_patient_can_be_seen",
+        f"{_OWN_GENERATORS}::test_public_scaling_of_moments_looks_at_no_real_mass",
+        f"{_OWN_GENERATORS}::test_detail_of_a_moments_generator_follows_from_what_was_released",
+        f"{_PRIVATE_GAN}::test_generator_learns_from_the_discriminator_only",
+    ),
+    "Early stopping and keeping the best": (
+        f"{_OWN_RUNS}::test_private_generator_is_the_last_one_whatever_its_quality",
+        f"{_TRAINING}::test_averaging_takes_the_last_half_of_the_iterates",
+    ),
+    "Counting only the iterates that are kept": (
+        f"{_OWN_RUNS}::test_all_steps_are_counted_not_only_the_averaged_ones",
+    ),
+    "A release repeated when a training goes on": (
+        f"{_PRIVATE_GAN}::test_resumed_training_keeps_the_structure_that_was_released",
+    ),
+    "Loss curves, thresholds and scores": (
+        f"{_OWN_GENERATORS}::test_reported_loss_is_of_synthetic_masses_only",
+        f"{_STATEMENT}::test_caveats_name_selection_curves_test_sets_and_other_releases",
+    ),
+    "Choosing a recipe on validation": (
+        f"{_STATEMENT}::test_caveats_name_selection_curves_test_sets_and_other_releases",
+    ),
+    "A backbone that saw the patients": (
+        f"{_STATEMENT}::test_backbone_from_a_file_is_a_condition_of_the_sentence",
+    ),
+    "Reporting the target instead of what was spent": (
+        f"{_OWN_RUNS}::test_spent_epsilon_is_computed_from_the_noise_that_was_added",
+        f"{_STATEMENT}::test_what_is_spent_follows_from_the_noise_that_was_added_not_from_the_target",
+    ),
+    "A wrong formula in the accountant": (
+        f"{_ACCOUNTING}::test_spent_epsilon_agrees_with_dp_accounting_within_one_percent",
+        f"{_ACCOUNTING}::test_composition_of_steps_agrees_with_dp_accounting",
+        f"{_ACCOUNTING}::test_opacus_prv_accountant_agrees_and_is_never_lower_by_more_than_its_error",
+        f"{_PRIVACY}/test_audit.py::test_honest_trainer_is_believed_and_the_bound_comes_near_the_claim",
+    ),
+    "Another neighbouring relation than stated": (
+        f"{_TRAINING}::test_no_patient_moves_a_step_by_more_than_the_clipping_bound",
+        f"{_STATEMENT}::test_table_names_what_a_reader_must_know",
+    ),
+    "δ too large": (
+        f"{_ACCOUNTING}::test_delta_of_one_over_n_is_refused",
+        f"{_RUNS}::test_delta_too_large_for_the_cohort_is_refused",
+        "tests/experiments/test_gan_training.py::test_delta_that_would_publish_a_patient_is_refused",
+    ),
+    "Crops promised, patients meant": (
+        f"{_STATEMENT}::test_patient_with_most_masses_is_promised_what_a_gaussian_of_as_many_norms_promises",
+        f"{_STATEMENT}::test_units_that_differ_are_carried_over_to_the_patient",
+        f"{_PRIVACY}/test_composition.py::test_unknown_number_of_masses_promises_nothing_to_a_patient",
+    ),
+    "A generator that saw the same patients": (
+        f"{_STATEMENT}::test_coverage_follows_from_strategy_and_origin",
+        f"{_STATEMENT}::test_no_sentence_claims_more_than_is_covered",
+        f"{_STATEMENT}::test_gaussian_generator_on_the_same_patients_composes_exactly",
+    ),
+    "Several releases, each with an ε of its own": (
+        f"{_PRIVACY}/test_composition.py::test_two_gaussian_mechanisms_compose_as_dp_accounting_composes_them",
+    ),
+    "A huge ε in place of none": (
+        f"{_ACCOUNTING}::test_infinite_budget_means_no_noise_and_infinite_epsilon",
+        f"{_TRAINING}::test_without_privacy_the_update_is_the_plain_gradient",
+    ),
+    "A promise beside other weights": (
+        f"{_SYNTHESIS}/test_checkpoints.py::test_changed_weights_are_refused_with_both_hashes",
+    ),
+    "Rounding in the claimed ε": (
+        f"{_ACCOUNTING}::test_calibrated_noise_never_overshoots_and_wastes_next_to_nothing",
+        f"{_STEPS}::test_calibrated_noise_spends_the_target_and_never_more",
+    ),
+    "A failed attack taken for a promise": (
+        "tests/experiments/test_generator_attacks.py::test_planted_copies_are_found_at_about_their_share",
+        "tests/cli/test_gan_attack.py::test_attack_prints_and_writes_every_comparison_with_its_control",
+    ),
+    "Files that run code when opened": (
+        "tests/test_architecture.py::test_nothing_is_unpickled",
+        "tests/classifiers/test_backbones.py::test_pickled_code_in_a_weights_file_is_not_run",
+    ),
+}
