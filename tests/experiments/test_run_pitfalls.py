@@ -1,0 +1,70 @@
+"""Known ways to claim more than a run or a generator keeps that no other test covers, see `privacy.pitfalls`."""
+
+import dataclasses
+
+import pytest
+
+from mammo_core.cohorts.cohort import join
+from mammo_core.config import PrivacyConfig
+from mammo_core.experiments import gan_training
+from mammo_core.experiments.recipes import RECIPES
+from mammo_core.privacy import accounting
+from mammo_core.privacy.sampled_steps import composed_epsilon
+from tests.classifiers.test_features import TINY as TINY_BACKBONE
+from tests.conftest import make_cohort
+from tests.experiments.test_gan_training import CONFIG, TrainingPlan, train_generator
+from tests.experiments.test_runs import make_config
+from tests.ledgers import run_many
+
+
+def test_spent_epsilon_is_computed_from_the_noise_that_was_added(bench, monkeypatch):
+    """Not copied from what was asked for: with more noise than needed less is spent, with less more."""
+    calibrate = accounting.calibrate_noise
+    spent = {}
+    for factor in (0.5, 1.0, 2.0):
+        monkeypatch.setattr(
+            accounting, "calibrate_noise", lambda *args, factor=factor: factor * calibrate(*args)
+        )
+        (result,) = run_many(bench, [make_config(bench, "real", 6.0)])
+        spent[factor] = result.epsilon
+
+    assert spent[0.5] > 12 > 6 >= spent[1.0] > 5.999 > 3 > spent[2.0]
+
+
+def test_all_steps_are_counted_not_only_the_averaged_ones(bench):
+    """By Opacus, from the noise and the steps of the recipe."""
+    (result,) = run_many(bench, [make_config(bench, "real", 6.0)])
+
+    history = [(result.noise_multiplier, 1.0, result.config.recipe.steps)]
+    assert result.epsilon == pytest.approx(composed_epsilon(history, 1e-4), rel=0.02)
+    assert result.mu == pytest.approx(result.config.recipe.steps**0.5 / result.noise_multiplier)
+
+
+def test_training_starts_where_no_patient_can_be_seen(bench):
+    """At zero, or at what synthetic masses taught."""
+    train = dataclasses.replace(bench.train, labels=1 - bench.train.labels)
+    flipped = dataclasses.replace(bench, train=train, _prepared={})
+    for strategy in ("real", "real+synthetic", "pretrain"):
+        ours, theirs = (part.prepare(strategy, RECIPES[strategy]) for part in (bench, flipped))
+
+        assert (ours.initial_weights == theirs.initial_weights).all()
+        assert (ours.labels != theirs.labels).all()
+
+
+def test_private_generator_is_the_last_one_whatever_its_quality(tmp_path, monkeypatch):
+    """Keeping the best by real masses would be a choice that no ε covers."""
+    distances = iter([0.1, 0.2, 0.3] * 2)
+    monkeypatch.setattr(gan_training._Judge, "distance", lambda self, generator: next(distances))
+    real = join([make_cohort(20), make_cohort(8, split="val", seed=1)])
+    plan = TrainingPlan(
+        images=24, look_every=8, out=tmp_path / "g", command="gan train", licence="CC BY 3.0"
+    )
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
+    private = dataclasses.replace(plan, privacy=privacy)
+
+    chosen, last = (
+        train_generator(real, CONFIG, each, tmp_path / str(index), TINY_BACKBONE)
+        for index, each in enumerate((plan, private))
+    )
+
+    assert (chosen.images_seen, last.images_seen) == (8, 24)
