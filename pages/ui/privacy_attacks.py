@@ -13,6 +13,7 @@ import streamlit as st
 from mammo_core.config import Strategy, Unit
 from mammo_core.figures.attacker import attacker_region_figure
 from mammo_core.figures.audit import audit_figure
+from mammo_core.privacy.audit_bounds import HEADLINE_METHOD
 from mammo_core.privacy.risk import attacker_curve
 from pages.ui import resources
 from pages.ui.budgets import budget_name
@@ -21,14 +22,15 @@ from pages.ui.privacy_controls import camera, csv_button
 
 LEVELS: dict[Unit, str] = {"patient": "patient", "image": "mass"}
 _HOW = (
-    "Many models were trained with and without each patient. An attack looks at a finished model and scores how "
-    "likely it is that a patient took part: by the **loss** on the patient's masses, by the **likelihood ratio** "
-    "between models with and without the patient (LiRA), or by planting the worst-case patient one can think of, a "
-    "**canary**. An **audit** turns an attack's success into an ε that the training must at least have spent."
+    "Many models were trained, each on a random half of the patients. An **attack** looks at a finished model and scores "
+    "how likely it is that a patient took part: by the **loss** on the patient's masses, or by the **likelihood ratio** "
+    "between models with and without the patient (LiRA), from scores or from the weights themselves. An **audit** plants "
+    "made-up worst-case patients, **canaries**, and turns the attacker's success on them into an ε that the training "
+    "must at least have spent."
 )
 _LIMITS = (
     "An attack that finds little proves little: a better one may come. Only the claim bounds all attacks. An "
-    "audit that found more than the claim would prove the claim, or the program, wrong."
+    "audit that found more than the claim would speak against the claim or the program."
 )
 
 
@@ -68,9 +70,9 @@ def measured_curves(
 
 
 def audited(audits: pd.DataFrame, unit: Unit, epsilon: float) -> pd.Series | None:
-    """The audit that found most at a target ε, or None."""
-    found = at_point(audits, unit, epsilon)
-    return None if found.empty else found.loc[found["audited_epsilon"].idxmax()]
+    """The audit at a target ε by the method fixed beforehand, or None."""
+    found = at_point(audits[audits["method"] == HEADLINE_METHOD], unit, epsilon)
+    return None if found.empty else found.iloc[0]
 
 
 def strongest(attacks: pd.DataFrame, unit: Unit, epsilon: float) -> pd.Series | None:
@@ -80,7 +82,13 @@ def strongest(attacks: pd.DataFrame, unit: Unit, epsilon: float) -> pd.Series | 
 
 
 def show_attacks(
-    attacks: pd.DataFrame, audits: pd.DataFrame, roc: pd.DataFrame, unit: Unit, epsilon: float
+    attacks: pd.DataFrame,
+    audits: pd.DataFrame,
+    roc: pd.DataFrame,
+    unit: Unit,
+    epsilon: float,
+    *,
+    key: str = "attacks",
 ) -> None:
     """Draws measured attacks and audits of one strategy.
 
@@ -89,6 +97,7 @@ def show_attacks(
             `measured_attack_roc`; any may be empty.
         unit: Of privacy; attacks on the same unit are shown.
         epsilon: The target ε to look at closely.
+        key: Tells several such panels of one page apart.
     """
     st.markdown(_HOW)
     attacks, audits, roc = (table[table["unit"] == unit] for table in (attacks, audits, roc))
@@ -106,20 +115,20 @@ def show_attacks(
     left, right = st.columns(2, gap="medium")
     with left:
         st.subheader("Claimed and audited ε")
-        _show_audits(audits, unit, epsilon)
+        _show_audits(audits, unit, epsilon, key)
     with right:
         st.subheader("Attacks at this ε")
-        _show_roc(attacks, roc, unit, epsilon)
+        _show_roc(attacks, roc, unit, epsilon, key)
     if len(attacks):
         st.subheader("Every attack")
-        st.dataframe(attacks_table(attacks), hide_index=True, key="attacks_table")
+        st.dataframe(attacks_table(attacks), hide_index=True, key=f"{key}_table")
         st.caption(
             f"Intervals: 95 %. Chance is an AUC of 0.5. Bounds are those of the {unit} as the unit. {_LIMITS}"
         )
     with st.container(horizontal=True):
-        csv_button("Attacks (CSV)", attacks, "attacks")
-        csv_button("Audits (CSV)", audits, "audits")
-        csv_button("ROC curves (CSV)", roc, "attack_roc")
+        csv_button("Attacks (CSV)", attacks, key)
+        csv_button("Audits (CSV)", audits, f"{key}_audits")
+        csv_button("ROC curves (CSV)", roc, f"{key}_curves")
 
 
 def contradictions(attacks: pd.DataFrame, audits: pd.DataFrame) -> Iterator[str]:
@@ -127,14 +136,14 @@ def contradictions(attacks: pd.DataFrame, audits: pd.DataFrame) -> Iterator[str]
     for row in audits[audits["audited_epsilon"] > audits["epsilon"]].itertuples():
         yield (
             f"The audit *{row.method}* found ε ≥ {row.audited_epsilon:.3g} where {row.epsilon:.3g} is claimed "
-            f"({row.confidence:.0%} confidence): the claim or the program is wrong."
+            f"({row.confidence:.0%} confidence): most likely the claim or the program is wrong."
         )
     for measure, words in (("auc", "AUC"), ("tpr_at_1pct", "true positives at 1 %")):
         beaten = attacks[attacks[f"{measure}_low"] > attacks[f"bound_{measure}"]]
         for row in beaten.itertuples():
             yield (
                 f"The attack *{row.attack}* at ε = {row.epsilon:.3g} has its whole interval of {words} above the "
-                "bound: the claim or the program is wrong."
+                "bound: most likely the claim or the program is wrong."
             )
 
 
@@ -172,20 +181,20 @@ def attacks_table(attacks: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def _show_audits(audits: pd.DataFrame, unit: Unit, epsilon: float) -> None:
+def _show_audits(audits: pd.DataFrame, unit: Unit, epsilon: float, key: str) -> None:
     if audits.empty:
         st.info(f"No audit was made with the {unit} as the unit.", icon=":material/search_off:")
         return
     at_infinity = audits[audits["epsilon"] == math.inf]["audited_epsilon"]
     draw_figure(
         audit_figure(audits, epsilon),
-        key="audit",
+        key=f"{key}_audit",
         alt="Claimed ε as a line and audited lower bounds as points below it, on logarithmic axes",
         toolbar=camera("audit"),
     )
     st.caption(
-        f"Audits give lower bounds that hold with {audits['confidence'].min():.0%} confidence each; open marks at the "
-        "bottom found nothing."
+        f"Audits give lower bounds that hold with {audits['confidence'].min():.0%} confidence each; *In one minute* "
+        f"names that of the method fixed beforehand, {HEADLINE_METHOD}. Open marks at the bottom found nothing."
         + (
             f" Without privacy they found ε ≥ {at_infinity.max():.3g}: as much as so many models can show."
             if len(at_infinity)
@@ -194,7 +203,9 @@ def _show_audits(audits: pd.DataFrame, unit: Unit, epsilon: float) -> None:
     )
 
 
-def _show_roc(attacks: pd.DataFrame, roc: pd.DataFrame, unit: Unit, epsilon: float) -> None:
+def _show_roc(
+    attacks: pd.DataFrame, roc: pd.DataFrame, unit: Unit, epsilon: float, key: str
+) -> None:
     here = at_point(attacks, unit, epsilon)
     if here.empty:
         measured = sorted(set(attacks["target_epsilon"]))
@@ -207,7 +218,7 @@ def _show_roc(attacks: pd.DataFrame, roc: pd.DataFrame, unit: Unit, epsilon: flo
     logarithmic = st.toggle(
         "Logarithmic axes",
         value=True,
-        key="attacks_log",
+        key=f"{key}_log",
         bind="query-params",
         help="Shows the attacker who accuses hardly anybody wrongly, whom an AUC hides.",
     )
@@ -217,7 +228,7 @@ def _show_roc(attacks: pd.DataFrame, roc: pd.DataFrame, unit: Unit, epsilon: flo
             measured_curves(roc, unit, epsilon),
             logarithmic=logarithmic,
         ),
-        key="attacks_roc",
+        key=f"{key}_roc",
         alt=f"ROC curves of measured attacks at ε = {budget_name(epsilon)}, below the bound",
         toolbar=camera("attacks"),
     )

@@ -220,8 +220,8 @@ def test_attacks_tab_shows_every_attack_beside_its_bound(measured):
     (table,) = (element.value for element in app.dataframe)
     assert len(table) == 6 and set(table["ε"]) == {"1", "6", "∞ (not DP)"}
     assert "bound: AUC" in table
-    assert {"audited: one run, Gaussian DP", "claimed: never above"} <= set(
-        names_in(figure(app, "audit"))
+    assert {"audited: many runs, Gaussian DP", "claimed: never above"} <= set(
+        names_in(figure(app, "attacks_audit"))
     )
     assert "measured: likelihood ratio" in names_in(figure(app, "attacks_roc"))
 
@@ -247,7 +247,7 @@ def test_attacks_tab_cries_out_if_an_audit_or_attack_beats_its_claim(monkeypatch
 
     said = [error.value for error in app.error]
     assert any(
-        "audit *one run, Gaussian DP* found ε ≥ 1.4 where 1 is claimed" in one for one in said
+        "audit *many runs, Gaussian DP* found ε ≥ 1.4 where 1 is claimed" in one for one in said
     )
     assert any("attack *loss threshold* at ε = 1" in one and "AUC" in one for one in said)
 
@@ -258,6 +258,14 @@ def test_attacks_that_find_nothing_without_privacy_are_called_weak(monkeypatch):
     app = open_tab("Attacks and audit")
 
     assert "too weak to say anything" in app.warning[0].value
+
+
+def test_claim_stands_beside_the_audit_fixed_beforehand_not_the_best_of_several(monkeypatch):
+    attacks, audits, roc = made_up_tables()
+    audits.loc[audits["method"] == "one run, Gaussian DP", "audited_epsilon"] = 5.0
+    use_tables(monkeypatch, (attacks, audits, roc))
+
+    assert metrics(open_page("privacy"))["Audited"] == "ε ≥ 3"
 
 
 def test_contradictions_are_named_once_each_and_only_where_they_are():
