@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Mapping
 
+import pandas as pd
+
 from mammo_core.experiments.job_store import BEAT_SECONDS, CurvePoint, JobStore, Progress
 
 _LOOK_SECONDS = 0.5
@@ -68,6 +70,10 @@ class JobContext:
     def note_data(self, data_hash: str) -> None:
         """Says which data the job works on."""
         self._store.note_data(self.job_id, data_hash)
+
+    def keep_table(self, name: str, table: pd.DataFrame) -> None:
+        """Keeps a table with the job, in place of an earlier one of this name."""
+        self._store.keep_table(self.job_id, name, table)
 
     def add_point(self, step: int, values: Mapping[str, float]) -> None:
         """Adds a point to each named curve; written with the next report."""

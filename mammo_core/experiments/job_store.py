@@ -8,6 +8,7 @@ name in the store gives way, so a job never goes on twice.
 
 from __future__ import annotations
 
+import io
 import json
 import time
 import uuid
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
+from mlflow.artifacts import load_text
 from mlflow.entities import Metric, Run
 from mlflow.exceptions import MlflowException
 
@@ -180,6 +183,20 @@ class JobStore:
                 newest = []  # the next run begins at its first step again
             newest.append((point.step, point.value))
         return newest
+
+    def keep_table(self, job_id: str, name: str, table: pd.DataFrame) -> None:
+        """Keeps a table with the job as NAME.csv, in place of an earlier one of this name."""
+        self._client.log_text(job_id, table.to_csv(index=False), f"{name}.csv")
+
+    def tables(self, job_id: str) -> dict[str, pd.DataFrame]:
+        """All tables that a job keeps, by name."""
+        address = self._client.get_run(job_id).info.artifact_uri.rstrip("/")
+        names = [item.path for item in self._client.list_artifacts(job_id)]
+        return {
+            name.removesuffix(".csv"): pd.read_csv(io.StringIO(load_text(f"{address}/{name}")))
+            for name in names
+            if name.endswith(".csv")
+        }
 
     def request_cancel(self, job_id: str) -> None:
         """Asks the worker to stop; it looks twice a second."""

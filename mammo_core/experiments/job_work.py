@@ -8,9 +8,10 @@ from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
 from mammo_core.cohorts.installed import load_source
+from mammo_core.experiments.attack_audit import AuditTables, run_audit
 from mammo_core.experiments.job_context import JobContext
 from mammo_core.experiments.ledger import open_ledger
-from mammo_core.experiments.requests import FeaturesRequest, JobRequest, SweepRequest
+from mammo_core.experiments.requests import AuditRequest, FeaturesRequest, JobRequest, SweepRequest
 from mammo_core.experiments.run_archive import RunArchive
 from mammo_core.experiments.runs import RunResult, StepReport
 from mammo_core.experiments.sweep import run_sweep
@@ -32,6 +33,8 @@ def do_work(request: JobRequest, job: JobContext, home: Path) -> None:
             _open_bench(request, job, home)
         case SweepRequest():
             _sweep(request, job, home)
+        case AuditRequest():
+            _audit(request, job, home)
 
 
 def _open_bench(request: FeaturesRequest, job: JobContext, home: Path) -> Workbench:
@@ -81,6 +84,28 @@ def _sweep(request: SweepRequest, job: JobContext, home: Path) -> None:
         on_result=keep,
         on_step=curve.watch,
     )
+
+
+def _audit(request: AuditRequest, job: JobContext, home: Path) -> None:
+    """Keeps the tables after each budget, so that a cancelled audit leaves those that were done."""
+    plan = request.plan
+    bench = _open_bench(FeaturesRequest(source=request.source, backbone=plan.backbone), job, home)
+    job.note_data(bench.data_hash)
+    total, tables = len(plan.epsilons), AuditTables()
+    done = 0
+
+    def show() -> None:
+        job.report(done, total, f"Attacking models at ε = {plan.epsilons[done]:g}")
+
+    def keep() -> None:
+        nonlocal done
+        for name, frame in tables.frames().items():
+            job.keep_table(name, frame)
+        done += 1
+        job.report(done, total, f"Attacked {done} of {total} budgets")
+
+    job.report(0, total, "Training shadow models")
+    run_audit(bench, plan, tables, on_point=keep, on_step=show)
 
 
 class _LiveCurve:

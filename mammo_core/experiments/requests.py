@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 from mammo_core.cohorts.installed import DataSource
 from mammo_core.config import BackboneConfig, to_dict
 from mammo_core.errors import InvalidRequestError
+from mammo_core.experiments.attack_audit import AuditPlan, audit_plan_from_dict
 from mammo_core.experiments.sweep import SweepPlan, plan_from_dict
 from mammo_core.figures.palette import STRATEGY_NAMES
 
@@ -79,7 +80,31 @@ class SweepRequest:
         }
 
 
-def request_from_dict(values: dict[str, Any]) -> FeaturesRequest | SweepRequest:
+@dataclass(frozen=True, kw_only=True)
+class AuditRequest:
+    """Attack models trained on a cohort and bound from below what they spend."""
+
+    kind: ClassVar[str] = "audit"
+    source: DataSource
+    plan: AuditPlan
+
+    @property
+    def title(self) -> str:
+        """A short name to show."""
+        budgets = ", ".join(f"{epsilon:g}" for epsilon in self.plan.epsilons).replace("inf", "∞")
+        name = STRATEGY_NAMES[self.plan.strategy]
+        return f"Attacks on {name} at ε = {budgets} on {self.source.name}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {
+            "kind": self.kind,
+            "source": _source_to_dict(self.source),
+            "plan": self.plan.to_dict(),
+        }
+
+
+def request_from_dict(values: dict[str, Any]) -> FeaturesRequest | SweepRequest | AuditRequest:
     """The inverse of `to_dict`.
 
     Raises:
@@ -96,10 +121,12 @@ def request_from_dict(values: dict[str, Any]) -> FeaturesRequest | SweepRequest:
                     plan=plan_from_dict(values["plan"]),
                     beyond_budget=values.get("beyond_budget", ""),  # of jobs before the ledger
                 )
+            case AuditRequest.kind:
+                return AuditRequest(source=source, plan=audit_plan_from_dict(values["plan"]))
         raise KeyError(values["kind"])
     except (KeyError, TypeError) as error:
         raise InvalidRequestError(
-            f"Expected a job of kind features or sweep as this version writes it; got "
+            f"Expected a job of kind features, sweep or audit as this version writes it; got "
             f"{values.get('kind')!r} ({error}). Another version made it; start it anew."
         ) from error
 

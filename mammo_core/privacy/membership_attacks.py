@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mammo_core.config import HeadRecipe
 from mammo_core.privacy.problem import HeadProblem
-from mammo_core.privacy.shadow_models import train_shadows
+from mammo_core.privacy.shadow_models import Trainer, train_batched, train_shadows
 from mammo_core.privacy.vectorised_training import HeadJob
 
 _RIDGE = 1e-3  # of the number of models: keeps the regression solvable with fewer models than units
@@ -79,7 +79,13 @@ def _moments_without_self(values: Tensor, weight: Tensor) -> tuple[Tensor, Tenso
 
 
 def unit_effects(
-    problem: HeadProblem, recipe: HeadRecipe, job: HeadJob, count: int, *, seed: int
+    problem: HeadProblem,
+    recipe: HeadRecipe,
+    job: HeadJob,
+    count: int,
+    *,
+    seed: int,
+    train: Trainer = train_batched,
 ) -> Tensor:
     """What taking part moves the weights by, on average over who else does: (U, K).
 
@@ -87,7 +93,7 @@ def unit_effects(
     private. Best with twice as many heads as units.
     """
     quiet = HeadJob(None if job.noise_multiplier is None else 0.0, job.learning_rate, 0)
-    shadows = train_shadows(problem, recipe, quiet, count, seed=seed)
+    shadows = train_shadows(problem, recipe, quiet, count, seed=seed, train=train)
     weights = shadows.weights.double()
     design = shadows.took_part.double() - 0.5  # (R, U)
     normal = design.T @ design + _RIDGE * count * torch.eye(problem.num_units, dtype=torch.float64)

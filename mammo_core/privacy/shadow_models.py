@@ -37,7 +37,12 @@ class ShadowModels:
 
 
 def train_batched(
-    problem: HeadProblem, recipe: HeadRecipe, jobs: Sequence[HeadJob], taking_part: TakingPart
+    problem: HeadProblem,
+    recipe: HeadRecipe,
+    jobs: Sequence[HeadJob],
+    taking_part: TakingPart,
+    *,
+    on_step: Callable[[int, Tensor], None] | None = None,
 ) -> Tensor:
     """The weights (R, K) of `train_heads`, a few hundred heads at a time for the sake of memory."""
     batches = [
@@ -48,6 +53,7 @@ def train_batched(
             taking_part=TakingPart(
                 taking_part.units[start : start + _BATCH], taking_part.expected_units
             ),
+            on_step=on_step,
         )
         for start in range(0, len(jobs), _BATCH)
     ]

@@ -63,7 +63,9 @@ def test_train_prints_measures_and_guarantee(capsys):
     assert status == 0
     assert "demo-external" in printed
     assert "of 8" in printed
-    assert "with the patient as the unit: adding or removing all data of any one of 20" in printed
+    assert "Demonstration with no patients behind the masses" in printed
+    assert "ε = 8 per patient, δ = 0.0001, end to end" in printed
+    assert "One release only" in printed
     assert "not for diagnosis" in printed
 
 
@@ -199,3 +201,35 @@ def test_drawing_from_a_missing_generator_is_one_clear_line(tmp_path, capsys):
 
     assert status == 2
     assert "Expected a generator's card at" in capsys.readouterr().err
+
+
+def test_audit_prints_claim_beside_attack_and_writes_tables(tmp_path, capsys):
+    arguments = [
+        "audit",
+        "--data",
+        "demo",
+        "--strategy",
+        "real",
+        "--epsilon",
+        "4,inf",
+        "--delta",
+        "0.001",
+    ]
+    few = ["--shadows", "20", "--trainings", "40", "--out", str(tmp_path / "audit")]
+
+    status = main([*arguments, *few, *TINY])
+
+    printed = capsys.readouterr().out
+    assert status == 0
+    assert "ε claimed" in printed and "likelihood ratio" in printed
+    with (tmp_path / "audit/attacks.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["target_epsilon"] for row in rows} == {"4", "inf"}
+    provenance = json.loads((tmp_path / "audit/provenance.json").read_text())
+    assert provenance["train"]["patients"] == 20
+    assert (tmp_path / "audit/audits.csv").is_file() and (tmp_path / "audit/roc.csv").is_file()
+
+
+def test_audit_of_what_never_saw_patients_is_refused(capsys):
+    assert main(["audit", "--data", "demo", "--strategy", "synthetic", *TINY]) == 2
+    assert "gan attack" in capsys.readouterr().err
