@@ -39,6 +39,9 @@ with see.container(border=True, height="stretch"):
         "Accuracy against privacy budget, measured on real mammograms, beside the paper's own numbers."
     )
     st.page_link("pages/trade_off.py", label="Trade-off", icon=":material/show_chart:")
+    st.page_link(
+        "pages/privacy.py", label="What an attacker can do", icon=":material/shield_person:"
+    )
 
 st.subheader("Installed here")
 sources, machine, num_runs = (
