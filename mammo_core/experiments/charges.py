@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from mammo_core.cohorts.cohort import Cohort
-from mammo_core.config import Noise, RunConfig, short_hash, to_dict
+from mammo_core.config import Noise, RunConfig, Unit, short_hash, to_dict
 from mammo_core.figures.palette import STRATEGY_NAMES
 from mammo_core.privacy import accounting
 from mammo_core.privacy.spending import Spending, Steps
@@ -131,3 +131,33 @@ def _charge_of_run(config: RunConfig, spending: Spending, data: list[str]) -> Ch
         release=short_hash({"config": to_dict(config), "data": data}),
         is_counted_once=seed is not None or not spending.is_private,
     )
+
+
+def planned_runs(
+    epsilon: float, delta: float, unit: Unit, count: int, largest_patient: int
+) -> list[Charge]:
+    """Runs with secret noise that one might train, to see what they would cost.
+
+    Args:
+        epsilon: Of each; infinity for no DP.
+        delta: At which each has this ε.
+
+    Raises:
+        PrivacyError: If ε is finite and outside 0.05 … 1000.
+    """
+    noise = accounting.calibrate_noise(epsilon, delta, steps=1)
+    spending = Spending(
+        steps=(Steps(noise, 1.0, 1),) if noise else None, unit=unit, largest_patient=largest_patient
+    )
+    planned = Charge(
+        kind="run",
+        title=f"planned, ε = {epsilon:g}",
+        strategy="real",
+        target_epsilon=epsilon,
+        spending=spending,
+        noise="secret",
+        noise_seed="",
+        release="",
+        is_counted_once=False,
+    )
+    return [planned] * count

@@ -148,15 +148,18 @@ def require_room(
 
 
 def _refusal(book: LedgerBook, state: BudgetState, count: int) -> str:
-    budget = state.budget
-    before = book.total(state.cohort.patients, budget.delta).epsilon
-    after = "no promise at all" if state.spent == float("inf") else f"ε = {state.spent:.4g}"
+    budget, cohort = state.budget, state.cohort
     what = "this release" if count == 1 else f"these {count} releases"
+    before = book.total(cohort.patients, budget.delta).covered_epsilon
+    got = (
+        f"{what} would add one without DP, which no ε covers"
+        if state.adds_without_dp
+        else f"{what} would make it ε = {state.spent:.4g}, after {before:.4g} so far"
+    )
     return (
-        f"Expected everything released from {state.cohort.name} ({len(state.cohort.patients)} patients) to stay "
-        f"within its budget ε = {budget.epsilon:g} at δ = {budget.delta:g}; {what} would make it {after} after "
-        f"{before:.4g} so far. Nothing was trained. Use a smaller ε or fewer runs, raise the budget, or go "
-        "beyond it with a reason that is kept in the ledger."
+        f"Expected everything released from {cohort.name} ({len(cohort.patients)} patients) to stay within its "
+        f"budget ε = {budget.epsilon:g} at δ = {budget.delta:g}; {got}. Nothing was trained. Use a smaller ε or "
+        "fewer runs, raise the budget, or go beyond it with a reason that is kept in the ledger."
     )
 
 

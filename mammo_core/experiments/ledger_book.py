@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from mammo_core import validate
 from mammo_core.experiments.charges import Charge, ChargedCohort
@@ -78,20 +79,24 @@ class LedgerTotal:
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetState:
-    """How much of a budget is used.
+    """How much of a budget is used, by the releases with DP.
 
     Attributes:
-        spent: ε of everything released, at the budget's δ.
+        spent: Their ε, composed, at the budget's δ.
+        num_without_dp: Releases that no budget covers. Each was refused, or came before the budget.
+        adds_without_dp: Whether one of those looked ahead at is such a release.
     """
 
     cohort: ChargedCohort
     budget: Budget
     spent: float
+    num_without_dp: int
+    adds_without_dp: bool
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether more was released than the budget allows."""
-        return self.spent > self.budget.epsilon * _ROUNDING
+        """Whether it does not allow what was looked ahead at; no budget allows a release without DP."""
+        return self.adds_without_dp or self.spent > self.budget.epsilon * _ROUNDING
 
     @property
     def is_nearly_used(self) -> bool:
@@ -153,14 +158,23 @@ class LedgerBook:
         A budget of another cohort that shares a patient counts, too.
         """
         return [
-            BudgetState(
-                cohort=cohort,
-                budget=budget,
-                spent=self.total(cohort.patients, budget.delta, more).epsilon,
-            )
+            self._budget_state(cohort, budget, more)
             for key, cohort in self.cohorts.items()
             if (budget := self.budget_of(key)) and not patients.isdisjoint(cohort.patients)
         ]
+
+    def _budget_state(
+        self, cohort: ChargedCohort, budget: Budget, more: Sequence[Charge]
+    ) -> BudgetState:
+        before = self.total(cohort.patients, budget.delta)
+        after = self.total(cohort.patients, budget.delta, more) if more else before
+        return BudgetState(
+            cohort=cohort,
+            budget=budget,
+            spent=after.covered_epsilon,
+            num_without_dp=after.num_without_dp,
+            adds_without_dp=after.num_without_dp > before.num_without_dp,
+        )
 
     def _charges_of(self, patients: frozenset[str]) -> list[Charge]:
         return [entry.charge for entry in self.entries_of(patients)]
@@ -186,15 +200,16 @@ def total_of(charges: Sequence[Charge], delta: float) -> LedgerTotal:
 def running_totals(charges: Sequence[Charge], delta: float) -> list[float]:
     """ε of those with DP among the first, the first two, … releases; those without are passed over."""
     spendings = counted_spendings(charges)
-    private = iter(
+    totals = iter(
         running_epsilons([spending for spending in spendings if spending.is_private], delta)
     )
-    totals, last = [], 0.0
-    for spending in spendings:
-        if spending.is_private:
-            last = next(private)
-        totals.append(last)
-    return totals
+    return list(
+        accumulate(
+            spendings,
+            lambda last, spending: next(totals) if spending.is_private else last,
+            initial=0.0,
+        )
+    )[1:]
 
 
 def counted_spendings(charges: Iterable[Charge]) -> list[Spending]:

@@ -23,6 +23,7 @@ from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.accounting import spent_epsilon
 
 _LOSS_STEP = 1e-3  # of discretised privacy losses, rounded up
+_SLOW_LOOKS = 40
 _FINE_UP_TO = 100.0  # above, the looser bound by Rényi DP tells as much
 
 
@@ -108,7 +109,10 @@ def total_epsilon(spendings: Iterable[Spending], delta: float, unit: Unit = "pat
     Raises:
         InvalidRequestError: If units do not go together, see `Spending.steps_for`.
     """
-    return _Total(delta, unit).after(spendings)
+    total = _Total(delta, unit)
+    for spending in spendings:
+        total.add(spending)
+    return total.epsilon
 
 
 def running_epsilons(
@@ -116,13 +120,24 @@ def running_epsilons(
 ) -> list[float]:
     """ε of the first, the first two, … of several releases; infinity from one without DP on.
 
+    If many releases follow one that drew random units, not each of them is looked at: those between have the next,
+    larger ε.
+
     Example:
         >>> gauss = Spending(steps=(Steps(1.0, 1.0, 1),), unit="patient", largest_patient=1)
         >>> [round(epsilon, 3) for epsilon in running_epsilons([gauss, gauss], delta=1e-4)]
         [3.804, 5.773]
     """
-    total = _Total(delta, unit)
-    return [total.after([spending]) for spending in spendings]
+    total, epsilons, waiting = _Total(delta, unit), [], 0
+    is_slow = any(part.sample_rate < 1 for each in spendings for part in each.steps or ())
+    stride = math.ceil(len(spendings) / _SLOW_LOOKS) if is_slow else 1
+    for count, spending in enumerate(spendings, start=1):
+        total.add(spending)
+        waiting += 1
+        if count % stride == 0 or count == len(spendings):
+            epsilons += [total.epsilon] * waiting
+            waiting = 0
+    return epsilons
 
 
 def composed_mu(spendings: Iterable[Spending], unit: Unit = "patient") -> float | None:
@@ -131,7 +146,8 @@ def composed_mu(spendings: Iterable[Spending], unit: Unit = "patient") -> float 
     0 for none; infinity if one is without differential privacy.
     """
     total = _Total(0.5, unit)
-    total.after(spendings)
+    for spending in spendings:
+        total.add(spending)
     return None if total.sampled else total.mu
 
 
@@ -149,16 +165,15 @@ class _Total:
     def mu(self) -> float:
         return math.sqrt(self._squared_mu)
 
-    def after(self, spendings: Iterable[Spending]) -> float:
-        for spending in spendings:
-            self._add(spending)
+    @property
+    def epsilon(self) -> float:
         if not self._squared_mu and not self.sampled:
             return 0.0
         if math.isinf(self._squared_mu) or not self.sampled:
             return spent_epsilon(self.mu, self._delta)
         return _epsilon_with_sampled(self.sampled, self.mu, self._delta)
 
-    def _add(self, spending: Spending) -> None:
+    def add(self, spending: Spending) -> None:
         if not spending.is_private:
             self._squared_mu = math.inf
         for part in spending.steps_for(self._unit):

@@ -6,6 +6,7 @@ from mammo_core.experiments.roc_table import GRID, mean_roc, write_mean_roc
 from mammo_core.experiments.run_archive import RunArchive
 from mammo_core.experiments.sweep import SweepPlan, run_sweep
 from mammo_core.experiments.tracking import RunTracker
+from tests.ledgers import FreeLedger
 
 
 @pytest.fixture
@@ -22,6 +23,7 @@ def runs(bench, tmp_path):
     run_sweep(
         bench,
         plan,
+        ledger=FreeLedger(),
         finished=(),
         on_result=lambda result: tracker.record(result, bench, origin="sweep"),
     )

@@ -1,0 +1,203 @@
+"""`ledger`: everything that was released from a cohort on this machine, what it costs together, and budgets."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mammo_core.config import UNITS
+
+if TYPE_CHECKING:
+    from mammo_core.experiments.charges import Charge, ChargedCohort
+    from mammo_core.experiments.ledger_book import LedgerBook
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Adds `ledger` and its parts."""
+    parser = commands.add_parser(
+        "ledger",
+        help="what was released from each cohort, what it costs together, and budgets",
+        description="Every training is written down before it begins, and stays when its run is deleted. Totals "
+        "are composed by mechanism, for a whole patient, over all cohorts that share one.",
+    )
+    parts = parser.add_subparsers(required=True, metavar="PART")
+    _add_show(parts)
+    _add_what_if(parts)
+    _add_budget(parts)
+
+
+def _add_show(parts: argparse._SubParsersAction) -> None:
+    show = parts.add_parser("show", help="all cohorts, or every release from one")
+    _add_cohort_options(show)
+    show.add_argument("--out", type=Path, metavar="CSV", help="write the releases there, too")
+    show.set_defaults(run=run_show)
+
+
+def _add_what_if(parts: argparse._SubParsersAction) -> None:
+    what_if = parts.add_parser("what-if", help="what the total would be after some more runs")
+    _add_cohort_options(what_if)
+    what_if.add_argument(
+        "--epsilon", type=float, required=True, help="of each run, 0.05 to 1000, or inf"
+    )
+    what_if.add_argument("--unit", choices=UNITS, default="patient", help="default: %(default)s")
+    what_if.add_argument("--runs", type=int, default=1, help="how many; default: %(default)s")
+    what_if.set_defaults(run=run_what_if)
+
+
+def _add_budget(parts: argparse._SubParsersAction) -> None:
+    budget = parts.add_parser(
+        "budget",
+        help="set, change or remove the budget of a cohort",
+        description="From 80 %% of it on there is a warning; what would go beyond is refused before anything is "
+        "trained, unless --beyond-budget gives a reason. Changes stay on record.",
+    )
+    _add_cohort_options(budget)
+    ways = budget.add_mutually_exclusive_group(required=True)
+    ways.add_argument("--epsilon", type=float, help="the most that all releases may cost together")
+    ways.add_argument("--remove", action="store_true", help="take the budget away")
+    budget.set_defaults(run=run_budget)
+
+
+def _add_cohort_options(parser: argparse.ArgumentParser) -> None:
+    from mammo_core.cli.options import add_data_options, add_delta_option
+
+    parser.add_argument(
+        "--cohort",
+        metavar="KEY",
+        help="first digits of its key, as `ledger show` prints it; or name the data with --data",
+    )
+    add_data_options(parser)
+    add_delta_option(parser)
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """Prints all cohorts, or one with its releases."""
+    from mammo_core.cli.tables import print_table
+    from mammo_core.experiments.ledger import open_ledger
+    from mammo_core.experiments.ledger_table import ledger_table
+    from mammo_core.experiments.ledger_words import total_sentences
+    from mammo_core.settings import home_dir
+
+    book = open_ledger(home_dir()).book()
+    _warn_of_gaps(book)
+    if options.cohort is None and options.data is None:
+        print_table([_summary(book, cohort, options.delta) for cohort in book.cohorts.values()])
+        print(
+            f"{len(book.cohorts)} cohort(s), {len(book.entries)} release(s). --cohort KEY lists those of one."
+        )
+        return 0
+    cohort = _cohort(book, options)
+    table = ledger_table(book, cohort.patients, options.delta)
+    shown = table.assign(
+        made=table["made"].dt.strftime("%Y-%m-%d %H:%M"),
+        epsilon_alone=table["epsilon_alone"].map("{:.4g}".format),
+        epsilon_total=table["epsilon_total"].map("{:.4g}".format),
+    )
+    columns = ["made", "release", "unit", "epsilon_alone", "epsilon_total", "noise", "origin"]
+    print_table(shown[[*columns, "reason"]].to_dict("records"))
+    if options.out:
+        table.to_csv(options.out, index=False)
+    for sentence in total_sentences(book.total(cohort.patients, options.delta), options.delta):
+        print(sentence)
+    _print_budgets(book, cohort)
+    return 0
+
+
+def run_what_if(options: argparse.Namespace) -> int:
+    """Prints the total before and after some runs."""
+    from mammo_core import validate
+    from mammo_core.experiments.charges import planned_runs
+    from mammo_core.experiments.ledger import open_ledger
+    from mammo_core.experiments.ledger_words import short_total
+    from mammo_core.settings import home_dir
+
+    validate.at_least(1, runs=options.runs)
+    book = open_ledger(home_dir()).book()
+    cohort = _cohort(book, options)
+    planned = planned_runs(
+        options.epsilon, options.delta, options.unit, options.runs, cohort.largest_patient
+    )
+    before, after = (
+        short_total(book.total(cohort.patients, options.delta, more)) for more in ((), planned)
+    )
+    print(
+        f"{options.runs} more run(s) with ε = {options.epsilon:g} each, by {options.unit}: everything released "
+        f"from {cohort.name} goes from {before} to {after}, for a whole patient at δ = {options.delta:g}."
+    )
+    _print_budgets(book, cohort, planned)
+    return 0
+
+
+def run_budget(options: argparse.Namespace) -> int:
+    """Sets or removes a budget and prints how much of it is used."""
+    from mammo_core.experiments.ledger import open_ledger
+    from mammo_core.experiments.ledger_book import Budget
+    from mammo_core.settings import home_dir
+
+    ledger = open_ledger(home_dir())
+    cohort = _cohort(ledger.book(), options)
+    budget = None if options.remove else Budget(epsilon=options.epsilon, delta=options.delta)
+    ledger.set_budget(cohort, budget)
+    print(
+        f"{cohort.name} ({cohort.key[:6]}): "
+        + ("no budget any more." if budget is None else f"budget ε = {budget.epsilon:g}.")
+    )
+    _print_budgets(ledger.book(), cohort)
+    return 0
+
+
+def _cohort(book: LedgerBook, options: argparse.Namespace) -> ChargedCohort:
+    """The cohort named by key, by data, or the only one there is."""
+    from mammo_core.errors import InvalidRequestError
+
+    if options.data is not None:
+        return _cohort_of_data(options)
+    found = [cohort for key, cohort in book.cohorts.items() if key.startswith(options.cohort or "")]
+    if len(found) != 1:
+        known = ", ".join(f"{cohort.key[:6]} ({cohort.name})" for cohort in book.cohorts.values())
+        raise InvalidRequestError(
+            f"Expected one cohort; {len(found)} have a key beginning with {options.cohort or ''!r}. Known are: "
+            f"{known or 'none'}. Give --cohort KEY, or --data DIR for one that nothing was released from."
+        )
+    return found[0]
+
+
+def _cohort_of_data(options: argparse.Namespace) -> ChargedCohort:
+    from mammo_core.cli.options import data_from
+    from mammo_core.experiments.charges import charged_cohort
+
+    data = data_from(options)
+    train = data.real.select(site=data.real.training_site(options.site), split="train")
+    return charged_cohort(train, is_demonstration=data.is_demonstration)
+
+
+def _summary(book: LedgerBook, cohort: ChargedCohort, delta: float) -> dict[str, object]:
+    total = book.total(cohort.patients, delta)
+    budget = book.budget_of(cohort.key)
+    return {
+        "cohort": cohort.key[:6],
+        "site": cohort.name + (" (demonstration)" if cohort.is_demonstration else ""),
+        "patients": len(cohort.patients),
+        "releases": total.num_releases,
+        "without DP": total.num_without_dp,
+        "ε of the others": f"{total.covered_epsilon:.4g}",
+        "budget": "" if budget is None else f"{budget.epsilon:g}",
+    }
+
+
+def _print_budgets(book: LedgerBook, cohort: ChargedCohort, more: Sequence[Charge] = ()) -> None:
+    from mammo_core.experiments.ledger_words import budget_sentence
+
+    for state in book.budget_states(cohort.patients, more):
+        print(budget_sentence(state))
+
+
+def _warn_of_gaps(book: LedgerBook) -> None:
+    if book.num_missing:
+        print(
+            f"{book.num_missing} record(s) of the ledger were deleted from the store for good: totals are too low.",
+            file=sys.stderr,
+        )
