@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -25,6 +26,8 @@ from mammo_core.errors import PrivacyError
 from mammo_core.privacy.accounting import spent_epsilon
 
 _LOWEST_RATE = 1e-4
+_LOSS_STEP = 1e-3  # grid of the privacy loss
+_EPSILONS = np.concatenate([np.linspace(0, 0.5, 1001), np.linspace(0.51, 30, 2950)])
 
 
 @dataclass(frozen=True)
@@ -152,30 +155,43 @@ def careful_odds(mu: float) -> Odds:
 
 
 def sampled_attacker_curve(
-    history: list[tuple[float, float, int]], *, grid_step: float = 1e-3
+    history: list[tuple[float, float, int]],
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `attacker_curve`, for steps on Poisson samples of the units, which are no Gaussian mechanism together.
 
+    The steps are (ε, δ(ε))-DP for every ε at once; each pair bounds the attacker, and the least of these
+    bounds is the curve. It is a bound whatever the grids, and within 0.0001 of the best one.
+
     Args:
         history: Noise multiplier, sample rate and steps of each part; one or more.
-        grid_step: Of the privacy loss; smaller is slower. Numerical errors stay below 1e-6.
 
     Raises:
         PrivacyError: If the history is empty.
 
-    Source: Kulynych et al. 2024, arXiv:2407.02191, algorithm 1, as in the package riskcal.
+    Sources: Dong, Roth and Su 2019, arXiv:1905.02383, section 2.4 (the curve and all (ε, δ) say the same);
+    Doroshenko et al. 2022, arXiv:2207.04380 (δ(ε) by privacy loss distributions, in dp-accounting). Kulynych et
+    al. compute the same curve directly; their package riskcal 1.5.1 agrees in the tests, but at an ε of
+    hundreds it can name the line of guessing as the bound.
     """
-    from riskcal.accountants import CTDAccountant
+    from dp_accounting.pld.privacy_loss_distribution import from_gaussian_mechanism
 
     if not history:
         raise PrivacyError(
             "Expected one noisy step or more; got none. Name noise multiplier, sample rate and steps."
         )
-    accountant = CTDAccountant()
-    accountant.history = list(history)
+    parts = [
+        from_gaussian_mechanism(
+            noise, sampling_prob=rate, value_discretization_interval=_LOSS_STEP
+        ).self_compose(steps)
+        for noise, rate, steps in history
+    ]
+    losses = reduce(lambda composed, part: composed.compose(part), parts)
+    deltas = np.asarray(losses.get_delta_for_epsilon(_EPSILONS))[:, None]  # (E, 1)
     fpr = _false_positive_rates()
-    fnr = accountant.get_beta(alpha=fpr[1:-1], grid_step=grid_step)
-    return fpr, np.concatenate([[0.0], 1 - fnr, [1.0]])
+    falling = np.exp(_EPSILONS)[:, None] * fpr + deltas  # (E, G)
+    rising = 1 - np.exp(-_EPSILONS)[:, None] * (1 - deltas - fpr)
+    inner = np.minimum(falling, rising).min(axis=0)[1:-1]
+    return fpr, np.concatenate([[0.0], inner.clip(max=1.0), [1.0]])
 
 
 def _odds(named: float, accused: float) -> Odds:
