@@ -69,7 +69,7 @@ def test_clicked_point_opens_its_card_and_stands_in_the_link(page, address):
 
     card = page.locator(".st-key-shipped_card")
     expect(card).to_contain_text("real only, ε 1 per patient, on CBIS-DDSM")
-    expect(card).to_contain_text("differential privacy with the patient as the unit")
+    expect(card).to_contain_text("ε = 1 per patient, δ = 0.0001, end to end")
     expect(page).to_have_url(re.compile("point=real"))
     settle(page)
 

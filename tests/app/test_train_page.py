@@ -52,8 +52,10 @@ def test_page_says_what_a_choice_means_before_training(executors):
         "1.46",
         "19.3%",
     )
-    assert "(6, 0.0001)-differential privacy with the patient as the unit" in texts(app)
-    assert "any one of 24 patients" in texts(app)
+    assert "at most 19.3% of the 24 patients it was trained on" in texts(app)
+    assert "ε = 6 per patient, δ = 0.0001, end to end" in texts(app)
+    assert "Demonstration with no patients behind the masses" in texts(app)
+    assert "the generator cascade, which learned from other patients" in texts(app)
     assert "Nothing was trained here yet" in texts(app)
 
     app.select_slider(key="train_epsilon").set_value(1.0).run()
@@ -97,7 +99,7 @@ def test_training_ends_in_a_result_card_with_both_sites(executors, private_home)
     for tab, expected in (
         ("Operating point", "sensitivity"),
         ("Calibration", "surer than it should be"),
-        ("Guarantee", "differential privacy with the patient"),
+        ("Guarantee", "ε = 6 per patient, δ = 0.0001, end to end"),
     ):
         app.session_state[f"tab_{run_id}"] = tab
         app.run()
