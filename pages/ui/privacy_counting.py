@@ -6,12 +6,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mammo_core.figures.attacker import attacker_figure
 from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.privacy.accounting import spent_epsilon
+from mammo_core.privacy.risk import attacker_curve, sampled_attacker_curve
 from pages.ui.plots import draw_figure
 from pages.ui.privacy_controls import Choices, camera, csv_button
 
 _SHARES_OF_STEPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
+
+_RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
 def show_counting(choices: Choices) -> None:
@@ -35,6 +39,7 @@ def show_counting(choices: Choices) -> None:
     with cost:
         st.subheader("What noise costs, and δ")
         _show_cost(choices)
+    _show_sampling(choices)
 
 
 @st.cache_data(max_entries=64, show_spinner="Asking four accountants")
@@ -114,6 +119,49 @@ def _show_cost(choices: Choices) -> None:
         if over == "noise"
         else "One and the same training has an ε for every δ: neither number says anything without the other. μ says "
         "all of it at once."
+    )
+
+
+@st.cache_data(max_entries=64, show_spinner="Composing privacy losses")
+def _sampled_curve(
+    noise_multiplier: float, sample_rate: float, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    return sampled_attacker_curve([(noise_multiplier, sample_rate, steps)])
+
+
+def _show_sampling(choices: Choices) -> None:
+    if not st.toggle(
+        f"What if each step saw only some of the {choices.units}, by lot?",
+        key="privacy_sampling",
+        bind="query-params",
+        help="DP-SGD with Poisson sampling, as a generator may be trained here. Heads are not: all take part in every step.",
+    ):
+        return
+    rate = st.select_slider(
+        "In each step, each takes part with probability",
+        _RATES,
+        value=0.1,
+        format_func="{:.0%}".format,
+        key="privacy_rate",
+        bind="query-params",
+        width=320,
+    )
+    curves = {
+        "all take part in every step": attacker_curve(choices.mu),
+        f"{rate:.0%} take part, by lot": _sampled_curve(
+            choices.noise_multiplier, rate, choices.recipe.steps
+        ),
+    }
+    draw_figure(
+        attacker_figure(curves),
+        key="sampling",
+        alt="The attacker's ROC bound with all taking part, and with a random share in each step",
+        toolbar=camera("sampling"),
+    )
+    st.caption(
+        f"At the same noise σ = {choices.noise_multiplier:.4g} and {choices.recipe.steps} steps: who may not have been looked at is harder "
+        "to tell. It is not free: fewer contributions stand against the same noise. The lots must be drawn for each one "
+        "independently and kept secret; shuffled batches do not earn this bound."
     )
 
 
