@@ -14,13 +14,13 @@ _NUM_BINS = 40
 _KEPT, _CLIPPED = TEST_SET_COLOURS[0], TEST_SET_COLOURS[1]
 
 
-def norms_figure(norms: np.ndarray, max_grad_norm: float, unit: str) -> go.Figure:
+def norms_figure(norms: np.ndarray, max_grad_norm: float, *, unit: str, units: str) -> go.Figure:
     """A histogram of gradient norms, logarithmic; what is longer than C is coloured and hatched.
 
     Args:
         norms: (U,), >= 0, one per unit of privacy.
         max_grad_norm: C, drawn as a line and always within the axis.
-        unit: What one norm belongs to, as "patient".
+        unit, units: What one norm belongs to, and several, as "patient" and "patients".
     """
     floor = min(max(norms.max() * 1e-4, 1e-9), max_grad_norm / 10)
     low = min(max(norms.min(), floor), max_grad_norm) / 1.2
@@ -50,7 +50,7 @@ def norms_figure(norms: np.ndarray, max_grad_norm: float, unit: str) -> go.Figur
                         "size": 6,
                     },
                 },
-                hovertemplate=f"%{{y}} {unit}s with norm about %{{x:.3g}}<extra></extra>",
+                hovertemplate=f"%{{y}} {units} with norm about %{{x:.3g}}<extra></extra>",
             )
         )
     figure.add_vline(x=max_grad_norm, line={"color": NEUTRAL, "width": 3, "dash": "dash"})
@@ -68,7 +68,7 @@ def norms_figure(norms: np.ndarray, max_grad_norm: float, unit: str) -> go.Figur
         title=f"length of one {unit}'s gradient (log scale)",
         range=np.log10([low, high]),
     )
-    figure.update_yaxes(title=f"{unit}s")
+    figure.update_yaxes(title=units)
     _lay_out(figure)
     return figure
 

@@ -19,11 +19,12 @@ def log_axis(values: Iterable[float]) -> dict[str, Any]:
     """
     drawn = list(values)
     lowest, highest = math.floor(math.log10(min(drawn))), math.ceil(math.log10(max(drawn)))
-    many = highest - lowest > 4
+    decades = highest - lowest
+    digits = (1, 2, 3, 5, 7) if decades <= 1 else (1, 3) if decades <= 4 else (1,)
     ticks = [
         digit * 10.0**power
         for power in range(lowest, highest + 1)
-        for digit in ((1,) if many else (1, 3))
+        for digit in digits
         if digit == 1 or power < highest
     ]
     return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}

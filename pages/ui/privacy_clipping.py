@@ -31,7 +31,7 @@ _WARNING = (
 def show_clipping(choices: Choices) -> None:
     """Draws the tab."""
     st.markdown(
-        f"Every step asks each {choices.unit} in which direction the model should move, and how far: a **gradient**. "
+        f"Every step asks each {choices.one} in which direction the model should move, and how far: a **gradient**. "
         "Before these are summed, each is shortened to length C (**clipping**), so that nobody pulls harder than C; "
         "then **noise** of σ C hides whether one of them was there."
     )
@@ -82,9 +82,7 @@ def _show_step(
     with lengths:
         st.subheader(f"Gradients at step {step}")
         draw_figure(
-            norms_figure(
-                norms, max_grad_norm, choices.unit if choices.unit == "patient" else "mass"
-            ),
+            norms_figure(norms, max_grad_norm, unit=choices.one, units=choices.units),
             key="gradient_norms",
             alt=f"Histogram of gradient lengths of {len(norms)} {choices.units}; {here.clipped_share:.0%} are clipped",
             toolbar=camera("gradient_norms"),

@@ -55,6 +55,11 @@ class Choices:
         return calibrate_noise(self.epsilon, self.delta, self.recipe.steps)
 
     @property
+    def one(self) -> str:
+        """One of those whom ε hides."""
+        return "patient" if self.unit == "patient" else "mass"
+
+    @property
     def units(self) -> str:
         """More than one of those whom ε hides."""
         return "patients" if self.unit == "patient" else "masses"

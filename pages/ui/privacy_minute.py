@@ -60,7 +60,7 @@ def _show_odds(choices: Choices) -> None:
     st.markdown(careful_sentence(choices.mu, choices.units))
     if choices.is_private and _statement(choices).coverage.startswith("training step only"):
         st.warning(_STEP_ONLY, icon=":material/warning:")
-    st.caption(ATTACKER.format(unit=choices.unit if choices.unit == "patient" else "mass"))
+    st.caption(ATTACKER.format(unit=choices.one))
 
 
 def _show_curve(choices: Choices, tables: AttackTables) -> None:

@@ -138,7 +138,9 @@ def _adding_up() -> Scene:
         marks=[(_RELEASES, exact, sentence)],
         dots=True,
     )
-    return Scene(sentence, f"{_NOTE} Exact composition at δ = 1e-4.", figure, sentence)
+    return Scene(
+        sentence, "Patients hidden whole. Exact composition at δ = 1e-4.", figure, sentence
+    )
 
 
 def _audited() -> Scene:

@@ -124,7 +124,7 @@ def test_norms_are_counted_on_their_side_of_the_clipping_norm(clip, kept):
     norms = np.array([0.0, 0.2, 0.9, 1.1, 3.0])
     kept = min(kept, 5) if clip > 0.01 else 1  # a gradient of length 0 is never clipped
 
-    whole, clipped = norms_figure(norms, clip, "patient").data
+    whole, clipped = norms_figure(norms, clip, unit="mass", units="masses").data
 
     assert (sum(whole.y), sum(clipped.y)) == (kept, 5 - kept)
     assert whole.name == f"kept whole ({kept})"
@@ -142,3 +142,10 @@ def test_unit_sizes_count_patients():
 
     assert list(bars.x) == [1, 2, 3] and list(bars.y) == [5, 0, 2]
     assert list(bars.text) == ["5", "", "2"]
+
+
+@pytest.mark.parametrize("values", [[0.2, 4], [4.8, 8.5], [1e-9, 1e-2], [30, 100_000], [1, 1000]])
+def test_log_axis_has_two_ticks_or_more_among_what_is_drawn(values):
+    ticks = [tick for tick in log_axis(values)["tickvals"] if min(values) <= tick <= max(values)]
+
+    assert 2 <= len(ticks) <= 9
