@@ -22,6 +22,8 @@ STRATEGIES: tuple[Strategy, ...] = ("real", "real+synthetic", "synthetic", "pret
 UNITS: tuple[Unit, ...] = ("patient", "image")
 NOISES: tuple[Noise, ...] = ("secret", "reproducible")
 DEFAULT_BACKBONE = "tf_efficientnet_lite0"
+# whose ImageNet weights come with the installation
+INSTALLED_BACKBONES = tuple(f"tf_efficientnet_lite{size}" for size in (0, 1, 2))
 PAPER_DELTA = 1e-4
 
 
@@ -45,6 +47,16 @@ class BackboneConfig:
     def __post_init__(self) -> None:
         validate.at_least(32, image_size_px=self.image_size_px)
         validate.one_of((1, 8), views=self.views)
+
+    @property
+    def saw_no_patients(self) -> bool:
+        """Whether the weights are random, or installed ones that learned from photographs.
+
+        Of others, from a file or a hub, nothing is known.
+        """
+        return self.weights == "random" or (
+            self.weights == "auto" and self.name in INSTALLED_BACKBONES
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

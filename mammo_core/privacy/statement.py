@@ -37,7 +37,6 @@ Coverage = Literal[
     "no patient",
     "none",
 ]
-_PUBLIC_WEIGHTS = ("auto", "random")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +49,8 @@ class Statement:
         noise_multiplier: Noise standard deviation over clipping norm; 0 without DP.
         largest_patient: Most masses of one patient; None if not recorded.
         is_demonstration: Whether synthetic masses play the real ones, with no patient behind.
-        has_public_backbone: Whether the frozen network's weights are public ones or random ones; else they
-            come from a file that may have seen the same patients.
+        backbone_saw_no_patients: Whether the frozen network's weights are random or installed ones; of others
+            it is not known whether they learned from the same patients.
         generator: Of the synthetic masses used; None if none were, empty if it is not known.
         generator_patients: Whether the generator learned from patients of this run ("same", also if some
             are), from "other" ones only by their hashed ids, or "unknown", which counts as the same.
@@ -69,7 +68,7 @@ class Statement:
     noise: Noise
     largest_patient: int | None
     is_demonstration: bool
-    has_public_backbone: bool
+    backbone_saw_no_patients: bool
     generator: str | None
     generator_patients: Overlap | None
     generator_guarantee: Guarantee | None
@@ -229,7 +228,7 @@ def make_statement(config: RunConfig, data: TrainingData, noise_multiplier: floa
         noise=config.privacy.noise,
         largest_patient=data.largest_patient,
         is_demonstration=data.is_demonstration,
-        has_public_backbone=config.backbone.weights in _PUBLIC_WEIGHTS,
+        backbone_saw_no_patients=config.backbone.saw_no_patients,
         generator=origin.generator if uses_synthetic else None,
         generator_patients=_overlap(data) if uses_synthetic else None,
         generator_guarantee=origin.guarantee if uses_synthetic else None,

@@ -103,9 +103,13 @@ def table(statement: Statement) -> list[StatementRow]:
         )
     if statement.generator is not None:
         rows += _generator(statement)
-    if not statement.has_public_backbone:
+    if not statement.backbone_saw_no_patients:
         rows.append(
-            ("backbone", "weights from a file", "Not covered if they saw the same patients.")
+            (
+                "backbone",
+                "weights from a file or a hub",
+                "Not covered if they saw the same patients.",
+            )
         )
     if statement.is_demonstration:
         rows.append(("data", "demonstration", "The patients are synthetic: nobody is behind them."))

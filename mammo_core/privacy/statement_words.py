@@ -47,8 +47,11 @@ def sentence(statement: Statement) -> str:
                 "; but its noise is reproducible, for demonstration, and protects nobody from those who "
                 "know the configuration"
             )
-        if not statement.has_public_backbone:
-            said += "; provided that the backbone, read from a file, never saw these patients"
+        if not statement.backbone_saw_no_patients:
+            said += (
+                "; provided that the backbone, whose weights come from a file or a hub, never saw these "
+                "patients"
+            )
     if statement.is_demonstration:
         return f"Demonstration with no patients behind the masses: {said}."
     return f"{said}."
@@ -169,9 +172,9 @@ def _about_data(statement: Statement) -> list[str]:
             f"The ε = {number_text(statement.epsilon)} spent in training hides single synthetic masses "
             f"({statement.num_units} of them), and so protects no patient."
         )
-    if not statement.has_public_backbone:
+    if not statement.backbone_saw_no_patients:
         notes.append(
-            "The backbone's weights come from a file. If they were learned from the same patients without "
+            "The backbone's weights come from a file or a hub. If they were learned from the same patients without "
             "differential privacy, they may reveal them, and no ε here covers that."
         )
     return notes

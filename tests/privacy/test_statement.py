@@ -269,19 +269,28 @@ def test_demonstration_says_that_nobody_is_behind():
     assert "nobody is behind them" in said.table()[-1].meaning
 
 
-def test_backbone_from_a_file_is_a_condition_of_the_sentence():
+def made_on(**backbone):
     config = RunConfig(
         strategy="real",
         privacy=PrivacyConfig(target_epsilon=6.0),
         recipe=HeadRecipe(),
-        backbone=BackboneConfig(weights="mine.safetensors"),
+        backbone=BackboneConfig(**backbone),
     )
     data = TrainingData(num_patients=578, num_images=1104, num_synthetic=0, largest_patient=14)
+    return make_statement(config, data, calibrate_noise(6.0, DELTA, config.recipe.steps))
 
-    said = make_statement(config, data, calibrate_noise(6.0, DELTA, config.recipe.steps))
 
-    assert "provided that the backbone, read from a file, never saw these patients" in said.sentence
+@pytest.mark.parametrize("backbone", [{"weights": "mine.safetensors"}, {"name": "resnet18"}])
+def test_backbone_from_a_file_or_hub_is_a_condition_of_the_sentence(backbone):
+    said = made_on(**backbone)
+
+    assert "provided that the backbone, whose weights come from a file or a hub" in said.sentence
     assert any("no ε here covers that" in caveat for caveat in said.caveats)
+
+
+@pytest.mark.parametrize("backbone", [{}, {"name": "resnet18", "weights": "random"}])
+def test_installed_and_random_backbones_are_no_condition(backbone):
+    assert "backbone" not in made_on(**backbone).sentence
 
 
 def test_caveats_name_selection_curves_test_sets_and_other_releases():
