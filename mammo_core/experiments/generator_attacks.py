@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mammo_core import __version__
 from mammo_core.classifiers.backbones import load_backbone
@@ -31,6 +32,7 @@ from mammo_core.evaluation.attack_rates import AttackRates
 from mammo_core.privacy.guarantee import Guarantee
 from mammo_core.privacy.risk import attacker_tpr, tpr_from_epsilon_alone
 from mammo_core.synthesis.cards import GeneratorCard, hash_patient
+from mammo_core.synthesis.coarse_views import coarse_views, scaled_like
 from mammo_core.synthesis.discriminator_scores import discriminator_scores
 from mammo_core.synthesis.membership import (
     LEVELS,
@@ -41,7 +43,9 @@ from mammo_core.synthesis.membership import (
     nearest_scores,
 )
 
-NEAREST, CALIBRATED, DISCRIMINATOR = "nearest", "nearest, calibrated", "discriminator"
+NEAREST, CALIBRATED = "nearest", "nearest, calibrated"
+COARSE, COARSE_CALIBRATED = "nearest in shape", "nearest in shape, calibrated"
+DISCRIMINATOR = "discriminator"
 PLANTED = "planted copies"
 _COPIED = 10  # one training mass in so many
 _SHAKEN_BY = 10.0  # grey levels
@@ -73,7 +77,8 @@ class GeneratorAttack:
 
     Attributes:
         generator: Its name.
-        attack: NEAREST, CALIBRATED or DISCRIMINATOR.
+        attack: NEAREST or CALIBRATED in the backbone's features, COARSE or COARSE_CALIBRATED in the lowest
+            frequencies, which other film grain leaves alone, or DISCRIMINATOR.
         level: Whether single masses or patients are told apart.
         members: The split taken for members; val in the control.
         non_members: The split or splits of the others.
@@ -158,20 +163,16 @@ def attack_generators(
     masses = join(list(splits.values()))
     store = FeatureStore(store_root)
     views = torch.from_numpy(store.features(masses.images, backbone, on_progress=on_progress))
-    heldout = masses.splits != "train"
+    heldout = torch.from_numpy(masses.splits != "train")
+    coarse = coarse_views(masses.images)
+    shapes = scaled_like(coarse, coarse[heldout])
     for target in targets:
         upright = dataclasses.replace(backbone, views=1)
         drawn = store.features(target.masses.images, upright, on_progress=on_progress)
-        synthetic = torch.from_numpy(drawn)[:, 0]
+        drawn_shapes = scaled_like(coarse_views(target.masses.images)[:, 0], coarse[heldout])
         scores = {
-            NEAREST: nearest_scores(views, synthetic),
-            CALIBRATED: calibrated_scores(
-                views,
-                masses.patient_ids,
-                synthetic,
-                views[torch.from_numpy(heldout)],
-                masses.patient_ids[heldout],
-            ),
+            **_scores((NEAREST, CALIBRATED), masses, views, torch.from_numpy(drawn)[:, 0]),
+            **_scores((COARSE, COARSE_CALIBRATED), masses, shapes, drawn_shapes),
         }
         if target.state is not None and target.card is not None:
             scores[DISCRIMINATOR] = _discriminator_scores(
@@ -268,6 +269,21 @@ def _require_trained_on(splits: dict[str, Cohort], target: AttackTarget) -> None
             f"card lacks {len(unseen)} of them and names {len(known)} of val and test. "
             "Attack it with the cohort that it was trained on."
         )
+
+
+def _scores(
+    names: tuple[str, str], masses: Cohort, views: Tensor, synthetic: Tensor
+) -> dict[str, np.ndarray]:
+    """Of both attacks in one space: views (N, V, D) of the real masses, (M, D) of the synthetic ones."""
+    heldout = masses.splits != "train"
+    calibrated = calibrated_scores(
+        views,
+        masses.patient_ids,
+        synthetic,
+        views[torch.from_numpy(heldout)],
+        masses.patient_ids[heldout],
+    )
+    return dict(zip(names, (nearest_scores(views, synthetic), calibrated), strict=True))
 
 
 def _discriminator_scores(

@@ -30,7 +30,7 @@ def test_attack_prints_and_writes_every_comparison_with_its_control(drawn, tmp_p
     assert "A failed attack is no privacy guarantee" in printed
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 32
+    assert len(rows) == 2 * 32
     assert {row["generator"] for row in rows} == {"drawn", "planted copies"}
     made = json.loads(out.with_suffix(".json").read_text())
     assert made["generators"]["drawn"]["masses"] == 12
