@@ -55,29 +55,8 @@ def table(statement: Statement) -> list[StatementRow]:
     is_synthetic = statement.strategy == "synthetic"
     unit = "synthetic mass" if is_synthetic else _UNITS[statement.unit]
     rows = [
-        ("unit of privacy", unit, "Whose whole contribution is hidden at once."),
+        ("unit of privacy", unit, "What is added or removed as a whole."),
         ("units trained on", str(statement.num_units), "Treated as public."),
-        (
-            "neighbouring data",
-            NEIGHBOURING,
-            "Two trainings that differ so can hardly be told apart.",
-        ),
-        (
-            "ε asked for",
-            number_text(statement.target_epsilon),
-            "The most the training step may spend.",
-        ),
-        (
-            "ε spent",
-            number_text(statement.epsilon),
-            "Taking part changes the probability of any outcome at most by the factor e^ε, up to δ.",
-        ),
-        ("δ", f"{statement.delta:g}", "What that factor may be exceeded by. Far below 1 / units."),
-        (
-            "μ (Gaussian DP)",
-            number_text(statement.mu),
-            "As hard to tell as two bell curves whose centres lie μ standard deviations apart.",
-        ),
         *_mechanism(statement),
         ("coverage", statement.coverage, _COVERAGE_MEANING[statement.coverage]),
         (
@@ -118,8 +97,32 @@ def table(statement: Statement) -> list[StatementRow]:
 
 def _mechanism(statement: Statement) -> list[tuple[str, str, str]]:
     if not statement.is_private:
-        return [("mechanism", "none", "Plain gradient descent.")]
+        return [
+            ("ε spent", "∞ (not DP)", "The training step adds no noise: it limits nothing."),
+            ("mechanism", "none", "Plain gradient descent, without clipping and noise."),
+        ]
     return [
+        (
+            "neighbouring data",
+            NEIGHBOURING,
+            "The promise compares trainings that differ so; replacing a unit counts as two such steps.",
+        ),
+        (
+            "ε asked for",
+            number_text(statement.target_epsilon),
+            "The most the training step may spend.",
+        ),
+        (
+            "ε spent",
+            number_text(statement.epsilon),
+            "Taking part changes the probability of any outcome at most by the factor e^ε, up to δ.",
+        ),
+        ("δ", f"{statement.delta:g}", "What that factor may be exceeded by. Far below 1 / units."),
+        (
+            "μ (Gaussian DP)",
+            number_text(statement.mu),
+            "As hard to tell as two bell curves whose centres lie μ standard deviations apart.",
+        ),
         (
             "mechanism",
             f"{statement.steps} full-batch steps, noise multiplier {statement.noise_multiplier:.4g}, "

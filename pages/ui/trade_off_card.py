@@ -108,11 +108,11 @@ def _show_shipped(drawn: Drawn, point: pd.Series, metric: str) -> None:
                 f"{point['seed_low']:.3f} to {point['seed_high']:.3f}\n"
                 f"- {first['num_units']} units of privacy"
             )
-            st.markdown("**What this ε promises**")
-            statement = shipped_statement(
-                point["strategy"], point["unit"], point["target_epsilon"], first["delta"]
-            )
-            show_statement(statement, key="point")
+        st.markdown("**What this ε promises**")
+        statement = shipped_statement(
+            point["strategy"], point["unit"], point["target_epsilon"], first["delta"]
+        )
+        show_statement(statement, key="point")
 
 
 def _show_roc(point: pd.Series) -> None:

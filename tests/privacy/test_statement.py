@@ -323,6 +323,13 @@ def test_table_names_what_a_reader_must_know():
     assert rows["generator's patients"] == "none of this run's, by hashed ids"
 
 
+def test_table_without_privacy_explains_no_promise():
+    rows = make("real", epsilon=math.inf).table()
+
+    assert ("ε spent", "∞ (not DP)") in [(row.name, row.value) for row in rows]
+    assert not {"δ", "accountant", "randomness", "neighbouring data"} & {row.name for row in rows}
+
+
 def test_statement_of_another_schema_is_refused():
     values = make().to_dict() | {"schema": "mammo-privacy-statement/9"}
 
