@@ -5,6 +5,7 @@ import streamlit as st
 from mammo_core.config import STRATEGIES, UNITS
 from mammo_core.figures.palette import STRATEGY_NAMES
 from pages.ui import (
+    live_budget,
     live_features,
     live_play,
     live_releases,
@@ -105,8 +106,13 @@ with choices, st.container(horizontal=True, vertical_alignment="bottom"):
         help="Another seed is another release.",
     )
 
+with choices:
+    beyond_budget = live_budget.ask_reason(bench)
+
 with shown_errors("Cannot train with these choices"):
-    result = live_session.retrain(bench, strategy, epsilon, unit, int(seed))
+    result = live_session.retrain(
+        bench, strategy, epsilon, unit, int(seed), beyond_budget=beyond_budget
+    )
     decision = live_session.decide(bench, result, test_set, specificity)
 history = live_releases.remember(source, result)
 

@@ -10,6 +10,7 @@ from pages.ui.navigation import enter
 from pages.ui.texts import GET_DATA
 from pages.ui.train_form import choose_plan, choose_source
 from pages.ui.train_job import choose_job, start_training
+from pages.ui.train_ledger import show_ledger_line
 from pages.ui.train_meaning import show_meaning
 from pages.ui.train_results import show_results
 
@@ -32,14 +33,15 @@ with choices:
 with meaning:
     st.subheader("What this choice means")
     can_start = show_meaning(source, plan)
+    beyond_budget = show_ledger_line(source, plan) if can_start else None
     st.button(
         "Start training" if plan.num_runs == 1 else f"Start {plan.num_runs} runs",
         type="primary",
         icon=":material/play_arrow:",
-        disabled=not can_start,
+        disabled=beyond_budget is None,
         key="train_start",
         on_click=start_training,
-        args=(source, plan),
+        args=(source, plan, beyond_budget),
     )
 
 jobs.prepare()

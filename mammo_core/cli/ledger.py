@@ -109,7 +109,7 @@ def run_show(options: argparse.Namespace) -> int:
 def run_what_if(options: argparse.Namespace) -> int:
     """Prints the total before and after some runs."""
     from mammo_core import validate
-    from mammo_core.experiments.charges import planned_runs
+    from mammo_core.experiments.charges import planned_charges, spending_of_budget
     from mammo_core.experiments.ledger import open_ledger
     from mammo_core.experiments.ledger_words import short_total
     from mammo_core.settings import home_dir
@@ -117,9 +117,10 @@ def run_what_if(options: argparse.Namespace) -> int:
     validate.at_least(1, runs=options.runs)
     book = open_ledger(home_dir()).book()
     cohort = _cohort(book, options)
-    planned = planned_runs(
-        options.epsilon, options.delta, options.unit, options.runs, cohort.largest_patient
+    spending = spending_of_budget(
+        options.epsilon, options.delta, options.unit, cohort.largest_patient
     )
+    planned = planned_charges(spending, options.runs)
     before, after = (
         short_total(book.total(cohort.patients, options.delta, more)) for more in ((), planned)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -133,27 +134,25 @@ def _charge_of_run(config: RunConfig, spending: Spending, data: list[str]) -> Ch
     )
 
 
-def planned_runs(
-    epsilon: float, delta: float, unit: Unit, count: int, largest_patient: int
-) -> list[Charge]:
-    """Runs with secret noise that one might train, to see what they would cost.
-
-    Args:
-        epsilon: Of each; infinity for no DP.
-        delta: At which each has this ε.
+def spending_of_budget(epsilon: float, delta: float, unit: Unit, largest_patient: int) -> Spending:
+    """What a run costs that spends a budget whole; the same for any number of steps.
 
     Raises:
         PrivacyError: If ε is finite and outside 0.05 … 1000.
     """
     noise = accounting.calibrate_noise(epsilon, delta, steps=1)
-    spending = Spending(
+    return Spending(
         steps=(Steps(noise, 1.0, 1),) if noise else None, unit=unit, largest_patient=largest_patient
     )
+
+
+def planned_charges(spending: Spending, count: int) -> list[Charge]:
+    """Releases that might be made, each a new one, to see what they would cost."""
     planned = Charge(
         kind="run",
-        title=f"planned, ε = {epsilon:g}",
-        strategy="real",
-        target_epsilon=epsilon,
+        title="planned",
+        strategy="",
+        target_epsilon=math.nan,
         spending=spending,
         noise="secret",
         noise_seed="",

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from mammo_core.experiments.gan_training import Look
-from mammo_core.experiments.tracking import open_experiment
+from mammo_core.experiments.mlflow_store import open_experiment
 from mammo_core.synthesis.config import GanConfig
 
 EXPERIMENT = "generators"

@@ -23,8 +23,8 @@ from mlflow.entities import Metric, Run
 from mlflow.exceptions import MlflowException
 
 from mammo_core.errors import InvalidRequestError
+from mammo_core.experiments.mlflow_store import open_experiment
 from mammo_core.experiments.requests import JobRequest, request_from_dict
-from mammo_core.experiments.tracking import open_experiment
 
 EXPERIMENT = "jobs"
 BEAT_SECONDS = 2.0

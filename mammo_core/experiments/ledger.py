@@ -25,6 +25,7 @@ from mammo_core.experiments.ledger_book import (
     LedgerEntry,
 )
 from mammo_core.experiments.ledger_records import MlflowRecords, Record, Records
+from mammo_core.privacy.accounting import require_meaningful_delta
 from mammo_core.privacy.spending import Spending, Steps
 
 
@@ -81,7 +82,13 @@ class PrivacyLedger:
             self._records.add("charges", title, content)
 
     def set_budget(self, cohort: ChargedCohort, budget: Budget | None) -> None:
-        """Sets, changes or takes away (None) the budget of a cohort; what held before stays on record."""
+        """Sets, changes or takes away (None) the budget of a cohort; what held before stays on record.
+
+        Raises:
+            PrivacyError: If its δ is 1 / number of patients or more.
+        """
+        if budget is not None:
+            require_meaningful_delta(budget.delta, len(cohort.patients))
         with self._lock:
             self._note_cohort(self.book(), cohort)
             title = "no budget" if budget is None else f"budget ε = {budget.epsilon:g}"

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from mlflow.entities import Run, ViewType
 
-from mammo_core.experiments.tracking import open_experiment
+from mammo_core.experiments.mlflow_store import open_experiment
 
 EXPERIMENT = "privacy-ledger"
 _CHUNK = 4000  # characters in a tag; MLflow's servers take 5000 or more

@@ -19,9 +19,10 @@ from mammo_core.config import RunConfig, run_config_from_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.evaluation.metrics import METRIC_NAMES
+from mammo_core.experiments.mlflow_store import open_experiment
 from mammo_core.experiments.results_file import COLUMNS, run_key
 from mammo_core.experiments.sweep import SweepPlan
-from mammo_core.experiments.tracking import EXPERIMENT, VALIDATION, open_experiment
+from mammo_core.experiments.tracking import EXPERIMENT, VALIDATION
 from mammo_core.privacy.statement import Statement, make_statement, statement_from_dict
 from mammo_core.privacy.training_data import TrainingData
 

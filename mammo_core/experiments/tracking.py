@@ -10,14 +10,13 @@ import csv
 import io
 import json
 import math
-import os
 import time
 from pathlib import Path
 
-from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
 from mammo_core.config import to_dict
+from mammo_core.experiments.mlflow_store import open_experiment
 from mammo_core.experiments.results_file import run_key
 from mammo_core.experiments.runs import RunResult
 from mammo_core.experiments.workbench import Workbench
@@ -25,18 +24,6 @@ from mammo_core.experiments.workbench import Workbench
 EXPERIMENT = "private-heads"
 VALIDATION = "validation"  # in the column test_set of predictions: where thresholds come from
 PREDICTION_COLUMNS = ("test_set", "patient_id", "image_id", "mass_id", "label", "score")
-
-
-def open_experiment(home: Path, name: str) -> tuple[MlflowClient, str]:
-    """A client of the MLflow store and the id of an experiment in it, made if it is new."""
-    home.mkdir(parents=True, exist_ok=True)
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    client = MlflowClient(uri or f"sqlite:///{home / 'mlflow.db'}")
-    found = client.get_experiment_by_name(name)
-    if found:
-        return client, found.experiment_id
-    artifacts = None if uri else (home / "artifacts").as_uri()
-    return client, client.create_experiment(name, artifact_location=artifacts)
 
 
 class RunTracker:

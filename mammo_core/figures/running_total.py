@@ -17,7 +17,7 @@ def running_total_figure(alone: Sequence[float], together: Sequence[float]) -> g
 
     Args:
         alone: ε of each release in order, one or more.
-        together: ε of the first, the first two, …, see `accounting.running_epsilons`. Infinity, once
+        together: ε of the first, the first two, …, see `spending.running_epsilons`. Infinity, once
             a model was trained without privacy, is not drawn but noted.
     """
     counted = sum(not math.isinf(epsilon) for epsilon in together)

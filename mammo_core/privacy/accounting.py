@@ -12,7 +12,6 @@ units, which scales the learning rate, is treated as public.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import brentq
@@ -102,13 +101,3 @@ def require_meaningful_delta(delta: float, num_units: int) -> None:
             f"Expected δ below 1 / {num_units} (the number of units of privacy); got {delta:g}. "
             f"Use at most {0.1 / num_units:.1g}."
         )
-
-
-def running_epsilons(mus: Sequence[float], delta: float) -> list[float]:
-    """ε of the first, the first two, … of several Gaussian mechanisms; infinity from an infinite μ on.
-
-    Example:
-        >>> [round(epsilon, 3) for epsilon in running_epsilons([1.0, 1.0], delta=1e-4)]
-        [3.804, 5.773]
-    """
-    return [spent_epsilon(math.hypot(*mus[: count + 1]), delta) for count in range(len(mus))]

@@ -18,11 +18,11 @@ _URL, _CHOSEN = "job", "train_job"
 _SHOWN = 30
 
 
-def start_training(source: DataSource, plan: SweepPlan) -> None:
-    """Starts a job and shows it from now on."""
+def start_training(source: DataSource, plan: SweepPlan, beyond_budget: str) -> None:
+    """Starts a job and shows it from now on; with a reason it may exceed the budget of its cohort."""
     from mammo_core.experiments.requests import SweepRequest
 
-    show_on_train(jobs.start(SweepRequest(source=source, plan=plan)))
+    show_on_train(jobs.start(SweepRequest(source=source, plan=plan, beyond_budget=beyond_budget)))
 
 
 def show_on_train(job_id: str) -> None:

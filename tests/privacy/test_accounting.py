@@ -13,7 +13,6 @@ from mammo_core.privacy.accounting import (
     composed_mu,
     mu_for,
     require_meaningful_delta,
-    running_epsilons,
     spent_epsilon,
 )
 
@@ -101,11 +100,3 @@ def test_delta_of_one_over_n_is_refused():
 def test_delta_outside_the_unit_interval_is_refused(delta):
     with pytest.raises(InvalidRequestError, match="Expected 0 < delta < 1"):
         spent_epsilon(1.0, delta)
-
-
-def test_running_epsilons_grow_and_end_at_infinity_with_the_first_model_without_privacy():
-    epsilons = running_epsilons([1.0, 0.5, math.inf, 1.0], 1e-4)
-
-    assert epsilons[0] == spent_epsilon(1.0, 1e-4)
-    assert epsilons[1] == spent_epsilon(math.hypot(1.0, 0.5), 1e-4)
-    assert epsilons[2:] == [math.inf, math.inf]

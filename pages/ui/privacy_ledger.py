@@ -1,0 +1,238 @@
+"""The ledger on a page: what was released from a cohort, what it costs together, and what is left of its budget."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from mammo_core.config import PAPER_DELTA
+from mammo_core.figures.ledger import ledger_figure
+from mammo_core.settings import models_dir
+from pages.ui import resources
+from pages.ui.plots import draw_figure, readable_type
+from pages.ui.privacy_ledger_plan import show_budget_form, show_what_if
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mammo_core.experiments.charges import Charge, ChargedCohort
+    from mammo_core.experiments.ledger_book import LedgerBook
+
+_BY_TIME, _BY_NUMBER = "over time", "in order"
+_COLUMNS = {
+    "made": "when (UTC)",
+    "release": "release",
+    "kind": "kind",
+    "training data": "training data",
+    "unit": "unit",
+    "epsilon_alone": "ε alone, per patient",
+    "epsilon_total": "ε of all so far with DP",
+    "noise": "noise",
+    "origin": "from",
+    "job": "job",
+    "reason": "why beyond the budget",
+    "cohort": "cohort",
+}
+
+
+def show_ledger() -> None:
+    """Draws the ledger of the cohort that is chosen."""
+    st.markdown(
+        "Every training on this machine is written down **before** it begins: single runs, sweeps, moves of the "
+        "*Live* slider, generators. Deleting a run takes nothing off. Totals are composed by mechanism, never "
+        "by adding ε, for a whole patient, over all cohorts that share one."
+    )
+    book = resources.ledger().book()
+    if book.num_missing:
+        st.error(
+            f"{book.num_missing} record(s) of the ledger were deleted from the run store for good: all totals are "
+            "too low.",
+            icon=":material/warning:",
+        )
+    if not book.cohorts:
+        st.info(
+            "Nothing was released from any cohort on this machine yet. Train something, and it stands here.",
+            icon=":material/menu_book:",
+        )
+        return
+    cohort = _choose_cohort(book)
+    if cohort.is_demonstration:
+        st.caption("Demonstration: these patients were drawn by a generator.")
+    budget = book.budget_of(cohort.key)
+    delta = budget.delta if budget else PAPER_DELTA
+    others = _other_generators(book, cohort)
+    readable_type()
+    _show_total(book, cohort, delta, others)
+    _show_releases(book, cohort, delta)
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_what_if(book, cohort, delta, others)
+    with right:
+        show_budget_form(book, cohort)
+    st.caption(
+        "What a ledger cannot know: releases from other machines, copies of the run store, what validation labels "
+        "and test scores reveal, audits and attacks, and patients who have different ids in two cohorts. Processes "
+        "on this machine cannot together overdraw a budget; several machines on one MLflow server can."
+    )
+
+
+def _choose_cohort(book: LedgerBook) -> ChargedCohort:
+    from mammo_core.experiments.ledger_table import cohort_label
+
+    newest_first = list(book.cohorts)[::-1]
+    key = st.selectbox(
+        "Cohort",
+        newest_first,
+        format_func=lambda key: cohort_label(book, key),
+        key="ledger_cohort",
+        bind="query-params",
+        width=520,
+    )
+    return book.cohorts[key]
+
+
+def _other_generators(book: LedgerBook, cohort: ChargedCohort) -> list[Charge]:
+    """Lists generators of these patients that came from elsewhere; returns those to count in."""
+    from mammo_core.experiments.other_generators import other_generators
+
+    found = other_generators(book, cohort.patients, models_dir())
+    if not found:
+        return []
+    lines = [
+        f"- **{other.name}** learned from {other.shared} of these patients; its promise: {other.promise}"
+        + ("" if other.is_composed else " (counted in, it counts as without DP)")
+        for other in found
+    ]
+    with st.container(border=True):
+        st.markdown(
+            "Installed here, but **not released from this machine** and in no total below:\n\n"
+            + "\n".join(lines)
+        )
+        counted = st.toggle(
+            "Count them in", key="ledger_count_others", bind="query-params", value=False
+        )
+    return [other.charge for other in found] if counted else []
+
+
+def _show_total(
+    book: LedgerBook, cohort: ChargedCohort, delta: float, others: Sequence[Charge]
+) -> None:
+    from mammo_core.experiments.ledger_words import budget_sentence, total_sentences
+
+    total = book.total(cohort.patients, delta, others)
+    with st.container(horizontal=True, key="ledger_numbers"):
+        st.metric(
+            "Total ε, with DP",
+            f"{total.covered_epsilon:.4g}",
+            delta=f"for a whole patient, δ = {delta:g}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            width="content",
+            help="What all releases with differential privacy cost the patient they cost most, were all published.",
+        )
+        st.metric(
+            "Releases",
+            total.num_releases,
+            delta=f"{total.num_reproducible} with reproducible noise",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            width="content",
+        )
+        st.metric(
+            "Without DP",
+            total.num_without_dp,
+            delta="covered by no ε" if total.num_without_dp else "none",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            width="content",
+            help="No ε covers them: with one of these among them, all releases together promise nothing.",
+        )
+    for sentence in total_sentences(total, delta):
+        st.markdown(f"- {sentence}")
+    for state in book.budget_states(cohort.patients, others):
+        st.progress(min(state.spent / state.budget.epsilon, 1.0), budget_sentence(state))
+        if state.is_exceeded:
+            st.error(
+                "More was released than the budget allows.", icon=":material/hourglass_disabled:"
+            )
+        elif state.is_nearly_used:
+            st.warning("80 % or more of the budget is used.", icon=":material/hourglass_bottom:")
+
+
+def _show_releases(book: LedgerBook, cohort: ChargedCohort, delta: float) -> None:
+    from mammo_core.experiments.ledger_table import ledger_table
+
+    table = ledger_table(book, cohort.patients, delta)
+    if table.empty:
+        return
+    budget = book.budget_of(cohort.key)
+    axis = st.segmented_control(
+        "Releases",
+        (_BY_TIME, _BY_NUMBER),
+        default=_BY_TIME,
+        required=True,
+        key="ledger_axis",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    when = table["made"] if axis == _BY_TIME else pd.Series(range(1, len(table) + 1))
+    figure = ledger_figure(
+        when.tolist(),
+        table["release"].tolist(),
+        table["epsilon_alone"].tolist(),
+        table["epsilon_total"].tolist(),
+        budget=budget.epsilon if budget else None,
+    )
+    draw_figure(
+        figure,
+        key="ledger_figure",
+        alt=f"ε of each of {len(table)} releases from {cohort.name}, and of all with DP together",
+    )
+    shown = _filtered(table)
+    st.dataframe(_for_reading(shown), hide_index=True, key="ledger_table")
+    st.download_button(
+        "Download as CSV",
+        lambda: shown.to_csv(index=False),
+        f"mammo_privacy_ledger_{cohort.key[:6]}.csv",
+        "text/csv",
+        icon=":material/table:",
+        key="ledger_csv",
+        on_click="ignore",
+    )
+
+
+def _filtered(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that match every filter; an empty filter lets all pass."""
+    keep = pd.Series(True, index=table.index)
+    with st.container(horizontal=True):
+        for column, label in (
+            ("kind", "Kind"),
+            ("training data", "Training data"),
+            ("unit", "Unit"),
+            ("origin", "From"),
+            ("job", "Job"),
+        ):
+            values = [value for value in table[column].unique() if value]
+            wanted = st.multiselect(label, values, key=f"ledger_{column.split()[0]}", width=220)
+            if wanted:
+                keep &= table[column].isin(wanted)
+    return table[keep]
+
+
+def _for_reading(table: pd.DataFrame) -> pd.DataFrame:
+    """The newest first."""
+    shown = table[list(_COLUMNS)].rename(columns=_COLUMNS)[::-1]
+    shown["when (UTC)"] = table["made"].dt.tz_localize(None)
+    shown["ε alone, per patient"] = table["epsilon_alone"].map(_epsilon)
+    shown["ε of all so far with DP"] = table["epsilon_total"].map(_epsilon)
+    return shown
+
+
+def _epsilon(epsilon: float) -> str:
+    return "∞ (not DP)" if math.isinf(epsilon) else f"{epsilon:.4g}"

@@ -1,0 +1,61 @@
+"""What a plan adds to its cohort's ledger, and going beyond a budget knowingly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from mammo_core.config import PAPER_DELTA
+from pages.ui import resources
+
+if TYPE_CHECKING:
+    from mammo_core.cohorts.installed import DataSource
+    from mammo_core.experiments.charges import Charge
+    from mammo_core.experiments.sweep import SweepPlan
+    from mammo_core.privacy.training_data import TrainingData
+
+
+def show_ledger_line(source: DataSource, plan: SweepPlan) -> str | None:
+    """Says what everything released from these patients costs now, and after the plan.
+
+    Returns:
+        Why it may exceed a budget, as typed, empty if it need not; None if it would and there is no reason.
+    """
+    from mammo_core.experiments.ledger_words import budget_sentence, short_total
+
+    data = resources.training_data(source)
+    more = _planned(plan, data)
+    if not more:
+        st.caption("This cohort's ledger: these runs never see its patients and add nothing.")
+        return ""
+    book = resources.ledger().book()
+    before, after = (
+        short_total(book.total(data.patients, PAPER_DELTA, added)) for added in ((), more)
+    )
+    st.caption(
+        f"This cohort's ledger, for a whole patient at δ = {PAPER_DELTA:g}: so far {before}; after this at most "
+        f"{after}. Runs that are recorded already are not trained again and add nothing."
+    )
+    exceeded = [state for state in book.budget_states(data.patients, more) if state.is_exceeded]
+    if not exceeded:
+        return ""
+    st.warning(budget_sentence(exceeded[0]), icon=":material/hourglass_disabled:")
+    reason = st.text_input(
+        "Go beyond the budget, because …",
+        key="train_beyond_budget",
+        help="The reason is kept in the ledger with every release beyond the budget.",
+    ).strip()
+    return reason or None
+
+
+def _planned(plan: SweepPlan, data: TrainingData) -> list[Charge]:
+    from mammo_core.experiments.charges import planned_charges, spending_of_run
+
+    charges: list[Charge] = []
+    for group in plan.groups():
+        for config in group:
+            if config.seed == plan.seeds[0]:
+                spending = spending_of_run(config, data.largest_patient)
+                charges += planned_charges(spending, len(plan.seeds)) if spending else []
+    return charges
