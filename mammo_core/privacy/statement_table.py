@@ -117,7 +117,7 @@ def _mechanism(statement: Statement) -> list[tuple[str, str, str]]:
             number_text(statement.epsilon),
             "Taking part changes the probability of any outcome at most by the factor e^ε, up to δ.",
         ),
-        ("δ", f"{statement.delta:g}", "What that factor may be exceeded by. Far below 1 / units."),
+        ("δ", f"{statement.delta:g}", "What that factor may be exceeded by; below 1 / units."),
         (
             "μ (Gaussian DP)",
             number_text(statement.mu),

@@ -44,7 +44,7 @@ def sentence(statement: Statement) -> str:
     if statement.is_private and statement.coverage not in ("no patient", "generator only"):
         if statement.noise == "reproducible":
             said += (
-                "; but its noise is reproducible, for demonstration, and protects nobody from those who "
+                "; but the noise of the training is reproducible, for demonstration, and protects nobody from those who "
                 "know the configuration"
             )
         if not statement.backbone_saw_no_patients:
