@@ -6,7 +6,6 @@ from pages.ui import privacy_story, privacy_tabs
 from pages.ui.header import page_header
 from pages.ui.navigation import enter
 from pages.ui.plots import readable_type
-from pages.ui.privacy_controls import choose
 from pages.ui.talk import in_talk_mode, talk_frame, talk_link, talk_title
 
 enter()
@@ -22,4 +21,4 @@ page_header(
 )
 talk_link()
 readable_type()
-privacy_tabs.show_tabs(choose())
+privacy_tabs.show_tabs()

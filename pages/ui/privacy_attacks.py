@@ -171,14 +171,18 @@ def attacks_table(attacks: pd.DataFrame) -> pd.DataFrame:
         ("tpr_at_1pct", "named at 1 % wrongly accused", ".1%"),
         ("tpr_at_01pct", "named at 0.1 %", ".2%"),
     ):
-        table[title] = [
-            f"{value:{digits}} ({low:{digits}} to {high:{digits}})"
-            for value, low, high in zip(
-                shown[measure], shown[f"{measure}_low"], shown[f"{measure}_high"], strict=True
-            )
-        ]
+        table[title] = with_intervals(shown, measure, digits)
         table[f"bound: {title}"] = shown[f"bound_{measure}"].map(f"{{:{digits}}}".format)
     return pd.DataFrame(table)
+
+
+def with_intervals(table: pd.DataFrame, measure: str, digits: str) -> list[str]:
+    """A measure of every row as "value (low to high)"."""
+    columns = (table[f"{measure}{end}"] for end in ("", "_low", "_high"))
+    return [
+        f"{value:{digits}} ({low:{digits}} to {high:{digits}})"
+        for value, low, high in zip(*columns, strict=True)
+    ]
 
 
 def _show_audits(audits: pd.DataFrame, unit: Unit, epsilon: float, key: str) -> None:

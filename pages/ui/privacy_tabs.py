@@ -7,30 +7,44 @@ import streamlit as st
 from pages.ui.privacy_attacks import shipped_tables, show_attacks
 from pages.ui.privacy_clipping import show_clipping
 from pages.ui.privacy_composition import show_composition
-from pages.ui.privacy_controls import Choices
+from pages.ui.privacy_controls import Choices, choose
 from pages.ui.privacy_counting import show_counting
+from pages.ui.privacy_generators import show_generator_attacks
+from pages.ui.privacy_ledger import show_ledger
 from pages.ui.privacy_minute import show_minute
+from pages.ui.privacy_trust import show_trust
 from pages.ui.privacy_unit import show_unit
 
 
-def show_tabs(choices: Choices) -> None:
-    """Draws the tabs and what is in the open one."""
+def show_tabs() -> None:
+    """Draws the tabs, what is in the open one, and above them the choices, where it depends on them."""
+    above = st.container()
+    first, second, *others = _OF_ONE_MODEL
+    names = [first, second, *_OF_EVERYTHING, *others]
     for name, tab in zip(
-        _SHOWN,
-        st.tabs(list(_SHOWN), key="privacy_tab", bind="query-params", on_change="rerun"),
+        names,
+        st.tabs(names, key="privacy_tab", bind="query-params", on_change="rerun"),
         strict=True,
     ):
-        if tab.open:
+        if not tab.open:
+            continue
+        if name in _OF_ONE_MODEL:
+            with above:
+                choices = choose()
             with tab:
-                _SHOWN[name](choices)
+                _OF_ONE_MODEL[name](choices)
+        else:
+            with tab:
+                _OF_EVERYTHING[name]()
 
 
 def _attacks(choices: Choices) -> None:
     tables = shipped_tables(choices.strategy)
     show_attacks(tables.attacks, tables.audits, tables.roc, choices.unit, choices.epsilon)
+    show_generator_attacks(choices.unit)
 
 
-_SHOWN = {
+_OF_ONE_MODEL = {
     "In one minute": show_minute,
     "Attacks and audit": _attacks,
     "Unit": show_unit,
@@ -38,3 +52,4 @@ _SHOWN = {
     "Accounting": show_counting,
     "Clipping and noise": show_clipping,
 }
+_OF_EVERYTHING = {"Ledger": show_ledger, "Trust": show_trust}

@@ -58,6 +58,12 @@ def measured_attack_tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
 
 
 @st.cache_data
+def measured_generator_attacks() -> pd.DataFrame:
+    """Our shipped attacks on generators."""
+    return reference.measured_generator_attacks()
+
+
+@st.cache_data
 def provenance() -> dict[str, Any]:
     """How our shipped results were made."""
     return reference.measured_provenance()
