@@ -1,6 +1,7 @@
 import json
 import math
 
+import pandas as pd
 import pytest
 
 from mammo_core import reference
@@ -217,7 +218,7 @@ def test_attacks_tab_shows_every_attack_beside_its_bound(measured):
     app = open_tab("Attacks and audit")
 
     assert not app.exception and not app.error and not app.warning
-    (table,) = (element.value for element in app.dataframe)
+    table = app.dataframe[0].value
     assert len(table) == 6 and set(table["ε"]) == {"1", "6", "∞ (not DP)"}
     assert "bound: AUC" in table
     assert {"audited: many runs, Gaussian DP", "claimed: never above"} <= set(
@@ -326,6 +327,39 @@ def test_accounting_beyond_prv_says_that_it_cannot_count(nothing_measured):
 
     assert not app.exception
     assert "PRV cannot count so much" in texts(app)
+
+
+def test_attacks_tab_shows_generators_beside_their_control_on_the_level_of_the_unit(monkeypatch):
+    row = {"generator": "g", "attack": "nearest", "auc": 0.6, "auc_low": 0.5, "auc_high": 0.7}
+    row |= {"tpr_at_1pct": 0.02, "tpr_at_1pct_low": 0.0, "tpr_at_1pct_high": 0.05}
+    compared = (
+        ("train", "val", 0.6, 0.45),
+        ("train", "test", 0.9, 0.45),
+        ("val", "test", 0.52, None),
+    )
+    rows = [
+        row | {"members": one, "non_members": other, "auc": auc, "bound_tpr_at_1pct": bound}
+        for one, other, auc, bound in compared
+    ]
+    shown = pd.DataFrame([one | {"level": "patient"} for one in rows])
+    monkeypatch.setattr(reference, "measured_generator_attacks", lambda: shown)
+
+    table = open_tab("Attacks and audit").dataframe[-1].value
+
+    assert table["AUC, train against val"].tolist() == ["0.600 (0.500 to 0.700)"]
+    assert table["AUC, control"].tolist() == ["0.520"] and table["bound"].tolist() == ["45.0%"]
+    other_level = open_tab("Attacks and audit", unit="image").dataframe[-1].value
+    assert other_level.empty
+
+
+def test_ledger_and_trust_have_tabs_without_the_choices_of_one_model():
+    for name, said in (("Ledger", "Nothing was released"), ("Trust", "ways")):
+        app = open_page("privacy")
+        app.query_params["privacy_tab"] = name
+        app.run()
+        assert not app.exception
+        assert said in texts(app)
+        assert not app.select_slider
 
 
 @pytest.fixture
