@@ -94,8 +94,13 @@ def group_table(choices: Choices, most: int) -> pd.DataFrame:
 
 
 def _masses_of_patients(source: DataSource) -> np.ndarray:
-    """Number of training patients with 1, 2, … masses."""
-    real = resources.loaded_data(source).real
-    train = real.select(site=real.training_site(), split="train")
-    _, masses = np.unique(train.patient_ids, return_counts=True)
+    """Number of training patients with 1, 2, … masses; of the demo none is drawn for it."""
+    if source.is_demo:
+        from mammo_core.cohorts.demo import demo_training_patients  # brings torch
+
+        patients = demo_training_patients()
+    else:
+        real = resources.loaded_data(source).real
+        patients = real.select(site=real.training_site(), split="train").patient_ids
+    _, masses = np.unique(patients, return_counts=True)
     return np.bincount(masses)[1:]
