@@ -28,7 +28,8 @@ def show_generator_attacks(unit: Unit) -> None:
     )
     st.caption(
         "Intervals: 95 % over patients; there are only 102 patients in val. The bound is that of the generator's own guarantee; "
-        "without one there is none, whatever these attacks found: better ones may come."
+        "without one there is none, whatever these attacks found."
+        " An attack that leaves *planted copies* unfound says nothing about the others either."
     )
     csv_button("Every comparison (CSV)", attacks, "generator_attacks")
 
