@@ -42,8 +42,9 @@ def ledger_figure(
             go.Scatter(
                 x=[moment for moment, total in zip(when, together, strict=True) if total],
                 y=[total for total in together if total],
-                mode="lines",
+                mode="lines+markers",
                 name="all so far, together",
+                marker={"size": 4},
                 line={"color": _LINE, "width": 2.5, "shape": "hv"},
                 hovertemplate="%{x}<br>together: ε = %{y:.3g}<extra></extra>",
             ),
@@ -58,11 +59,15 @@ def ledger_figure(
     if not all(finite):
         figure.add_trace(_crosses(when, names, finite, top))
     if budget is not None:
-        figure.add_hline(
-            y=budget,
-            line={"color": _BUDGET, "width": 2, "dash": "dash"},
-            annotation={"text": f"budget ε = {budget:g}", "xanchor": "left"},
-            annotation_position="top left",
+        figure.add_trace(
+            go.Scatter(
+                x=[when[0], when[-1]],
+                y=[budget, budget],
+                mode="lines",
+                name=f"budget ε = {budget:g}",
+                line={"color": _BUDGET, "width": 2, "dash": "dash"},
+                hoverinfo="skip",
+            )
         )
     edges = min(shown) / 2, top * 1.5
     figure.update_yaxes(

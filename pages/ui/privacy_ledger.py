@@ -25,15 +25,15 @@ _BY_TIME, _BY_NUMBER = "over time", "in order"
 _COLUMNS = {
     "made": "when (UTC)",
     "release": "release",
-    "kind": "kind",
-    "training data": "training data",
     "unit": "unit",
     "epsilon_alone": "ε alone, per patient",
     "epsilon_total": "ε of all so far with DP",
-    "noise": "noise",
     "origin": "from",
-    "job": "job",
+    "noise": "noise",
     "reason": "why beyond the budget",
+    "kind": "kind",
+    "training data": "training data",
+    "job": "job",
     "cohort": "cohort",
 }
 
@@ -174,8 +174,8 @@ def _show_releases(book: LedgerBook, cohort: ChargedCohort, delta: float) -> Non
     budget = book.budget_of(cohort.key)
     axis = st.segmented_control(
         "Releases",
-        (_BY_TIME, _BY_NUMBER),
-        default=_BY_TIME,
+        (_BY_NUMBER, _BY_TIME),
+        default=_BY_NUMBER,
         required=True,
         key="ledger_axis",
         bind="query-params",

@@ -7,6 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from mammo_core.cohorts.installed import DataSource, load_source
+from mammo_core.experiments.ledger_book import Budget
 from mammo_core.experiments.requests import FeaturesRequest
 from mammo_core.experiments.tracking import EXPERIMENT
 from mammo_core.experiments.workbench import open_workbench
@@ -14,6 +15,7 @@ from pages.ui import live_features, live_play, live_tracking, resources
 from pages.ui.budgets import EPSILONS
 from tests.app.helpers import open_page
 from tests.cohorts.test_folders import name, write_png
+from tests.ledgers import memory_ledger
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,8 @@ def demo_features(request, private_home, monkeypatch, drawn_demo):
     monkeypatch.setattr(resources, "load_source", lambda source: drawn_demo["data"])
     if "tracked" not in request.fixturenames:
         monkeypatch.setattr(live_tracking, "track", lambda bench, result: None)
+        kept = memory_ledger()
+        monkeypatch.setattr(resources, "ledger", lambda: kept)
 
 
 @pytest.fixture
@@ -132,6 +136,33 @@ def test_live_adds_up_what_was_released(demo_features):
     assert "2 with the patient as the unit: **ε = 10.9" in texts(app)
     assert metrics(app)["Total ε so far, patient"].startswith("10.9")
     assert [round(y, 1) for y in figure(app, "live_total")["data"][1]["y"]] == [6.0, 10.9]
+
+
+def test_live_charges_each_new_model_once(demo_features):
+    app = open_page("live")
+    set_slider(app, 8.0)
+    set_slider(app, 6.0)  # shown again, not trained again
+
+    entries = resources.ledger().book().entries
+
+    assert [entry.charge.target_epsilon for entry in entries] == [6.0, 8.0]
+    assert {entry.origin for entry in entries} == {"live"}
+
+
+def test_live_obeys_the_budget_unless_given_a_reason(demo_features):
+    app = open_page("live")
+    ledger = resources.ledger()
+    (patients,) = ledger.book().cohorts.values()
+    ledger.set_budget(patients, Budget(epsilon=7.0, delta=1e-4))
+
+    set_slider(app, 20.0)
+    assert not app.exception
+    assert "Nothing was trained" in app.error[0].value
+    assert len(ledger.book().entries) == 1
+
+    app.text_input(key="live_beyond_budget").set_value("for the talk").run()
+    assert not app.error
+    assert ledger.book().entries[-1].reason == "for the talk"
 
 
 def test_live_specificity_moves_the_counts_and_the_test_set_itself_is_called_optimistic(

@@ -112,7 +112,7 @@ def test_sweep_with_an_unknown_strategy_names_the_choices(tmp_path, capsys):
     assert not out.exists()
 
 
-@pytest.mark.parametrize("command", ["data", "features", "train", "sweep", "gan"])
+@pytest.mark.parametrize("command", ["data", "features", "train", "sweep", "gan", "ledger"])
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
@@ -233,3 +233,66 @@ def test_audit_prints_claim_beside_attack_and_writes_tables(tmp_path, capsys):
 def test_audit_of_what_never_saw_patients_is_refused(capsys):
     assert main(["audit", "--data", "demo", "--strategy", "synthetic", *TINY]) == 2
     assert "gan attack" in capsys.readouterr().err
+
+
+def test_ledger_shows_looks_ahead_and_keeps_a_budget(tmp_path, capsys):
+    train = ["train", "--data", "demo", *TINY]
+    assert main([*train, "--epsilon", "4"]) == 0
+    assert main(["ledger", "budget", "--epsilon", "6"]) == 0
+    capsys.readouterr()
+
+    assert main(["ledger", "what-if", "--epsilon", "6"]) == 0
+    assert "goes from ε = 4 to ε = 7.7" in capsys.readouterr().out
+    assert main([*train, "--epsilon", "6"]) == 2
+    assert "within its budget ε = 6" in capsys.readouterr().err
+    assert main([*train, "--epsilon", "6", "--beyond-budget", "for the talk"]) == 0
+    out = tmp_path / "ledger.csv"
+    assert main(["ledger", "show", "--data", "demo", "--out", str(out)]) == 0
+
+    printed = capsys.readouterr().out
+    assert "2 of 2 release(s) have differential privacy" in printed
+    assert "is beyond it" in printed
+    with out.open(newline="") as file:
+        assert [row["reason"] for row in csv.DictReader(file)] == ["", "for the talk"]
+
+
+def test_ledger_budget_can_be_set_before_anything_is_released(capsys):
+    assert main(["ledger", "budget", "--data", "demo", "--epsilon", "3"]) == 0
+    assert main(["ledger", "show"]) == 0
+    assert "demo (demonstration)  20        0         0           0                3" in (
+        capsys.readouterr().out
+    )
+    assert main(["ledger", "budget", "--remove"]) == 0
+    assert "no budget any more" in capsys.readouterr().out
+
+
+def test_ledger_asked_for_an_unknown_cohort_names_those_known(capsys):
+    assert main(["ledger", "show", "--cohort", "zzz"]) == 2
+    assert "Known are: none" in capsys.readouterr().err
+
+
+def test_generator_is_charged_and_refused_beyond_the_budget(tmp_path, capsys):
+    train = [
+        "gan",
+        "train",
+        "--data",
+        "demo",
+        "--images",
+        "32",
+        "--look-every",
+        "32",
+        "--width",
+        "1",
+    ]
+    assert main(["ledger", "budget", "--data", "demo", "--epsilon", "9"]) == 0
+
+    refused = main([*train, "--out", str(tmp_path / "a"), *TINY])
+    private = main(
+        [*train, "--epsilon", "7", "--delta", "1e-3", "--out", str(tmp_path / "b"), *TINY]
+    )
+
+    assert (refused, private) == (2, 0)
+    assert "without DP, which no ε covers" in capsys.readouterr().err
+    assert not (tmp_path / "a.safetensors").exists()
+    assert main(["ledger", "show", "--data", "demo", "--delta", "1e-3"]) == 0
+    assert "ε = 7 at δ = 0.001" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Jobs: from queue to end, cancelled, continued, taking turns; with a thread in place of Dask."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,8 @@ from mammo_core.experiments import job_store
 from mammo_core.experiments.engine import JobEngine
 from mammo_core.experiments.job_run import run_job
 from mammo_core.experiments.job_store import JobStore
+from mammo_core.experiments.ledger import open_ledger
+from mammo_core.experiments.ledger_book import Budget
 from mammo_core.experiments.requests import request_from_dict
 from mammo_core.experiments.run_archive import RunArchive
 from tests.experiments.job_helpers import (
@@ -228,3 +231,28 @@ def test_jobs_of_another_version_are_left_out_of_the_list(source, private_home):
     assert [view.id for view in store.views()] == [known.id]
     with pytest.raises(InvalidRequestError, match="Another version made it"):
         store.view(strange.id)
+
+
+def test_job_beyond_the_budget_fails_and_says_why_unless_it_carries_a_reason(
+    engine, source, private_home
+):
+    ledger = open_ledger(private_home)
+    first = engine.start(sweep_request(source, seeds=(1,), epsilons=(1.0,)), "ana")
+    assert wait_until_over(engine, first.id).state == "finished"
+    (cohort,) = ledger.book().cohorts.values()
+    ledger.set_budget(cohort, Budget(epsilon=1.5, delta=1e-3))
+    more = sweep_request(source, seeds=(1,), epsilons=(6.0,))
+
+    refused = wait_until_over(engine, engine.start(more, "ana").id)
+    assert refused.state == "failed"
+    assert "Nothing was trained" in refused.error
+
+    with_reason = replace(more, beyond_budget="for the talk")
+    assert request_from_dict(with_reason.to_dict()) == with_reason
+    done = wait_until_over(engine, engine.start(with_reason, "ana").id)
+    assert done.state == "finished"
+    entries = ledger.book().entries
+    assert [(entry.job, entry.reason) for entry in entries] == [
+        (first.id, ""),
+        (done.id, "for the talk"),
+    ]
