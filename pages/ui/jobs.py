@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -44,6 +45,12 @@ def prepare() -> None:
 def views() -> list[JobView]:
     """All jobs, the newest first."""
     return engine().store.views()
+
+
+def job_name(view: JobView) -> str:
+    """A name that no other job has and that stays: a widget knows its options by their names."""
+    asked = datetime.fromtimestamp(view.created)
+    return f"{view.request.title}, asked for {asked:%Y-%m-%d %H:%M} ({view.id[:4]})"
 
 
 def _owner() -> str:

@@ -12,6 +12,7 @@ from pages.ui.privacy_counting import show_counting
 from pages.ui.privacy_generators import show_generator_attacks
 from pages.ui.privacy_ledger import show_ledger
 from pages.ui.privacy_minute import show_minute
+from pages.ui.privacy_own_audit import show_own_audit
 from pages.ui.privacy_trust import show_trust
 from pages.ui.privacy_unit import show_unit
 
@@ -42,6 +43,7 @@ def _attacks(choices: Choices) -> None:
     tables = shipped_tables(choices.strategy)
     show_attacks(tables.attacks, tables.audits, tables.roc, choices.unit, choices.epsilon)
     show_generator_attacks(choices.unit)
+    show_own_audit(choices)
 
 
 _OF_ONE_MODEL = {

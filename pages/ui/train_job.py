@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -11,7 +10,6 @@ from pages.ui import jobs
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
-    from mammo_core.experiments.job_store import JobView
     from mammo_core.experiments.sweep import SweepPlan
 
 _URL, _CHOSEN = "job", "train_job"
@@ -40,15 +38,9 @@ def choose_job() -> str | None:
     chosen = st.selectbox(
         "Job",
         list(views),
-        format_func=lambda job_id: _name(views[job_id]),
+        format_func=lambda job_id: jobs.job_name(views[job_id]),
         key=_CHOSEN,
         label_visibility="collapsed",
     )
     st.query_params[_URL] = chosen
     return chosen
-
-
-def _name(view: JobView) -> str:
-    """A name that no other job has and that stays: the widget knows its options by their names."""
-    asked = datetime.fromtimestamp(view.created)
-    return f"{view.request.title}, asked for {asked:%Y-%m-%d %H:%M} ({view.id[:4]})"

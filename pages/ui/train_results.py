@@ -12,6 +12,7 @@ from mammo_core.figures.palette import STRATEGY_NAMES
 from mammo_core.figures.trade_off import trade_off_figure
 from pages.ui import resources
 from pages.ui.budgets import budget_name
+from pages.ui.privacy_own_audit import show_audit_results
 from pages.ui.run_card import show_run_card
 from pages.ui.texts import INTERVALS
 
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 
 def show_results(job: JobView) -> None:
     """Draws what the runs of a job reached: a card of one, curves and a choice of cards of several."""
-    from mammo_core.experiments.requests import SweepRequest
+    from mammo_core.experiments.requests import AuditRequest, SweepRequest
 
+    if isinstance(job.request, AuditRequest):
+        show_audit_results(job)
+        return
     if not isinstance(job.request, SweepRequest):
         st.success("The features are ready.", icon=":material/check:")
         return

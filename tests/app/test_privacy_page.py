@@ -9,10 +9,11 @@ from mammo_core.cohorts.installed import DataSource
 from mammo_core.config import PAPER_DELTA
 from mammo_core.experiments.workbench import open_workbench
 from mammo_core.privacy.accounting import mu_for, spent_epsilon
-from pages.ui import privacy_attacks, privacy_story, resources
+from pages.ui import jobs, privacy_attacks, privacy_story, resources
 from pages.ui.privacy_controls import Choices
 from tests.app.helpers import open_page
 from tests.app.privacy_tables import made_up_tables
+from tests.experiments.job_helpers import ThreadExecutors, wait_for, wait_until_over
 
 
 def texts(app):
@@ -420,3 +421,35 @@ def test_choices_know_their_mechanism():
     mu = math.sqrt(choices.recipe.steps) / choices.noise_multiplier
     assert mu == pytest.approx(choices.mu, rel=1e-6)
     assert Choices(math.inf, "image", "real").noise_multiplier == 0
+
+
+@pytest.fixture
+def executors(monkeypatch):
+    made = ThreadExecutors()
+    monkeypatch.setattr(jobs, "make_executors", lambda: made)
+    jobs.engine.clear()
+    yield made
+    jobs.engine.clear()
+
+
+def test_own_cohort_is_attacked_as_a_job_and_its_tables_are_shown(nothing_measured, executors):
+    app = open_tab("Attacks and audit")
+    assert not app.exception
+    app.multiselect(key="own_audit_epsilons").set_value([])
+    assert "Expected epsilons >= 1" in texts(app.run())
+
+    app.multiselect(key="own_audit_epsilons").set_value([6.0]).run()
+    app.button(key="own_audit_start").click().run()
+    (view,) = jobs.views()
+    request = view.request
+    assert (request.plan.strategy, request.plan.epsilons) == ("real", (6.0,))
+    wait_for(lambda: jobs.engine().store.view(view.id).state, lambda state: state == "running")
+    jobs.engine().cancel(view.id)
+    wait_until_over(jobs.engine(), view.id)
+    for name, table in zip(("attacks", "audits", "roc"), made_up_tables((6.0,)), strict=True):
+        jobs.engine().store.keep_table(view.id, name, table)
+    app.run()
+
+    assert not app.exception
+    drawn = [chart.proto.id for chart in app.get("plotly_chart")]
+    assert any(name.endswith("_roc") and "own_" in name for name in drawn)
