@@ -22,8 +22,8 @@ def add_attack(parts: argparse._SubParsersAction) -> None:
     attack = parts.add_parser(
         "attack",
         help="tell from drawn masses who was in the training data",
-        description="Attacks generators as somebody would who holds their masses and asks of a real mass, or "
-        "of a patient, whether it was in the training data. Members are the train split, non-members val "
+        description="Attacks generators as somebody would who holds their masses, or their weights, and asks of a "
+        "real mass, or of a patient, whether it was in the training data. Members are the train split, non-members val "
         "and test. An attack that fails proves nothing; one that succeeds beyond the control (val against "
         "test, where nobody took part) shows a leak. A set with planted copies is attacked, too, to see that the "
         "attacks work.",
@@ -135,7 +135,7 @@ def _targets(options: argparse.Namespace) -> Iterator[AttackTarget]:
         generator, card = load_generator(path)
         with progress_bar(f"drawing from {path.name}", "masses") as on_progress:
             masses = draw_cohort(generator, options.count, on_progress=on_progress)
-        yield AttackTarget(path.name, masses, card, options.state)
+        yield AttackTarget(path.name, masses, card, generator, options.state)
 
 
 def _printed(attack: GeneratorAttack) -> dict[str, object]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mammo_core import __version__
 from mammo_core.classifiers.backbones import load_backbone
@@ -32,6 +32,7 @@ from mammo_core.evaluation.attack_rates import AttackRates
 from mammo_core.privacy.guarantee import Guarantee
 from mammo_core.privacy.risk import attacker_tpr, tpr_from_epsilon_alone
 from mammo_core.synthesis.cards import GeneratorCard, hash_patient
+from mammo_core.synthesis.cascade import CascadeGenerator
 from mammo_core.synthesis.coarse_views import coarse_views, scaled_like
 from mammo_core.synthesis.discriminator_scores import discriminator_scores
 from mammo_core.synthesis.membership import (
@@ -42,10 +43,11 @@ from mammo_core.synthesis.membership import (
     judge_attack,
     nearest_scores,
 )
+from mammo_core.synthesis.structure_scores import structure_scores
 
 NEAREST, CALIBRATED = "nearest", "nearest, calibrated"
 COARSE, COARSE_CALIBRATED = "nearest in shape", "nearest in shape, calibrated"
-DISCRIMINATOR = "discriminator"
+WEIGHTS, DISCRIMINATOR = "published weights", "discriminator"
 PLANTED = "planted copies"
 _COPIED = 10  # one training mass in so many
 _SHAKEN_BY = 10.0  # grey levels
@@ -62,12 +64,14 @@ class AttackTarget:
         name: To show.
         masses: That it drew.
         card: None if it has none; that it saw the train split and nobody else is then taken for granted.
+        generator: Its network, for attacks by whoever has the weights; None if they are not published.
         state: Of its training, with a discriminator; None if there is none.
     """
 
     name: str
     masses: Cohort
     card: GeneratorCard | None = None
+    generator: nn.Module | None = None
     state: Path | None = None
 
 
@@ -78,7 +82,7 @@ class GeneratorAttack:
     Attributes:
         generator: Its name.
         attack: NEAREST or CALIBRATED in the backbone's features, COARSE or COARSE_CALIBRATED in the lowest
-            frequencies, which other film grain leaves alone, or DISCRIMINATOR.
+            frequencies, which other film grain leaves alone, WEIGHTS or DISCRIMINATOR.
         level: Whether single masses or patients are told apart.
         members: The split taken for members; val in the control.
         non_members: The split or splits of the others.
@@ -143,7 +147,7 @@ def attack_generators(
     site: str | None = None,
     on_progress: Progress | None = None,
 ) -> Iterator[GeneratorAttack]:
-    """Attacks each target by nearest masses and, where it has a state, by its discriminator.
+    """Attacks each target by nearest masses, and by weights and discriminator where they are known.
 
     Args:
         real: With the training site's train, val and test splits.
@@ -174,6 +178,10 @@ def attack_generators(
             **_scores((NEAREST, CALIBRATED), masses, views, torch.from_numpy(drawn)[:, 0]),
             **_scores((COARSE, COARSE_CALIBRATED), masses, shapes, drawn_shapes),
         }
+        if isinstance(target.generator, CascadeGenerator):
+            scores[WEIGHTS] = structure_scores(
+                target.generator, masses.images, masses.labels, heldout.numpy()
+            )
         if target.state is not None and target.card is not None:
             scores[DISCRIMINATOR] = _discriminator_scores(
                 target.card, target.state, masses, backbone

@@ -67,7 +67,6 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "Shuffling accounted as random sampling": (
         f"{_PRIVATE_GAN}::test_a_step_takes_one_mass_of_a_sampled_patient_and_nobody_always",
-        f"{_OWN_GENERATORS}::test_every_patient_is_sampled_alike_whatever_the_class",
     ),
     "Weighted sampling": (
         f"{_OWN_GENERATORS}::test_every_patient_is_sampled_alike_whatever_the_class",

@@ -21,6 +21,7 @@ from mammo_core.labels import CLASS_NAMES
 
 _TIME_WAVES = 32
 _FASTEST_WAVE = 200.0
+_LATE, _COMPARED_NOISES = 0.8, 8  # of `surprise`
 
 
 class NormalStructure(nn.Module):
@@ -35,6 +36,10 @@ class NormalStructure(nn.Module):
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         """(N, K) standard normal, (N,) -> coefficients (N, K)."""
         return self.mean[labels] + self.deviation[labels] * latents
+
+    def surprise(self, coefficients: Tensor, labels: Tensor) -> Tensor:
+        """How little coefficients (N, K) are expected of their class: mean squared deviation, (N,)."""
+        return ((coefficients - self.mean[labels]) / self.deviation[labels]).square().mean(dim=1)
 
 
 class FlowStructure(nn.Module):
@@ -85,6 +90,22 @@ class FlowStructure(nn.Module):
         between = torch.lerp(noise, data, times[:, None])
         velocity = self._velocity(between, self._condition(times, labels))
         return functional.mse_loss(velocity.float(), data - noise)
+
+    def surprise(self, coefficients: Tensor, labels: Tensor) -> Tensor:
+        """How little coefficients (N, K) are expected of their class: mean error of the velocity, (N,).
+
+        Late on the path and with the same few noises for all, so that coefficients can be compared.
+        """
+        rng = torch.Generator().manual_seed(0)
+        data = (coefficients - self.offset) / self.scale
+        times = torch.full((len(data),), _LATE, device=data.device)
+        condition = self._condition(times, labels)
+        total = torch.zeros(len(data), device=data.device)
+        for _ in range(_COMPARED_NOISES):
+            noise = torch.randn(data.shape[1], generator=rng).to(data.device)
+            velocity = self._velocity(torch.lerp(noise.expand_as(data), data, _LATE), condition)
+            total += (velocity - (data - noise)).square().mean(dim=1)
+        return total / _COMPARED_NOISES
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         """(N, K) standard normal, (N,) -> coefficients (N, K), by Heun's method."""

@@ -183,6 +183,7 @@ def test_patient_bags_hold_every_mass_once():
     assert sorted(bags[bags >= 0].tolist()) == list(range(len(patient_ids)))
     for bag in bags:
         assert len(set(patient_ids[bag[bag >= 0]])) == 1
+    assert len(bags) == len(set(patient_ids))
     assert bags_of(patient_ids, "image").shape == (len(patient_ids), 1)
 
 
