@@ -160,7 +160,8 @@ def _add_evaluate(parts: argparse._SubParsersAction) -> None:
         "low-pass; radiomics; whether they show their class; how well a classifier trained on them "
         "alone does on real masses; and whether any is a copy of a training mass. Held-out real masses "
         "go through the same measures, as the mark to reach. Judges the folder --synthetic, or, with "
-        "--generator, masses drawn from a generator, and writes the result into its card.",
+        "--generator, masses drawn from a generator, and writes the result into its card. The measures are "
+        "computed from real masses without noise: the ledger has them as a release without DP.",
     )
     add_data_options(evaluate)
     add_backbone_options(evaluate)

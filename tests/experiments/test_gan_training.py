@@ -9,18 +9,21 @@ from mammo_core.cohorts.cohort import join
 from mammo_core.cohorts.folders import read_synthetic
 from mammo_core.cohorts.origins import origin_of_card, origin_of_folder
 from mammo_core.config import PrivacyConfig
-from mammo_core.errors import CohortError, InvalidRequestError, PrivacyError
+from mammo_core.errors import BudgetExceededError, CohortError, InvalidRequestError, PrivacyError
 from mammo_core.experiments import gan_training
+from mammo_core.experiments.charges import charged_cohort
 from mammo_core.experiments.gan_training import TrainingPlan
 from mammo_core.experiments.generator_tracking import EXPERIMENT, GeneratorRecord
+from mammo_core.experiments.ledger_book import Budget
 from mammo_core.experiments.synthetic_files import Drawing, write_masses
+from mammo_core.privacy.spending import total_epsilon
 from mammo_core.synthesis.cards import hash_patient
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.config import MECHANISMS
 from mammo_core.synthesis.sampling import origin_of_seed
 from tests.classifiers.test_features import TINY as TINY_BACKBONE
 from tests.conftest import make_cohort
-from tests.ledgers import FreeLedger
+from tests.ledgers import FreeLedger, memory_ledger
 from tests.synthesis.conftest import TINY
 
 CONFIG = TINY["cascade"]
@@ -181,3 +184,92 @@ def test_written_masses_read_back_as_the_same_cohort(real, plan, tmp_path):
     assert origin_of_folder(tmp_path / "drawn") == origin_of_card("tiny", card)
     with pytest.raises(InvalidRequestError, match="holds files already"):
         write_masses(generator, card, "tiny", drawings, tmp_path / "drawn")
+
+
+def charged(ledger):
+    return [entry.charge for entry in ledger.book().entries]
+
+
+def test_generator_without_dp_is_charged_as_such_and_named_when_finished(real, plan, tmp_path):
+    ledger = memory_ledger()
+
+    card = train_generator(
+        real, CONFIG, plan, tmp_path, TINY_BACKBONE, ledger=ledger.on_behalf_of("gan train")
+    )
+
+    (charge,) = charged(ledger)
+    assert (charge.kind, charge.spending.is_private) == ("generator", False)
+    assert ledger.book().generators == {card.sha256}
+    (cohort,) = ledger.book().cohorts.values()
+    assert cohort.patients == set(card.patients)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_private_generator_is_charged_with_what_its_card_says_it_spent(
+    real, plan, tmp_path, mechanism
+):
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3, unit="image")
+    private = dataclasses.replace(plan, privacy=privacy, mechanism=mechanism)
+    ledger = memory_ledger()
+
+    card = train_generator(
+        real, CONFIG, private, tmp_path, TINY_BACKBONE, ledger=ledger.on_behalf_of("gan train")
+    )
+
+    (charge,) = charged(ledger)
+    spent = total_epsilon([charge.spending], 1e-3, "image")
+    assert spent == pytest.approx(card.guarantee.epsilon, rel=5e-3)
+    assert charge.spending.largest_patient == 2
+
+
+def test_going_on_with_a_generator_is_not_charged_again_but_beginning_anew_is(real, plan, tmp_path):
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
+    private = dataclasses.replace(plan, privacy=privacy)
+    ledger = memory_ledger()
+    work = ledger.on_behalf_of("gan train")
+
+    def kill_in_the_second_look(report):
+        if report.images_seen > 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_generator(
+            real,
+            CONFIG,
+            private,
+            tmp_path,
+            TINY_BACKBONE,
+            ledger=work,
+            on_step=kill_in_the_second_look,
+        )
+    train_generator(real, CONFIG, private, tmp_path, TINY_BACKBONE, ledger=work)
+    assert len(charged(ledger)) == 1
+
+    (state,) = (tmp_path / "gan").glob("*.pt")
+    state.unlink()
+    train_generator(real, CONFIG, private, tmp_path, TINY_BACKBONE, ledger=work)
+    assert len(charged(ledger)) == 2
+
+
+def test_generator_beyond_the_budget_leaves_nothing_behind(real, plan, tmp_path):
+    ledger = memory_ledger()
+    train = real.select(split="train")
+    cohort = charged_cohort(train, is_demonstration=False)
+    ledger.set_budget(cohort, Budget(epsilon=4.0, delta=1e-3))
+    private = dataclasses.replace(
+        plan, privacy=PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
+    )
+
+    with pytest.raises(BudgetExceededError):
+        train_generator(
+            real,
+            CONFIG,
+            private,
+            tmp_path,
+            TINY_BACKBONE,
+            ledger=ledger.on_behalf_of("gan train"),
+            on_step=lambda _: pytest.fail("trained"),
+        )
+
+    assert not plan.out.parent.exists()
+    assert not (tmp_path / "gan").exists()
