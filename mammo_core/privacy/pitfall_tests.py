@@ -7,6 +7,7 @@ _RUNS = "tests/experiments/test_runs.py"
 _OWN = f"{_PRIVACY}/test_pitfalls.py"
 _OWN_RUNS = "tests/experiments/test_run_pitfalls.py"
 _OWN_GENERATORS = f"{_SYNTHESIS}/test_generator_pitfalls.py"
+_LEDGER = "tests/experiments/test_ledger.py"
 _ACCOUNTING = f"{_PRIVACY}/test_accounting.py"
 _STATEMENT = f"{_PRIVACY}/test_statement.py"
 _STEPS = f"{_PRIVACY}/test_sampled_steps.py"
@@ -32,6 +33,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_RUNS}::test_secret_noise_differs_each_time_and_has_no_seed",
         f"{_PRIVATE_GAN}::test_noise_of_two_trainings_differs_though_the_seed_is_one",
         f"{_STATEMENT}::test_reproducible_noise_is_part_of_the_sentence",
+        f"{_LEDGER}::test_reproducible_noise_used_again_on_other_data_counts_as_no_privacy",
     ),
     "Seeds of 32 bits": (
         f"{_PRIVACY}/test_randomness.py::test_torch_generators_keep_only_32_bits_of_a_seed",
@@ -107,7 +109,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_STATEMENT}::test_caveats_name_selection_curves_test_sets_and_other_releases",
     ),
     "A backbone that saw the patients": (
-        f"{_STATEMENT}::test_backbone_from_a_file_is_a_condition_of_the_sentence",
+        f"{_STATEMENT}::test_backbone_from_a_file_or_hub_is_a_condition_of_the_sentence",
     ),
     "Reporting the target instead of what was spent": (
         f"{_OWN_RUNS}::test_spent_epsilon_is_computed_from_the_noise_that_was_added",
@@ -131,15 +133,19 @@ TESTS: dict[str, tuple[str, ...]] = {
     "Crops promised, patients meant": (
         f"{_STATEMENT}::test_patient_with_most_masses_is_promised_what_a_gaussian_of_as_many_norms_promises",
         f"{_STATEMENT}::test_units_that_differ_are_carried_over_to_the_patient",
+        f"{_LEDGER}::test_run_costs_what_its_result_says_it_spent",
         f"{_PRIVACY}/test_composition.py::test_unknown_number_of_masses_promises_nothing_to_a_patient",
     ),
     "A generator that saw the same patients": (
         f"{_STATEMENT}::test_coverage_follows_from_strategy_and_origin",
-        f"{_STATEMENT}::test_no_sentence_claims_more_than_is_covered",
         f"{_STATEMENT}::test_gaussian_generator_on_the_same_patients_composes_exactly",
     ),
     "Several releases, each with an ε of its own": (
-        f"{_PRIVACY}/test_composition.py::test_two_gaussian_mechanisms_compose_as_dp_accounting_composes_them",
+        f"{_LEDGER}::test_releases_are_composed_not_added",
+        f"{_LEDGER}::test_every_run_that_sees_patients_is_charged_before_it_is_trained",
+        f"{_LEDGER}::test_cohort_with_one_patient_in_common_has_the_same_ledger",
+        f"{_LEDGER}::test_budget_warns_at_80_percent_and_refuses_beyond",
+        f"{_OWN_RUNS}::test_ledger_entries_deleted_one_by_one_still_count",
     ),
     "A huge ε in place of none": (
         f"{_ACCOUNTING}::test_infinite_budget_means_no_noise_and_infinite_epsilon",

@@ -3,15 +3,19 @@
 import dataclasses
 
 import pytest
+from mlflow import MlflowClient
 
 from mammo_core.cohorts.cohort import join
 from mammo_core.config import PrivacyConfig
 from mammo_core.experiments import gan_training
+from mammo_core.experiments.ledger import open_ledger
+from mammo_core.experiments.ledger_records import EXPERIMENT
 from mammo_core.experiments.recipes import RECIPES
 from mammo_core.privacy import accounting
 from mammo_core.privacy.sampled_steps import composed_epsilon
 from tests.classifiers.test_features import TINY as TINY_BACKBONE
 from tests.conftest import make_cohort
+from tests.experiments.ledger_helpers import charge, cohort
 from tests.experiments.test_gan_training import CONFIG, TrainingPlan, train_generator
 from tests.experiments.test_runs import make_config
 from tests.ledgers import run_many
@@ -68,3 +72,15 @@ def test_private_generator_is_the_last_one_whatever_its_quality(tmp_path, monkey
     )
 
     assert (chosen.images_seen, last.images_seen) == (8, 24)
+
+
+def test_ledger_entries_deleted_one_by_one_still_count(tmp_path):
+    ledger = open_ledger(tmp_path)
+    for _ in range(2):
+        ledger.on_behalf_of("train").charge(cohort(), [charge(4.0)])
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
+    for run in client.search_runs([experiment]):
+        client.delete_run(run.info.run_id)
+
+    assert len(open_ledger(tmp_path).book().entries) == 2

@@ -10,6 +10,8 @@ import pytest
 from mammo_core import reference
 from mammo_core.experiments.results_file import COLUMNS
 from mammo_core.experiments.summary import curve_points
+from mammo_core.settings import models_dir
+from mammo_core.synthesis.cards import load_card
 
 # AUROC on CBIS-DDSM test and BCDR to reach within the noise of ten seeds, by unit and ε; at ε = 1 per
 # patient 200 seeds put pretrain at .660 on BCDR, below its floor, and real+synthetic at .673, above it
@@ -143,3 +145,50 @@ def test_shipped_roc_curves_have_the_area_of_the_shipped_results():
 
     assert set(areas.index) == set(measured.index)
     assert (areas - measured).abs().max() < 0.01  # the grid is coarse
+
+
+def test_attacks_on_generators_are_shipped_whole_with_how_they_were_made():
+    attacks, made = (
+        reference.measured_generator_attacks(),
+        reference.measured_generator_attacks_provenance(),
+    )
+
+    assert made["command"].startswith("python -m mammo_core gan attack --data data/")
+    assert made["splits"]["train"] == {"masses": 1104, "patients": 578}
+    assert set(attacks["generator"]) == {*made["generators"]}
+    assert {"synthetic_mcgan", "cascade", "cascade_private", "planted copies"} == {
+        *attacks["generator"]
+    }
+    for name in ("cascade", "cascade_private"):
+        assert made["generators"][name]["sha256"] == load_card(models_dir() / name).sha256
+    for measure in ("auc", "tpr_at_1pct", "tpr_at_01pct"):
+        assert (attacks[f"{measure}_low"] <= attacks[measure]).all()
+        assert (attacks[measure] <= attacks[f"{measure}_high"]).all()
+    bounded = attacks[attacks["bound_tpr_at_1pct"].notna()]
+    assert set(bounded["generator"]) == {"cascade_private"}
+    assert (bounded["tpr_at_1pct_low"] <= bounded["bound_tpr_at_1pct"]).all()
+
+
+def test_attacks_find_planted_copies_by_shape_and_nobody_in_the_control():
+    attacks = reference.measured_generator_attacks().set_index(
+        ["generator", "attack", "level", "members", "non_members"]
+    )
+    planted = attacks.loc["planted copies", "nearest in shape", "mass", "train", "val+test"]
+    control = attacks.xs("val", level="members")
+
+    assert 0.08 < planted["tpr_at_1pct"] < 0.15  # one in ten was copied
+    assert ((control["auc_low"] <= 0.5) & (control["auc_high"] >= 0.5)).mean() >= 0.9
+
+
+def test_readme_quotes_the_attacks_on_generators():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    attacks = reference.measured_generator_attacks()
+    of_patients = attacks[
+        (attacks["level"] == "patient")
+        & (attacks["members"] == "train")
+        & (attacks["non_members"] == "val")
+    ]
+    for row in of_patients.itertuples():
+        shown = f"{row.auc:.3f} ({row.auc_low:.3f} to {row.auc_high:.3f})".replace("0.", ".")
+        (line,) = re.findall(rf"^\| {row.attack} \|.*$", readme, re.M)
+        assert shown in line
