@@ -23,7 +23,7 @@ SEVERITIES: dict[Severity, str] = {
 STATUSES: dict[Status, str] = {
     "not prevented": "Nothing here stands against it: mind it yourself.",
     "partly": "Something stands against it, but not in every case.",
-    "prevented": "Cannot happen with this program as it is; a test fails if that changes.",
+    "prevented": "The program stands against it; a test fails if that changes.",
 }
 
 

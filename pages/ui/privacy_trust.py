@@ -18,7 +18,7 @@ from mammo_core.privacy.pitfalls import (
 _HEADINGS: dict[Status, tuple[str, str]] = {
     "not prevented": ("What you have to mind yourself", ":material/front_hand:"),
     "partly": ("What is prevented in part", ":material/contrast:"),
-    "prevented": ("What cannot happen here", ":material/verified:"),
+    "prevented": ("What this program prevents", ":material/verified:"),
 }
 
 
@@ -27,10 +27,10 @@ def show_trust() -> None:
     counts = Counter(pitfall.status for pitfall in PITFALLS)
     tests = {test for pitfall in PITFALLS for test in pitfall.tests}
     st.markdown(
-        f"Most private trainings that were ever broken were broken by a small mistake that nobody saw. "
-        f"**{len(PITFALLS)} ways** to make that mistake are known here: **{counts['prevented']}** cannot happen with this "
-        f"program, {counts['partly']} are prevented in part, and **{counts['not prevented']} are up to you**. "
-        f"{len(tests)} tests stand behind this; each was seen to fail when what it guards was taken away."
+        f"A small mistake that nobody sees can break a promise of privacy. Of **{len(PITFALLS)} known ways** to make one, "
+        f"this program prevents **{counts['prevented']}**, {counts['partly']} in part, and "
+        f"**{counts['not prevented']} are up to you**. {len(tests)} tests stand behind this. There may be ways that "
+        "nobody knows yet."
     )
     words = st.text_input(
         "Search",
