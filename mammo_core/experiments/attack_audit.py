@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from mammo_core import validate
@@ -32,7 +31,7 @@ from mammo_core.errors import InvalidRequestError
 from mammo_core.experiments.recipes import RECIPES
 from mammo_core.experiments.runs import head_job
 from mammo_core.experiments.workbench import PreparedStrategy, Workbench
-from mammo_core.privacy import accounting
+from mammo_core.privacy import accounting, risk
 from mammo_core.privacy import membership_attacks as attacks
 from mammo_core.privacy.attack_measures import Interval, measure_attack
 from mammo_core.privacy.audit_bounds import HEADLINE_METHOD
@@ -259,9 +258,9 @@ class _Point:
         for column in ("auc", "tpr_at_1pct", "tpr_at_01pct"):
             row |= _with_interval(column, getattr(measures, column))
         row |= {
-            "bound_auc": float(ndtr(self._mu / math.sqrt(2))),
-            "bound_tpr_at_1pct": float(ndtr(ndtri(0.01) + self._mu)),
-            "bound_tpr_at_01pct": float(ndtr(ndtri(0.001) + self._mu)),
+            "bound_auc": risk.attacker_auc(self._mu),
+            "bound_tpr_at_1pct": risk.attacker_tpr(self._mu, 0.01),
+            "bound_tpr_at_01pct": risk.attacker_tpr(self._mu, 0.001),
         }
         tables.attacks.append(row)
         tables.roc += [
