@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 _BINS = 4000
-_RESAMPLES = 400
-_CURVE_FPRS = np.concatenate([[0.0], np.geomspace(1e-4, 1.0, 120)])
+_RESAMPLES = 1000
+_CURVE_FPRS = np.concatenate([[0.0], np.geomspace(1e-4, 1.0, 60)])
 
 
 @dataclass(frozen=True)

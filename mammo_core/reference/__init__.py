@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 _FOLDER = Path(__file__).parent
+_ATTACKS = _FOLDER / "attacks"  # as the command `audit` writes them
 
 
 def measured_results() -> pd.DataFrame:
@@ -23,17 +24,22 @@ def measured_roc() -> pd.DataFrame:
 
 def measured_attacks() -> pd.DataFrame:
     """Membership attacks on models of the shipped recipes, one row per strategy, unit, ε, attack and level."""
-    return pd.read_csv(_FOLDER / "measured_attacks.csv")
+    return pd.read_csv(_ATTACKS / "attacks.csv")
 
 
 def measured_audits() -> pd.DataFrame:
     """Lower bounds of ε that attacks prove, one row per strategy, unit, ε and method."""
-    return pd.read_csv(_FOLDER / "measured_audits.csv")
+    return pd.read_csv(_ATTACKS / "audits.csv")
 
 
 def measured_attack_roc() -> pd.DataFrame:
     """ROC curves of the same attacks: strategy, unit, target_epsilon, attack, level, fpr, tpr."""
-    return pd.read_csv(_FOLDER / "measured_attack_roc.csv")
+    return pd.read_csv(_ATTACKS / "roc.csv")
+
+
+def measured_attacks_provenance() -> dict[str, Any]:
+    """How these attacks were made: date, command, backbone, data."""
+    return json.loads((_ATTACKS / "provenance.json").read_text(encoding="utf-8"))
 
 
 def measured_provenance() -> dict[str, Any]:

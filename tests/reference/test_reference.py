@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mammo_core import reference
+from mammo_core.experiments.attack_audit import best_attacks, headline_audits
 from mammo_core.experiments.results_file import COLUMNS
 from mammo_core.experiments.summary import curve_points
 from mammo_core.settings import models_dir
@@ -192,3 +193,57 @@ def test_readme_quotes_the_attacks_on_generators():
         shown = f"{row.auc:.3f} ({row.auc_low:.3f} to {row.auc_high:.3f})".replace("0.", ".")
         (line,) = re.findall(rf"^\| {row.attack} \|.*$", readme, re.M)
         assert shown in line
+
+
+@pytest.fixture(scope="module")
+def attack_tables():
+    attacks, audits = reference.measured_attacks(), reference.measured_audits()
+    keys = ["strategy", "unit", "target_epsilon"]
+    headline = headline_audits(audits).set_index(keys)["audited_epsilon"]
+    return attacks, audits, best_attacks(attacks).set_index(keys), headline
+
+
+def test_shipped_audits_never_refute_a_claim_and_attacks_keep_to_their_bounds(attack_tables):
+    attacks, audits, *_ = attack_tables
+
+    assert {1.0, 6.0, 60.0, math.inf} <= set(audits["target_epsilon"])
+    assert (audits["audited_epsilon"] <= audits["epsilon"]).all()
+    for measure in ("auc", "tpr_at_1pct", "tpr_at_01pct"):
+        assert (attacks[f"{measure}_low"] <= attacks[measure]).all()
+        assert (attacks[measure] <= attacks[f"{measure}_high"]).all()
+        assert (attacks[f"{measure}_low"] <= attacks[f"bound_{measure}"]).all()
+
+
+def test_shipped_attacks_are_strong_enough_to_mean_something(attack_tables):
+    """Without privacy most patients are found; with more privacy fewer are; audits come near the claim."""
+    *_, best, headline = attack_tables
+
+    for strategy in ("real", "real+synthetic", "pretrain"):
+        at = best.loc[strategy, "patient"]
+        assert at.loc[math.inf, "auc_low"] > 0.9
+        assert at["auc"].is_monotonic_increasing
+        assert headline[strategy, "patient", 6.0] > 3
+
+
+def test_shipped_attacks_say_how_they_were_made():
+    made = reference.measured_attacks_provenance()
+
+    assert made["command"].startswith("python -m mammo_core audit --data data/")
+    assert made["train"] == {"masses": 1104, "patients": 578, "largest_patient": 14}
+    assert made["data_hash"] == reference.measured_provenance()["data_hash"]
+
+
+def test_readme_quotes_the_shipped_attacks(attack_tables):
+    *_, best, headline = attack_tables
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+    for strategy in ("real", "pretrain"):
+        for epsilon in (1.0, 6.0, 60.0, math.inf):
+            row = best.loc[strategy, "patient", epsilon]
+            claimed = "no privacy (not DP)" if math.isinf(epsilon) else f"{epsilon:g}"
+            found = f"{headline[strategy, 'patient', epsilon]:.3g}"
+            assert (
+                f"| `{strategy}` | {claimed} | {found} | {row['auc']:.3f}".replace(" 0.", " .")
+                in readme
+            )
+            assert f"| {100 * row['tpr_at_1pct']:.1f} % (" in readme
