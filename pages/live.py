@@ -98,12 +98,12 @@ with choices, st.container(horizontal=True, vertical_alignment="bottom"):
         "which a mass is called malignant.",
     )
     seed = st.number_input(
-        "Seed of the noise",
+        "Seed",
         *(0, 10_000, 42),
         key="live_seed",
         bind="query-params",
         width=140,
-        help="Another seed is another release.",
+        help="Tells repetitions apart: another seed is another release, with noise of its own.",
     )
 
 with choices:
