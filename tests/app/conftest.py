@@ -29,12 +29,19 @@ def small_demo(monkeypatch):
     st.cache_resource.clear()
 
 
+@pytest.fixture(scope="session")
+def demo_features(tmp_path_factory):
+    """Where all served apps keep the demo's features: computed once."""
+    return tmp_path_factory.mktemp("features")
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def address(tmp_path_factory, demo_features):
     folder = tmp_path_factory.mktemp("served")
-    with served_app(
-        folder, MAMMO_HOME=str(folder / "home"), MAMMO_DATA=str(folder / "data")
-    ) as url:
+    home = folder / "home"
+    home.mkdir()
+    (home / "features").symlink_to(demo_features)
+    with served_app(folder, MAMMO_HOME=str(home), MAMMO_DATA=str(folder / "data")) as url:
         yield url
         assert "Traceback" not in (folder / "server.log").read_text()
 
