@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mammo_core.config import STRATEGIES, UNITS
+from mammo_core.config import STRATEGIES
 from mammo_core.figures.palette import STRATEGY_NAMES
 from pages.ui import (
     live_budget,
@@ -20,6 +20,7 @@ from pages.ui.header import page_header
 from pages.ui.navigation import enter
 from pages.ui.statement import show_statement
 from pages.ui.talk import in_talk_mode, step_through, talk_frame, talk_link, talk_title
+from pages.ui.unit_choice import choose_unit
 
 enter()
 on_big_screen = in_talk_mode()
@@ -76,15 +77,7 @@ with choices, st.container(horizontal=True, vertical_alignment="bottom"):
         bind="query-params",
         width=260,
     )
-    unit = st.segmented_control(
-        "Unit of privacy",
-        UNITS,
-        default=UNITS[0],
-        required=True,
-        key="live_unit",
-        bind="query-params",
-        help="What one ε hides: all masses of a patient together, or one mass at a time.",
-    )
+    unit = choose_unit("live_unit")
     test_set = live_view.choose_test_set(bench)
     specificity = st.select_slider(
         "Specificity of the decision",

@@ -10,12 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from mammo_core.cohorts.installed import DataSource
-from mammo_core.config import PAPER_DELTA, UNITS, HeadRecipe, Strategy, Unit
+from mammo_core.config import PAPER_DELTA, HeadRecipe, Strategy, Unit
 from mammo_core.experiments.recipes import RECIPES
 from mammo_core.figures.palette import STRATEGY_NAMES
 from mammo_core.privacy.accounting import calibrate_noise, mu_for
 from pages.ui import resources
 from pages.ui.budgets import EPSILON_HELP, EPSILONS, budget_name
+from pages.ui.unit_choice import choose_unit
 
 EPSILON_KEY = "privacy_epsilon"
 _STRATEGIES: tuple[Strategy, ...] = ("real", "real+synthetic", "pretrain")
@@ -83,15 +84,7 @@ def choose() -> Choices:
             help=EPSILON_HELP,
             width=320,
         )
-        unit = st.segmented_control(
-            "Unit of privacy",
-            UNITS,
-            default=UNITS[0],
-            required=True,
-            key="privacy_unit",
-            bind="query-params",
-            help="What one ε hides: all masses of a patient together, or one mass at a time (as in the paper).",
-        )
+        unit = choose_unit("privacy_unit")
         strategy = st.selectbox(
             "Training data",
             _STRATEGIES,

@@ -10,6 +10,7 @@ from mammo_core.config import PAPER_DELTA, STRATEGIES, UNITS, BackboneConfig, St
 from mammo_core.figures.palette import STRATEGY_NAMES
 from pages.ui import resources
 from pages.ui.budgets import EPSILON_HELP, EPSILONS, budget_name
+from pages.ui.unit_choice import UNIT_HELP, choose_unit
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
@@ -21,10 +22,6 @@ _FIRST_SEED = 42
 _STRATEGY_HELP = (
     "real only: no synthetic mass is used. real + synthetic: both in one private training. synthetic only: "
     "never sees a real mass. synthetic, then private on real: starts from what synthetic masses teach."
-)
-_UNIT_HELP = (
-    "What one ε hides: all masses of a patient together (stronger), or one mass at a time (as in the "
-    "paper)."
 )
 
 
@@ -137,15 +134,7 @@ def _choose_one(
         bind="query-params",
         help=_STRATEGY_HELP,
     )
-    unit = st.segmented_control(
-        "Unit of privacy",
-        UNITS,
-        default=UNITS[0],
-        required=True,
-        key="train_unit",
-        bind="query-params",
-        help=_UNIT_HELP,
-    )
+    unit = choose_unit("train_unit")
     return (strategy,), (unit,), (epsilon,), 1
 
 
@@ -179,7 +168,7 @@ def _choose_several(
         default=UNITS[:1],
         key="train_units",
         bind="query-params",
-        help=_UNIT_HELP,
+        help=UNIT_HELP,
     )
     num_seeds = st.number_input(
         "Seeds",
