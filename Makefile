@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: run test setup lint
 
 run: setup
-	$(BIN)/python -m streamlit run app.py
+	$(BIN)/python -m mammo_core serve
 
 test: setup lint
 	$(BIN)/python -m pytest

@@ -8,6 +8,7 @@ Every page therefore begins with `enter`, which makes up for it.
 import streamlit as st
 
 import mammo_core
+from pages.ui.access_gate import require_access
 
 _ENTERED = "entered_by_navigation"
 
@@ -22,6 +23,7 @@ def run_app() -> None:
             "About": f"Mammo Privacy Explorer {mammo_core.__version__}. Research use only."
         },
     )
+    require_access()
     page = st.navigation(
         [
             st.Page(

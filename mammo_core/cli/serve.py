@@ -1,0 +1,55 @@
+"""`serve`: starts the app, and refuses to show patients' images to a network unguarded."""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+from pathlib import Path
+
+_APP = Path(__file__).parents[2] / "app.py"
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Adds `serve`."""
+    from mammo_core.access import MIN_PASSWORD_LENGTH, PASSWORD_FILE, PROXY_NOTE
+
+    parser = commands.add_parser(
+        "serve",
+        help="start the app",
+        description="Starts the app, by default for this computer only. To let others connect, set "
+        f"{PASSWORD_FILE} to a file with a password of {MIN_PASSWORD_LENGTH} characters or more, or "
+        f"{PROXY_NOTE} to a note of which proxy checks visitors; without either it does not start.",
+    )
+    parser.add_argument("--address", default="127.0.0.1", help="default: %(default)s")
+    parser.add_argument("--port", type=int, default=8501, help="default: %(default)s")
+    parser.add_argument(
+        "--max-upload-mb",
+        type=_megabytes,
+        default=200,
+        metavar="MB",
+        help="largest file that a page accepts; default: %(default)s",
+    )
+    parser.set_defaults(run=run_serve)
+
+
+def run_serve(options: argparse.Namespace) -> int:
+    """Checks who may connect, then becomes Streamlit."""
+    from mammo_core.access import access_to
+
+    print(access_to(options.address).summary, file=sys.stderr)
+    sys.argv = [
+        *("streamlit", "run", str(_APP)),
+        f"--server.address={options.address}",
+        f"--server.port={options.port}",
+        f"--server.maxUploadSize={options.max_upload_mb}",
+    ]
+    runpy.run_module("streamlit", run_name="__main__")
+    return 0
+
+
+def _megabytes(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more; got {text}")
+    return value

@@ -1,0 +1,50 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+from tests.app.helpers import ROOT
+
+
+def serve(*options, **environment):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAMMO_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "mammo_core", "serve", *options],
+        cwd=ROOT,
+        env=kept | {"STREAMLIT_SERVER_HEADLESS": "true"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_server_does_not_start_unguarded_for_others():
+    server = serve("--address", "0.0.0.0")
+
+    output, _ = server.communicate(timeout=60)
+    assert server.returncode == 2
+    assert "error: Expected a password or a proxy before others may connect" in output
+
+
+def test_server_listens_on_this_computer_and_says_so(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = serve("--port", str(port), MAMMO_HOME=str(tmp_path))
+    try:
+        for _ in range(600):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health") as answer:
+                    assert answer.status == 200
+                break
+            except OSError:
+                assert server.poll() is None, server.stdout.read()
+                time.sleep(0.1)
+        else:
+            raise AssertionError("the server did not start within a minute")
+    finally:
+        server.terminate()
+        output, _ = server.communicate(timeout=30)
+    assert "Reachable from this computer only" in output
