@@ -4,6 +4,7 @@ MammoError
     InvalidRequestError   a number, name or combination that cannot be used
     CohortError           a data folder that is missing, empty or not laid out as expected
     CheckpointError       a generator that is missing, damaged or not what its card says
+    IntakeError           a file from outside that cannot be used
     BackboneError         an unknown network, or weights that cannot be had
     PrivacyError          a budget that cannot be reached or would be overspent
         BudgetExceededError   a release that would go beyond the budget set for a cohort
@@ -24,6 +25,10 @@ class CohortError(MammoError):
 
 class CheckpointError(MammoError):
     """A generator that is missing, damaged or not what its card says."""
+
+
+class IntakeError(MammoError):
+    """A file from outside that cannot be used: damaged, too large, of a kind not read, or not what it says."""
 
 
 class BackboneError(MammoError):
