@@ -36,6 +36,15 @@ def at_least(minimum: float, **named: float) -> None:
             )
 
 
+def at_most(maximum: float, **named: float) -> None:
+    """Every value must be a number of at most `maximum`."""
+    for name, value in named.items():
+        if not value <= maximum:
+            raise InvalidRequestError(
+                f"Expected {name} <= {maximum}; got {value!r}. Use {maximum} or less."
+            )
+
+
 def in_open_unit(**named: float) -> None:
     """Every value must lie strictly between 0 and 1."""
     for name, value in named.items():

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mammo_core.config import INSTALLED_BACKBONES, BackboneConfig
 from mammo_core.errors import BackboneError
+from mammo_core.tensor_files import read_safetensors, read_torch
 
 # timm name -> (PyPI package, class) that ships the ImageNet weights as a file, Apache-2.0
 _SHIPPED = {
@@ -149,11 +150,15 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise _missing_file(path)
     if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    weights = torch.load(path, map_location="cpu", weights_only=True)
-    return weights.get("state_dict", weights)
+        return read_safetensors(path, BackboneError)
+    weights = read_torch(path, BackboneError)
+    weights = weights.get("state_dict", weights)
+    if not (isinstance(weights, dict) and all(isinstance(w, Tensor) for w in weights.values())):
+        raise BackboneError(
+            f"Expected tensors by name in {path}; got other values among them. Save the network's "
+            "state_dict() alone."
+        )
+    return weights
 
 
 def _load_by_name(network: nn.Module, weights: dict[str, Tensor], path: str) -> None:

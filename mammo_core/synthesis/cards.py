@@ -94,7 +94,7 @@ def load_card(path: Path) -> GeneratorCard:
         raise CheckpointError(
             f"Expected a generator's card at {card}; found none. Check the name."
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError) as error:
         raise CheckpointError(
             f"Expected a generator's card at {card}; got something else ({error}). "
             "Get the file again."

@@ -10,12 +10,13 @@ import hashlib
 from pathlib import Path
 
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import nn
 
 from mammo_core.errors import CheckpointError
 from mammo_core.synthesis.cards import GeneratorCard, load_card, write_card
 from mammo_core.synthesis.networks import build_generator
+from mammo_core.tensor_files import tensors_from_safetensors
 
 
 def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> GeneratorCard:
@@ -54,9 +55,9 @@ def load_generator(
             f"Expected {weights_file} with sha256 {card.sha256}, as its card says; got {found}. "
             "The file was changed or damaged: get it again."
         )
-    generator = build_generator(card.config)
-    weights = load(content)
-    own = generator.state_dict()
+    weights = tensors_from_safetensors(content, str(weights_file), CheckpointError)
+    with torch.device("meta"):  # a card may ask for more memory than there is: shapes come first
+        own = build_generator(card.config).state_dict()
     wrong = sorted(
         name
         for name in own.keys() | weights.keys()
@@ -67,6 +68,13 @@ def load_generator(
             f"Expected {weights_file} to fit the {card.config.architecture} of its card; these "
             f"tensors do not: {', '.join(wrong[:5])}. Card and weights do not belong together."
         )
+    broken = sorted(name for name, tensor in weights.items() if not tensor.isfinite().all())
+    if broken:
+        raise CheckpointError(
+            f"Expected numbers in {weights_file}; got NaN or infinity in: {', '.join(broken[:5])}. "
+            "The training diverged, or the file was tampered with."
+        )
+    generator = build_generator(card.config)
     generator.load_state_dict(
         {name: tensor.to(own[name].dtype) for name, tensor in weights.items()}
     )

@@ -11,6 +11,7 @@ Architecture = Literal["cascade", "mcgan"]
 Mechanism = Literal["moments", "discriminator"]
 MECHANISMS: tuple[Mechanism, ...] = ("moments", "discriminator")
 Structure = Literal["flow", "normal"]
+MAX_WIDTH, MAX_LATENT_DIM = 512, 8192  # beyond, a card is a mistake or meant to exhaust memory
 ARCHITECTURES: tuple[Architecture, ...] = ("cascade", "mcgan")
 
 
@@ -56,6 +57,8 @@ class GanConfig:
             structure_images=self.structure_images,
             decay_images=self.decay_images,
         )
+        validate.at_most(MAX_WIDTH, width=self.width)
+        validate.at_most(MAX_LATENT_DIM, latent_dim=self.latent_dim)
         validate.at_least(2, batch_size=self.batch_size)
         validate.positive(
             generator_rate=self.generator_rate,

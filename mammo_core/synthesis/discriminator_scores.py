@@ -19,6 +19,7 @@ from mammo_core.synthesis.cascade_training import HEAD_WIDTH, seeded_features, s
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.mcgan import McganDiscriminator
 from mammo_core.synthesis.sampling import from_uint8
+from mammo_core.tensor_files import read_torch
 
 _AT_ONCE = 8
 
@@ -67,7 +68,7 @@ def _weights(state_file: Path) -> dict[str, Tensor]:
             f"Expected the state of a training at {state_file}; found none. It lies in the folder gan of "
             "the program's home on the computer that trained."
         )
-    state = torch.load(state_file, map_location="cpu", weights_only=True)
+    state = read_torch(state_file, CheckpointError)
     if "discriminator" not in state:
         raise CheckpointError(
             f"Expected a discriminator in {state_file}; this training had none. "

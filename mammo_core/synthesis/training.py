@@ -17,10 +17,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from mammo_core.errors import CheckpointError
 from mammo_core.privacy.guarantee import Guarantee
 from mammo_core.privacy.spending import Steps
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.networks import build_generator
+from mammo_core.tensor_files import read_torch
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,22 @@ class GanTrainer(ABC):
         Path(file.name).replace(path)
 
     def load(self, path: Path) -> None:
-        """Goes on from a state written by `save` with the same configuration."""
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-        self.images_seen = state["images_seen"]
-        self._rng.set_state(state["rng"].cpu())
+        """Goes on from a state written by `save` with the same configuration.
+
+        Raises:
+            CheckpointError: If the file is damaged or of another configuration.
+        """
+        state = read_torch(path, CheckpointError, self.device)
+        try:
+            for name, part in self._parts().items():
+                part.load_state_dict(state[name])
+            self.images_seen = state["images_seen"]
+            self._rng.set_state(state["rng"].cpu())
+        except (KeyError, RuntimeError, TypeError, AttributeError) as error:
+            raise CheckpointError(
+                f"Expected the state of this very training in {path}; got another's ({error}). Move "
+                "the file away to start over."
+            ) from error
 
     def _draw_rows(self) -> Tensor:
         """The rows of the next batch: (N,) int64."""

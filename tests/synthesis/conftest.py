@@ -3,6 +3,7 @@ import torch
 
 from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.config import BackboneConfig
+from mammo_core.synthesis.cards import GeneratorCard, hash_patient
 from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.mcgan_training import McganTrainer
@@ -31,6 +32,20 @@ def generator(config):
         if "embedding" in name or "last" in name:  # zero at first: give them something to do
             torch.nn.init.normal_(parameter, std=0.3)
     return built
+
+
+@pytest.fixture
+def card(config):
+    return GeneratorCard(
+        config=config,
+        training_data="a site, train split",
+        licence="CC BY 3.0",
+        patients=(hash_patient("a"), hash_patient("b")),
+        images_seen=10,
+        device="CPU",
+        command="gan train",
+        metrics={"kid_to_validation": 0.1},
+    )
 
 
 def public_network():

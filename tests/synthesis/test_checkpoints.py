@@ -6,23 +6,9 @@ import torch
 
 from mammo_core.errors import CheckpointError
 from mammo_core.privacy.guarantee import Guarantee
-from mammo_core.synthesis.cards import GeneratorCard, find_generators, hash_patient, load_card
+from mammo_core.synthesis.cards import find_generators, load_card
 from mammo_core.synthesis.checkpoints import load_generator, save_generator
 from mammo_core.synthesis.sampling import sample_masses
-
-
-@pytest.fixture
-def card(config):
-    return GeneratorCard(
-        config=config,
-        training_data="a site, train split",
-        licence="CC BY 3.0",
-        patients=(hash_patient("a"), hash_patient("b")),
-        images_seen=10,
-        device="CPU",
-        command="gan train",
-        metrics={"kid_to_validation": 0.1},
-    )
 
 
 @pytest.fixture
