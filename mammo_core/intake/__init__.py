@@ -1,0 +1,1 @@
+"""Everything that comes into the house: files from outside, read with mistrust, cut, hashed and written down."""
