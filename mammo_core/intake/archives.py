@@ -12,9 +12,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from mammo_core.errors import IntakeError
+from mammo_core.intake.disk import disk_errors_explained
 
 _CHUNK = 1 << 20
 _LOCAL_HEADER = 30  # bytes before the name of a member
@@ -70,7 +72,11 @@ def unpack_safely(
         raise IntakeError(
             f"Expected no folder {target.name} yet; found one. Remove it or choose another name."
         )
-    with _explained(archive), _opened(archive) as opened:
+    with (
+        disk_errors_explained(target.parent),
+        _damage_explained(archive),
+        _opened(archive) as opened,
+    ):
         members = _checked(opened, limits)
         chosen = _chosen(members, wanted)
         _check_size(chosen, limits, target)
@@ -100,19 +106,14 @@ def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
 
 
 @contextmanager
-def _explained(archive: Path) -> Iterator[None]:
-    """Turns what zipfile, zlib and the disk raise into an IntakeError."""
+def _damage_explained(archive: Path) -> Iterator[None]:
+    """Turns what zipfile and zlib raise into an IntakeError."""
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error) as error:
         raise IntakeError(
             f"Expected a whole ZIP file; {archive.name} is damaged or cut short ({error}). "
             "Get it again."
-        ) from error
-    except OSError as error:
-        raise IntakeError(
-            f"Expected to read {archive.name} and to write beside the data; the system says: "
-            f"{error.strerror or error}. Free some space or choose a folder that can be written to."
         ) from error
 
 
@@ -186,7 +187,7 @@ def _refused(member: zipfile.ZipInfo, what: str) -> IntakeError:
 def _check_overlaps(members: list[zipfile.ZipInfo]) -> None:
     """No byte of an archive may serve two members: a few megabytes would unpack to petabytes."""
     in_order = sorted(members, key=lambda member: member.header_offset)
-    for first, second in zip(in_order, in_order[1:], strict=False):
+    for first, second in pairwise(in_order):
         if first.header_offset + _LOCAL_HEADER + first.compress_size > second.header_offset:
             raise IntakeError(
                 f"Expected every file to have bytes of its own; {first.filename[:120]} and "
