@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import math
 import struct
 import zlib
@@ -24,11 +23,11 @@ from pydicom.uid import (
 )
 
 from mammo_core.errors import IntakeError
+from mammo_core.intake.damage import refusing_damage
 from mammo_core.intake.display import grey_table
 from mammo_core.intake.grey import Coding, Picture
 from mammo_core.intake.limits import MAX_FILE_BYTES, MAX_PIXELS
 
-_log = logging.getLogger(__name__)
 _IMAGES = {
     "1.2.840.10008.5.1.4.1.1.1": "CR",
     "1.2.840.10008.5.1.4.1.1.1.1": "DX",
@@ -60,8 +59,8 @@ def read_dicom(source: Path | bytes, name: str) -> Picture:
     Raises:
         IntakeError: If it is damaged, no single grey image, or of a kind that is not read.
     """
-    try:
-        data = _dataset(source, name)
+    with refusing_damage(name, "an undamaged DICOM image"):
+        data = parse_dicom(source, name)
         _check_kind(data, name)
         stored, coding = _pixels(data, name)
         table, warnings = grey_table(data, stored, coding)
@@ -76,18 +75,10 @@ def read_dicom(source: Path | bytes, name: str) -> Picture:
             facts=_facts(data, coding),
             warnings=(*warnings, *_cautions(data)),
         )
-    except IntakeError:
-        raise
-    except Exception as error:  # whatever the parser and the decoders make of a damaged file
-        _log.info("unreadable DICOM", exc_info=True)
-        raise IntakeError(
-            f"Expected an undamaged DICOM image; reading {name} failed ({type(error).__name__}). "
-            "Export or copy it again."
-        ) from error
 
 
-def _dataset(source: Path | bytes, name: str) -> Dataset:
-    """The header and the pixel data, undecoded."""
+def parse_dicom(source: Path | bytes, name: str) -> Dataset:
+    """The header and the pixel data, undecoded. Errors are the parser's; see `refusing_damage`."""
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         if DeflatedExplicitVRLittleEndian.encode() in file.read(_META_BYTES):
             return _inflated(file, name)

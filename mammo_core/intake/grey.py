@@ -147,8 +147,13 @@ class Picture:
     @cached_property
     def _ranged_table(self) -> np.ndarray:
         values = self.coding.values(len(self.table))
-        present = values[np.flatnonzero(np.bincount(self.stored.ravel(), minlength=len(values)))]
-        return linear_table(values, present.min(), present.max(), inverted=self.coding.inverted)
+        if 2**self.coding.bits == len(self.table):
+            signed = self.stored.view(f"{'i' if self.coding.signed else 'u'}{self.stored.itemsize}")
+            low, high = int(signed.min()), int(signed.max())
+        else:  # unused bits may hold anything
+            found = values[np.flatnonzero(np.bincount(self.stored.ravel()))]
+            low, high = int(found.min()), int(found.max())
+        return linear_table(values, low, high, inverted=self.coding.inverted)
 
     def require(self, box: Box) -> None:
         """Raises IntakeError if no pixel of the image lies in the box."""

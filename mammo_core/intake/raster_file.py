@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import io
-import logging
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from mammo_core.errors import IntakeError
-from mammo_core.intake.display import fallback_window
+from mammo_core.intake.damage import refusing_damage
+from mammo_core.intake.display import NO_WINDOW, fallback_window
 from mammo_core.intake.grey import Coding, Picture, linear_table
 from mammo_core.intake.limits import MAX_PIXELS
 
-_log = logging.getLogger(__name__)
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _ORIENTATION = 0x0112  # the EXIF tag: 1 is upright
 
@@ -25,22 +24,16 @@ def read_raster(source: Path | bytes, name: str) -> Picture:
     Raises:
         IntakeError: If it is damaged, too large, has several pages, or shows colour.
     """
-    try:
-        with Image.open(
+    with (
+        refusing_damage(name, "an undamaged PNG, JPEG or TIFF"),
+        Image.open(
             io.BytesIO(source) if isinstance(source, bytes) else source, formats=_FORMATS
-        ) as image:
-            _check(image, name)
-            turned = image.getexif().get(_ORIENTATION, 1) != 1
-            image.load()
-            pixels, bits = _grey_pixels(image, name)
-    except IntakeError:
-        raise
-    except Exception as error:  # whatever the decoders make of a damaged file
-        _log.info("unreadable picture", exc_info=True)
-        raise IntakeError(
-            f"Expected an undamaged PNG, JPEG or TIFF; reading {name} failed ({type(error).__name__}). "
-            "Export or copy it again."
-        ) from error
+        ) as image,
+    ):
+        _check(image, name)
+        turned = image.getexif().get(_ORIENTATION, 1) != 1
+        image.load()
+        pixels, bits = _grey_pixels(image, name)
     facts = {"bits": str(bits)}
     warnings = []
     if turned:
@@ -52,9 +45,7 @@ def read_raster(source: Path | bytes, name: str) -> Picture:
         values = coding.values(2**16)
         low, high = fallback_window(pixels, values)
         table = linear_table(values, low, high, inverted=False)
-        warnings.append(
-            "No display window was given: grey spans the darkest to the brightest breast tissue."
-        )
+        warnings.append(NO_WINDOW)
     return Picture(
         stored=pixels,
         table=table,
