@@ -9,6 +9,7 @@ from pages.ui.tables import points_table
 from pages.ui.talk import in_talk_mode, talk_frame, talk_link, talk_title
 from pages.ui.texts import INTERVALS
 from pages.ui.trade_off_charts import show_curves
+from pages.ui.trade_off_citation import citation
 from pages.ui.trade_off_controls import choose
 from pages.ui.trade_off_gaps import show_gaps
 from pages.ui.trade_off_points import draw_from
@@ -76,7 +77,7 @@ with st.expander("Download and cite"):
     image_format = trade_off_export.choose_image_format()
     trade_off_export.show_downloads(choices, drawn)
     st.markdown("How it was made, to copy:")
-    st.code(trade_off_export.citation(choices), language=None, wrap_lines=True)
+    st.code(citation(choices), language=None, wrap_lines=True)
 show_gaps(choices)
 with curves:
     show_curves(choices, drawn, point, image_format)

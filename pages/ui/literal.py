@@ -6,9 +6,13 @@ import re
 
 from mammo_core.plain_text import one_line
 
-_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-_WORD_JOINER = "\u2060"  # invisible; ends what is made an icon or a link after escapes were read
-_AFTER_ESCAPES = re.compile(r"(\\:|\\@|(?i:www)(?=\\\.))")
+_MARKUP = re.compile(r"([\\`*_\[\]<>$~|&#])")
+_BLOCK = re.compile(r"^(\d*)([-+=.)])")  # lists, headings and rules, at the start of a line only
+_WORD_JOINER = (
+    "\u2060"  # invisible; parts what is made an icon, a link or a symbol after escapes were read
+)
+_COLON = re.compile(r":(?=\S)")
+_JOINED = re.compile(r"(?<=@)|(?i:(?<=www))(?=\.)|(?<=[-<>~=])(?=\\?[-=<>])")
 
 
 def literal(name: object, longest: int = 120) -> str:
@@ -18,8 +22,9 @@ def literal(name: object, longest: int = 120) -> str:
     which show text as it is.
 
     Example:
-        >>> literal("*a*")
-        '\\\\*a\\\\*'
+        >>> literal("*a*"), literal("CBIS-DDSM (left)")
+        ('\\\\*a\\\\*', 'CBIS-DDSM (left)')
     """
-    escaped = _PUNCTUATION.sub(r"\\\1", one_line(str(name), longest))
-    return _AFTER_ESCAPES.sub(rf"\1{_WORD_JOINER}", escaped)
+    escaped = _MARKUP.sub(r"\\\1", one_line(str(name), longest))
+    escaped = _COLON.sub(rf"\\:{_WORD_JOINER}", _BLOCK.sub(r"\1\\\2", escaped))
+    return _JOINED.sub(_WORD_JOINER, escaped)

@@ -8,7 +8,10 @@ import streamlit as st
 
 from mammo_core.figures.trade_off import METRIC_LABELS, trade_off_figure
 from pages.ui import trade_off_card
+from pages.ui.literal import literal
 from pages.ui.plots import draw_figure, readable_type
+from pages.ui.take_away import Parcel, plain_name, take_away
+from pages.ui.trade_off_citation import provenance_of
 from pages.ui.trade_off_points import Choices, Drawn, names_of
 
 if TYPE_CHECKING:
@@ -54,18 +57,25 @@ def show_curves(choices: Choices, drawn: Drawn, chosen: str | None, image_format
         if index % 2 == 0:
             columns = st.columns(min(2, len(made)))
         with columns[index % 2]:
-            st.subheader(names[test_set])
+            st.subheader(literal(names[test_set]))
             draw_figure(
                 figure,
                 key=key,
                 alt=f"{METRIC_LABELS[choices.metric]} against privacy budget on {names[test_set]}",
                 toolbar={
                     "format": image_format,
-                    "filename": f"mammo_privacy_{choices.metric}_{test_set}",
+                    "filename": f"mammo_privacy_{choices.metric}_{plain_name(test_set)}",
                     "width": 1200,
                     "height": 700,
                     "scale": 2,
                 },
                 on_select=lambda key=key: trade_off_card.on_click(key),
                 selection_mode="points",
+            )
+            take_away(
+                Parcel(
+                    name=f"mammo_privacy_{choices.metric}_{plain_name(test_set)}",
+                    provenance=provenance_of(choices, names[test_set]),
+                    figures={f"{METRIC_LABELS[choices.metric]}, {names[test_set]}": figure},
+                )
             )

@@ -107,21 +107,32 @@ def test_camera_button_saves_png_and_svg(page, address):
 def test_downloads_are_csv_and_a_page_that_works_offline(page, address, browser):
     open_trade_off(page, address, "?test_sets=BCDR+(another+site)&paper=false")
     page.get_by_text("Download and cite").click()
+    page.get_by_role("button", name="Figures and visible points").click()
 
-    table = list(csv.DictReader(io.StringIO(save_file(page, "Visible points").read_text())))
+    saved = save_file(page, "mammo_privacy_auroc_patient.csv")
+    table = list(csv.DictReader(io.StringIO(saved.read_text())))
     assert {row["test_set"] for row in table} == {"bcdr"}
     assert {row["origin"] for row in table} == {"shipped"}
     expect(page.get_by_text("arXiv:2407.12669")).to_be_visible()
 
-    saved = save_file(page, "Figures (HTML)")
+    saved = save_file(page, "mammo_privacy_auroc_patient.html")
     offline = browser.new_context(offline=True, accept_downloads=True)
     copy = offline.new_page()
     copy.set_content(saved.read_text(encoding="utf-8"))
     expect(copy.locator(".js-plotly-plot .point").first).to_be_visible()
-    expect(copy.get_by_text("Research use only, not for diagnosis.")).to_be_visible()
+    expect(copy.get_by_text("Research use only, not for diagnosis.").last).to_be_visible()
     for kind, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
         assert save_file(copy, f"Save as {kind}").read_bytes().startswith(start)
     offline.close()
+
+
+def test_control_under_a_figure_saves_images_drawn_on_the_server(page, address):
+    open_trade_off(page, address, "?test_sets=BCDR+(another+site)&paper=false")
+
+    page.get_by_role("button", name="Take away").click()
+
+    assert save_file(page, "mammo_privacy_auroc_bcdr.png").read_bytes().startswith(b"\x89PNG")
+    assert b"privacy budget" in save_file(page, "mammo_privacy_auroc_bcdr.svg").read_bytes()
 
 
 def test_talk_mode_is_stepped_by_arrow_keys_without_any_chrome(page, address):

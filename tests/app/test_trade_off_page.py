@@ -1,7 +1,6 @@
 import json
 import math
 from base64 import b64decode
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,8 @@ from mammo_core.experiments.requests import SweepRequest
 from mammo_core.experiments.summary import curve_points
 from mammo_core.experiments.tracking import RunTracker
 from pages.ui import resources, trade_off_gaps, trade_off_points
-from pages.ui.trade_off_export import citation, figures_html, visible_csv
+from pages.ui.trade_off_citation import citation, provenance_of
+from pages.ui.trade_off_export import visible_points
 from pages.ui.trade_off_points import Choices, draw_from
 from pages.ui.trade_off_story import STEPS, scene
 from tests.app.helpers import open_page
@@ -306,25 +306,33 @@ def test_cohort_without_gaps_says_so(bench, private_home, gaps_on_bench, monkeyp
     assert not gaps_on_bench
 
 
-def test_visible_csv_holds_what_is_drawn_and_where_it_is_from():
+def test_visible_points_hold_what_is_drawn_and_where_they_are_from():
     choices = make_choices(strategies=("real",), test_sets=("bcdr",))
     drawn = draw_from(choices)
 
-    table = pd.read_csv(StringIO(visible_csv(choices, drawn)))
+    table = visible_points(choices, drawn)
 
     assert set(table["origin"]) == {"shipped", "paper"}
     assert set(table["test_set"]) == {"bcdr"} and set(table["strategy"]) == {"real"}
     assert len(table[table["origin"] == "shipped"]) == len(drawn.points)
 
 
-def test_html_holds_figures_citation_and_the_note():
-    choices = make_choices()
+def test_files_say_intervals_coverage_and_citation():
+    notes = " ".join(provenance_of(make_choices(), "BCDR").notes)
 
-    page = figures_html(choices, draw_from(choices), "stem")
+    assert "95 % interval" in notes and "without differential privacy" in notes
+    assert "arXiv:2407.12669" in notes
+    assert provenance_of(make_choices(), "BCDR").title == "AUROC against privacy budget on BCDR"
 
-    assert page.count("<figure>") == 2
-    assert "Research use only, not for diagnosis." in page
-    assert "arXiv:2407.12669" in page
+
+def test_every_figure_has_its_own_control_and_all_have_one():
+    app = open_page("trade_off")
+
+    labels = {button.label for button in app.get("download_button")}
+
+    for name in ("cbis-ddsm", "bcdr", "patient"):
+        assert f"mammo_privacy_auroc_{name}.csv" in {label.replace("\\", "") for label in labels}
+    assert r"mammo\_privacy\_results.parquet" in labels
 
 
 def test_citation_names_paper_software_data_date_and_command():

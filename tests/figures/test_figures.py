@@ -6,6 +6,7 @@ import pandas as pd
 
 from mammo_core import reference
 from mammo_core.experiments.summary import curve_points
+from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.standalone import standalone_html
 from mammo_core.figures.trade_off import trade_off_figure
@@ -104,12 +105,15 @@ def test_seeds_are_drawn_in_place_of_the_band():
 def test_standalone_page_needs_no_network_and_escapes_what_it_is_told():
     page = standalone_html(
         {"AUROC <here>": trade_off_figure(points())},
-        title="A & B",
-        notes=["ε < 1 </pre>"],
+        provenance=Provenance(title="A & B", notes=("ε < 1 </pre>",)),
         file_name="figure",
     )
 
     assert page.count("Plotly.newPlot(") >= 1
     assert 'src="http' not in page and "cdn.plot.ly" not in page.split("Plotly.newPlot(")[-1]
-    assert "AUROC &lt;here&gt;" in page and "A &amp; B" in page and "ε &lt; 1 &lt;/pre&gt;" in page
+    assert (
+        'aria-label="AUROC &lt;here&gt;"' in page
+        and "A &amp; B" in page
+        and "ε &lt; 1 &lt;/pre&gt;" in page
+    )
     assert 'data-format="png"' in page and 'data-format="svg"' in page

@@ -1,0 +1,148 @@
+"""Figures as PNG and SVG files, drawn by a Chrome on this computer where there is one.
+
+Only a browser draws Plotly's figures. On the server there may be none: `can_draw_images` tells, and then
+the page of `standalone` saves them in the reader's own browser. A Chrome is a large program that may hang, so
+it runs in a process that is ended after a time, and one at a time.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Literal
+
+import plotly.graph_objects as go
+
+from mammo_core.errors import InvalidRequestError
+from mammo_core.figures.plotly_text import plotly_text
+from mammo_core.figures.provenance import (
+    RESEARCH_USE,
+    Provenance,
+    with_png_facts,
+    with_svg_facts,
+)
+
+ImageKind = Literal["png", "svg"]
+SECONDS = 45
+_WIDTH, _SCALE, _TITLE_HEIGHT = 1100, 2, 75
+_LEGEND_ROW_PX, _LEGEND_MARK_PX, _LETTER_PX = 24, 50, 8
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@functools.cache
+def can_draw_images() -> bool:
+    """Whether there is a Chrome, Chromium or Edge; `BROWSER_PATH` may name one."""
+    from choreographer.browsers.chromium import Chromium
+
+    path = Chromium.find_browser(skip_local=False)
+    return bool(path) and Path(path).exists()
+
+
+def figure_image(figure: go.Figure, kind: ImageKind, provenance: Provenance) -> bytes:
+    """A figure as a file, its title and "research use only" drawn above it; takes about three seconds.
+
+    Args:
+        figure: Is not changed.
+
+    Raises:
+        InvalidRequestError: If there is no Chrome, it fails, or it takes longer than `SECONDS`.
+    """
+    if not can_draw_images():
+        raise InvalidRequestError(
+            "Expected Chrome or Chromium on the computer that runs this program; found none. Take the HTML file: "
+            "its buttons save PNG and SVG in your own browser."
+        )
+    drawn = titled(figure, provenance)
+    options = {
+        "format": kind,
+        "width": _WIDTH,
+        "height": drawn.layout.height,
+        "scale": _SCALE if kind == "png" else 1,
+    }
+    asked = json.dumps({"figure": json.loads(drawn.to_json()), "options": options})
+    if not _ONE_AT_A_TIME.acquire(timeout=SECONDS):
+        raise InvalidRequestError(
+            "Expected an image to be drawn in time; others are still being drawn. Try again in a minute."
+        )
+    try:
+        image = _draw(asked.encode())
+    finally:
+        _ONE_AT_A_TIME.release()
+    return with_png_facts(image, provenance) if kind == "png" else with_svg_facts(image, provenance)
+
+
+def titled(figure: go.Figure, provenance: Provenance, height: int = 600) -> go.Figure:
+    """A copy for paper: white, its title and what it is not for above the axes.
+
+    Args:
+        height: In pixels, of a figure that has none; the title's room is added.
+    """
+    copy = go.Figure(figure)
+    top = copy.layout.margin.t if copy.layout.margin.t is not None else 40
+    room = _TITLE_HEIGHT + _legend_height(copy)
+    copy.update_layout(
+        template="plotly_white",
+        width=None,
+        height=(copy.layout.height or height) + room,
+        margin={"t": top + room},
+        title={
+            "text": plotly_text(provenance.title, longest=110),
+            "subtitle": {"text": RESEARCH_USE, "font": {"size": 12}},
+            "x": 0.01,
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 12},
+        },
+    )
+    return copy
+
+
+def _legend_height(figure: go.Figure) -> int:
+    """Of a legend above the axes, by an estimate of its rows; Plotly does not keep a title clear of it."""
+    if (figure.layout.legend.y or 0) <= 1:
+        return 0
+    names = [trace.name or "" for trace in figure.data if trace.showlegend is not False]
+    width = sum(_LEGEND_MARK_PX + _LETTER_PX * len(name) for name in names)
+    return _LEGEND_ROW_PX * -(-width // _WIDTH)
+
+
+def _draw(asked: bytes) -> bytes:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "mammo_core.figures.image_worker"],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        image, said = worker.communicate(asked, timeout=SECONDS)
+    except subprocess.TimeoutExpired as error:
+        _end(worker)
+        raise InvalidRequestError(
+            f"Expected an image within {SECONDS} s; Chrome took longer and was stopped. Try again, or take the "
+            "HTML file: its buttons save PNG and SVG in your own browser."
+        ) from error
+    if worker.returncode or not image:
+        raise InvalidRequestError(
+            "Expected Chrome to draw the figure; it failed "
+            f"({said.decode(errors='replace').strip()[-300:]}). Take the HTML file: its buttons save PNG and SVG in "
+            "your own browser."
+        )
+    return image
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    """The worker with the Chrome it started."""
+    if os.name == "posix":
+        os.killpg(worker.pid, signal.SIGKILL)
+    else:
+        worker.kill()
+    worker.communicate()
