@@ -28,6 +28,17 @@ def check_address(url: str) -> None:
         )
 
 
+def shown_address(url: str) -> str:
+    """An address without what may be secret in it: name, password and query.
+
+    Example:
+        >>> shown_address("https://ana:pass@example.org/a.zip?token=1")
+        'https://example.org/a.zip'
+    """
+    parts = urllib.parse.urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}{parts.path}"
+
+
 def open_address(url: str, headers: dict[str, str]) -> HTTPResponse:
     """Asks for an address and follows redirects.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mammo_core.errors import IntakeError
+from mammo_core.intake.atomic import unwritable
 
 
 @contextmanager
@@ -14,12 +14,9 @@ def disk_errors_explained(folder: Path) -> Iterator[None]:
     """Turns an error of the system inside, a full or read-only disk for example, into an IntakeError.
 
     Args:
-        folder: Where something is read or written.
+        folder: Where something is written.
     """
     try:
         yield
     except OSError as error:
-        raise IntakeError(
-            f"Expected a folder to read and write at {folder}; the system says: "
-            f"{error.strerror or error}. Free some space, or choose a folder that this program may change."
-        ) from error
+        raise unwritable(folder, error) from error

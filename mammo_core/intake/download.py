@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import json
-import queue
-import re
-import threading
 import time
 import urllib.error
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
 from mammo_core.errors import IntakeError
-from mammo_core.intake.connections import TIMEOUT_SECONDS, check_address, open_address
+from mammo_core.intake import answers
+from mammo_core.intake.answers import ConnectionProblem, Piece, StartOver, answer_pieces
+from mammo_core.intake.connections import check_address, shown_address
 from mammo_core.intake.disk import disk_errors_explained
 
-_CHUNK = 1 << 17
-_LOOK_SECONDS = 0.2
 _ATTEMPTS = 4
 _PAUSE_SECONDS = 1.0  # before the next attempt, doubled each time
 _MAX_WAIT_SECONDS = 60.0  # that a server may ask for
 _STALLED_SECONDS = 60.0  # without _LIVELY_BYTES in all
 _LIVELY_BYTES = 16 << 10
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
-_PAGES = ("text/", "application/json", "application/xhtml")
 
 OnBytes = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
@@ -44,21 +40,6 @@ class Downloaded:
 
     is_whole: bool
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """What the connection gave: where its bytes go and how many there are in all, or more bytes."""
-
-    start: int = 0
-    total: int = 0  # 0 where the server does not say
-    tag: str = ""
-    content: bytes = b""
-    is_head: bool = False
-
-
-class _StartOver(Exception):
-    """What is on the disk cannot be continued."""
 
 
 def download(
@@ -120,14 +101,14 @@ class _Attempts:
                     self._label.unlink(missing_ok=True)
                     return True
                 return False
-            except _StartOver as reason:
+            except StartOver as reason:
                 self._forget(str(reason))
                 problem: Exception = IntakeError(str(reason))
                 wait = 0.0
             except urllib.error.HTTPError as error:
                 problem = error
                 wait = self._wait_after(error, wait)
-            except (_ConnectionProblem, HTTPException) as error:
+            except (ConnectionProblem, HTTPException) as error:
                 problem = error
             has_advanced = self._here() >= before + _LIVELY_BYTES
             failures = 1 if has_advanced else failures + 1
@@ -149,7 +130,7 @@ class _Attempts:
         file = None
         pace = _Pace()
         try:
-            with closing(_pieces(self._url, headers, self._should_stop)) as pieces:
+            with closing(answer_pieces(self._url, headers, self._should_stop)) as pieces:
                 for piece in pieces:
                     if piece is not None and piece.is_head:
                         done, total = piece.start, piece.total
@@ -166,21 +147,21 @@ class _Attempts:
         if self._should_stop():
             return False
         if total and done != total:
-            raise _ConnectionProblem(f"{done} of {total} bytes came, then the connection ended")
+            raise ConnectionProblem(f"{done} of {total} bytes came, then the connection ended")
         self._on_bytes(done, total or done)
         return True
 
     def _tell(self, done: int, total: int) -> None:
         """Some times a second, how far it is."""
         now = time.monotonic()
-        if now - self._told >= _LOOK_SECONDS:
+        if now - self._told >= answers.LOOK_SECONDS:
             self._told = now
             self._on_bytes(done, total)
 
-    def _begin(self, head: _Piece, here: int) -> BinaryIO:
+    def _begin(self, head: Piece, here: int) -> BinaryIO:
         """The open file, where the bytes to come belong."""
         if head.start not in (0, here):
-            raise _StartOver(f"the server sent bytes from {head.start} on instead of {here}")
+            raise StartOver(f"the server sent bytes from {head.start} on instead of {here}")
         if here and not head.start:
             self.notes.append("the file changed or can't be continued: it began anew")
         self._check_size(head.total)
@@ -208,7 +189,7 @@ class _Attempts:
         if num_bytes > self._max_bytes:
             self._forget("too large")
             raise IntakeError(
-                f"Expected a file of at most {self._max_bytes / 1e6:.0f} MB at {self._url}; got more. Check the "
+                f"Expected a file of at most {self._max_bytes / 1e6:.0f} MB at {shown_address(self._url)}; got more. Check the "
                 "address."
             )
 
@@ -232,7 +213,7 @@ class _Attempts:
             self._on_bytes(self._here(), 0)
             if time.monotonic() >= end:
                 return True
-            time.sleep(min(_LOOK_SECONDS, max(0.0, end - time.monotonic())))
+            time.sleep(min(answers.LOOK_SECONDS, max(0.0, end - time.monotonic())))
         return False
 
     def _given_up(self, problem: Exception, retry_after: str = "") -> IntakeError:
@@ -249,12 +230,10 @@ class _Attempts:
                 "Check the connection and start again. Where there is no network, get the file on another "
                 "computer, put it anywhere here and give its path."
             )
-        kept = f" {self._here() / 1e6:.1f} MB are kept for that." if self._here() else ""
-        return IntakeError(f"Expected a file from {self._url}; got {got}. {fix}{kept}")
-
-
-class _ConnectionProblem(Exception):
-    """No answer, or one that broke off."""
+        kept = f" {self._here() / 1e6:.1f} MB are kept for that." if self._tag() else ""
+        return IntakeError(
+            f"Expected a file from {shown_address(self._url)}; got {got}. {fix}{kept}"
+        )
 
 
 class _Pace:
@@ -264,91 +243,9 @@ class _Pace:
         self._since, self._done = time.monotonic(), 0
 
     def check(self, done: int) -> None:
-        """Raises _ConnectionProblem if too little came for too long."""
+        """Raises ConnectionProblem if too little came for too long."""
         now = time.monotonic()
         if done - self._done >= _LIVELY_BYTES:
             self._since, self._done = now, done
         elif now - self._since > _STALLED_SECONDS:
-            raise _ConnectionProblem(f"next to nothing for {_STALLED_SECONDS:.0f} s")
-
-
-def _pieces(url: str, headers: dict[str, str], should_stop: ShouldStop) -> Iterator[_Piece | None]:
-    """What a connection gives, piece by piece; None a few times a second while nothing comes.
-
-    The waiting for the network happens in a thread, so that nobody waits for a silent server to stop.
-    """
-    pieces: queue.Queue[_Piece | Exception | None] = queue.Queue(maxsize=16)
-    left = threading.Event()
-    threading.Thread(
-        target=_read, args=(url, headers, pieces, left), daemon=True, name="download"
-    ).start()
-    try:
-        while not should_stop():
-            try:
-                piece = pieces.get(timeout=_LOOK_SECONDS)
-            except queue.Empty:
-                yield None
-                continue
-            if piece is None:
-                return
-            if isinstance(piece, Exception):
-                raise piece
-            yield piece
-    finally:
-        left.set()
-
-
-def _read(url: str, headers: dict[str, str], pieces: queue.Queue, left: threading.Event) -> None:
-    """The thread's side: puts the head, every chunk, and None or the error at the end."""
-
-    def put(piece: _Piece | Exception | None) -> None:
-        while not left.is_set():
-            try:
-                return pieces.put(piece, timeout=_LOOK_SECONDS)
-            except queue.Full:
-                continue
-
-    try:
-        with open_address(url, headers) as answer:
-            put(_head(answer, url, "Range" in headers))
-            while not left.is_set():
-                chunk = answer.read1(_CHUNK)
-                if not chunk:
-                    break
-                put(_Piece(content=chunk))
-        put(None)
-    except urllib.error.HTTPError as error:
-        put(error)
-    except (TimeoutError, urllib.error.URLError) as error:
-        reason = getattr(error, "reason", error)
-        silent = isinstance(reason, TimeoutError)
-        put(
-            _ConnectionProblem(
-                f"nothing for {TIMEOUT_SECONDS:.0f} s" if silent else f"no connection ({reason})"
-            )
-        )
-    except OSError as error:
-        put(_ConnectionProblem(f"a broken connection ({error})"))
-    except Exception as error:  # of this thread: raised again in the other
-        put(error)
-
-
-def _head(answer: HTTPResponse, url: str, asked_for_rest: bool) -> _Piece:
-    """Where the bytes of an answer go, after a look at what it says it is."""
-    kind = answer.headers.get_content_type()
-    if answer.headers.get("Content-Type") and kind.startswith(_PAGES):
-        raise IntakeError(
-            f"Expected a file from {url}; got a page ({kind}). It may ask for a login or report an error: open "
-            "the address in a browser."
-        )
-    tag = answer.headers.get("ETag") or ""
-    if not tag or tag.startswith("W/"):  # a weak one does not promise the same bytes
-        tag = answer.headers.get("Last-Modified") or ""
-    if answer.headers.get("Accept-Ranges", "bytes") == "none":
-        tag = ""
-    if answer.status != 206:
-        return _Piece(total=answer.length or 0, tag=tag, is_head=True)
-    span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.headers.get("Content-Range", ""))
-    if span is None or not asked_for_rest:
-        raise _StartOver("the server's answer to a request for the rest makes no sense")
-    return _Piece(start=int(span[1]), total=int(span[3]), tag=tag, is_head=True)
+            raise ConnectionProblem(f"next to nothing for {_STALLED_SECONDS:.0f} s")

@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 import time
-import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,14 +18,15 @@ from filelock import FileLock, Timeout
 from mammo_core.errors import IntakeError
 from mammo_core.intake import paper_files
 from mammo_core.intake.archives import ArchiveLimits, unpack_safely
+from mammo_core.intake.atomic import write_text
+from mammo_core.intake.connections import shown_address
 from mammo_core.intake.disk import disk_errors_explained
 from mammo_core.intake.download import download
-from mammo_core.intake.markers import FETCHED, is_ours, write_marker
+from mammo_core.intake.markers import FETCHED, INCOMING, is_ours, write_marker
 from mammo_core.intake.paper_files import PaperFiles
 from mammo_core.intake.paper_terms import TERMS, TERMS_NAME
 
 FOLDER = "mammo_dp"
-INCOMING = ".incoming"  # below the folder of the data; hidden ones hold no cohorts
 _LIMITS = ArchiveLimits(num_files=50_000, num_bytes=1 << 30)
 _MAX_ARCHIVE_BYTES = 1 << 30
 
@@ -245,25 +245,17 @@ def _compare(unpacked: Path, expected: PaperFiles, tell: OnProgress, stop: Shoul
 
 
 def _mark(unpacked: Path, plan: FetchPlan, expected: PaperFiles) -> None:
-    (unpacked / TERMS_NAME).write_text(TERMS, encoding="utf-8")
+    write_text(unpacked / TERMS_NAME, TERMS)
     write_marker(
         unpacked,
         FETCHED,
         {
-            "source": _public_name(plan),
+            "source": shown_address(plan.source) if plan.is_address else "a copy on this computer",
             "commit": paper_files.COMMIT,
             "num_files": len(expected.parts),
             "includes_bcdr": plan.includes_bcdr,
         },
     )
-
-
-def _public_name(plan: FetchPlan) -> str:
-    """Where it came from, without passwords, tokens and paths of this computer."""
-    if not plan.is_address:
-        return "a copy on this computer"
-    parts = urllib.parse.urlsplit(plan.source)
-    return f"{parts.scheme}://{parts.hostname}{parts.path}"
 
 
 def _put_in_place(unpacked: Path, target: Path, scratch: Path) -> None:

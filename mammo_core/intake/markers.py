@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import mammo_core
+from mammo_core.intake.atomic import write_text
 
 FETCHED, IMPORTED = "fetch.json", "import.json"
+INCOMING = ".incoming"  # below the folder of the data, for unfinished things; hidden folders hold no cohorts
 _MAKER = "Mammo Privacy Explorer"
 
 
@@ -25,7 +27,7 @@ def write_marker(folder: Path, name: str, values: dict[str, Any]) -> None:
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     text = json.dumps(made | values, indent=2, ensure_ascii=False)
-    (folder / name).write_text(text + "\n", encoding="utf-8")
+    write_text(folder / name, text + "\n")
 
 
 def read_marker(folder: Path) -> tuple[str, dict[str, Any]] | None:

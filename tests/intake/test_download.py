@@ -5,7 +5,7 @@ import time
 import pytest
 
 from mammo_core.errors import IntakeError
-from mammo_core.intake import connections, download
+from mammo_core.intake import answers, connections, download
 from mammo_core.intake.connections import check_redirect, is_private
 from tests.intake.paper_copies import broken_off, served, silent, status, whole, without_length
 
@@ -16,7 +16,7 @@ HALF = len(CONTENT) // 2
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     monkeypatch.setattr(download, "_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(download, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(answers, "LOOK_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -268,5 +268,5 @@ def test_other_addresses_are_refused_at_once(place, url):
 def test_disk_that_takes_nothing_is_explained(tmp_path):
     (tmp_path / "file").write_text("")
     unwritable = tmp_path / "file" / "archive.zip"
-    with served(whole(CONTENT)) as server, pytest.raises(IntakeError, match="to read and write"):
+    with served(whole(CONTENT)) as server, pytest.raises(IntakeError, match="Expected to write"):
         get(server, unwritable)

@@ -9,7 +9,7 @@ from filelock import FileLock
 from mammo_core.cohorts.folders import read_real, read_synthetic
 from mammo_core.cohorts.installed import find_sources
 from mammo_core.errors import IntakeError
-from mammo_core.intake import download, fetch, paper_files
+from mammo_core.intake import answers, download, fetch, paper_files
 from mammo_core.intake.fetch import FetchPlan, run_fetch
 from mammo_core.intake.paper_terms import TERMS
 from tests.intake.paper_copies import (
@@ -31,7 +31,7 @@ ARCHIVE = repository_zip(FILES)
 def tiny_list(monkeypatch):
     monkeypatch.setattr(paper_files, "load_paper_files", lambda: listed(FILES))
     monkeypatch.setattr(download, "_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(download, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(answers, "LOOK_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -264,7 +264,7 @@ def test_two_fetches_at_once_are_one_too_many(data):
 def test_folder_of_data_that_cannot_be_written_is_explained(data):
     data.write_text("a file")
 
-    with pytest.raises(IntakeError, match="Expected a folder to read and write"):
+    with pytest.raises(IntakeError, match="Expected to write"):
         from_address(whole(ARCHIVE), data)
 
 
