@@ -6,10 +6,12 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+from mammo_core.cli import data_fetch, data_installed
+
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Adds `data` and its parts."""
-    parser = commands.add_parser("data", help="look at data")
+    parser = commands.add_parser("data", help="bring data in, look at them, remove them")
     parts = parser.add_subparsers(required=True, metavar="PART")
     check = parts.add_parser(
         "check",
@@ -20,6 +22,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     check.add_argument("folder", metavar="DIR", type=Path)
     check.set_defaults(run=run_check)
+    data_fetch.add_part(parts)
+    data_installed.add_parts(parts)
 
 
 def run_check(options: argparse.Namespace) -> int:

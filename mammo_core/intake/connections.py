@@ -36,7 +36,7 @@ def shown_address(url: str) -> str:
         'https://example.org/a.zip'
     """
     parts = urllib.parse.urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def open_address(url: str, headers: dict[str, str]) -> HTTPResponse:

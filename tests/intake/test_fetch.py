@@ -72,7 +72,7 @@ def test_terms_and_origin_are_kept_beside_the_data(data):
     made = json.loads((data / "mammo_dp" / "fetch.json").read_text())
     assert (data / "mammo_dp" / "LICENCES.md").read_text() == TERMS
     assert made["num_files"] == len(FILES)
-    assert made["source"] == "http://127.0.0.1/mammo_dp.zip"
+    assert made["source"] == server.url
     assert "secret" not in json.dumps(made)
 
 

@@ -1,0 +1,91 @@
+"""`data fetch`: brings the paper's data in, after showing their terms."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mammo_core.settings import data_dir
+
+
+def add_part(parts: argparse._SubParsersAction) -> None:
+    """Adds `data fetch`."""
+    fetch = parts.add_parser(
+        "fetch",
+        help="fetch the paper's data, every file compared with a list",
+        description="Fetches the masses of the paper (CBIS-DDSM, BCDR, synthetic; about 50 MB) from the public "
+        "repository RichardObi/mammo_dp, or from a copy. Every file is compared with the shipped list of checksums; "
+        "the folder appears only when all are right. An interrupted download goes on, if the server can.",
+    )
+    fetch.add_argument(
+        "--from",
+        dest="source",
+        metavar="SOURCE",
+        help="another address (https://…), or a ZIP file or folder of the repository on this computer, for "
+        "where there is no network",
+    )
+    fetch.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=data_dir(),
+        help="folder to put `mammo_dp` into; default: %(default)s (set MAMMO_DATA to change it)",
+    )
+    fetch.add_argument(
+        "--without-bcdr",
+        action="store_true",
+        help="leave out the masses of BCDR, whose terms are not free",
+    )
+    fetch.add_argument(
+        "--accept",
+        action="store_true",
+        help="accept the terms without being asked; they are printed all the same",
+    )
+    fetch.set_defaults(run=run_fetch_command)
+
+
+def run_fetch_command(options: argparse.Namespace) -> int:
+    """Shows the terms, fetches, says what came."""
+    from mammo_core.cli.progress import progress_bar
+    from mammo_core.intake.fetch import FetchPlan, run_fetch
+    from mammo_core.intake.housekeeping import sweep_incoming
+    from mammo_core.intake.paper_terms import TERMS
+
+    print(TERMS)
+    if not (options.accept or _agrees()):
+        print("Nothing was fetched: the terms were not accepted (--accept does).", file=sys.stderr)
+        return 1
+    plan = FetchPlan(includes_bcdr=not options.without_bcdr)
+    if options.source:
+        plan = FetchPlan(source=options.source, includes_bcdr=plan.includes_bcdr)
+    folder = options.out.resolve()
+    sweep_incoming(folder)
+    stage = ""
+
+    with progress_bar("fetch", "steps (MB, then files)") as on_steps:
+
+        def on_progress(done: int, total: int, what: str) -> None:
+            nonlocal stage
+            on_steps(done, max(total, done))
+            if what.split(":")[0] != stage:
+                stage = what.split(":")[0]
+                print(f"\n{stage}", file=sys.stderr)
+
+        report = run_fetch(plan, folder, on_progress=on_progress)
+    for note in report.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if report.was_there:
+        print(f"All {report.num_files} files are in {report.folder} already, just as published.")
+    else:
+        print(
+            f"Fetched {report.num_files} files into {report.folder} in {report.seconds:.0f} s, all as published. "
+            "Their terms are in LICENCES.md beside them."
+        )
+    return 0
+
+
+def _agrees() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    return input("Do you accept these terms? [y/N] ").strip().lower() in ("y", "yes")
