@@ -22,7 +22,7 @@ from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.experiments.mlflow_store import open_experiment
 from mammo_core.experiments.results_file import COLUMNS, run_key
 from mammo_core.experiments.sweep import SweepPlan
-from mammo_core.experiments.tracking import EXPERIMENT, VALIDATION
+from mammo_core.experiments.tracking import EXPERIMENT, HEAD_TAG, VALIDATION
 from mammo_core.privacy.statement import Statement, make_statement, statement_from_dict
 from mammo_core.privacy.training_data import TrainingData
 
@@ -88,6 +88,10 @@ class RunArchive:
         """Keys (`results_file.run_key`) of all runs on these data."""
         found = self._search(_on_data(data_hash))
         return {run.data.tags["run_key"] for run in found}
+
+    def ids_with_head(self) -> set[str]:
+        """Ids of the runs that keep their head, so that a new mass can be read with them."""
+        return {run.info.run_id for run in self._search(f"tags.{HEAD_TAG} = 'kept'")}
 
     def count(self) -> int:
         """How many runs there are."""

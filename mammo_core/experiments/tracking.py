@@ -1,4 +1,4 @@
-"""Every run is recorded in MLflow: what was asked, what was spent, what was measured, every prediction.
+"""Every run is recorded in MLflow: what was asked, what was spent, what was measured, every prediction, the head.
 
 By default in a SQLite file under `MAMMO_HOME`; set `MLFLOW_TRACKING_URI` for a team's server.
 Look at it with `mlflow ui --backend-store-uri sqlite:///.mammo/mlflow.db`.
@@ -15,13 +15,16 @@ from pathlib import Path
 
 from mlflow.entities import Metric, Param
 
+from mammo_core.classifiers.features import feature_space_id
 from mammo_core.config import to_dict
+from mammo_core.experiments.head_store import HeadStore
 from mammo_core.experiments.mlflow_store import open_experiment
 from mammo_core.experiments.results_file import run_key
 from mammo_core.experiments.runs import RunResult
 from mammo_core.experiments.workbench import Workbench
 
 EXPERIMENT = "private-heads"
+HEAD_TAG = "head"  # of runs that keep their head
 VALIDATION = "validation"  # in the column test_set of predictions: where thresholds come from
 PREDICTION_COLUMNS = ("test_set", "patient_id", "image_id", "mass_id", "label", "score")
 
@@ -31,6 +34,7 @@ class RunTracker:
 
     def __init__(self, home: Path) -> None:
         self._client, self._experiment_id = open_experiment(home, EXPERIMENT)
+        self._heads = HeadStore(home)
 
     def record(self, result: RunResult, bench: Workbench, *, origin: str, job_id: str = "") -> str:
         """Stores one finished run.
@@ -49,6 +53,7 @@ class RunTracker:
             "job": job_id,
             "run_key": run_key(config, bench.data_hash),
             "data_hash": bench.data_hash,
+            HEAD_TAG: "kept",
         }
         run_id = self._client.create_run(self._experiment_id, run_name=name, tags=tags).info.run_id
         now = int(time.time() * 1000)
@@ -77,6 +82,12 @@ class RunTracker:
             "statement": result.statement.to_dict(),
         }
         self._client.log_text(run_id, json.dumps(card, indent=2, ensure_ascii=False), "run.json")
+        self._heads.keep(
+            run_id,
+            result.weights,
+            bench.prepare(config.strategy, config.recipe).projection,
+            feature_space_id(config.backbone),
+        )
         self._client.set_terminated(run_id)
         return run_id
 

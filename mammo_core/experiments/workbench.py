@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mammo_core.classifiers.features import FeatureStore
-from mammo_core.classifiers.projection import fit_projection
+from mammo_core.classifiers.projection import Projection, fit_projection
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.cohorts.origins import training_data
 from mammo_core.config import BackboneConfig, HeadRecipe, Strategy, Unit, short_hash
@@ -107,6 +107,7 @@ class PreparedStrategy:
         validation_vectors, validation_labels: (H, K) and (H,) int64, or None.
         public_vectors: (M, K) of the synthetic masses added without noise, or None.
         initial_weights: (K,).
+        projection: That made all vectors.
     """
 
     vectors: Tensor
@@ -119,6 +120,7 @@ class PreparedStrategy:
     public_labels: Tensor | None
     public_weight: float
     initial_weights: Tensor
+    projection: Projection
 
     def problem(self, unit: Unit) -> HeadProblem:
         """The training problem with this unit of privacy.
@@ -300,6 +302,7 @@ def _prepare(bench: Workbench, strategy: Strategy, recipe: HeadRecipe) -> Prepar
         public_labels=None,
         public_weight=0.0,
         initial_weights=torch.zeros(vectors.shape[1]),
+        projection=project,
     )
     if synthetic is None or public_vectors is None:
         return prepared

@@ -1,0 +1,209 @@
+"""A linear head with the map of features it was trained on, as safetensors: enough to score a new mass.
+
+A projection is large and shared by all heads trained on the same synthetic masses, so a file may name it
+instead of holding it. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from mammo_core.classifiers.projection import Projection
+from mammo_core.errors import CheckpointError
+from mammo_core.tensor_files import tensors_from_safetensors
+
+HEAD_FORMAT = "mammo-head/1"
+PROJECTION_FORMAT = "mammo-projection/1"
+
+
+@dataclass(frozen=True, eq=False)
+class LinearHeads:
+    """R heads on one projection of one network's features.
+
+    Attributes:
+        weights: (R, K + 1) float32.
+    """
+
+    projection: Projection
+    weights: Tensor
+
+    def __post_init__(self) -> None:
+        matrix = self.projection.matrix
+        wanted = None if matrix is None else matrix.shape[1] + 1
+        if self.weights.ndim != 2 or (wanted and self.weights.shape[1] != wanted):
+            raise CheckpointError(
+                f"Expected weights (heads, {wanted or 'features + 1'}) for this projection; got "
+                f"{tuple(self.weights.shape)}. Heads and projection do not belong together."
+            )
+
+    def scores(self, features: Tensor) -> np.ndarray:
+        """P(malignant) of every mass under every head: (N, V, D) -> (R, N) float64.
+
+        Raises:
+            CheckpointError: If the features are not as many as the heads were trained on.
+        """
+        matrix = self.projection.matrix
+        wanted = self.weights.shape[1] - 1 if matrix is None else matrix.shape[0]
+        if features.shape[-1] != wanted:
+            raise CheckpointError(
+                f"Expected {wanted} features per view, as these heads were trained on; got "
+                f"{features.shape[-1]}. Read with the network of the heads."
+            )
+        return torch.sigmoid(self.weights @ self.projection(features).T).double().numpy()
+
+
+@dataclass(frozen=True)
+class HeadFile:
+    """What a head's file holds.
+
+    Attributes:
+        weights: (K + 1,) float32.
+        bias: The constant of its projection.
+        feature_space: Of the network and preprocessing, see `features.feature_space_id`.
+        projection_id: Of the projection to be had elsewhere; empty if it is in `projection` or there is none.
+        projection: None if it is elsewhere.
+    """
+
+    weights: Tensor
+    bias: float
+    feature_space: str
+    projection_id: str
+    projection: Projection | None
+
+
+def projection_id(projection: Projection) -> str:
+    """16 hex digits that identify a projection; empty for one that projects nowhere."""
+    if projection.mean is None or projection.matrix is None:
+        return ""
+    digest = hashlib.sha256()
+    for tensor in (projection.mean, projection.matrix):
+        digest.update(repr(tuple(tensor.shape)).encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def head_bytes(
+    weights: Tensor, projection: Projection, feature_space: str, *, self_contained: bool
+) -> bytes:
+    """A head (K + 1,) as the content of a file.
+
+    Args:
+        self_contained: Puts the projection in; else the file names it.
+    """
+    tensors = {"weights": weights.contiguous()}
+    named = projection_id(projection)
+    if named and self_contained:
+        tensors |= _projection_tensors(projection)
+    return save(
+        tensors,
+        {
+            "format": HEAD_FORMAT,
+            "bias": repr(projection.bias),
+            "feature_space": feature_space,
+            "projection": named,
+        },
+    )
+
+
+def head_from_bytes(content: bytes, name: str) -> HeadFile:
+    """The inverse of `head_bytes`.
+
+    Args:
+        name: Of the file, for messages.
+
+    Raises:
+        CheckpointError: If it is no such file, or damaged.
+    """
+    tensors, facts = read_tensors(content, name, HEAD_FORMAT)
+    weights = tensors.get("weights")
+    if weights is None or weights.ndim != 1:
+        raise CheckpointError(
+            f"Expected {name} to hold one head's weights (features + 1,); got "
+            f"{None if weights is None else tuple(weights.shape)}. Train the run again."
+        )
+    try:
+        bias, named = float(facts["bias"]), facts["projection"]
+        space = facts["feature_space"]
+    except (KeyError, ValueError) as error:
+        raise _not_this(name, HEAD_FORMAT, error) from error
+    projection: Projection | None = None
+    if not named:
+        projection = Projection(mean=None, matrix=None, bias=bias)
+    elif "matrix" in tensors:
+        projection = _projection_of(tensors, bias, name)
+        named = ""
+    return HeadFile(weights.float(), bias, space, named, projection)
+
+
+def projection_bytes(projection: Projection) -> bytes:
+    """A projection as the content of a file."""
+    return save(
+        _projection_tensors(projection),
+        {"format": PROJECTION_FORMAT, "bias": repr(projection.bias)},
+    )
+
+
+def projection_from_bytes(content: bytes, name: str) -> Projection:
+    """The inverse of `projection_bytes`.
+
+    Raises:
+        CheckpointError: If it is no such file, or damaged.
+    """
+    tensors, facts = read_tensors(content, name, PROJECTION_FORMAT)
+    return _projection_of(tensors, float(facts["bias"]), name)
+
+
+def read_tensors(
+    content: bytes, name: str, expected: str
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file of one of our formats.
+
+    Raises:
+        CheckpointError: If it is not safetensors, truncated, of another format, or holds other than numbers.
+    """
+    tensors = tensors_from_safetensors(content, name, CheckpointError)
+    facts = _metadata(content)
+    if facts.get("format") != expected:
+        raise _not_this(name, expected, f"format {facts.get('format')!r}")
+    broken = sorted(key for key, tensor in tensors.items() if not tensor.isfinite().all())
+    if broken:
+        raise CheckpointError(
+            f"Expected numbers in {name}; got NaN or infinity in: {', '.join(broken)}. The training diverged, "
+            "or the file was tampered with."
+        )
+    return tensors, facts
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """The header's metadata of content that safetensors has already accepted."""
+    size = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + size]).get("__metadata__", {})
+
+
+def _projection_tensors(projection: Projection) -> dict[str, Tensor]:
+    return {"mean": projection.mean.contiguous(), "matrix": projection.matrix.contiguous()}
+
+
+def _projection_of(tensors: dict[str, Tensor], bias: float, name: str) -> Projection:
+    mean, matrix = tensors.get("mean"), tensors.get("matrix")
+    if mean is None or matrix is None or matrix.ndim != 2 or mean.shape != matrix.shape[:1]:
+        found = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+        raise CheckpointError(
+            f"Expected {name} to hold a projection, mean (D,) and matrix (D, K); got {found}. "
+            "Get the file again."
+        )
+    return Projection(mean=mean, matrix=matrix, bias=bias)
+
+
+def _not_this(name: str, expected: str, found: object) -> CheckpointError:
+    return CheckpointError(
+        f"Expected {name} to be safetensors of the format {expected}; got something else ({found}). "
+        "It is damaged or another file: get it again."
+    )

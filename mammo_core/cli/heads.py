@@ -1,0 +1,177 @@
+"""`heads`: trained heads that ship or stay here, and reading one mass with them."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Adds `heads` and its parts."""
+    parser = commands.add_parser("heads", help="trained heads: make a file of them, read a mass")
+    parts = parser.add_subparsers(required=True, metavar="PART")
+    _add_make(parts)
+    _add_read(parts)
+
+
+def _add_make(parts: argparse._SubParsersAction) -> None:
+    from mammo_core.cli.options import (
+        add_backbone_options,
+        add_budget_option,
+        add_data_options,
+        add_delta_option,
+        epsilon_list,
+    )
+    from mammo_core.settings import DEFAULT_GENERATOR
+
+    make = parts.add_parser(
+        "make",
+        help="train heads at several budgets and write them with their card",
+        description="Trains linear heads with secret noise, several at each privacy budget, tests them, and writes "
+        "NAME.safetensors and NAME.json: weights, thresholds, quantiles of test scores, and what each of them and "
+        "all together promise. Every head is charged to the ledger.",
+    )
+    add_data_options(make)
+    add_backbone_options(make)
+    group = make.add_argument_group("training and privacy")
+    group.add_argument(
+        "--epsilon",
+        type=epsilon_list,
+        default=epsilon_list("1,2,6,12,60,inf"),
+        metavar="LIST",
+        help="budgets, inf for no privacy (not DP); default: 1,2,6,12,60,inf",
+    )
+    group.add_argument(
+        "--repeats",
+        type=int,
+        default=10,
+        help="heads at each finite budget, which differ in noise only; default: %(default)s",
+    )
+    add_delta_option(group)
+    add_budget_option(group)
+    make.add_argument(
+        "--licence", required=True, help="of the training data, with attribution; kept in the card"
+    )
+    make.add_argument(
+        "--generator",
+        default=DEFAULT_GENERATOR,
+        help="in the folder models, whose masses a new one is compared with; default: %(default)s",
+    )
+    make.add_argument("--out", type=Path, required=True, metavar="NAME", help="without an ending")
+    make.set_defaults(run=run_make)
+
+
+def _add_read(parts: argparse._SubParsersAction) -> None:
+    read = parts.add_parser(
+        "read",
+        help="what models at several budgets make of one mass",
+        description="Reads a DICOM, PNG, JPEG or TIFF image and scores a mass in it with every head of a file. "
+        "Nothing is kept. Research use only, not for diagnosis.",
+    )
+    read.add_argument("image", type=Path, metavar="IMAGE")
+    read.add_argument(
+        "--box",
+        type=_box_numbers,
+        metavar="TOP,LEFT,HEIGHT,WIDTH",
+        help="around the mass, in pixels; default: the image is a mass already cut out",
+    )
+    read.add_argument(
+        "--crop",
+        choices=("paper", "standard"),
+        default="paper",
+        help="how a box is cut: as the masses were that the shipped heads learned from, or around its middle in the "
+        "grey of the display; default: %(default)s",
+    )
+    read.add_argument(
+        "--heads",
+        type=Path,
+        metavar="NAME",
+        help="file and card of the heads, without an ending; default: those that ship",
+    )
+    read.set_defaults(run=run_read)
+
+
+def run_make(options: argparse.Namespace) -> int:
+    """Trains, writes and prints what was made."""
+    from mammo_core.cli.options import ledger_from, workbench_from
+    from mammo_core.cli.progress import progress_bar
+    from mammo_core.cli.tables import print_table, with_interval
+    from mammo_core.experiments.head_making import make_heads
+    from mammo_core.experiments.shipped_heads import save_heads
+
+    bench = workbench_from(options)
+    with progress_bar("synthetic masses", "masses") as on_progress:
+        made = make_heads(
+            bench,
+            options.epsilon,
+            options.repeats,
+            ledger=ledger_from(options, "heads make"),
+            licence=options.licence,
+            command=f"python -m mammo_core {shlex.join(sys.argv[1:])}",
+            generator=options.generator,
+            delta=options.delta,
+            on_progress=on_progress,
+        )
+    card = save_heads(made, options.out)
+    print_table(
+        [
+            {"ε": f"{head.target_epsilon:g}", "seed": head.seed}
+            | {
+                f"AUROC {name}": with_interval(auroc.value, auroc.low, auroc.high)
+                for name, auroc in head.auroc.items()
+            }
+            | {"threshold": f"{head.threshold:.3f}"}
+            for head in card.heads
+        ]
+    )
+    print(f"\n{card.together}\n{card.without_noise}\n{card.notice}")
+    return 0
+
+
+def run_read(options: argparse.Namespace) -> int:
+    """Prints one line per budget."""
+    from mammo_core.classifiers.backbones import load_backbone
+    from mammo_core.cli.tables import print_table
+    from mammo_core.experiments.case_reading import case_features, read_case, usualness
+    from mammo_core.experiments.case_words import (
+        CAUTION,
+        call_words,
+        noise_words,
+        reading_rows,
+        usualness_words,
+    )
+    from mammo_core.experiments.shipped_heads import SHIPPED_HEADS, load_heads
+    from mammo_core.intake.crops import RECIPES, WHOLE, mass_crop
+    from mammo_core.intake.picture import Box
+    from mammo_core.intake.sandbox import read_safely
+    from mammo_core.settings import models_dir
+
+    shipped = load_heads(options.heads or models_dir() / SHIPPED_HEADS)
+    picture = read_safely(options.image, name=options.image.name)
+    box = Box(*(options.box or (0, 0, *picture.shape)))
+    image = mass_crop(picture, box, RECIPES[options.crop] if options.box else WHOLE)
+    features = case_features(image, [shipped.models.backbone], load_backbone)
+    readings = read_case(features, [shipped.models])
+    print_table(reading_rows(readings))
+    print()
+    told = [
+        *picture.warnings,
+        usualness_words(usualness(image, features, shipped)),
+        *map(call_words, readings),
+        noise_words(readings),
+        CAUTION,
+        shipped.card.notice,
+    ]
+    for words in filter(None, told):
+        print(words.replace("**", ""))
+    return 0
+
+
+def _box_numbers(text: str) -> tuple[int, ...]:
+    """An argparse type: "1,2,3,4" to (1, 2, 3, 4)."""
+    numbers = tuple(int(part) for part in text.split(","))
+    if len(numbers) != 4:
+        raise ValueError(text)
+    return numbers
