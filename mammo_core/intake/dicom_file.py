@@ -14,6 +14,7 @@ import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import Decoder
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -42,6 +43,13 @@ _VIEWS = (
     *("CC", "MLO", "ML", "LM", "LMO", "XCC", "XCCL", "XCCM", "FB", "SIO", "ISO"),
     *("CV", "AT", "SPECIMEN", "TAN"),
 )
+_VIEW_CODES = {  # SNOMED CT and its older codes, DICOM PS3.16 CID 4014
+    **dict.fromkeys(("399162004", "R-10242"), "CC"),
+    **dict.fromkeys(("399368009", "R-10226"), "MLO"),
+    **dict.fromkeys(("399260004", "R-10224"), "ML"),
+    **dict.fromkeys(("399352003", "R-10228"), "LM"),
+    **dict.fromkeys(("399099002", "R-10230"), "LMO"),
+}
 _LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81")
 _META_BYTES = 4096  # within which the transfer syntax is found
 _GROUP_LENGTH = 140  # where the length of the meta information stands, counted from behind itself
@@ -108,13 +116,13 @@ def _inflated(file: BinaryIO, name: str) -> Dataset:
 
 
 def _check_kind(data: Dataset, name: str) -> None:
-    kind = data.get("SOPClassUID")
-    if kind is not None and str(kind) not in _IMAGES:
+    kind = UID(_text(data, "SOPClassUID"))
+    if kind and kind not in _IMAGES:
+        called = kind.name if kind.name != kind else "of another kind"
         raise IntakeError(
-            f"Expected a mammogram (MG, DX, CR or secondary capture); {name} is "
-            f"{UID(kind).name if UID(kind).is_valid else 'of an unknown kind'}. Leave it out."
+            f"Expected a mammogram (MG, DX, CR or secondary capture); {name} is {called}. Leave it out."
         )
-    if kind is None and data.get("Modality") not in _MODALITIES:
+    if not kind and _text(data, "Modality") not in _MODALITIES:
         raise IntakeError(
             f"Expected a mammogram; {name} does not say what it is. Export it again with its SOP class."
         )
@@ -122,13 +130,17 @@ def _check_kind(data: Dataset, name: str) -> None:
         raise IntakeError(
             f"Expected one image; {name} has several frames, as tomosynthesis does. Export the 2D image."
         )
+    if "PixelData" not in data:
+        raise IntakeError(
+            f"Expected an image; {name} has no pixels. Export it again with its pixel data."
+        )
 
 
 def _pixels(data: Dataset, name: str) -> tuple[np.ndarray, Coding]:
     rows, columns = int(data.Rows), int(data.Columns)
     bits, stored_bits = int(data.BitsAllocated), int(data.BitsStored)
     samples = int(data.get("SamplesPerPixel") or 1)
-    photometric = str(data.get("PhotometricInterpretation", "MONOCHROME2"))
+    photometric = _text(data, "PhotometricInterpretation") or "MONOCHROME2"
     if not 0 < rows * columns <= MAX_PIXELS:
         raise IntakeError(
             f"Expected 1 to {MAX_PIXELS:,} pixels; {name} says it has {columns}×{rows}. "
@@ -138,12 +150,11 @@ def _pixels(data: Dataset, name: str) -> tuple[np.ndarray, Coding]:
         raise IntakeError(
             f"Expected 8 to 16 bits per pixel; {name} says {stored_bits} of {bits}. Export it with 16 bits."
         )
-    if photometric not in ("MONOCHROME1", "MONOCHROME2") and samples != 3:
+    if samples not in (1, 3) or (samples == 1 and not photometric.startswith("MONOCHROME")):
         raise IntakeError(
             f"Expected a grey image; {name} is stored as a colour table. Export it as greyscale."
         )
-    decoder = get_decoder(data.file_meta.TransferSyntaxUID)
-    pixels, _ = decoder.as_array(data, index=0, raw=samples == 1, view_only=True)
+    pixels, _ = _decoder(data, name).as_array(data, index=0, raw=samples == 1, view_only=True)
     if samples == 3:
         pixels = _grey_channel(pixels, name)
     coding = Coding(
@@ -152,6 +163,17 @@ def _pixels(data: Dataset, name: str) -> tuple[np.ndarray, Coding]:
         inverted=photometric == "MONOCHROME1",
     )
     return _patterns(pixels), coding
+
+
+def _decoder(data: Dataset, name: str) -> Decoder:
+    syntax = UID(data.file_meta.TransferSyntaxUID)
+    try:
+        return get_decoder(syntax)
+    except NotImplementedError as error:
+        raise IntakeError(
+            f"Expected an uncompressed image, or JPEG, JPEG-LS, JPEG 2000 or RLE; {name} is compressed as "
+            f"{syntax.name if syntax.is_transfer_syntax else 'something unknown'}. Export it uncompressed."
+        ) from error
 
 
 def _grey_channel(pixels: np.ndarray, name: str) -> np.ndarray:
@@ -193,12 +215,11 @@ def _text(data: Dataset, keyword: str) -> str:
 def _facts(data: Dataset, coding: Coding) -> dict[str, str]:
     """Whitelisted elements, and of these only values from fixed vocabularies: free text cannot slip through."""
     laterality = _text(data, "ImageLaterality") or _text(data, "Laterality")
-    view = _text(data, "ViewPosition").upper()
     syntax = UID(data.file_meta.TransferSyntaxUID)
     found = {
         "modality": _one_of(_MODALITIES, _text(data, "Modality")),
         "laterality": _one_of(("L", "R", "B", "U"), laterality),
-        "view": _one_of(_VIEWS, view),
+        "view": _one_of(_VIEWS, _text(data, "ViewPosition").upper()) or _coded_view(data),
         "bits": str(coding.bits),
         "photometric": "MONOCHROME1" if coding.inverted else "MONOCHROME2",
         "transfer_syntax": syntax.name if syntax.is_transfer_syntax else "",
@@ -207,6 +228,11 @@ def _facts(data: Dataset, coding: Coding) -> dict[str, str]:
         ),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _coded_view(data: Dataset) -> str:
+    codes = [_text(item, "CodeValue") for item in data.get("ViewCodeSequence") or []]
+    return next((_VIEW_CODES[code] for code in codes if code in _VIEW_CODES), "")
 
 
 def _one_of(known: tuple[str, ...], value: str) -> str:

@@ -22,7 +22,7 @@ def grey_table(data: Dataset, stored: np.ndarray, coding: Coding) -> tuple[np.nd
     """The display grey (256,) or (65536,) uint8 of every bit pattern, and warnings.
 
     The first VOI LUT is preferred to the first window, as vendors of mammography intend. Without either, or
-    if it is damaged, the window is `fallback_window`.
+    if they are damaged, images of up to 8 bits are shown as they are, others in the `fallback_window`.
 
     Args:
         stored: (H, W) uint8 or uint16 bit patterns.
@@ -39,6 +39,9 @@ def grey_table(data: Dataset, stored: np.ndarray, coding: Coding) -> tuple[np.nd
             grey = np.rint(255 * share.clip(0, 1)).astype(np.uint8)
             table = 255 - grey if coding.inverted else grey
             return _with_padding(data, values, table), []
+    if coding.bits <= 8:
+        table = linear_table(values, values.min(), values.max(), inverted=coding.inverted)
+        return _with_padding(data, values, table), []
     padding = _padding(data, values)
     low, high = fallback_window(stored, rescaled, leave_out=padding, inverted=coding.inverted)
     table = linear_table(rescaled, low, high, inverted=coding.inverted)
@@ -81,8 +84,9 @@ def _breast(found: np.ndarray) -> np.ndarray:
     low, high = np.percentile(found, (0.1, 99.9))
     if high <= low:
         return found
-    counts, edges = np.histogram(found, bins=256, range=(low, high))
-    threshold = _otsu(counts, (edges[:-1] + edges[1:]) / 2)
+    bins = ((found - low) * (255 / (high - low))).clip(0, 255).astype(np.intp)
+    counts = np.bincount(bins, minlength=256)
+    threshold = _otsu(counts, low + (np.arange(256) + 0.5) * (high - low) / 255)
     air = found[found <= threshold]
     if len(air) in (0, len(found)) or air.std() > _AIR_SPREAD * (high - low):
         return found

@@ -79,7 +79,6 @@ def _limit_time(seconds: float) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    sys.setrecursionlimit(2000)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     serve(sys.stdin.buffer, answers)
