@@ -1,0 +1,354 @@
+"""Finds the images, labels and boxes of any hospital's DICOM, or of pictures, as `annotations` describes them.
+
+Identifiers are read to match tables with files. What leaves this module carries their pseudonyms; raw ones
+remain in `Skipped.what` and `ImageToCut.shown`, for the screen of whoever imports, and are never written.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mammo_core.errors import IntakeError
+from mammo_core.intake.annotations import Annotation, BadRow, read_annotations
+from mammo_core.intake.crops import Box
+from mammo_core.intake.file_index import all_files
+from mammo_core.intake.image_files import ImageFile, ImageFiles, Masks, mask_stem
+from mammo_core.intake.plan import ImportPlan
+from mammo_core.intake.pseudonyms import Pseudonyms
+from mammo_core.intake.sandbox import map_safely
+from mammo_core.intake.survey import ImageToCut, MassToCut, Skipped, Survey
+from mammo_core.intake.tables import read_table
+
+_NO_IMAGES = {".csv", ".tsv", ".txt", ".json", ".xml", ".md", ".pdf", ".html", ".xlsx", ".zip"}
+_READ_HEADER = "mammo_core.intake.headers:read_header"
+
+
+def survey_folder(
+    plan: ImportPlan,
+    source: Path,
+    pseudonyms: Pseudonyms,
+    *,
+    workers: int,
+    on_progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Survey:
+    """Finds every mass that the plan's tables name.
+
+    Args:
+        source: A folder, or a single image; instead of the plan's, which may be packed.
+        on_progress: Called with (headers read, headers to read).
+
+    Raises:
+        IntakeError: If a table cannot be used, or no image is found.
+    """
+    found = _look_through(plan, source, workers, on_progress, should_stop)
+    return _Matching(plan, found, pseudonyms).survey()
+
+
+@dataclass(kw_only=True)
+class _Found:
+    """What lies in the source."""
+
+    images: list[ImageFile] = field(default_factory=list)
+    masks: list[tuple[tuple[str, ...], str, Path]] = field(default_factory=list)
+    boxes: dict[str, list[Box]] = field(default_factory=lambda: defaultdict(list))
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+def _look_through(
+    plan: ImportPlan,
+    source: Path,
+    workers: int,
+    on_progress: Callable[[int, int], None] | None,
+    should_stop: Callable[[], bool] | None,
+) -> _Found:
+    files = _files(plan, source)
+    if not files:
+        raise IntakeError(f"Expected images in {source.name}; found none. Check the folder.")
+    found = _Found()
+    tasks = [path for _, path in files]
+    roots = dict(zip(tasks, (root for root, _ in files), strict=True))
+    headers = map_safely(_READ_HEADER, tasks, workers=workers, should_stop=should_stop)
+    for done, (path, header) in enumerate(headers, start=1):
+        if on_progress:
+            on_progress(done, len(tasks))
+        _sort_in(plan, found, roots[path], path, header)
+    found.images.sort(key=lambda image: image.parts)
+    found.masks.sort(key=lambda mask: mask[2])
+    return found
+
+
+def _files(plan: ImportPlan, source: Path) -> list[tuple[Path, Path]]:
+    """Every file that may be an image, a mask or a segmentation, with the folder it was found from."""
+    tables = {path.resolve() for path in (plan.labels, plan.boxes) if path is not None}
+    files = {}
+    for root in (source, plan.masks):
+        if root is None:
+            continue
+        if not root.exists():
+            raise IntakeError(f"Expected files at {root.name}; found nothing. Check the path.")
+        for path in [root] if root.is_file() else all_files(root):
+            if path.suffix.lower() not in _NO_IMAGES and path.resolve() not in tables:
+                files[path.resolve()] = (root if root.is_dir() else root.parent, path)
+    return list(files.values())
+
+
+def _sort_in(
+    plan: ImportPlan, found: _Found, root: Path, path: Path, header: dict | IntakeError
+) -> None:
+    parts = tuple(part.lower() for part in path.relative_to(root).parts)
+    shown = "/".join(parts)
+    if isinstance(header, IntakeError):
+        found.skipped.append(Skipped(what=shown, kind="cannot be read", reason=str(header)))
+        return
+    from_masks = plan.masks is not None and (root == plan.masks or path == plan.masks)
+    stem = mask_stem(path) or (path.stem.lower() if from_masks else None)
+    if header["kind"] == "segmentation":
+        for uid, boxes in header["boxes"].items():
+            found.boxes[uid] += [Box(*numbers) for numbers in boxes]
+    elif header["kind"] == "other":
+        found.skipped.append(
+            Skipped(
+                what=shown,
+                kind="no image",
+                reason="Expected DICOM, PNG, JPEG or TIFF; got another kind of file. Nothing to do.",
+            )
+        )
+    elif stem is not None:
+        found.masks.append((parts[:-1], stem, path))
+    elif plan.kind == "pictures" and header["kind"] == "picture":
+        found.images.append(ImageFile(path=path, parts=parts))
+    elif plan.kind == "dicom" and header["kind"] == "dicom":
+        names = ("uid", "patient", "side", "view")
+        found.images.append(
+            ImageFile(path=path, parts=parts, **{name: header[name] for name in names})
+        )
+    else:
+        wanted = "DICOM" if plan.kind == "dicom" else "PNG, JPEG or TIFF"
+        found.skipped.append(
+            Skipped(
+                what=shown,
+                kind="other kind of image",
+                reason=f"Expected {wanted}; got the other kind. Import it separately.",
+            )
+        )
+
+
+class _Matching:
+    """Brings tables and files together."""
+
+    def __init__(self, plan: ImportPlan, found: _Found, pseudonyms: Pseudonyms) -> None:
+        self._plan = plan
+        self._pseudonyms = pseudonyms
+        self._found = found
+        self._files = ImageFiles(found.images)
+        self._masks = Masks.of(found.masks, found.boxes)
+        self._named_masks: dict[str, Path] = {}
+        self._skipped = list(found.skipped)
+        self._tables: list[str] = []
+        self._whole = False
+
+    def survey(self) -> Survey:
+        labels = self._rows(self._plan.labels or self._plan.boxes, with_labels=True)
+        self._take_out_masks(labels)
+        boxes: dict[Path, list[Annotation]] = {}
+        if self._plan.labels and self._plan.boxes:
+            boxes = self._by_image(self._rows(self._plan.boxes, with_labels=False, with_boxes=True))
+        by_image = self._by_image(labels)
+        self._whole = (
+            self._plan.kind == "pictures"
+            and not boxes
+            and not self._masks.by_folder
+            and not any(row.box or row.mask for row in labels)
+        )
+        images, splits = [], {}
+        seen: set[str] = set()
+        for image in self._files.images:
+            rows = by_image.get(image.path, [])
+            cut = self._image(image, rows, boxes.get(image.path, []), seen)
+            if cut is not None:
+                images.append(cut)
+                if rows[0].split:
+                    splits[cut.patient] = self._same_split(splits, cut.patient, rows[0])
+        return Survey(
+            images=tuple(images),
+            skipped=tuple(self._skipped),
+            tables=tuple(self._tables),
+            splits=splits,
+        )
+
+    def _rows(self, path: Path, *, with_labels: bool, with_boxes: bool = False) -> list[Annotation]:
+        table = read_table(path)
+        self._tables.append(f"{table.name}: {len(table)} rows")
+        if self._plan.kind == "pictures" and with_labels and not self._plan.one_patient_per_file:
+            table.required("patient_id", "patient", "patientid", "case", "case_id")
+        if self._plan.split.by == "column" and with_labels:
+            table.required("split", "set", "subset")
+        rows, bad = read_annotations(table, with_labels=with_labels, with_boxes=with_boxes)
+        self._skipped += map(_skipped_row, bad)
+        return rows
+
+    def _by_image(self, rows: list[Annotation]) -> dict[Path, list[Annotation]]:
+        """Rows by the file they are about; rows about none or several are skipped."""
+        by_image: dict[Path, list[Annotation]] = defaultdict(list)
+        for row in rows:
+            match self._files.meant_by(row):
+                case [image]:
+                    by_image[image.path].append(row)
+                case []:
+                    self._skip(
+                        row.what,
+                        "image not found",
+                        f"Expected an image for line {row.line}; found none. Check how the table calls it.",
+                    )
+                case several:
+                    self._skip(
+                        row.what,
+                        "image unclear",
+                        f"Expected one image for line {row.line}; {len(several)} fit. Write the whole path, or "
+                        "the SOP Instance UID.",
+                    )
+        return by_image
+
+    def _image(
+        self,
+        image: ImageFile,
+        rows: list[Annotation],
+        boxes: list[Annotation],
+        seen: set[str],
+    ) -> ImageToCut | None:
+        """What to cut from an image; None, and a note why, if nothing."""
+        if not rows:
+            self._skip(
+                image.shown,
+                "no label",
+                "Expected a row about it in the table of labels; found none. Add one, or leave it out.",
+            )
+            return None
+        identity = image.uid or image.shown
+        if identity in seen:
+            self._skip(
+                image.shown,
+                "image found twice",
+                "Expected each SOP Instance UID once; found it before. Remove one of the files.",
+            )
+            return None
+        patient = self._patient(image, rows[0])
+        masses = tuple(self._masses(image, rows, boxes)) if patient else ()
+        if not masses:
+            return None
+        seen.add(identity)
+        name = self._pseudonyms.image(identity)
+        return ImageToCut(
+            key=name,
+            path=image.path,
+            shown=image.shown,
+            patient=patient,
+            image=name,
+            masses=masses,
+        )
+
+    def _patient(self, image: ImageFile, row: Annotation) -> str:
+        """The patient's pseudonym; empty, and a note why, if nobody says whose image it is."""
+        if self._plan.one_patient_per_file:
+            return self._pseudonyms.patient(image.shown)
+        raw = (row.patient if row.key[0] != "view" else "") or image.patient or row.patient
+        if not raw.strip():
+            self._skip(
+                image.shown,
+                "no patient",
+                "Expected a patient's identifier in the file or the table; found none. Without it, nobody can "
+                "tell how many images are hers: add a column patient_id.",
+            )
+            return ""
+        return self._pseudonyms.patient(raw)
+
+    def _masses(
+        self, image: ImageFile, rows: list[Annotation], boxes: list[Annotation]
+    ) -> Iterator[MassToCut]:
+        labels = {row.label for row in rows}
+        details = rows[0].details
+        if boxes:
+            for row in boxes:
+                label = row.label if row.label is not None else _only(labels)
+                if label is None:
+                    self._skip(
+                        image.shown,
+                        "label unclear",
+                        f"Expected a label in line {row.line} of the boxes, as the image has masses of both "
+                        "classes; got none. Add a column label.",
+                    )
+                else:
+                    yield MassToCut(label=label, box=row.box, details=details)
+            return
+        for row in rows:
+            yield from self._mass_of_row(image, row)
+
+    def _mass_of_row(self, image: ImageFile, row: Annotation) -> Iterator[MassToCut]:
+        """From a row's own box or mask, or what is found for the image; a note if there is nothing."""
+        if row.mask and row.mask not in self._named_masks:
+            self._skip(
+                image.shown,
+                "mask not found",
+                f"Expected one mask for line {row.line}; found none of that name, or several. Write its "
+                "whole path.",
+            )
+            return
+        masks = (self._named_masks[row.mask],) if row.mask else self._masks.of_image(image)
+        found = self._masks.boxes.get(image.uid, []) if image.uid else []
+        if row.box:
+            yield MassToCut(label=row.label, box=row.box, details=row.details)
+        elif masks:
+            yield MassToCut(label=row.label, masks=masks, several=not row.mask, details=row.details)
+        elif found:
+            for box in found:
+                yield MassToCut(label=row.label, box=box, details=row.details)
+        elif self._whole:
+            yield MassToCut(label=row.label, details=row.details)
+        else:
+            self._skip(
+                image.shown,
+                "no box",
+                "Expected a box, a mask or a segmentation that says where the mass is; found none. Add a row to "
+                "the table of boxes, or a mask of the image's name.",
+            )
+
+    def _take_out_masks(self, rows: list[Annotation]) -> None:
+        """Finds the files that a column calls masks; they are no images, whatever their names."""
+        wanted = {row.mask: row.line for row in rows if row.mask}
+        if not wanted:
+            return
+        masks = [
+            ImageFile(path=path, parts=(*folder, path.name.lower()))
+            for folder, _, path in self._found.masks
+        ]
+        everything = ImageFiles([*self._found.images, *masks])
+        for name, line in wanted.items():
+            match everything.meant_by(Annotation(line=line, file=name)):
+                case [mask]:
+                    self._named_masks[name] = mask.path
+        taken = set(self._named_masks.values())
+        self._files = ImageFiles(image for image in self._files.images if image.path not in taken)
+
+    def _same_split(self, splits: dict[str, str], patient: str, row: Annotation) -> str:
+        if splits.get(patient, row.split) != row.split:
+            raise IntakeError(
+                f"Expected one split for each patient; line {row.line} of the labels says {row.split}, an "
+                f"earlier one {splits[patient]}. Tests on patients who also train are too good to be true: "
+                "correct the table."
+            )
+        return row.split
+
+    def _skip(self, what: str, kind: str, reason: str) -> None:
+        self._skipped.append(Skipped(what=what, kind=kind, reason=reason))
+
+
+def _only(labels: set[int | None]) -> int | None:
+    return next(iter(labels)) if len(labels) == 1 else None
+
+
+def _skipped_row(row: BadRow) -> Skipped:
+    return Skipped(what=f"line {row.line}: {row.what}", kind=row.kind, reason=row.reason)

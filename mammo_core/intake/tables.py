@@ -1,0 +1,213 @@
+"""Tables from outside: CSV files of any usual encoding and delimiter, read as text and never evaluated."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mammo_core.errors import IntakeError
+
+MAX_TABLE_BYTES = 256 << 20
+_CHUNK = 1 << 20
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_NOTHING = ("", "nan", "na", "n/a", "none", "null", "#n/a")
+_QUOTED_FORMULA = re.compile(r'="([^"]*)"')  # how Excel keeps the zeros of 00123
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The text of a table.
+
+    Attributes:
+        name: Of the file, for messages.
+        frame: (N, C) of str, stripped; "" where nothing, NaN or N/A was written. Column names are lower
+            case with one underscore between words.
+    """
+
+    name: str
+    frame: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def find(self, *names: str) -> str | None:
+        """The first of these names that is a column; None if none is."""
+        return next((name for name in names if name in self.frame.columns), None)
+
+    def column(self, *names: str) -> np.ndarray:
+        """The cells (N,) of the first of these columns; all "" if none is there."""
+        name = self.find(*names)
+        if name is None:
+            return np.full(len(self), "", dtype=object)
+        return self.frame[name].to_numpy(dtype=object)
+
+    def required(self, *names: str) -> np.ndarray:
+        """As `column`.
+
+        Raises:
+            IntakeError: If none of these columns is there.
+        """
+        if self.find(*names) is None:
+            raise IntakeError(
+                f"Expected a column {' or '.join(names)} in {self.name}; got "
+                f"{', '.join(self.frame.columns) or 'no column'}. Add or rename one."
+            )
+        return self.column(*names)
+
+    def line(self, row: int) -> int:
+        """The line of a row in a file without line breaks inside cells; the header is line 1."""
+        return row + 2
+
+
+def read_table(path: Path) -> Table:
+    """Reads a CSV file: comma, semicolon or tab; UTF-8, UTF-16 or Latin-1, with or without a byte order mark.
+
+    Empty lines are left out. A formula is text like any other.
+
+    Raises:
+        IntakeError: If it is missing, too large, no text, without rows, or if its rows and header don't fit.
+    """
+    try:
+        if path.stat().st_size > MAX_TABLE_BYTES:
+            raise IntakeError(
+                f"Expected a table of at most {MAX_TABLE_BYTES >> 20} MiB; {path.name} has "
+                f"{path.stat().st_size >> 20} MiB. Leave out columns that are not needed."
+            )
+        encoding = _encoding(path)
+        with path.open(encoding=encoding, newline="") as file:
+            header = _first_line(file)
+        delimiter = max(",;\t", key=header.count)
+        frame = pd.read_csv(
+            path,
+            sep=delimiter,
+            encoding=encoding,
+            dtype=str,
+            header=None,
+            keep_default_na=False,
+            na_filter=False,
+            skipinitialspace=True,
+            engine="c",
+        )
+    except OSError as error:
+        raise IntakeError(
+            f"Expected a table at {path.name}; the system says: {error.strerror or error}. "
+            "Check the path."
+        ) from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, csv.Error) as error:
+        raise IntakeError(
+            f"Expected {path.name} to be a table with one header line and as many cells in each row; "
+            f"got: {str(error).strip()}. Save it again as CSV (UTF-8)."
+        ) from error
+    return _tidy(path.name, frame)
+
+
+def _encoding(path: Path) -> str:
+    """The encoding of a whole file; cp1252 for what is no Unicode."""
+    with path.open("rb") as file:
+        start = file.read(_CHUNK)
+        for mark, name in _MARKS:
+            if start.startswith(mark):
+                return name
+        zeros = np.frombuffer(start, np.uint8) == 0
+        if zeros.any():
+            if zeros[1::2].mean() > 0.4:
+                return "utf-16-le"
+            if zeros[::2].mean() > 0.4:
+                return "utf-16-be"
+            raise IntakeError(
+                f"Expected text in {path.name}; got zero bytes. Save the table as CSV (UTF-8)."
+            )
+        decoder, chunk = codecs.getincrementaldecoder("utf-8")(), start
+        try:
+            while chunk:
+                decoder.decode(chunk)
+                chunk = file.read(_CHUNK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "cp1252"
+    return "utf-8"
+
+
+def _first_line(file: io.TextIOBase) -> str:
+    """The header without what stands in quotes."""
+    line = next((line for line in file if line.strip()), "")
+    return re.sub(r'"[^"]*"', "", line)
+
+
+def _tidy(name: str, frame: pd.DataFrame) -> Table:
+    """Takes the first row for the header, strips cells and empties those that say nothing."""
+    header = [plain_name(cell) for cell in frame.iloc[0]]
+    frame = frame.iloc[1:].reset_index(drop=True)
+    kept = [place for place, column in enumerate(header) if column]
+    if twice := [column for column, count in Counter(header).items() if column and count > 1]:
+        raise IntakeError(
+            f"Expected every column of {name} to have a name of its own; got {', '.join(twice)} twice. "
+            "Rename or remove one."
+        )
+    if not len(frame):
+        raise IntakeError(f"Expected rows below the header of {name}; got none. Check the file.")
+    columns = {}
+    for place in kept:
+        cells = frame[place].str.strip()
+        cells = cells.mask(cells.str.lower().isin(_NOTHING), "")
+        formulas = cells.str.startswith("=")
+        if formulas.any():
+            cells = cells.mask(formulas, cells.str.replace(_QUOTED_FORMULA, r"\1", regex=True))
+        columns[header[place]] = cells
+    return Table(name, pd.DataFrame(columns))
+
+
+def plain_name(cell: str) -> str:
+    """A column's name in lower case with one underscore between words.
+
+    Example:
+        >>> plain_name(" ROI mask file-path ")
+        'roi_mask_file_path'
+    """
+    return re.sub(r"[\W_]+", "_", cell.strip().lower()).strip("_")
+
+
+def number(cell: str) -> float | None:
+    """The number in a cell, with a point or a comma; None for anything else.
+
+    Example:
+        >>> number("12,5"), number("=1+1")
+        (12.5, None)
+    """
+    if not re.fullmatch(r"[+-]?\d{1,9}([.,]\d{0,9})?", cell):
+        return None
+    return float(cell.replace(",", "."))
+
+
+def safe_cell(text: object) -> str:
+    """Text that no spreadsheet takes for a formula.
+
+    Example:
+        >>> safe_cell("=cmd()"), safe_cell(-1.5)
+        ("'=cmd()", '-1.5')
+    """
+    if isinstance(text, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{text}"
+    return str(text)
+
+
+def write_rows(columns: Sequence[str], rows: Iterator[dict[str, object]]) -> str:
+    """Rows as the text of a CSV file, no cell being a formula."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([safe_cell(row.get(column, "")) for column in columns] for row in rows)
+    return text.getvalue()
