@@ -53,6 +53,10 @@ class JobContext:
         if self._stop.is_set():
             raise JobStopped
 
+    def is_stopping(self) -> bool:
+        """Whether the work should end here, for those who end it themselves; `check` raises then."""
+        return self._stop.is_set()
+
     def report(self, done: int, total: int, message: str, epsilon: float | None = None) -> None:
         """Says how far the work is, as often as one likes; raises JobStopped if it should end."""
         self.check()

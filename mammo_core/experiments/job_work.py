@@ -11,12 +11,22 @@ from mammo_core.cohorts.installed import load_source
 from mammo_core.experiments.attack_audit import AuditTables, run_audit
 from mammo_core.experiments.job_context import JobContext
 from mammo_core.experiments.ledger import open_ledger
-from mammo_core.experiments.requests import AuditRequest, FeaturesRequest, JobRequest, SweepRequest
+from mammo_core.experiments.requests import (
+    AuditRequest,
+    FeaturesRequest,
+    FetchRequest,
+    ImportRequest,
+    JobRequest,
+    SweepRequest,
+)
 from mammo_core.experiments.run_archive import RunArchive
 from mammo_core.experiments.runs import RunResult, StepReport
 from mammo_core.experiments.sweep import run_sweep
 from mammo_core.experiments.tracking import RunTracker
 from mammo_core.experiments.workbench import Workbench, open_workbench
+from mammo_core.intake.fetch import run_fetch
+from mammo_core.intake.importing import run_import
+from mammo_core.intake.uploads import discard_upload
 
 _POINTS = 40  # of a curve
 
@@ -35,6 +45,10 @@ def do_work(request: JobRequest, job: JobContext, home: Path) -> None:
             _sweep(request, job, home)
         case AuditRequest():
             _audit(request, job, home)
+        case FetchRequest():
+            _fetch(request, job)
+        case ImportRequest():
+            _import(request, job, home)
 
 
 def _open_bench(request: FeaturesRequest, job: JobContext, home: Path) -> Workbench:
@@ -106,6 +120,26 @@ def _audit(request: AuditRequest, job: JobContext, home: Path) -> None:
 
     job.report(0, total, "Training shadow models")
     run_audit(bench, plan, tables, on_point=keep, on_step=show)
+
+
+def _fetch(request: FetchRequest, job: JobContext) -> None:
+    job.report(0, 0, "Looking at what is there")
+    run_fetch(request.plan, request.data_dir, on_progress=job.report, should_stop=job.is_stopping)
+    job.check()
+
+
+def _import(request: ImportRequest, job: JobContext, home: Path) -> None:
+    job.report(0, 0, "Looking at the files")
+    report = run_import(
+        request.plan,
+        request.data_dir,
+        home,
+        on_progress=lambda done, total: job.report(done, total, "Looking at and cutting images"),
+        should_stop=job.is_stopping,
+    )
+    job.check()
+    job.report(report.num_images, report.num_images, f"Cut {report.num_masses} masses")
+    discard_upload(request.plan.source, request.data_dir)
 
 
 class _LiveCurve:

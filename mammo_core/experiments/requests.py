@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 from mammo_core.cohorts.installed import DataSource
 from mammo_core.config import BackboneConfig, to_dict
@@ -12,6 +12,8 @@ from mammo_core.errors import InvalidRequestError
 from mammo_core.experiments.attack_audit import AuditPlan, audit_plan_from_dict
 from mammo_core.experiments.sweep import SweepPlan, plan_from_dict
 from mammo_core.figures.palette import STRATEGY_NAMES
+from mammo_core.intake.fetch import FetchPlan
+from mammo_core.intake.plan import ImportPlan, import_plan_from_dict
 
 
 class JobRequest(Protocol):
@@ -25,6 +27,10 @@ class JobRequest(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, see `request_from_dict`."""
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +53,14 @@ class FeaturesRequest:
             "source": _source_to_dict(self.source),
             "backbone": to_dict(self.backbone),
         }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> FeaturesRequest:
+        """The inverse of `to_dict`."""
+        return cls(
+            source=_source_from_dict(values["source"]),
+            backbone=BackboneConfig(**values["backbone"]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +93,15 @@ class SweepRequest:
             "beyond_budget": self.beyond_budget,
         }
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> SweepRequest:
+        """The inverse of `to_dict`."""
+        return cls(
+            source=_source_from_dict(values["source"]),
+            plan=plan_from_dict(values["plan"]),
+            beyond_budget=values.get("beyond_budget", ""),  # of jobs before the ledger
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRequest:
@@ -103,32 +126,95 @@ class AuditRequest:
             "plan": self.plan.to_dict(),
         }
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> AuditRequest:
+        """The inverse of `to_dict`."""
+        return cls(
+            source=_source_from_dict(values["source"]), plan=audit_plan_from_dict(values["plan"])
+        )
 
-def request_from_dict(values: dict[str, Any]) -> FeaturesRequest | SweepRequest | AuditRequest:
-    """The inverse of `to_dict`.
+
+@dataclass(frozen=True, kw_only=True)
+class FetchRequest:
+    """Fetch the paper's data.
+
+    Attributes:
+        data_dir: The folder to put them into; a worker may have another default.
+    """
+
+    kind: ClassVar[str] = "fetch"
+    plan: FetchPlan
+    data_dir: Path
+
+    @property
+    def title(self) -> str:
+        """A short name to show."""
+        return "The paper's data"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return _intake_to_dict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> FetchRequest:
+        """The inverse of `to_dict`."""
+        return cls(plan=FetchPlan(**values["plan"]), data_dir=Path(values["data_dir"]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportRequest:
+    """Import mammograms as a cohort of masses.
+
+    Attributes:
+        data_dir: The folder to put it into; a worker may have another default.
+    """
+
+    kind: ClassVar[str] = "import"
+    plan: ImportPlan
+    data_dir: Path
+
+    @property
+    def title(self) -> str:
+        """A short name to show."""
+        return f"Import of {self.plan.name}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return _intake_to_dict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ImportRequest:
+        """The inverse of `to_dict`."""
+        return cls(plan=import_plan_from_dict(values["plan"]), data_dir=Path(values["data_dir"]))
+
+
+_REQUESTS: dict[str, type[JobRequest]] = {
+    request.kind: request
+    for request in (FeaturesRequest, SweepRequest, AuditRequest, FetchRequest, ImportRequest)
+}
+
+
+def request_from_dict(values: dict[str, Any]) -> JobRequest:
+    """The inverse of every request's `to_dict`.
 
     Raises:
         InvalidRequestError: If it is no request that this version knows.
     """
     try:
-        source = _source_from_dict(values["source"])
-        match values["kind"]:
-            case FeaturesRequest.kind:
-                return FeaturesRequest(source=source, backbone=BackboneConfig(**values["backbone"]))
-            case SweepRequest.kind:
-                return SweepRequest(
-                    source=source,
-                    plan=plan_from_dict(values["plan"]),
-                    beyond_budget=values.get("beyond_budget", ""),  # of jobs before the ledger
-                )
-            case AuditRequest.kind:
-                return AuditRequest(source=source, plan=audit_plan_from_dict(values["plan"]))
-        raise KeyError(values["kind"])
+        return _REQUESTS[values["kind"]].from_dict(values)
     except (KeyError, TypeError) as error:
         raise InvalidRequestError(
-            f"Expected a job of kind features, sweep or audit as this version writes it; got "
+            f"Expected a job of kind {', '.join(_REQUESTS)} as this version writes it; got "
             f"{values.get('kind')!r} ({error}). Another version made it; start it anew."
         ) from error
+
+
+def _intake_to_dict(request: FetchRequest | ImportRequest) -> dict[str, Any]:
+    return {
+        "kind": request.kind,
+        "plan": request.plan.to_dict(),
+        "data_dir": str(request.data_dir.resolve()),
+    }
 
 
 def _source_to_dict(source: DataSource) -> dict[str, str | None]:

@@ -42,9 +42,10 @@ def prepare() -> None:
     engine().prepare()
 
 
-def views() -> list[JobView]:
-    """All jobs, the newest first."""
-    return engine().store.views()
+def views(*kinds: str) -> list[JobView]:
+    """All jobs, or those of some kinds, the newest first."""
+    found = engine().store.views()
+    return [view for view in found if view.request.kind in kinds] if kinds else found
 
 
 def job_name(view: JobView) -> str:

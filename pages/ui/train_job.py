@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _URL, _CHOSEN = "job", "train_job"
 _SHOWN = 30
+_KINDS = ("sweep", "features", "audit")
 
 
 def start_training(source: DataSource, plan: SweepPlan, beyond_budget: str) -> None:
@@ -30,7 +31,7 @@ def show_on_train(job_id: str) -> None:
 
 def choose_job() -> str | None:
     """The id of the job to show; None if there is none at all. The URL always names it, as `job`."""
-    views = {view.id: view for view in jobs.views()[:_SHOWN]}
+    views = {view.id: view for view in jobs.views(*_KINDS)[:_SHOWN]}
     if not views:
         return None
     wanted = st.session_state.get(_CHOSEN) or st.query_params.get(_URL)

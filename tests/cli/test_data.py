@@ -77,9 +77,7 @@ def test_failures_are_told_in_one_line(capsys):
         assert main(["data", "fetch", "--accept", "--from", server.url]) == 2
 
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith(
-        "error: Expected a file from http://127.0.0.1/mammo_dp.zip; got status 404"
-    )
+    assert last.startswith(f"error: Expected a file from {server.url}; got status 404")
 
 
 def test_nothing_installed_says_what_to_do(capsys):
