@@ -16,13 +16,13 @@ def refusing_damage(name: str, expected: str) -> Iterator[None]:
     """Turns any error but an IntakeError into one that says what was expected of the file."""
     try:
         yield
-    except IntakeError:
+    except (IntakeError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except MemoryError as error:
         raise IntakeError(
             f"Expected {expected}; {name} needs more memory than a file may take. Export it smaller."
         ) from error
-    except Exception as error:
+    except BaseException as error:  # decoders in Rust panic with what is no Exception
         _log.info("%s cannot be read", expected, exc_info=True)
         raise IntakeError(
             f"Expected {expected}; reading {name} failed ({type(error).__name__}). "

@@ -27,7 +27,18 @@ def grey_table(data: Dataset, stored: np.ndarray, coding: Coding) -> tuple[np.nd
     Args:
         stored: (H, W) uint8 or uint16 bit patterns.
     """
-    values = coding.values(2 ** (8 * stored.dtype.itemsize))
+    values = coding.values()
+    table, warnings = _table(data, stored, coding, values)
+    padding = _padding(data, values)
+    if padding is not None:
+        table = np.where(padding, np.uint8(0), table)
+    return coding.for_patterns(table, stored.dtype), warnings
+
+
+def _table(
+    data: Dataset, stored: np.ndarray, coding: Coding, values: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """The display grey of every value, padding as if it were image, and warnings."""
     rescaled = _rescaled(data, values)
     for given in (_by_lut, _by_window):
         try:
@@ -38,14 +49,12 @@ def grey_table(data: Dataset, stored: np.ndarray, coding: Coding) -> tuple[np.nd
         if share is not None and np.isfinite(share).all():
             grey = np.rint(255 * share.clip(0, 1)).astype(np.uint8)
             table = 255 - grey if coding.inverted else grey
-            return _with_padding(data, values, table), []
+            return table, []
     if coding.bits <= 8:
-        table = linear_table(values, values.min(), values.max(), inverted=coding.inverted)
-        return _with_padding(data, values, table), []
+        return linear_table(values, values.min(), values.max(), inverted=coding.inverted), []
     padding = _padding(data, values)
     low, high = fallback_window(stored, rescaled, leave_out=padding, inverted=coding.inverted)
-    table = linear_table(rescaled, low, high, inverted=coding.inverted)
-    return _with_padding(data, values, table), [NO_WINDOW]
+    return linear_table(rescaled, low, high, inverted=coding.inverted), [NO_WINDOW]
 
 
 def fallback_window(
@@ -62,14 +71,14 @@ def fallback_window(
 
     Args:
         stored: (H, W) bit patterns.
-        values: What each pattern stands for.
-        leave_out: Which patterns are padding, not image.
+        values: (2^bits,) what each pattern stands for.
+        leave_out: (2^bits,) bool, which patterns are padding, not image.
         inverted: Whether small values are bright.
 
     Source: Otsu, A threshold selection method from gray-level histograms, IEEE Trans. SMC 1979.
     """
     steps = [max(1, side // _SAMPLES) for side in stored.shape]
-    patterns = stored[:: steps[0], :: steps[1]].ravel()
+    patterns = stored[:: steps[0], :: steps[1]].ravel() & (len(values) - 1)
     if leave_out is not None and not leave_out[patterns].all():
         patterns = patterns[~leave_out[patterns]]
     found = values[patterns].astype(np.float64)
@@ -173,9 +182,3 @@ def _padding(data: Dataset, values: np.ndarray) -> np.ndarray | None:
     except (TypeError, ValueError):
         return None
     return (values >= low) & (values <= high)
-
-
-def _with_padding(data: Dataset, values: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Padding is black."""
-    padding = _padding(data, values)
-    return table if padding is None else np.where(padding, np.uint8(0), table)

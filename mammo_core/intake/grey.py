@@ -83,12 +83,16 @@ class Coding:
     signed: bool = False
     inverted: bool = False
 
-    def values(self, num_patterns: int) -> np.ndarray:
-        """The number (num_patterns,) int64 that every bit pattern stands for."""
-        patterns = np.arange(num_patterns) & (2**self.bits - 1)
+    def values(self) -> np.ndarray:
+        """The number (2^bits,) int64 that every pattern of the bits in use stands for."""
+        patterns = np.arange(2**self.bits)
         if not self.signed:
             return patterns
         return np.where(patterns >= 2 ** (self.bits - 1), patterns - 2**self.bits, patterns)
+
+    def for_patterns(self, table: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """A table (2^bits,) repeated for every pattern of a stored type, whatever its unused bits hold."""
+        return np.tile(table, 2 ** (8 * dtype.itemsize - self.bits))
 
 
 def linear_table(values: np.ndarray, low: float, high: float, *, inverted: bool) -> np.ndarray:
@@ -146,14 +150,17 @@ class Picture:
 
     @cached_property
     def _ranged_table(self) -> np.ndarray:
-        values = self.coding.values(len(self.table))
-        if 2**self.coding.bits == len(self.table):
-            signed = self.stored.view(f"{'i' if self.coding.signed else 'u'}{self.stored.itemsize}")
-            low, high = int(signed.min()), int(signed.max())
+        values = self.coding.values()
+        if self.coding.bits == 8 * self.stored.itemsize:
+            numbers = self.stored.view(
+                f"{'i' if self.coding.signed else 'u'}{self.stored.itemsize}"
+            )
         else:  # unused bits may hold anything
-            found = values[np.flatnonzero(np.bincount(self.stored.ravel()))]
-            low, high = int(found.min()), int(found.max())
-        return linear_table(values, low, high, inverted=self.coding.inverted)
+            counts = np.bincount(self.stored.ravel() & (len(values) - 1))
+            numbers = values[np.flatnonzero(counts)]
+        low, high = int(numbers.min()), int(numbers.max())
+        table = linear_table(values, low, high, inverted=self.coding.inverted)
+        return self.coding.for_patterns(table, self.stored.dtype)
 
     def require(self, box: Box) -> None:
         """Raises IntakeError if no pixel of the image lies in the box."""

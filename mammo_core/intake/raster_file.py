@@ -42,7 +42,7 @@ def read_raster(source: Path | bytes, name: str) -> Picture:
     if bits == 8:
         table = np.arange(256, dtype=np.uint8)
     else:
-        values = coding.values(2**16)
+        values = coding.values()
         low, high = fallback_window(pixels, values)
         table = linear_table(values, low, high, inverted=False)
         warnings.append(NO_WINDOW)

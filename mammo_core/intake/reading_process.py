@@ -1,12 +1,13 @@
 """The other side of `sandbox`: reads tasks from standard input, one at a time, and answers on standard output.
 
 Started as a program. It bounds its own memory, and the processor time of each task, so that it ends even if
-nobody is left to end it. What native libraries print goes nowhere.
+nobody is left to end it. What libraries print or log goes nowhere.
 """
 
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import time
@@ -79,6 +80,7 @@ def _limit_time(seconds: float) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
+    logging.disable()
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     serve(sys.stdin.buffer, answers)

@@ -80,7 +80,7 @@ class ReadingProcess:
             ) from None
         if answer["last"]:
             self._end()
-        return _result(answer, name)
+        return _result(answer, name, self._memory_bytes)
 
     def start(self) -> None:
         """Starts the process ahead of its first task."""
@@ -147,7 +147,8 @@ def picture_parts(task: dict[str, Any]) -> dict[str, Any]:
     return {**vars(picture), "coding": vars(picture.coding)}
 
 
-_reader = ReadingProcess("mammo_core.intake.sandbox:picture_parts", seconds=SECONDS)
+PICTURE_PARTS = "mammo_core.intake.sandbox:picture_parts"
+_reader = ReadingProcess(PICTURE_PARTS, seconds=SECONDS)
 _one_at_a_time = threading.Lock()
 atexit.register(_reader.close)
 
@@ -275,14 +276,14 @@ def _exchange(
         watcher.join()
 
 
-def _result(answer: dict[str, Any], name: str) -> Any:
+def _result(answer: dict[str, Any], name: str, memory_bytes: int) -> Any:
     if "value" in answer:
         return answer["value"]
     if "error" in answer:
         raise IntakeError(answer["error"])
     if "memory" in answer:
         raise IntakeError(
-            f"Expected {name} to be read with less than {MEMORY_BYTES >> 30} GB of memory; it needs more. "
+            f"Expected {name} to be read with less than {memory_bytes >> 20} MB of memory; it needs more. "
             "Export it smaller, or leave it out."
         )
     _log.error("a reading process met an error it should not:\n%s", answer["bug"])

@@ -1,0 +1,86 @@
+"""Damaged files for `test_hostile_pictures`: seeds of every kind, and random damage that a number fixes."""
+
+import io
+import struct
+import time
+from functools import cache
+
+import numpy as np
+from PIL import Image
+
+from mammo_core.errors import IntakeError
+from mammo_core.intake.picture import read_picture
+from tests.intake.made_dicom import SYNTAXES, baseline_jpeg, breast, made
+
+SMALL = (40, 32)  # JPEG 2000 needs 32
+RASTERS = {
+    "png 8": ("uint8", "png", {}),
+    "png 16": ("uint16", "png", {}),
+    "jpeg": ("uint8", "jpeg", {}),
+    "tiff 8": ("uint8", "tiff", {}),
+    "tiff 16 lzw": ("uint16", "tiff", {"compression": "tiff_lzw"}),
+}
+KINDS = (*(f"dicom {name}" for name in SYNTAXES), "dicom jpeg", *RASTERS)
+_EXTREMES = [
+    struct.pack(code, value)
+    for code, value in (
+        *(("<H", value) for value in (0, 1, 0x7FFF, 0x8000, 0xFFFF)),
+        *(("<L", value) for value in (0, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)),
+        *((">L", value) for value in (60_000, 0x7FFFFFFF)),
+    )
+]
+
+
+@cache
+def seed_file(kind):
+    """An undamaged small file."""
+    if kind in RASTERS:
+        dtype, form, options = RASTERS[kind]
+        pixels = breast(SMALL, top=np.iinfo(dtype).max).astype(dtype)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, form, **options)
+        return file.getvalue()
+    if kind == "dicom jpeg":
+        return baseline_jpeg(breast(SMALL, top=255).astype(np.uint8))
+    syntax = SYNTAXES[kind.removeprefix("dicom ")]
+    return made(breast(SMALL), syntax=syntax, WindowCenter=2048, WindowWidth=4096)
+
+
+def damaged(kind, number):
+    """The seed with one to four random damages; DICOM's preamble stays, it means nothing."""
+    rng = np.random.default_rng([KINDS.index(kind), number])
+    content = bytearray(seed_file(kind))
+    first = 128 if kind.startswith("dicom") else 0
+    for _ in range(rng.integers(1, 5)):
+        place = int(rng.integers(first, max(len(content), first + 1)))
+        length = int(rng.integers(1, 64))
+        match rng.integers(6):
+            case 0:
+                content[place : place + 1] = rng.bytes(1)
+            case 1:
+                content[place : place + length] = rng.bytes(length)
+            case 2:
+                extreme = _EXTREMES[rng.integers(len(_EXTREMES))]
+                content[place : place + len(extreme)] = extreme
+            case 3:
+                del content[place : place + length]
+            case 4:
+                content[place:place] = content[place : place + length]
+            case 5:
+                del content[place + length :]
+    return bytes(content)
+
+
+def read_batch(task):
+    """Reads damaged files of one kind; [accepted, refused, seconds of the slowest]."""
+    counts, slowest = [0, 0], 0.0
+    for number in range(task["first"], task["first"] + task["count"]):
+        start = time.perf_counter()
+        try:
+            picture = read_picture(damaged(task["kind"], number), name="x")
+            picture.grey()
+            counts[0] += 1
+        except IntakeError:
+            counts[1] += 1
+        slowest = max(slowest, time.perf_counter() - start)
+    return [*counts, slowest]
