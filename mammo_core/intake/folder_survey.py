@@ -50,9 +50,10 @@ def survey_folder(
 
 @dataclass(kw_only=True)
 class _Found:
-    """What lies in the source."""
+    """What lies in the source; `others` are pictures in a DICOM import, and the other way round."""
 
     images: list[ImageFile] = field(default_factory=list)
+    others: list[ImageFile] = field(default_factory=list)
     masks: list[tuple[tuple[str, ...], str, Path]] = field(default_factory=list)
     boxes: dict[str, list[Box]] = field(default_factory=lambda: defaultdict(list))
     skipped: list[Skipped] = field(default_factory=list)
@@ -127,14 +128,7 @@ def _sort_in(
             ImageFile(path=path, parts=parts, **{name: header[name] for name in names})
         )
     else:
-        wanted = "DICOM" if plan.kind == "dicom" else "PNG, JPEG or TIFF"
-        found.skipped.append(
-            Skipped(
-                what=shown,
-                kind="other kind of image",
-                reason=f"Expected {wanted}; got the other kind. Import it separately.",
-            )
-        )
+        found.others.append(ImageFile(path=path, parts=parts))
 
 
 class _Matching:
@@ -319,19 +313,25 @@ class _Matching:
     def _take_out_masks(self, rows: list[Annotation]) -> None:
         """Finds the files that a column calls masks; they are no images, whatever their names."""
         wanted = {row.mask: row.line for row in rows if row.mask}
-        if not wanted:
-            return
         masks = [
             ImageFile(path=path, parts=(*folder, path.name.lower()))
             for folder, _, path in self._found.masks
         ]
-        everything = ImageFiles([*self._found.images, *masks])
+        everything = ImageFiles([*self._found.images, *self._found.others, *masks])
         for name, line in wanted.items():
             match everything.meant_by(Annotation(line=line, file=name)):
                 case [mask]:
                     self._named_masks[name] = mask.path
         taken = set(self._named_masks.values())
         self._files = ImageFiles(image for image in self._files.images if image.path not in taken)
+        expected = "DICOM" if self._plan.kind == "dicom" else "PNG, JPEG or TIFF"
+        for other in self._found.others:
+            if other.path not in taken:
+                self._skip(
+                    other.shown,
+                    "other kind of image",
+                    f"Expected {expected}; got an image that is not. Import it separately.",
+                )
 
     def _same_split(self, splits: dict[str, str], patient: str, row: Annotation) -> str:
         if splits.get(patient, row.split) != row.split:
