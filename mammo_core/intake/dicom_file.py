@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import generate_frames
 from pydicom.filereader import read_dataset
 from pydicom.pixels import get_decoder
 from pydicom.pixels.decoders.base import Decoder
@@ -24,6 +25,7 @@ from pydicom.uid import (
 )
 
 from mammo_core.errors import IntakeError
+from mammo_core.intake.codestream import claimed_size
 from mammo_core.intake.damage import refusing_damage
 from mammo_core.intake.display import grey_table
 from mammo_core.intake.grey import Coding, Picture
@@ -154,7 +156,10 @@ def _pixels(data: Dataset, name: str) -> tuple[np.ndarray, Coding]:
         raise IntakeError(
             f"Expected a grey image; {name} is stored as a colour table. Export it as greyscale."
         )
-    pixels, _ = _decoder(data, name).as_array(data, index=0, raw=samples == 1, view_only=True)
+    decoder = _decoder(data, name)
+    if decoder.is_encapsulated:
+        _check_stream(data, (rows, columns), name)
+    pixels, _ = decoder.as_array(data, index=0, raw=samples == 1, view_only=True)
     if samples == 3:
         pixels = _grey_channel(pixels, name)
     coding = Coding(
@@ -174,6 +179,16 @@ def _decoder(data: Dataset, name: str) -> Decoder:
             f"Expected an uncompressed image, or JPEG, JPEG-LS, JPEG 2000 or RLE; {name} is compressed as "
             f"{syntax.name if syntax.is_transfer_syntax else 'something unknown'}. Export it uncompressed."
         ) from error
+
+
+def _check_stream(data: Dataset, shape: tuple[int, int], name: str) -> None:
+    """Refuses compressed pixels that unpack to another size than the header says."""
+    claimed = claimed_size(next(generate_frames(data.PixelData, number_of_frames=1)))
+    if claimed not in (None, shape):
+        raise IntakeError(
+            f"Expected {shape[1]}×{shape[0]} pixels in {name}, as its header says; its compressed pixels say "
+            f"{claimed[1]}×{claimed[0]}. It is damaged: export it again."
+        )
 
 
 def _grey_channel(pixels: np.ndarray, name: str) -> np.ndarray:
