@@ -81,6 +81,7 @@ class CaseModels:
         feature_space: Of network and preprocessing when they were trained.
         heads: In the order of the models.
         trained_on: In words.
+        is_demonstration: Whether synthetic masses played the patients they were trained on.
     """
 
     backbone: BackboneConfig
@@ -88,6 +89,7 @@ class CaseModels:
     heads: LinearHeads
     models: tuple[CaseModel, ...]
     trained_on: str
+    is_demonstration: bool = False
 
 
 def models_of_run(run: StoredRun, store: HeadStore) -> CaseModels:
@@ -117,7 +119,6 @@ def models_of_run(run: StoredRun, store: HeadStore) -> CaseModels:
         feature_space=kept.feature_space,
         heads=heads,
         models=(model,),
-        trained_on="synthetic masses that play patients"
-        if run.statement.is_demonstration
-        else f"data {run.data_hash[:6]}, {', '.join(tested)}",
+        trained_on=f"data {run.data_hash[:6]}",
+        is_demonstration=run.statement.is_demonstration,
     )

@@ -53,11 +53,6 @@ class BudgetReading:
         """How many models call the mass malignant."""
         return int(np.sum(self.scores >= self.thresholds))  # NaN compares as False
 
-    @property
-    def threshold(self) -> float | None:
-        """The mean over the models that have one."""
-        return float(np.nanmean(self.thresholds)) if self.num_deciding else None
-
 
 @dataclass(frozen=True)
 class Usualness:
@@ -104,10 +99,9 @@ def case_features(
         raise InvalidRequestError(
             f"Expected one mass (H, W) uint8; got {image.shape} {image.dtype}. Cut it out first."
         )
+    masses = image[None].copy()  # PyTorch wants memory that may be written to
     return {
-        feature_space_id(config): torch.from_numpy(
-            compute_features(image[None], load(config), config)
-        )
+        feature_space_id(config): torch.from_numpy(compute_features(masses, load(config), config))
         for config in dict.fromkeys(backbones)
     }
 

@@ -160,7 +160,7 @@ def _neighbours(cohort: Cohort, views: Tensor, features: Tensor, count: int) -> 
     found = nearest_views(features, views, count)
     return [
         Neighbour(
-            image=_turned(cohort.images[row], view, views.shape[1]),
+            image=turned(cohort.images[row], view, views.shape[1]),
             label=int(cohort.labels[row]),
             distance=float(distance),
             is_turned=bool(view),
@@ -169,6 +169,6 @@ def _neighbours(cohort: Cohort, views: Tensor, features: Tensor, count: int) -> 
     ]
 
 
-def _turned(image: np.ndarray, view: int, num_views: int) -> np.ndarray:
+def turned(image: np.ndarray, view: int, num_views: int) -> np.ndarray:
     """(H, W) in one of the orientations that features were computed of."""
     return views_of(torch.from_numpy(image)[None, None], num_views)[view][0, 0].numpy()

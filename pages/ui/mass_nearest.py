@@ -36,14 +36,10 @@ def show_nearest(name: str, mass: MassId) -> None:
         source = st.selectbox(
             "Cohort", sources, format_func=lambda item: item.name, key="nearest_cohort"
         )
-    if _missing(source):
-        st.markdown("Nearness is measured in features of the real masses:")
-        open_bench(source)  # ends here while they are being computed
-        _missing.clear()
-    neighbourhood = _neighbourhood(source)
+    real_masses = neighbourhood(source)
     (image,) = mass_drawing.draw(name, [mass])
     found = _search(source, name, mass)
-    _show_verdict(found, neighbourhood.trained(mass_drawing.cards()[name]), neighbourhood)
+    _show_verdict(found, real_masses.trained(mass_drawing.cards()[name]), real_masses)
     own, real = st.columns([1, 4])
     with own:
         st.markdown("**This one**")
@@ -53,9 +49,9 @@ def show_nearest(name: str, mass: MassId) -> None:
         mass_board([tile], key="nearest", label="The synthetic mass", few=True, tile="6rem")
     with real:
         st.markdown("**Nearest training masses** (real)")
-        _show_row(found.train, "training")
+        show_row(found.train, "training")
         st.markdown("**Nearest masses the generator never saw** (real)")
-        _show_row(found.heldout, "unseen")
+        show_row(found.heldout, "unseen")
     st.caption(
         "Real masses stay on this computer; each is turned and flipped the way in which it is nearest. "
         "The distance is measured in the features of the network that the classifiers use: masses can be "
@@ -63,7 +59,17 @@ def show_nearest(name: str, mass: MassId) -> None:
     )
 
 
-def _show_row(neighbours: list[Neighbour], kind: str) -> None:
+def neighbourhood(source: DataSource) -> RealNeighbourhood:
+    """The real masses of a source, ready to be searched; ends the page while their features are computed."""
+    if _missing(source):
+        st.markdown("Nearness is measured in features of the real masses:")
+        open_bench(source)  # ends here while they are being computed
+        _missing.clear()
+    return _neighbourhood(source)
+
+
+def show_row(neighbours: list[Neighbour], kind: str) -> None:
+    """Real masses side by side, with class and distance; `kind` is "training" or "unseen"."""
     tiles = []
     for index, one in enumerate(neighbours):
         turned = ", turned" if one.is_turned else ""

@@ -55,6 +55,13 @@ def run_app() -> None:
                 help="Move the privacy budget and watch a classifier really retrain.",
             ),
             st.Page(
+                "pages/read_case.py",
+                title="Read a case",
+                icon=":material/radiology:",
+                url_path="read_case",
+                help="What models at several budgets say of one mass, yours or a synthetic one.",
+            ),
+            st.Page(
                 "pages/trade_off.py",
                 title="Trade-off",
                 icon=":material/show_chart:",
@@ -67,6 +74,13 @@ def run_app() -> None:
                 icon=":material/shield_person:",
                 url_path="privacy",
                 help="What an attacker can learn about who took part, what attacks did, and what adds up.",
+            ),
+            st.Page(
+                "pages/data.py",
+                title="Data",
+                icon=":material/database:",
+                url_path="data",
+                help="What is installed, the paper's data in one step, mammograms of your own.",
             ),
             st.Page(
                 "pages/runs.py",

@@ -1,0 +1,40 @@
+"""Read a case: what models at several privacy budgets say of one mass, and how much of it is noise."""
+
+import streamlit as st
+
+from pages.ui import case_answer, case_models, case_nearest, case_picture
+from pages.ui.errors import shown_errors
+from pages.ui.header import page_header
+from pages.ui.navigation import enter
+
+enter()
+page_header(
+    "Read a case",
+    "Give one mass to models that were trained at different privacy budgets, and see what the noise that protects "
+    "patients in training does to a single answer.",
+)
+with shown_errors("This image cannot be read"):
+    case = case_picture.choose_case()
+if case is None:
+    case_answer.forget_features()
+    st.stop()
+
+mass, answer = st.columns([1, 4], gap="medium")
+with mass:
+    case_picture.show_case(case)
+with answer, shown_errors("The mass cannot be read with these models"):
+    groups = case_models.choose_models()
+    if not groups:
+        st.stop()
+    features = case_answer.features_of(case.image, groups)
+case_answer.show_caution()
+with shown_errors("The mass cannot be read with these models"):
+    case_answer.show_answer(case.image, features, groups)
+
+with st.expander("Synthetic masses like it", icon=":material/blur_circular:"):
+    case_nearest.show_nearest_synthetic(features)
+with st.expander("Real masses like it", icon=":material/folder_shared:"):
+    case_nearest.show_nearest_real(case.image)
+st.caption(
+    "Nothing of your image is kept: no file, no copy, no log. Remove it above, or close this tab, and it is gone."
+)
