@@ -120,6 +120,12 @@ def training_data(source: DataSource) -> TrainingData:
     return read_training_data(source)
 
 
+def forget_cohorts() -> None:
+    """Drops what was read of cohorts, after one was removed or before one is put in its place."""
+    for cached in (loaded_data, count_missing, workbench, training_data):
+        cached.clear()
+
+
 @st.cache_resource(show_spinner="Opening the run store")
 def archive() -> RunArchive:
     """The recorded runs of this installation."""

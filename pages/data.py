@@ -1,0 +1,15 @@
+"""Data: what is installed, the paper's data in one step, and mammograms of one's own."""
+
+from pages.ui import jobs
+from pages.ui.data_tabs import show_tabs
+from pages.ui.header import page_header
+from pages.ui.navigation import enter
+
+enter()
+page_header(
+    "Data",
+    "The masses that classifiers here learn from and are tested on: look at what is installed and what is wrong "
+    "with it, fetch the paper's data, or cut masses out of mammograms of your own. Images stay on this computer.",
+)
+jobs.prepare()
+show_tabs()
