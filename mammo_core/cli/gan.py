@@ -12,9 +12,13 @@ from mammo_core import validate
 from mammo_core.cli.gan_attack import add_attack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
     from torch import nn
 
     from mammo_core.experiments.synthetic_files import Drawing
+    from mammo_core.synthesis.cards import GeneratorCard
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -131,10 +135,36 @@ def _add_sample(parts: argparse._SubParsersAction) -> None:
         help="the mass of --seed moved along the K-th principal direction (1 is the strongest), from -3 "
         "to 3 standard deviations",
     )
+    _add_format(sample)
     sample.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="a new or empty folder"
     )
     sample.set_defaults(run=run_sample)
+
+
+def _add_format(sample: argparse.ArgumentParser) -> None:
+    from mammo_core.experiments.dicom_options import UUID_ROOT
+
+    group = sample.add_argument_group("files")
+    group.add_argument(
+        "--format",
+        choices=("png", "dicom"),
+        default="png",
+        help="png; or dicom: Secondary Capture images of no patient, marked as synthetic, of masses of seeds. "
+        "Default: %(default)s",
+    )
+    group.add_argument(
+        "--burn-in",
+        action="store_true",
+        help="with dicom: a strip under the mass says in its pixels that it is synthetic",
+    )
+    group.add_argument(
+        "--uid-root",
+        default=UUID_ROOT,
+        metavar="ROOT",
+        help="with dicom: the root of identifiers registered for your organisation, 39 characters at most; default: "
+        "%(default)s, which needs none",
+    )
 
 
 def _add_generator_option(parser: argparse.ArgumentParser) -> None:
@@ -242,6 +272,7 @@ def run_sample(options: argparse.Namespace) -> int:
 
     generator, card = load_generator(options.generator)
     drawings = _drawings(generator, options)
+    suffix, encode = _file_format(drawings, card, options)
     with progress_bar("drawing", "masses") as on_progress:
         write_masses(
             generator,
@@ -249,6 +280,8 @@ def run_sample(options: argparse.Namespace) -> int:
             options.generator.stem,
             drawings,
             options.out,
+            suffix=suffix,
+            encode=encode,
             on_progress=on_progress,
         )
     print(
@@ -256,6 +289,38 @@ def run_sample(options: argparse.Namespace) -> int:
         "Research use only, not for diagnosis."
     )
     return 0
+
+
+def _file_format(
+    drawings: Sequence[Drawing], card: GeneratorCard, options: argparse.Namespace
+) -> tuple[str, Callable[[np.ndarray, Drawing], bytes] | None]:
+    """Suffix of the files, and how a mass becomes the content of one."""
+    from mammo_core.errors import InvalidRequestError
+    from mammo_core.experiments.dicom_options import UUID_ROOT, DicomOptions
+
+    if options.format == "png":
+        if options.burn_in or options.uid_root != UUID_ROOT:
+            raise InvalidRequestError(
+                "Expected --burn-in and --uid-root with --format dicom; got --format png. Add --format dicom or leave "
+                "them out."
+            )
+        return ".png", None
+    from mammo_core.experiments.synthetic_dicom import dicom_file
+    from mammo_core.experiments.synthetic_files import DrawnMass
+    from mammo_core.synthesis.mass_id import MassId
+
+    if any(item.seed is None for item in drawings):
+        raise InvalidRequestError(
+            "Expected masses of seeds for DICOM, whose identifiers follow from them; got --towards or --along. Write "
+            "these as PNG."
+        )
+    chosen = DicomOptions(burn_in=options.burn_in, uid_root=options.uid_root)
+
+    def encode(image: np.ndarray, item: Drawing) -> bytes:
+        mass = DrawnMass(MassId(item.label, item.seed, options.truncation), image)
+        return dicom_file(mass, card, options.generator.stem, chosen)
+
+    return ".dcm", encode
 
 
 def _drawings(generator: nn.Module, options: argparse.Namespace) -> list[Drawing]:
@@ -278,13 +343,13 @@ def _drawings(generator: nn.Module, options: argparse.Namespace) -> list[Drawing
     seed, count = options.seed, options.count
     if options.twins:
         return [
-            Drawing(f"seed{number}", label, start(number))
+            Drawing(f"seed{number}", label, start(number), number)
             for number in range(seed, seed + -(-count // len(CLASS_NAMES)))
             for label in sorted(CLASS_NAMES)
         ]
     if options.towards is None and options.along is None:
         return [
-            Drawing(f"seed{seed + i}", classes[i % len(classes)], start(seed + i))
+            Drawing(f"seed{seed + i}", classes[i % len(classes)], start(seed + i), seed + i)
             for i in range(count)
         ]
     steps = -(-count // len(classes))

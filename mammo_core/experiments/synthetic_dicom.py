@@ -4,69 +4,79 @@ Each is a Secondary Capture of 8 bits, marked as synthesised, with identifiers d
 drawn from: exporting a mass twice gives the same file. PatientIdentityRemoved is left out on purpose: it
 would claim that the pixels reveal nobody, and only the generator's guarantee can say anything about that.
 
+Dates and side are left empty, for made-up ones would be false: `dciodvfy` finds no error and warns of these.
+
 Source: DICOM PS3.3, Secondary Capture Image (A.8.1) and SOP Common (C.12.1, Synthetic Data).
 """
 
 from __future__ import annotations
 
 import io
-import uuid
 from collections.abc import Sequence
 
+import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
+from mammo_core.experiments.dicom_options import DicomOptions, with_notice
 from mammo_core.experiments.synthetic_files import DrawnMass, pack
 from mammo_core.synthesis.cards import GeneratorCard
 
 PATIENT_NAME = "SYNTHETIC^NO PATIENT"
 NOTICE = "Synthetic, research use only, not for diagnosis."
-_NAMESPACE = uuid.UUID("8f6b6a52-3f0c-5e5e-9a55-6d0f5c1b7a10")  # of this program's identifiers
+PLAIN = DicomOptions()
 _SHORT_HASH = 12
 
 
-def dicom_zip(masses: Sequence[DrawnMass], card: GeneratorCard, generator_name: str) -> bytes:
+def dicom_zip(
+    masses: Sequence[DrawnMass],
+    card: GeneratorCard,
+    generator_name: str,
+    options: DicomOptions = PLAIN,
+) -> bytes:
     """A ZIP file with a DICOM file of each mass; else as `synthetic_files.png_zip`."""
-    return pack(
-        masses, card, generator_name, ".dcm", lambda mass: dicom_file(mass, card, generator_name)
-    )
+
+    def encode(mass: DrawnMass) -> bytes:
+        return dicom_file(mass, card, generator_name, options)
+
+    return pack(masses, card, generator_name, ".dcm", encode)
 
 
-def dicom_file(mass: DrawnMass, card: GeneratorCard, generator_name: str) -> bytes:
-    """One mass as the content of a DICOM file, pixels as drawn."""
-    content = io.BytesIO()
-    _dataset(mass, card, generator_name).save_as(content, enforce_file_format=True)
-    return content.getvalue()
-
-
-def derived_uid(card: GeneratorCard, mass: DrawnMass, level: str) -> UID:
-    """A UID under the root 2.25 that depends on generator, mass and level ("study", "series", "image") only."""
-    parts = (card.sha256, mass.id.class_name, mass.id.seed, f"{mass.id.truncation:g}", level)
-    return UID(f"2.25.{uuid.uuid5(_NAMESPACE, ' '.join(map(str, parts))).int}")
-
-
-def _dataset(mass: DrawnMass, card: GeneratorCard, generator_name: str) -> Dataset:
+def dicom_file(
+    mass: DrawnMass, card: GeneratorCard, generator_name: str, options: DicomOptions = PLAIN
+) -> bytes:
+    """One mass as the content of a DICOM file: pixels as drawn, under them a strip with a notice if asked for."""
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    _identify(data, mass, card)
+    _identify(data, mass, card, options)
     _describe(data, mass, card, generator_name)
-    _add_pixels(data, mass)
-    return data
+    data.BurnedInAnnotation = "YES" if options.burn_in else "NO"
+    _add_pixels(data, with_notice(mass.image) if options.burn_in else mass.image)
+    content = io.BytesIO()
+    data.save_as(content, enforce_file_format=True)
+    return content.getvalue()
 
 
-def _identify(data: Dataset, mass: DrawnMass, card: GeneratorCard) -> None:
-    """Who and what: no patient, and identifiers that say so. What must be there but is unknown is empty."""
+def _identify(data: Dataset, mass: DrawnMass, card: GeneratorCard, options: DicomOptions) -> None:
+    """Who and what: no patient, and identifiers that say so. What must be there but is unknown is empty.
+
+    Identifiers depend on generator and mass only; those of series and image also on what is burned in.
+    """
+    drawn = (card.sha256, mass.id.class_name, mass.id.seed, f"{mass.id.truncation:g}")
+    shown = ("burned in",) * options.burn_in
     data.SpecificCharacterSet = "ISO_IR 192"
     data.SOPClassUID = SecondaryCaptureImageStorage
-    data.SOPInstanceUID = derived_uid(card, mass, "image")
-    data.StudyInstanceUID = derived_uid(card, mass, "study")
-    data.SeriesInstanceUID = derived_uid(card, mass, "series")
+    data.SOPInstanceUID = options.uid(*drawn, "image", *shown)
+    data.StudyInstanceUID = options.uid(*drawn, "study")
+    data.SeriesInstanceUID = options.uid(*drawn, "series", *shown)
     data.PatientName = PATIENT_NAME
     data.PatientID = f"SYNTHETIC-{card.sha256[:_SHORT_HASH]}-{mass.stem}"
+    data.StudyID = "SYNTHETIC"
+    data.SeriesNumber = 2 if options.burn_in else 1
     for unknown in (
         *("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "ReferringPhysicianName"),
-        *("StudyID", "AccessionNumber", "SeriesNumber", "PatientOrientation"),
+        *("AccessionNumber", "PatientOrientation", "Laterality"),
     ):
         setattr(data, unknown, "")
     data.InstanceNumber = 1
@@ -79,7 +89,6 @@ def _describe(data: Dataset, mass: DrawnMass, card: GeneratorCard, generator_nam
     data.ConversionType = "SYN"
     data.Modality = "OT"
     data.Manufacturer = "Mammo Privacy Explorer"
-    data.BurnedInAnnotation = "NO"
     data.StudyDescription = "Synthetic breast mass"
     data.SeriesDescription = f"Synthetic {mass.id.class_name} mass"
     data.DerivationDescription = (
@@ -93,14 +102,14 @@ def _describe(data: Dataset, mass: DrawnMass, card: GeneratorCard, generator_nam
     )
 
 
-def _add_pixels(data: Dataset, mass: DrawnMass) -> None:
+def _add_pixels(data: Dataset, image: np.ndarray) -> None:
     data.SamplesPerPixel = 1
     data.PhotometricInterpretation = "MONOCHROME2"
-    data.Rows, data.Columns = mass.image.shape
+    data.Rows, data.Columns = image.shape
     data.BitsAllocated = data.BitsStored = 8
     data.HighBit = 7
     data.PixelRepresentation = 0
     data.WindowCenter, data.WindowWidth = 128, 256
-    content = mass.image.tobytes()
+    content = image.tobytes()
     data.PixelData = content + b"\0" * (len(content) % 2)
     data["PixelData"].VR = "OB"

@@ -37,11 +37,13 @@ class Drawing:
         name: Of the file, without class and suffix; different for masses of one class.
         label: BENIGN or MALIGNANT.
         origin: What it is drawn from.
+        seed: That it is drawn from as it is; None for one between seeds or moved.
     """
 
     name: str
     label: int
     origin: Origin
+    seed: int | None = None
 
 
 def write_masses(
@@ -51,11 +53,17 @@ def write_masses(
     drawings: Sequence[Drawing],
     folder: Path,
     *,
+    suffix: str = ".png",
+    encode: Callable[[np.ndarray, Drawing], bytes] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Draws masses and writes `NAME_CLASS.png` for each, then manifest.csv and the generator's card.
 
     Whoever trains on the folder learns from these two what the masses promise.
+
+    Args:
+        suffix: Of the files, if they are not PNG.
+        encode: A mass (H, W) uint8 as the content of a file; None writes PNG.
 
     Raises:
         InvalidRequestError: If the folder holds something already, or there is nothing to draw.
@@ -75,7 +83,8 @@ def write_masses(
         folder.mkdir(parents=True, exist_ok=True)
         for mass, item in zip(masses, part, strict=True):
             kind = CLASS_NAMES[item.label]
-            name, content = f"{item.name}_{kind}.png", _png(mass)
+            content = encode(mass, item) if encode else _png(mass)
+            name = f"{item.name}_{kind}{suffix}"
             (folder / name).write_bytes(content)
             rows.append([name, file_hash(content), kind, item.name, card.sha256, card.promise])
         if on_progress:

@@ -2,6 +2,7 @@ import csv
 import json
 import shutil
 
+import pydicom
 import pytest
 
 from mammo_core.cli import main
@@ -155,6 +156,37 @@ def test_gan_trains_and_draws_masses_that_read_back(tmp_path, capsys):
     assert (trained, drawn) == (0, 0)
     assert "Guarantee: none" in printed
     assert len(list((tmp_path / "d").glob("*_malignant.png"))) == 2
+
+
+def test_masses_are_written_as_dicom_under_an_own_root(tmp_path):
+    out = tmp_path / "d"
+    options = ["--format", "dicom", "--burn-in", "--uid-root", "1.2.826.0.1.3680043.10.1234"]
+
+    assert main(["gan", "sample", "--count", "2", "--out", str(out), *options]) == 0
+
+    read = [pydicom.dcmread(path) for path in sorted(out.glob("*.dcm"))]
+    assert [data.BurnedInAnnotation for data in read] == ["YES", "YES"]
+    assert all(data.SOPInstanceUID.startswith(options[-1] + ".") for data in read)
+    assert {path.name for path in out.glob("*.dcm")} == {
+        row["file"] for row in csv.DictReader((out / "manifest.csv").read_text().splitlines())
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--burn-in"], "Add --format dicom"),
+        (["--format", "dicom", "--uid-root", "1.02"], "without leading zeros"),
+        (["--format", "dicom", "--towards", "5"], "Write these as PNG"),
+    ],
+)
+def test_formats_that_do_not_go_together_write_nothing(options, said, tmp_path, capsys):
+    out = tmp_path / "d"
+
+    assert main(["gan", "sample", "--count", "2", "--out", str(out), *options]) == 2
+
+    assert said in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
