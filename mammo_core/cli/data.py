@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from mammo_core.cli import data_fetch, data_installed
+from mammo_core.cli import data_fetch, data_import, data_installed
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -23,6 +23,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     check.add_argument("folder", metavar="DIR", type=Path)
     check.set_defaults(run=run_check)
     data_fetch.add_part(parts)
+    data_import.add_part(parts)
     data_installed.add_parts(parts)
 
 

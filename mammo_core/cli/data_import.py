@@ -1,0 +1,206 @@
+"""`data import`: cuts masses out of mammograms of one's own, or of CBIS-DDSM from its archive."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mammo_core.settings import data_dir, home_dir
+
+if TYPE_CHECKING:
+    from mammo_core.intake.import_report import ImportPreview, ImportReport, SplitCount
+    from mammo_core.intake.plan import ImportPlan
+    from mammo_core.intake.survey import Skipped
+
+_SHOWN = 5  # of each kind of what was skipped
+_TABLES = """\
+Tables are CSV files with a header; comma, semicolon or tab; any order of columns.
+  which image   file, or sop_instance_uid, or patient_id with side and view
+  label         label: benign, malignant, 0 (benign) or 1 (malignant)
+  whose         patient_id: needed for pictures; DICOM says it itself
+  where         x, y, width, height, or xmin, ymin, xmax, ymax, in pixels: one row for each mass;
+                or mask: a file; or masks named like the image (NAME_mask.png); or DICOM segmentations
+  split         split: train, val or test, with --split column
+Density, shape, margins, assessment and subtlety are kept for subgroups. No other column is read.
+
+Patients' and images' ids become pseudonyms under a salt in the program's home; dates, names and
+names of files are left behind. Research use only, not for diagnosis.
+"""
+
+
+def add_part(parts: argparse._SubParsersAction) -> None:
+    """Adds `data import`."""
+    command = parts.add_parser(
+        "import",
+        help="cut masses out of mammograms: CBIS-DDSM, DICOM of any hospital, pictures",
+        description="Writes masses as a cohort that every other command and the app find. Goes on where it was "
+        "interrupted, never writes over anything, lists whatever it leaves out. Exit status 0 if all "
+        "was imported, 1 if something was left out, 2 if nothing could be done.",
+        epilog=_TABLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("kind", choices=("cbis-ddsm", "dicom", "pictures"))
+    command.add_argument(
+        "source", metavar="SOURCE", type=Path, help="folder, ZIP file or one image"
+    )
+    command.add_argument("--name", required=True, help="of the new cohort, a folder in --out")
+    command.add_argument(
+        "--site", default="", help="what results call the place; default: the name"
+    )
+    command.add_argument(
+        "--out", metavar="DIR", type=Path, default=data_dir(), help="default: %(default)s"
+    )
+    command.add_argument("--labels", metavar="CSV", type=Path, help="table of labels, see below")
+    command.add_argument(
+        "--boxes", metavar="CSV", type=Path, help="table of boxes, if not in --labels"
+    )
+    command.add_argument(
+        "--masks", metavar="DIR", type=Path, help="masks or segmentations, if not in SOURCE"
+    )
+    command.add_argument(
+        "--one-patient-per-file",
+        action="store_true",
+        help="pictures without patient ids: takes each file for another patient's",
+    )
+    _add_recipe(command)
+    _add_split(command)
+    command.add_argument(
+        "--dry-run", action="store_true", help="say what would happen and write no masses"
+    )
+    command.add_argument(
+        "--start-over", action="store_true", help="discard what an interrupted import left"
+    )
+    command.add_argument(
+        "--workers", type=int, metavar="N", help="processes; default: one for each core"
+    )
+    command.set_defaults(run=run_import_command)
+
+
+def _add_recipe(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--recipe",
+        choices=("standard", "paper", "whole"),
+        help="how masses are cut: with a margin of a quarter, as the paper's public code does, or not at "
+        "all, for images that are crops already; default: standard",
+    )
+    command.add_argument("--size", type=int, metavar="PX", help="side of a mass; default: 128")
+
+
+def _add_split(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--split",
+        choices=("official", "random", "column"),
+        help="who tests: those of the collection, drawn by patient, or as a column says; default: "
+        "official for cbis-ddsm, else random",
+    )
+    command.add_argument("--seed", type=int, default=0, help="of the draw; default: %(default)s")
+    command.add_argument(
+        "--val", type=float, default=0.15, help="share of patients; default: %(default)s"
+    )
+    command.add_argument(
+        "--test",
+        type=float,
+        default=0.2,
+        help="share of patients, for random; default: %(default)s",
+    )
+
+
+def plan_from(options: argparse.Namespace) -> ImportPlan:
+    """The plan that the options describe."""
+    from dataclasses import replace
+
+    from mammo_core.intake.crops import RECIPES
+    from mammo_core.intake.plan import ImportPlan
+    from mammo_core.intake.splitting import SplitPlan
+
+    recipe = RECIPES[options.recipe or "standard"]
+    if options.size:
+        recipe = replace(recipe, size_px=options.size)
+    official = options.kind == "cbis-ddsm"
+    return ImportPlan(
+        kind=options.kind,
+        source=options.source,
+        name=options.name,
+        site=options.site,
+        labels=options.labels,
+        boxes=options.boxes,
+        masks=options.masks,
+        recipe=recipe,
+        split=SplitPlan(
+            by=options.split or ("official" if official else "random"),
+            seed=options.seed,
+            val_share=options.val,
+            test_share=options.test,
+        ),
+        one_patient_per_file=options.one_patient_per_file,
+    )
+
+
+def run_import_command(options: argparse.Namespace) -> int:
+    """Imports, or says what would be imported."""
+    from mammo_core.cli.progress import progress_bar
+    from mammo_core.intake.cohort_writer import discard_partial
+    from mammo_core.intake.importing import preview_import, run_import
+
+    plan = plan_from(options)
+    if options.dry_run:
+        with progress_bar("Looking", "files") as on_progress:
+            preview = preview_import(
+                plan, home_dir(), workers=options.workers, on_progress=on_progress
+            )
+        _print_preview(preview)
+        return 1 if preview.skipped else 0
+    if options.start_over and discard_partial(options.out, plan.name):
+        print(f"Discarded what an interrupted import of {plan.name} left.")
+    with progress_bar("Importing", "files") as on_progress:
+        report = run_import(
+            plan, options.out, home_dir(), workers=options.workers, on_progress=on_progress
+        )
+    _print_report(report)
+    return 1 if report.skipped else 0
+
+
+def _print_preview(preview: ImportPreview) -> None:
+    for table in preview.tables:
+        print(f"read {table}")
+    print(
+        f"would import {preview.num_masses} masses of {preview.num_patients} patients from "
+        f"{preview.num_images} images:"
+    )
+    _print_counts(preview.counts)
+    _print_notes(preview.skipped, preview.warnings)
+
+
+def _print_report(report: ImportReport) -> None:
+    print(
+        f"imported {report.num_masses} masses of {report.num_patients} patients into {report.folder} "
+        f"in {report.seconds:.0f} s:"
+    )
+    _print_counts(report.counts)
+    _print_notes(report.skipped, report.warnings)
+    for finding in report.findings:
+        print(f"{finding.severity}: {finding.kind}: {finding.message}")
+
+
+def _print_counts(counts: Sequence[SplitCount]) -> None:
+    from dataclasses import asdict
+
+    from mammo_core.cli.tables import print_table
+
+    print_table([asdict(count) for count in counts])
+
+
+def _print_notes(skipped: Sequence[Skipped], warnings: Iterable[str]) -> None:
+    from mammo_core.intake.import_report import kinds_of
+
+    for warning in warnings:
+        print(f"warning: {warning}")
+    for kind, count in kinds_of(skipped).items():
+        print(f"left out: {kind} ({count})")
+        of_kind = [one for one in skipped if one.kind == kind]
+        for one in of_kind[:_SHOWN]:
+            print(f"  - {one.what}: {one.reason}")
+        if len(of_kind) > _SHOWN:
+            print(f"  … and {len(of_kind) - _SHOWN} more")
