@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui import resources
 from pages.ui.header import page_header
+from pages.ui.literal import literal
 from pages.ui.navigation import enter
 from pages.ui.texts import GET_DATA
 
@@ -60,11 +61,13 @@ with cohorts.container(border=True, height="stretch"):
             if source.synthetic
             else ", no synthetic masses"
         )
-        st.markdown(f"- {source.name}{synthetic}")
+        st.markdown(f"- {literal(source.name)}{synthetic}")
 with generators.container(border=True, height="stretch"):
     st.markdown("**Generators**")
     for name, promise in resources.generator_promises().items():
-        st.markdown(f"- {name}: {'promises nothing' if promise == 'none' else promise}")
+        st.markdown(
+            f"- {literal(name)}: {'promises nothing' if promise == 'none' else literal(promise)}"
+        )
 with results.container(border=True, height="stretch"):
     made = resources.provenance()
     st.markdown("**Results**")
@@ -78,7 +81,7 @@ with results.container(border=True, height="stretch"):
 with computer.container(border=True, height="stretch"):
     st.markdown("**This computer**")
     for gpu in machine.gpus or ("no NVIDIA GPU: trains on the processor",):
-        st.markdown(f"- {gpu}")
+        st.markdown(f"- {literal(gpu)}")
     st.markdown(f"- {machine.num_cores} processor cores, {machine.memory_gb:.0f} GB memory")
     st.markdown(
         f"- PyTorch {importlib.metadata.version('torch')}, "

@@ -23,8 +23,9 @@ from mlflow.entities import Metric, Run
 from mlflow.exceptions import MlflowException
 
 from mammo_core.errors import InvalidRequestError
-from mammo_core.experiments.mlflow_store import open_experiment
+from mammo_core.experiments.mlflow_store import open_experiment, store_errors_explained
 from mammo_core.experiments.requests import JobRequest, request_from_dict
+from mammo_core.plain_text import one_line
 
 EXPERIMENT = "jobs"
 BEAT_SECONDS = 2.0
@@ -113,8 +114,11 @@ class JobStore:
             "owner": owner,
             "request": json.dumps(request.to_dict()),
         } | _attempt_tags(priority)
-        run = self._client.create_run(self._experiment_id, run_name=request.title, tags=tags)
-        self._client.update_run(run.info.run_id, status="SCHEDULED")
+        with store_errors_explained():
+            run = self._client.create_run(
+                self._experiment_id, run_name=one_line(request.title), tags=tags
+            )
+            self._client.update_run(run.info.run_id, status="SCHEDULED")
         return self.view(run.info.run_id)
 
     def queue_again(self, job_id: str, priority: int) -> JobView:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from mlflow.entities import Run, ViewType
 
-from mammo_core.experiments.mlflow_store import open_experiment
+from mammo_core.experiments.mlflow_store import open_experiment, store_errors_explained
 
 EXPERIMENT = "privacy-ledger"
 _CHUNK = 4000  # characters in a tag; MLflow's servers take 5000 or more
@@ -82,10 +82,11 @@ class MlflowRecords:
         chunks = [text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK)]
         tags = {"kind": kind, "number": str(len(self.read()))}
         tags |= {f"content.{index}": chunk for index, chunk in enumerate(chunks)}
-        run = self._client.create_run(
-            self._experiment_id, start_time=int(time.time() * 1000), tags=tags, run_name=title
-        )
-        self._client.set_terminated(run.info.run_id)
+        with store_errors_explained():
+            run = self._client.create_run(
+                self._experiment_id, start_time=int(time.time() * 1000), tags=tags, run_name=title
+            )
+            self._client.set_terminated(run.info.run_id)
 
     def _search(self) -> list[Run]:
         found: list[Run] = []

@@ -22,7 +22,8 @@ from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.experiments.mlflow_store import open_experiment
 from mammo_core.experiments.results_file import COLUMNS, run_key
 from mammo_core.experiments.sweep import SweepPlan
-from mammo_core.experiments.tracking import EXPERIMENT, HEAD_TAG, VALIDATION
+from mammo_core.experiments.test_set_names import names_from_tags
+from mammo_core.experiments.tracking import EXPERIMENT, HEAD_TAG, ORIGIN_IMPORTED, VALIDATION
 from mammo_core.privacy.statement import Statement, make_statement, statement_from_dict
 from mammo_core.privacy.training_data import TrainingData
 
@@ -35,6 +36,7 @@ class StoredRun:
     """One recorded run.
 
     Attributes:
+        made_elsewhere: Of an imported run what is known of its making, in words; else empty.
         epsilon: Spent; infinity without DP.
         mu: The same as Gaussian DP.
         estimates: By test set and measure.
@@ -49,6 +51,7 @@ class StoredRun:
     name: str
     started: pd.Timestamp
     origin: str
+    made_elsewhere: str
     data_hash: str
     config: RunConfig
     epsilon: float
@@ -79,15 +82,14 @@ class RunArchive:
         return _table(self._search(""))
 
     def rows_of_plan(self, plan: SweepPlan, data_hash: str) -> pd.DataFrame:
-        """The same of the runs of a plan on these data, whoever made them, each once."""
+        """The same of the runs of a plan on these data, whoever made them here, each once."""
         planned = {run_key(config, data_hash) for group in plan.groups() for config in group}
-        runs = {run.data.tags["run_key"]: run for run in self._search(_on_data(data_hash))}
+        runs = {run.data.tags["run_key"]: run for run in self._made_here(data_hash)}
         return _table([run for key, run in runs.items() if key in planned])
 
     def finished_keys(self, data_hash: str) -> set[str]:
-        """Keys (`results_file.run_key`) of all runs on these data."""
-        found = self._search(_on_data(data_hash))
-        return {run.data.tags["run_key"] for run in found}
+        """Keys (`results_file.run_key`) of all runs made here on these data; imported ones take nobody's place."""
+        return {run.data.tags["run_key"] for run in self._made_here(data_hash)}
 
     def ids_with_head(self) -> set[str]:
         """Ids of the runs that keep their head, so that a new mass can be read with them."""
@@ -108,6 +110,7 @@ class RunArchive:
             if (
                 run.info.experiment_id != self._experiment_id
                 or run.info.lifecycle_stage != "active"
+                or run.info.status != "FINISHED"
             ):
                 raise KeyError(run_id)
             address = run.info.artifact_uri.rstrip("/")
@@ -122,11 +125,13 @@ class RunArchive:
                 "one from the list."
             ) from error
         metrics, is_validation = run.data.metrics, predictions["test_set"] == VALIDATION
+        estimates = _estimates(run)
         return StoredRun(
             run_id=run_id,
             name=run.info.run_name,
             started=_started(run),
             origin=run.data.tags["origin"],
+            made_elsewhere=run.data.tags.get("made_elsewhere", ""),
             data_hash=run.data.tags["data_hash"],
             config=run_config_from_dict(card["config"]),
             epsilon=metrics.get("epsilon", math.inf),
@@ -135,7 +140,7 @@ class RunArchive:
             num_units=int(metrics["num_units"]),
             seconds=metrics["seconds"],
             estimates={
-                name: _estimates(metrics)[name]
+                name: estimates[name]
                 for name in predictions.loc[~is_validation, "test_set"].unique()
             },
             predictions=predictions[~is_validation],
@@ -148,13 +153,18 @@ class RunArchive:
         """Takes a run off the list; MLflow keeps it as deleted until its own clean-up."""
         self._client.delete_run(run_id)
 
+    def _made_here(self, data_hash: str) -> list[Run]:
+        return self._search(
+            f"tags.data_hash = '{data_hash}' and tags.origin != '{ORIGIN_IMPORTED}'"
+        )
+
     def _search(self, condition: str) -> list[Run]:
         found: list[Run] = []
         token = None
         while True:
             page = self._client.search_runs(
                 [self._experiment_id],
-                f"{condition} {'and ' if condition else ''}tags.run_key != ''",
+                f"{condition} {'and ' if condition else ''}tags.run_key != '' and status = 'FINISHED'",
                 max_results=_PAGE,
                 page_token=token,
             )
@@ -178,25 +188,22 @@ def _statement(card: dict[str, Any], metrics: dict[str, float]) -> Statement:
     return make_statement(config, unrecorded, metrics["noise_multiplier"])
 
 
-def _on_data(data_hash: str) -> str:
-    return f"tags.data_hash = '{data_hash}'"
-
-
 def _table(runs: Iterable[Run]) -> pd.DataFrame:
     rows = [row for run in runs for row in _rows(run)]
     return pd.DataFrame(rows, columns=list(ARCHIVE_COLUMNS))
 
 
-def _estimates(metrics: dict[str, float]) -> dict[str, dict[str, Estimate]]:
-    tested = sorted({name.split("/")[0] for name in metrics if "/" in name})
+def _estimates(run: Run) -> dict[str, dict[str, Estimate]]:
+    metrics, names = run.data.metrics, names_from_tags(run.data.tags)
+    prefixes = sorted({name.split("/")[0] for name in metrics if "/" in name})
     return {
-        test_set: {
+        names.get(prefix, prefix): {
             measure: Estimate(
-                *(metrics[f"{test_set}/{measure}{end}"] for end in ("", "_low", "_high"))
+                *(metrics[f"{prefix}/{measure}{end}"] for end in ("", "_low", "_high"))
             )
             for measure in METRIC_NAMES
         }
-        for test_set in tested
+        for prefix in prefixes
     }
 
 
@@ -221,7 +228,7 @@ def _rows(run: Run) -> list[dict[str, object]]:
         "started": _started(run),
     }
     rows = []
-    for test_set, estimates in _estimates(metrics).items():
+    for test_set, estimates in _estimates(run).items():
         row = shared | {"test_set": test_set}
         for measure, estimate in estimates.items():
             row[measure] = estimate.value

@@ -11,22 +11,63 @@ import io
 import json
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlflow.entities import Metric, Param
+from torch import Tensor
 
 from mammo_core.classifiers.features import feature_space_id
-from mammo_core.config import to_dict
+from mammo_core.classifiers.projection import Projection
+from mammo_core.config import RunConfig, to_dict
 from mammo_core.experiments.head_store import HeadStore
-from mammo_core.experiments.mlflow_store import open_experiment
+from mammo_core.experiments.mlflow_store import open_experiment, store_errors_explained
 from mammo_core.experiments.results_file import run_key
 from mammo_core.experiments.runs import RunResult
+from mammo_core.experiments.test_set_names import TAG, metric_prefix, names_as_tag
 from mammo_core.experiments.workbench import Workbench
 
 EXPERIMENT = "private-heads"
 HEAD_TAG = "head"  # of runs that keep their head
+PREDICTIONS_FILE, CARD_FILE = "predictions.csv", "run.json"
+ORIGIN_IMPORTED = "imported"  # of runs that were trained elsewhere
 VALIDATION = "validation"  # in the column test_set of predictions: where thresholds come from
 PREDICTION_COLUMNS = ("test_set", "patient_id", "image_id", "mass_id", "label", "score")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """A finished run as it is written.
+
+    Attributes:
+        test_sets: What it was tested on.
+        metrics: By MLflow's names: noise_multiplier, num_units, seconds, with DP epsilon and mu, and every measure of
+            every test set as PREFIX/MEASURE, _low and _high.
+        predictions: CSV of `PREDICTION_COLUMNS`.
+        statement: As `Statement.to_dict`; None if it was not recorded.
+        tags: "origin", "job" and others.
+        started_ms: Since 1970; None for now.
+    """
+
+    config: RunConfig
+    data_hash: str
+    test_sets: tuple[str, ...]
+    metrics: dict[str, float]
+    predictions: str
+    statement: dict[str, Any] | None
+    tags: dict[str, str]
+    started_ms: int | None = None
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """JSON-ready; what `run_archive` reads back."""
+        card = {
+            "config": to_dict(self.config),
+            "epsilon": self.metrics.get("epsilon", "inf"),
+            "data_hash": self.data_hash,
+        }
+        return card if self.statement is None else card | {"statement": self.statement}
 
 
 class RunTracker:
@@ -45,50 +86,79 @@ class RunTracker:
 
         Returns:
             MLflow's run id.
+
+        Raises:
+            StoreError: If the disk refuses; the run is then not in the store.
         """
-        config = result.config
-        name = f"{config.strategy} ε={config.privacy.target_epsilon:g} seed {config.seed}"
-        tags = {
-            "origin": origin,
-            "job": job_id,
-            "run_key": run_key(config, bench.data_hash),
-            "data_hash": bench.data_hash,
-            HEAD_TAG: "kept",
-        }
-        run_id = self._client.create_run(self._experiment_id, run_name=name, tags=tags).info.run_id
-        now = int(time.time() * 1000)
-        values = {
+        metrics = {
             "noise_multiplier": result.noise_multiplier,
             "num_units": result.num_units,
             "seconds": result.seconds,
         }
         if not math.isinf(result.epsilon):  # MLflow's database cannot hold infinity
-            values |= {"epsilon": result.epsilon, "mu": result.mu}
+            metrics |= {"epsilon": result.epsilon, "mu": result.mu}
         for test_set, estimates in result.estimates.items():
-            for metric, estimate in estimates.items():
-                values[f"{test_set}/{metric}"] = estimate.value
-                values[f"{test_set}/{metric}_low"] = estimate.low
-                values[f"{test_set}/{metric}_high"] = estimate.high
-        self._client.log_batch(
-            run_id,
-            metrics=[Metric(key, value, now, 0) for key, value in values.items()],
-            params=[Param(key, str(value)) for key, value in _flat(to_dict(config)).items()],
+            for measure, estimate in estimates.items():
+                name = f"{metric_prefix(test_set)}/{measure}"
+                metrics |= {
+                    name: estimate.value,
+                    f"{name}_low": estimate.low,
+                    f"{name}_high": estimate.high,
+                }
+        config = result.config
+        recording = Recording(
+            config=config,
+            data_hash=bench.data_hash,
+            test_sets=tuple(result.estimates),
+            metrics=metrics,
+            predictions=_predictions_csv(result, bench),
+            statement=result.statement.to_dict(),
+            tags={"origin": origin, "job": job_id},
         )
-        self._client.log_text(run_id, _predictions_csv(result, bench), "predictions.csv")
-        card = {
-            "config": to_dict(config),
-            "epsilon": "inf" if math.isinf(result.epsilon) else result.epsilon,
-            "data_hash": bench.data_hash,
-            "statement": result.statement.to_dict(),
+        projection = bench.prepare(config.strategy, config.recipe).projection
+        space = feature_space_id(config.backbone)
+        return self.store(recording, (result.weights, projection, space))
+
+    def store(
+        self, recording: Recording, head: tuple[Tensor, Projection, str] | None = None
+    ) -> str:
+        """Writes a run; it is in the store when all of it is there.
+
+        Args:
+            head: Its weights (K + 1,), their projection and the id of their feature space.
+
+        Returns:
+            MLflow's run id.
+
+        Raises:
+            StoreError: If the disk refuses.
+        """
+        config, now = recording.config, int(time.time() * 1000)
+        name = f"{config.strategy} ε={config.privacy.target_epsilon:g} seed {config.seed}"
+        tags = recording.tags | {
+            "run_key": run_key(config, recording.data_hash),
+            "data_hash": recording.data_hash,
+            TAG: names_as_tag(recording.test_sets),
         }
-        self._client.log_text(run_id, json.dumps(card, indent=2, ensure_ascii=False), "run.json")
-        self._heads.keep(
-            run_id,
-            result.weights,
-            bench.prepare(config.strategy, config.recipe).projection,
-            feature_space_id(config.backbone),
-        )
-        self._client.set_terminated(run_id)
+        if head:
+            tags |= {HEAD_TAG: "kept"}
+        with store_errors_explained():
+            run_id = self._client.create_run(
+                self._experiment_id, run_name=name, tags=tags, start_time=recording.started_ms
+            ).info.run_id
+            self._client.log_batch(
+                run_id,
+                metrics=[Metric(key, value, now, 0) for key, value in recording.metrics.items()],
+                params=[Param(key, str(value)) for key, value in _flat(to_dict(config)).items()],
+            )
+            self._client.log_text(run_id, recording.predictions, PREDICTIONS_FILE)
+            card = json.dumps(recording.card, indent=2, ensure_ascii=False)
+            self._client.log_text(run_id, card, CARD_FILE)
+            if head:
+                self._heads.keep(run_id, *head)
+            self._client.set_terminated(
+                run_id
+            )  # in the lists only from now on, so never half written
         return run_id
 
 

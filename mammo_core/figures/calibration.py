@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from mammo_core.figures.diagonal import diagonal
 from mammo_core.figures.palette import TEST_SET_COLOURS
+from mammo_core.figures.plotly_text import plotly_text
 
 
 def calibration_figure(bins: Mapping[str, pd.DataFrame]) -> go.Figure:
@@ -32,7 +33,7 @@ def calibration_figure(bins: Mapping[str, pd.DataFrame]) -> go.Figure:
                 },
                 mode="lines+markers",
                 line={"color": TEST_SET_COLOURS[index % len(TEST_SET_COLOURS)], "width": 2},
-                name=name,
+                name=plotly_text(name),
                 customdata=members["count"],
                 hovertemplate="score %{x:.2f}: %{y:.0%} malignant of %{customdata}<extra></extra>",
             )

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from mammo_core.figures.log_axis import log_axis
 from mammo_core.figures.palette import CLASS_COLOURS, NEUTRAL, TEST_SET_COLOURS
+from mammo_core.figures.plotly_text import plotly_text
 
 _LINE, _DOTS, _BUDGET, _NONE = (
     TEST_SET_COLOURS[0],
@@ -90,7 +91,7 @@ def _dots(
     return go.Scatter(
         x=[when[index] for index in kept],
         y=[alone[index] for index in kept],
-        text=[names[index] for index in kept],
+        text=[plotly_text(names[index]) for index in kept],
         mode="markers",
         name="each release alone",
         marker={"color": _DOTS, "size": 8},
@@ -105,7 +106,7 @@ def _crosses(
     return go.Scatter(
         x=[when[index] for index in kept],
         y=[top] * len(kept),
-        text=[names[index] for index in kept],
+        text=[plotly_text(names[index]) for index in kept],
         mode="markers",
         name="no privacy (not DP): in no total",
         marker={"color": _NONE, "size": 10, "symbol": "x"},

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from mammo_core.figures.diagonal import diagonal
 from mammo_core.figures.palette import TEST_SET_COLOURS, faded
+from mammo_core.figures.plotly_text import plotly_text
 
 
 def roc_figure(
@@ -86,7 +87,7 @@ def _curve(fpr: np.ndarray, tpr: np.ndarray, name: str, colour: str) -> go.Scatt
         y=tpr,
         mode="lines",
         line={"color": colour, "width": 2.5},
-        name=name,
+        name=plotly_text(name),
         hovertemplate="sensitivity %{y:.2f} at specificity %{customdata:.2f}<extra></extra>",
         customdata=1 - fpr,
     )

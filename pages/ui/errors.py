@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from mammo_core.errors import MammoError
+from pages.ui.literal import literal
 
 
 @contextmanager
@@ -16,5 +17,5 @@ def shown_errors(what: str) -> Iterator[None]:
     try:
         yield
     except MammoError as error:
-        st.error(f"**{what}**  \n{error}", icon=":material/error:")
+        st.error(f"**{what}**  \n{literal(error, longest=2000)}", icon=":material/error:")
         st.stop()

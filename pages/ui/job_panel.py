@@ -9,6 +9,7 @@ import streamlit as st
 from mammo_core.figures.progress import training_figure
 from pages.ui import jobs
 from pages.ui.errors import shown_errors
+from pages.ui.literal import literal
 
 if TYPE_CHECKING:
     from mammo_core.experiments.job_store import JobView
@@ -54,7 +55,7 @@ def _draw(view: JobView) -> None:
         with head.container(horizontal=True, vertical_alignment="center"):
             label, icon, colour = _BADGES[view.state]
             st.badge(label, icon=icon, color=colour)
-            st.markdown(f"**{view.request.title}**")
+            st.markdown(f"**{literal(view.request.title)}**")
         with buttons.container(horizontal=True, horizontal_alignment="right"):
             _draw_buttons(view)
         if view.state == "queued":
@@ -66,7 +67,7 @@ def _draw(view: JobView) -> None:
                 icon=":material/power_off:",
             )
         elif view.state == "failed":
-            st.error(view.error, icon=":material/error:")
+            st.error(literal(view.error, longest=2000), icon=":material/error:")
         _draw_progress(view)
         if view.state == "running":
             draw_curve(view.id)
@@ -109,7 +110,7 @@ def _draw_progress(view: JobView) -> None:
     if not progress.message:
         return
     share = progress.done / progress.total if progress.total else 0.0
-    st.progress(min(share, 1.0), progress.message)
+    st.progress(min(share, 1.0), literal(progress.message))
     if view.state != "running":
         return
     parts = [f"{progress.done} of {progress.total} done"] if progress.total else []

@@ -6,13 +6,12 @@ import re
 
 from mammo_core.plain_text import one_line
 
-_MARKUP = re.compile(r"([\\`*_\[\]<>$~|&#])")
-_BLOCK = re.compile(r"^(\d*)([-+=.)])")  # lists, headings and rules, at the start of a line only
-_WORD_JOINER = (
-    "\u2060"  # invisible; parts what is made an icon, a link or a symbol after escapes were read
-)
+_MARKUP = re.compile(r"([\\`*\[\]<$~|]|(?<!\w)_|_(?!\w)|&(?=#?\w+;))")
+_BLOCK = re.compile(r"^(\d*)([-+.)#]+(?=\s|$)|[>=]|--)")  # lists, headings, quotes, rules
+# invisible; parts what is made an icon, a link or a dash after escapes were read
+_WORD_JOINER = "\u2060"
 _COLON = re.compile(r":(?=\S)")
-_JOINED = re.compile(r"(?<=@)|(?i:(?<=www))(?=\.)|(?<=[-<>~=])(?=\\?[-=<>])")
+_JOINED = re.compile(r"(?<=@)|(?i:(?<=www))(?=\.)|(?<=-)(?=[->])")
 
 
 def literal(name: object, longest: int = 120) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.ui import resources
+from pages.ui.literal import literal
 
 if TYPE_CHECKING:
     from mammo_core.experiments.workbench import Workbench
@@ -25,7 +26,7 @@ def ask_reason(bench: Workbench) -> str:
         return ""
     for state in states:
         show = st.warning if state.is_nearly_used else st.caption
-        show(budget_sentence(state))
+        show(literal(budget_sentence(state), longest=300))
     return st.text_input(
         "Go beyond the budget, because …",
         key="live_beyond_budget",

@@ -12,6 +12,7 @@ import streamlit as st
 
 from mammo_core.config import PrivacyConfig, RunConfig, Strategy, Unit
 from pages.ui import resources
+from pages.ui.literal import literal
 
 if TYPE_CHECKING:
     from mammo_core.evaluation.operating_point import Confusion
@@ -117,11 +118,11 @@ def decision_text(decision: Decision, test_set: str, specificity: float) -> str:
         f"The threshold was chosen on validation masses of the training site, for {specificity:.0%} "
         "specificity there; their labels are not covered by ε."
         if decision.on_validation
-        else f"The threshold was chosen on {test_set} itself, for lack of validation masses: that is "
+        else f"The threshold was chosen on {literal(test_set)} itself, for lack of validation masses: that is "
         "**optimistic**."
     )
     return (
-        f"On {test_set}: of 100 malignant masses it finds **{100 * found.value:.0f}** "
+        f"On {literal(test_set)}: of 100 malignant masses it finds **{100 * found.value:.0f}** "
         f"({100 * found.low:.0f} to {100 * found.high:.0f}); of 100 benign masses it wrongly calls "
         f"**{100 * (1 - cleared.value):.0f}** malignant ({100 * (1 - cleared.high):.0f} to "
         f"{100 * (1 - cleared.low):.0f}). {chosen}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mammo_core.settings import home_dir
+from pages.ui.literal import literal
 
 if TYPE_CHECKING:
     from mammo_core.experiments.runs import RunResult
@@ -49,7 +50,7 @@ def track(bench: Workbench, result: RunResult) -> None:
     failed = [future.exception() for future in tracked.values() if future.done()]
     for error in {str(error) for error in failed if error is not None}:
         st.warning(
-            f"A model of this session could not be recorded in the run store: {error} Free disk "
+            f"A model of this session could not be recorded in the run store: {literal(error, longest=1000)} Free disk "
             "space or choose another folder with MAMMO_HOME, then reload the page.",
             icon=":material/database_off:",
         )

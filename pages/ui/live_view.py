@@ -11,11 +11,15 @@ import streamlit as st
 
 from mammo_core.config import Unit
 from mammo_core.figures.confusion import confusion_figure
+from mammo_core.figures.palette import STRATEGY_NAMES
+from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
 from pages.ui import live_releases, live_session
 from pages.ui.budgets import budget_name
+from pages.ui.literal import literal
 from pages.ui.plots import draw_figure, readable_type
+from pages.ui.take_away import Parcel, take_away
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -71,6 +75,7 @@ def choose_test_set(bench: Workbench) -> str:
         names,
         default=names[0],
         required=True,
+        format_func=literal,
         key="live_test_set",
         bind="query-params",
         help="Whose masses the histograms and the table of decisions show. The ROC shows all.",
@@ -83,7 +88,7 @@ def show_metrics(result: RunResult, history: list[live_releases.Release], unit: 
     for column, (name, estimates) in zip(columns, result.estimates.items(), strict=False):
         auroc = estimates["auroc"]
         column.metric(
-            f"AUROC, {name}",
+            f"AUROC, {literal(name)}",
             f"{auroc.value:.3f}",
             delta=f"95 %: {auroc.low:.3f} to {auroc.high:.3f}",
             delta_color="off",
@@ -148,8 +153,24 @@ def show_charts(
     for column, (title, key, figure, alt) in zip(st.columns(3), charts, strict=True):
         figure.update_layout(height=_CHART_HEIGHT)
         with column:
-            st.markdown(f"**{title}**")
+            st.markdown(f"**{literal(title)}**")
             draw_figure(figure, key=key, alt=alt, big_height=470)
+    take_away(
+        Parcel(
+            name="mammo_privacy_live",
+            provenance=_provenance(bench, result),
+            figures={title: figure for title, _, figure, _ in charts},
+        )
+    )
+
+
+def _provenance(bench: Workbench, result: RunResult) -> Provenance:
+    seed = f"seed {result.config.seed}, data {bench.data_hash}"
+    played = ("Demonstration: synthetic masses, no patients.",) * result.statement.is_demonstration
+    return Provenance(
+        title=f"{STRATEGY_NAMES[result.config.strategy]}, just trained",
+        notes=(result.statement.sentence, *played, f"One model, {seed}."),
+    )
 
 
 def show_rates(decision: live_session.Decision) -> None:
@@ -185,6 +206,14 @@ def show_total(history: list[live_releases.Release], unit: Unit) -> None:
                 key="live_total",
                 alt=f"Total ε after every model of this session, with the {unit} as the unit",
                 big_height=340,
+                parcel=Parcel(
+                    name="mammo_privacy_live_total",
+                    provenance=Provenance(
+                        title="Total ε of the models of this session",
+                        notes=(live_releases.total_text(history).replace("**", ""),),
+                    ),
+                    tables={"mammo_privacy_live_models": live_releases.history_table(history)},
+                ),
             )
         with st.expander("List of these models"):
             st.dataframe(live_releases.history_table(history), hide_index=True, key="live_history")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from mammo_core import reference
 from mammo_core.experiments.quality_table import quality_table
+from mammo_core.figures.provenance import Provenance
 from pages.ui import mass_drawing
+from pages.ui.literal import literal
+from pages.ui.take_away import Parcel, plain_name, take_away
 
 PAPER = "the paper's"
 _DETAILS = {"as drawn": "full", "without film grain": "low-pass"}
@@ -28,7 +32,7 @@ def show_quality(name: str) -> None:
     with st.grid(min_column_width=300, gap="small"):
         for measure in quality_table(metrics, _DETAILS[chosen]):
             with st.container(border=True, height="stretch"):
-                head = " | ".join(measure.values)
+                head = " | ".join(map(literal, measure.values))
                 cells = " | ".join(
                     f"**{value}**" if column == name else value
                     for column, value in measure.values.items()
@@ -37,6 +41,7 @@ def show_quality(name: str) -> None:
                 st.markdown(
                     f"**{measure.name}**  \n{measure.sentence}\n\n| {head} |\n|{line}|\n| {cells} |"
                 )
+    take_away(_parcel(name))
     st.markdown(
         "**Limits.** The generators learned through the same network that the first five measures and the "
         "search for copies look through, so these flatter them; radiomics and the training of classifiers "
@@ -44,5 +49,28 @@ def show_quality(name: str) -> None:
         "privacy guarantee**: only training with differential privacy gives one."
     )
     card = mass_drawing.cards()[name]
-    st.markdown(f"**The card of {name} says:** {card.notes}")
-    st.caption(f"{card.licence}. The paper's masses: {reference.paper_masses()['provenance']}")
+    st.markdown(f"**The card of {literal(name)} says:** {literal(card.notes, longest=2000)}")
+    st.caption(
+        f"{literal(card.licence, longest=500)}. The paper's masses: {reference.paper_masses()['provenance']}"
+    )
+
+
+def _parcel(name: str) -> Parcel:
+    """The measures of every set, in both details, as numbers with their words."""
+    metrics = {name: mass_drawing.cards()[name].metrics, PAPER: reference.paper_masses()}
+    rows = [
+        {"detail": shown, "measure": measure.name, "meaning": measure.sentence} | measure.values
+        for shown, detail in _DETAILS.items()
+        for measure in quality_table(metrics, detail)
+    ]
+    stem = f"synthetic_quality_{plain_name(name)}"
+    card = mass_drawing.cards()[name]
+    notes = (
+        f"Generator sha256 {card.sha256}; its guarantee to its patients: {card.promise}.",
+        "Measured against real masses without noise: no ε covers these numbers.",
+    )
+    return Parcel(
+        name=stem,
+        provenance=Provenance(title=f"Measures of the masses of {name}", notes=notes),
+        tables={stem: pd.DataFrame(rows)},
+    )

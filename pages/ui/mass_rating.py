@@ -5,9 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from mammo_core.figures.provenance import Provenance
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui import mass_drawing
+from pages.ui.take_away import Parcel, take_away
 
 _RATINGS = "mass_ratings"
 _SCALE = (1, 2, 3, 4, 5)
@@ -43,14 +45,15 @@ def show_ratings() -> None:
         )
         return
     st.dataframe(table, hide_index=True, key="ratings_table")
-    st.download_button(
-        "Download judgements (CSV)",
-        table.to_csv(index=False),
-        "synthetic_mass_judgements.csv",
-        "text/csv",
-        key="download_ratings",
-        icon=":material/download:",
-        on_click="ignore",
+    take_away(
+        Parcel(
+            name="synthetic_mass_judgements",
+            provenance=Provenance(
+                title="Judgements of synthetic masses",
+                notes=("Given with the class in view: no blind reading, no measure of skill.",),
+            ),
+            tables={"synthetic_mass_judgements": table},
+        )
     )
     st.caption(
         "Given with the class in view: not a blind reading, and no measure of diagnostic skill."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from pages.ui.take_away import Parcel, take_away
 from pages.ui.talk import in_talk_mode
 
 if TYPE_CHECKING:
@@ -28,15 +30,17 @@ def draw_figure(
     alt: str,
     big_height: int = 560,
     toolbar: dict[str, Any] | bool = False,
+    parcel: Parcel | None = None,
     **options: Any,
 ) -> Any:
-    """Draws a figure, enlarged in talk mode.
+    """Draws a figure, enlarged in talk mode, and below it the control that takes it away.
 
     Args:
         figure: Changed in place in talk mode.
         alt: What it shows, for those who cannot see it.
         big_height: In pixels, in talk mode.
         toolbar: Plotly's toolbar, or how it saves images; never in talk mode.
+        parcel: What is taken away besides the figure, and how files are named; None draws no control.
         options: For `st.plotly_chart`.
 
     Returns:
@@ -52,4 +56,7 @@ def draw_figure(
         config["displayModeBar"] = False
     elif isinstance(toolbar, dict):
         config["toImageButtonOptions"] = toolbar
-    return st.plotly_chart(figure, key=key, alt=alt, config=config, **options)
+    event = st.plotly_chart(figure, key=key, alt=alt, config=config, **options)
+    if parcel is not None:
+        take_away(dataclasses.replace(parcel, figures={parcel.provenance.title: figure}))
+    return event

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,14 @@ import streamlit as st
 from mammo_core.config import Strategy, Unit
 from mammo_core.figures.attacker import attacker_region_figure
 from mammo_core.figures.audit import audit_figure
+from mammo_core.figures.provenance import Provenance
 from mammo_core.privacy.audit_bounds import HEADLINE_METHOD
 from mammo_core.privacy.risk import attacker_curve
 from pages.ui import resources
 from pages.ui.budgets import budget_name
 from pages.ui.plots import draw_figure
-from pages.ui.privacy_controls import camera, csv_button
+from pages.ui.privacy_controls import camera
+from pages.ui.take_away import Parcel, take_away
 
 LEVELS: dict[Unit, str] = {"patient": "patient", "image": "mass"}
 _HOW = (
@@ -125,10 +127,20 @@ def show_attacks(
         st.caption(
             f"Intervals: 95 %. Chance is an AUC of 0.5. Bounds are those of the {unit} as the unit. {_LIMITS}"
         )
-    with st.container(horizontal=True):
-        csv_button("Attacks (CSV)", attacks, key)
-        csv_button("Audits (CSV)", audits, f"{key}_audits")
-        csv_button("ROC curves (CSV)", roc, f"{key}_curves")
+    measured = {key: attacks, f"{key}_audits": audits, f"{key}_curves": roc}
+    take_away(attacks_parcel(f"{key}_tables", "Every attack and audit", measured))
+
+
+def attacks_parcel(
+    name: str, title: str, tables: Mapping[str, pd.DataFrame] | None = None
+) -> Parcel:
+    """What measured attacks are taken away as; see `privacy_controls.parcel`."""
+    notes = ("Computed from patients without noise: no ε covers these numbers.", _LIMITS)
+    return Parcel(
+        name=f"mammo_privacy_{name}",
+        provenance=Provenance(title=title, notes=notes),
+        tables={f"mammo_privacy_{table}": content for table, content in (tables or {}).items()},
+    )
 
 
 def contradictions(attacks: pd.DataFrame, audits: pd.DataFrame) -> Iterator[str]:
@@ -195,6 +207,7 @@ def _show_audits(audits: pd.DataFrame, unit: Unit, epsilon: float, key: str) -> 
         key=f"{key}_audit",
         alt="Claimed ε as a line and audited lower bounds as points below it, on logarithmic axes",
         toolbar=camera("audit"),
+        parcel=attacks_parcel(f"{key}_audit_figure", "Claimed and audited ε"),
     )
     st.caption(
         f"Audits give lower bounds that hold with {audits['confidence'].min():.0%} confidence each; *In one minute* "
@@ -235,4 +248,7 @@ def _show_roc(
         key=f"{key}_roc",
         alt=f"ROC curves of measured attacks at ε = {budget_name(epsilon)}, below the bound",
         toolbar=camera("attacks"),
+        parcel=attacks_parcel(
+            f"{key}_roc_figure", f"Attacks at ε = {budget_name(epsilon)}, and the bound"
+        ),
     )

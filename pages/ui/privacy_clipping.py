@@ -14,7 +14,7 @@ from mammo_core.figures.gradients import norms_figure, signal_noise_figure
 from pages.ui import live_features
 from pages.ui.errors import shown_errors
 from pages.ui.plots import draw_figure
-from pages.ui.privacy_controls import Choices, camera, choose_source, csv_button
+from pages.ui.privacy_controls import Choices, camera, choose_source, parcel
 
 if TYPE_CHECKING:
     import torch
@@ -86,8 +86,13 @@ def _show_step(
             key="gradient_norms",
             alt=f"Histogram of gradient lengths of {len(norms)} {choices.units}; {here.clipped_share:.0%} are clipped",
             toolbar=camera("gradient_norms"),
+            parcel=parcel(
+                choices,
+                "gradient_norms",
+                f"Lengths of the gradients of {choices.units}",
+                {"gradient_norms": pd.DataFrame({"norm": np.sort(norms)})},
+            ),
         )
-        csv_button("Lengths (CSV)", pd.DataFrame({"norm": np.sort(norms)}), "gradient_norms")
     with balance:
         st.subheader("Signal and noise")
         if noise is None:
@@ -106,6 +111,7 @@ def _show_step(
             key="signal_noise",
             alt="Signal over noise and agreement with the unclipped direction, over the clipping norm",
             toolbar=camera("signal_noise"),
+            parcel=parcel(choices, "signal_noise", "Signal over noise, over the clipping norm"),
         )
     st.markdown(
         f"- **{here.clipped_share:.0%}** of {len(norms)} {choices.units} are clipped at C = {max_grad_norm:g}; the sum of "

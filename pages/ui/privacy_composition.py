@@ -10,7 +10,7 @@ import streamlit as st
 from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.privacy.accounting import spent_epsilon
 from pages.ui.plots import draw_figure
-from pages.ui.privacy_controls import Choices, camera, csv_button
+from pages.ui.privacy_controls import Choices, camera, parcel
 from pages.ui.privacy_words import odds_sentence
 
 _MOST = 50
@@ -45,6 +45,9 @@ def show_composition(choices: Choices) -> None:
         key="composition",
         alt=f"ε of 1 to {_MOST} models together: exact, and by adding ε, which grows faster",
         toolbar=camera("composition"),
+        parcel=parcel(
+            choices, "composition", "ε of several models together", {"composition": table}
+        ),
     )
     st.markdown(
         f"- **{count} models at {choices.name}** spend **ε = {exact:.4g}** together at δ = {choices.delta:g}. "
@@ -52,7 +55,6 @@ def show_composition(choices: Choices) -> None:
         f"- To spend {choices.name} **in all**, each of {count} may spend ε = {each:.3g}.\n"
         f"- {odds_sentence(choices.mu * math.sqrt(count), choices.units)} That is after {count} models."
     )
-    csv_button("Table (CSV)", table, "composition")
 
 
 def composition_table(choices: Choices, most: int) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +14,11 @@ from mammo_core.cohorts.installed import DataSource
 from mammo_core.config import PAPER_DELTA, HeadRecipe, Strategy, Unit
 from mammo_core.experiments.recipes import RECIPES
 from mammo_core.figures.palette import STRATEGY_NAMES
+from mammo_core.figures.provenance import Provenance
 from mammo_core.privacy.accounting import calibrate_noise, mu_for
 from pages.ui import resources
 from pages.ui.budgets import EPSILON_HELP, EPSILONS, budget_name
+from pages.ui.take_away import Parcel
 from pages.ui.unit_choice import choose_unit
 
 EPSILON_KEY = "privacy_epsilon"
@@ -130,14 +133,24 @@ def camera(name: str) -> dict[str, Any]:
     }
 
 
-def csv_button(label: str, table: pd.DataFrame, name: str) -> None:
-    """A button that saves the numbers behind a figure."""
-    st.download_button(
-        label,
-        lambda: table.to_csv(index=False),
-        f"mammo_privacy_{name}.csv",
-        "text/csv",
-        icon=":material/table:",
-        key=f"download_{name}",
-        on_click="ignore",
+def parcel(
+    choices: Choices, name: str, title: str, tables: Mapping[str, pd.DataFrame] | None = None
+) -> Parcel:
+    """What a figure or table of this page is taken away as.
+
+    Args:
+        name: Of the files.
+        title: What it shows.
+        tables: By name of the file; without any, the numbers that the figure draws.
+    """
+    promise = f"{choices.name} per {choices.unit}, δ = {choices.delta:g}"
+    notes = (
+        f"For one model trained on {STRATEGY_NAMES[choices.strategy]}: {promise}.",
+        "Bounds hold for everything released from the unit's data together. Attacks and audits are measured from patients "
+        "without noise: no ε covers them.",
+    )
+    return Parcel(
+        name=f"mammo_privacy_{name}",
+        provenance=Provenance(title=title, notes=notes),
+        tables={f"mammo_privacy_{table}": content for table, content in (tables or {}).items()},
     )

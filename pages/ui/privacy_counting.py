@@ -11,7 +11,7 @@ from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.privacy.accounting import spent_epsilon
 from mammo_core.privacy.risk import attacker_curve, sampled_attacker_curve
 from pages.ui.plots import draw_figure
-from pages.ui.privacy_controls import Choices, camera, csv_button
+from pages.ui.privacy_controls import Choices, camera, parcel
 
 _SHARES_OF_STEPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 
@@ -70,13 +70,13 @@ def _show_steps(choices: Choices) -> None:
         key="accounting_steps",
         alt="ε over training steps by exact Gaussian accounting, PRV, RDP" + ", adding" * adding,
         toolbar=camera("accounting"),
+        parcel=parcel(choices, "accounting", "ε over the steps", {"accounting": table}),
     )
     st.caption(
         f"In the end: exact {last['exact']:.4g}, PRV {_number(last['PRV'])}, RDP {last['RDP']:.4g}, adding up "
         f"{last['adding up']:.4g}. PRV is an upper bound with a margin of 0.01; RDP wastes some budget. At equal noise the "
         "training is equally private whoever counts: a better accountant only proves more of it."
     )
-    csv_button("Table (CSV)", table, "accounting")
 
 
 def _show_cost(choices: Choices) -> None:
@@ -113,6 +113,7 @@ def _show_cost(choices: Choices) -> None:
         key="accounting_cost",
         alt=f"ε over {x_title}, with the chosen training marked",
         toolbar=camera("noise_cost"),
+        parcel=parcel(choices, "noise_cost", f"ε over {x_title}"),
     )
     st.caption(
         "Half the noise costs about twice the ε where ε is small, and more where it is large."
@@ -157,6 +158,7 @@ def _show_sampling(choices: Choices) -> None:
         key="sampling",
         alt="The attacker's ROC bound with all taking part, and with a random share in each step",
         toolbar=camera("sampling"),
+        parcel=parcel(choices, "sampling", "What sampling by lot is worth"),
     )
     st.caption(
         f"At the same noise σ = {choices.noise_multiplier:.4g} and {choices.recipe.steps} steps: who may not have been looked at is harder "

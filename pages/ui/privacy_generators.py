@@ -7,8 +7,8 @@ import streamlit as st
 
 from mammo_core.config import Unit
 from pages.ui import resources
-from pages.ui.privacy_attacks import LEVELS, with_intervals
-from pages.ui.privacy_controls import csv_button
+from pages.ui.privacy_attacks import LEVELS, attacks_parcel, with_intervals
+from pages.ui.take_away import take_away
 
 _ABOUT = (
     "A generator gives itself away if real masses it learned from lie nearer to what it draws than others do. "
@@ -31,7 +31,8 @@ def show_generator_attacks(unit: Unit) -> None:
         "without one there is none, whatever these attacks found."
         " An attack that leaves *planted copies* unfound says nothing about the others either."
     )
-    csv_button("Every comparison (CSV)", attacks, "generator_attacks")
+    comparisons = {"generator_attacks": attacks}
+    take_away(attacks_parcel("generator_attacks", "Attacks on generators", comparisons))
 
 
 def generator_attacks_table(attacks: pd.DataFrame, level: str) -> pd.DataFrame:

@@ -10,13 +10,18 @@ import streamlit as st
 
 from mammo_core.config import PAPER_DELTA
 from mammo_core.figures.ledger import ledger_figure
+from mammo_core.figures.provenance import Provenance
 from mammo_core.settings import models_dir
 from pages.ui import resources
+from pages.ui.literal import literal
 from pages.ui.plots import draw_figure, readable_type
 from pages.ui.privacy_ledger_plan import show_budget_form, show_what_if
+from pages.ui.take_away import Parcel, take_away
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import plotly.graph_objects as go
 
     from mammo_core.experiments.charges import Charge, ChargedCohort
     from mammo_core.experiments.ledger_book import LedgerBook
@@ -102,7 +107,8 @@ def _other_generators(book: LedgerBook, cohort: ChargedCohort) -> list[Charge]:
     if not found:
         return []
     lines = [
-        f"- **{other.name}** learned from {other.shared} of these patients; its promise: {other.promise}"
+        f"- **{literal(other.name)}** learned from {other.shared} of these patients; its promise: "
+        f"{literal(other.promise)}"
         + ("" if other.is_composed else " (counted in, it counts as without DP)")
         for other in found
     ]
@@ -156,7 +162,10 @@ def _show_total(
     for sentence in total_sentences(total, delta):
         st.markdown(f"- {sentence}")
     for state in book.budget_states(cohort.patients, others):
-        st.progress(min(state.spent / state.budget.epsilon, 1.0), budget_sentence(state))
+        st.progress(
+            min(state.spent / state.budget.epsilon, 1.0),
+            literal(budget_sentence(state), longest=300),
+        )
         if state.is_exceeded:
             st.error(
                 "More was released than the budget allows.", icon=":material/hourglass_disabled:"
@@ -194,16 +203,24 @@ def _show_releases(book: LedgerBook, cohort: ChargedCohort, delta: float) -> Non
         key="ledger_figure",
         alt=f"ε of each of {len(table)} releases from {cohort.name}, and of all with DP together",
     )
+    take_away(_parcel(cohort, delta, figure, table))
     shown = _filtered(table)
     st.dataframe(_for_reading(shown), hide_index=True, key="ledger_table")
-    st.download_button(
-        "Download as CSV",
-        lambda: shown.to_csv(index=False),
-        f"mammo_privacy_ledger_{cohort.key[:6]}.csv",
-        "text/csv",
-        icon=":material/table:",
-        key="ledger_csv",
-        on_click="ignore",
+
+
+def _parcel(cohort: ChargedCohort, delta: float, figure: go.Figure, table: pd.DataFrame) -> Parcel:
+    """All releases of the cohort, whatever the filters below show."""
+    name = f"mammo_privacy_ledger_{cohort.key[:6]}"
+    title = f"Releases from {cohort.name}"
+    notes = (
+        f"{len(cohort.patients)} patients, {cohort.num_masses} masses, key {cohort.key}. ε at δ = {delta:g}, for the patient "
+        "it costs most; totals composed by mechanism, over all cohorts that share a patient.",
+    )
+    return Parcel(
+        name=name,
+        provenance=Provenance(title=title, notes=notes),
+        figures={title: figure},
+        tables={name: table},
     )
 
 

@@ -10,6 +10,7 @@ from mammo_core.config import PAPER_DELTA, UNITS
 from mammo_core.errors import MammoError
 from pages.ui import resources
 from pages.ui.budgets import EPSILON_HELP, EPSILONS, budget_name
+from pages.ui.literal import literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ def show_what_if(
     )
     st.markdown(f"So far: {before}.  \nThen: **{after}**.")
     for state in book.budget_states(cohort.patients, [*others, *more]):
-        st.markdown(budget_sentence(state))
+        st.markdown(literal(budget_sentence(state), longest=300))
 
 
 def show_budget_form(book: LedgerBook, cohort: ChargedCohort) -> None:
@@ -102,7 +103,7 @@ def _change(cohort: ChargedCohort, wanted: tuple[float, float] | None) -> None:
         budget = wanted and Budget(epsilon=wanted[0], delta=wanted[1])
         resources.ledger().set_budget(cohort, budget)
     except MammoError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error, longest=2000), icon=":material/error:")
         return
     st.rerun()
 

@@ -7,6 +7,7 @@ import streamlit as st
 from mammo_core.errors import MammoError
 from mammo_core.privacy import risk
 from pages.ui.budgets import EPSILONS, budget_name
+from pages.ui.literal import literal
 from pages.ui.privacy_controls import EPSILON_KEY, Choices
 
 _NAMED, _GUESS, _ADVANTAGE = "names at most", "guesses rightly at most", "gains at most"
@@ -33,7 +34,7 @@ def show_limit(choices: Choices) -> None:
             mu = _asked_mu(kind)
             epsilon = risk.epsilon_allowing(mu, choices.delta)
         except MammoError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(literal(error, longest=2000), icon=":material/error:")
             return
         st.markdown(
             f"That is **ε = {epsilon:.3g}** at δ = {choices.delta:g} (μ = {mu:.3g} in Gaussian DP), for everything "

@@ -21,7 +21,7 @@ from pages.ui.privacy_attacks import (
     shipped_tables,
     strongest,
 )
-from pages.ui.privacy_controls import Choices, camera, csv_button
+from pages.ui.privacy_controls import Choices, camera, parcel
 from pages.ui.privacy_limit import show_limit
 from pages.ui.privacy_words import ATTACKER, careful_sentence, odds_sentence
 from pages.ui.statement import show_statement
@@ -56,6 +56,7 @@ def _show_odds(choices: Choices) -> None:
         key="odds",
         alt=f"Of 100 who took part {odds.named} dots are filled, of 100 who did not {odds.accused}",
         toolbar=camera("odds"),
+        parcel=parcel(choices, "odds", f"What an attacker learns at most at {choices.name}"),
     )
     st.markdown(careful_sentence(choices.mu, choices.units))
     if choices.is_private and _statement(choices).coverage.startswith("training step only"):
@@ -84,6 +85,12 @@ def _show_curve(choices: Choices, tables: AttackTables) -> None:
         if choices.is_private
         else "ROC of who took part without privacy: everything is possible",
         toolbar=camera("attacker"),
+        parcel=parcel(
+            choices,
+            "attacker_curves",
+            f"What attackers can do and did at {choices.name}",
+            {"attacker_curves": curves_table(choices, attacks)},
+        ),
     )
     st.caption(
         "Shaded: all that any attack can reach at this ε; the white above is impossible, whatever the attacker computes."
@@ -92,7 +99,6 @@ def _show_curve(choices: Choices, tables: AttackTables) -> None:
     )
     if not attacks:
         st.caption("No attack was measured here: *Attacks and audit* says at which ε some were.")
-    csv_button("Curves (CSV)", curves_table(choices, attacks), "attacker_curves")
 
 
 def curves_table(

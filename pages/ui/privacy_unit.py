@@ -13,7 +13,7 @@ from mammo_core.privacy.accounting import spent_epsilon
 from pages.ui import resources
 from pages.ui.errors import shown_errors
 from pages.ui.plots import draw_figure
-from pages.ui.privacy_controls import Choices, camera, choose_source, csv_button
+from pages.ui.privacy_controls import Choices, camera, choose_source, parcel
 from pages.ui.privacy_words import odds_sentence
 
 
@@ -36,6 +36,7 @@ def show_unit(choices: Choices) -> None:
             key="unit_sizes",
             alt=f"Patients by number of masses, 1 to {most}",
             toolbar=camera("masses_per_patient"),
+            parcel=parcel(choices, "masses_per_patient", f"Masses per patient, {source.name}"),
         )
         st.caption(
             f"{counts.sum()} training patients; {counts[1:].sum()} have more than one mass; the most is {most}."
@@ -69,6 +70,7 @@ def _show_worth(choices: Choices, most: int) -> None:
         key="unit_worth",
         alt="ε of a patient over the number of the patient's masses, for a promise per image and per patient",
         toolbar=camera("unit"),
+        parcel=parcel(choices, "unit", "ε of a patient with several masses", {"unit": table}),
     )
     needed = spent_epsilon(choices.mu / most, choices.delta)
     st.markdown(
@@ -79,7 +81,6 @@ def _show_worth(choices: Choices, most: int) -> None:
         f"- With the **patient** as the unit, {choices.name} holds for all of them, however many masses they have: "
         "their gradients are clipped together."
     )
-    csv_button("Table (CSV)", table, "unit")
 
 
 def group_table(choices: Choices, most: int) -> pd.DataFrame:

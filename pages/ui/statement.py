@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from pages.ui.literal import literal
+
 if TYPE_CHECKING:
     from mammo_core.privacy.statement import Statement
 
@@ -21,8 +23,15 @@ def show_statement(statement: Statement, key: str) -> None:
     """Draws a statement; its container and expander are named after the key."""
     kind = statement.coverage.split(",")[0]
     with st.container(key=f"statement_{key}"):
-        st.markdown(f"{_ICONS.get(kind, ':material/remove_moderator:')} {statement.sentence}")
+        st.markdown(
+            f"{_ICONS.get(kind, ':material/remove_moderator:')} {literal(statement.sentence, longest=4000)}"
+        )
         with st.expander("What this promise rests on, and what it leaves out", key=f"{key}_all"):
-            rows = [row._asdict() for row in statement.table()]
+            rows = [
+                {column: literal(cell, longest=1000) for column, cell in row._asdict().items()}
+                for row in statement.table()
+            ]
             st.table(pd.DataFrame(rows).set_index("name"))
-            st.markdown("\n".join(f"- {caveat}" for caveat in statement.caveats))
+            st.markdown(
+                "\n".join(f"- {literal(caveat, longest=2000)}" for caveat in statement.caveats)
+            )

@@ -5,9 +5,8 @@ import os
 from mammo_core.settings import home_dir
 
 GET_DATA = (
-    "Download the public repository **RichardObi/mammo_dp** (about 25 MB, code Apache-2.0; images from "
-    "CBIS-DDSM, CC BY 3.0, and from BCDR under its own terms), unpack it into the folder `data`, and "
-    "reload this page. Data elsewhere: start the app with `MAMMO_DATA=/path/to/folder`."
+    "The page **Data** fetches the paper's data in one step (about 50 MB; CBIS-DDSM is CC BY 3.0, BCDR has its own "
+    "terms) and imports mammograms of your own."
 )
 INTERVALS = (
     "Bands and bars: 95 % interval for **one released model**, joining the sampling of test patients "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -10,6 +11,7 @@ import streamlit as st
 from mammo_core import reference
 from mammo_core.experiments.shipped_statement import shipped_statement
 from mammo_core.figures.palette import STRATEGY_COLOURS, STRATEGY_NAMES
+from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_band_figure
 from mammo_core.figures.trade_off import METRIC_LABELS
 from mammo_core.figures.trade_off_marks import OWN
@@ -17,7 +19,11 @@ from pages.ui.budgets import budget_name
 from pages.ui.plots import draw_figure
 from pages.ui.run_card import show_run_card
 from pages.ui.statement import show_statement
+from pages.ui.take_away import Parcel
 from pages.ui.trade_off_points import TEST_SET_NAMES, Drawn, clickable, runs_of
+
+if TYPE_CHECKING:
+    from mammo_core.privacy.statement import Statement
 
 _KEY = "point"
 
@@ -85,6 +91,9 @@ def _show_shipped(drawn: Drawn, point: pd.Series, metric: str) -> None:
     keys = ["strategy", "unit", "test_set", "target_epsilon"]
     runs = rows[(rows[keys] == [point[key] for key in keys]).all(axis=1)]
     first = runs.iloc[0]
+    statement = shipped_statement(
+        point["strategy"], point["unit"], point["target_epsilon"], first["delta"]
+    )
     with st.container(border=True, key="shipped_card"):
         st.markdown(
             f"**{STRATEGY_NAMES[point['strategy']]}**, ε {budget_name(point['target_epsilon'])} per "
@@ -92,7 +101,7 @@ def _show_shipped(drawn: Drawn, point: pd.Series, metric: str) -> None:
         )
         roc, facts = st.columns([1, 1], gap="medium")
         with roc:
-            _show_roc(point)
+            _show_roc(point, statement)
         with facts:
             spent = (
                 "no privacy (not DP)"
@@ -109,13 +118,10 @@ def _show_shipped(drawn: Drawn, point: pd.Series, metric: str) -> None:
                 f"- {first['num_units']} units of privacy"
             )
         st.markdown("**What this ε promises**")
-        statement = shipped_statement(
-            point["strategy"], point["unit"], point["target_epsilon"], first["delta"]
-        )
         show_statement(statement, key="point")
 
 
-def _show_roc(point: pd.Series) -> None:
+def _show_roc(point: pd.Series, statement: Statement) -> None:
     curve = _shipped_roc()
     keys = ["strategy", "unit", "target_epsilon", "test_set"]
     curve = curve[(curve[keys] == [point[key] for key in keys]).all(axis=1)].sort_values("fpr")
@@ -130,6 +136,14 @@ def _show_roc(point: pd.Series) -> None:
         ),
         key="point_roc",
         alt="ROC of the chosen point: mean over seeds, with the lowest and highest seed",
+        parcel=Parcel(
+            name="mammo_privacy_point_roc",
+            provenance=Provenance(
+                title=f"{STRATEGY_NAMES[point['strategy']]}, ε {budget_name(point['target_epsilon'])} per "
+                f"{point['unit']}, on {TEST_SET_NAMES[point['test_set']]}",
+                notes=(statement.sentence,),
+            ),
+        ),
     )
 
 

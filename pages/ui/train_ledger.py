@@ -8,6 +8,7 @@ import streamlit as st
 
 from mammo_core.config import PAPER_DELTA
 from pages.ui import resources
+from pages.ui.literal import literal
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
@@ -40,7 +41,9 @@ def show_ledger_line(source: DataSource, plan: SweepPlan) -> str | None:
     exceeded = [state for state in book.budget_states(data.patients, more) if state.is_exceeded]
     if not exceeded:
         return ""
-    st.warning(budget_sentence(exceeded[0]), icon=":material/hourglass_disabled:")
+    st.warning(
+        literal(budget_sentence(exceeded[0]), longest=300), icon=":material/hourglass_disabled:"
+    )
     reason = st.text_input(
         "Go beyond the budget, because …",
         key="train_beyond_budget",

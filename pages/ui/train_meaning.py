@@ -12,6 +12,7 @@ from mammo_core.config import RunConfig
 from mammo_core.errors import InvalidRequestError, MammoError
 from pages.ui import resources
 from pages.ui.budgets import budget_name
+from pages.ui.literal import literal
 from pages.ui.statement import show_statement
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def show_meaning(source: DataSource, plan: SweepPlan) -> bool:
         data = resources.training_data(source)
         statements = [_planned(config, data) for config in configs]
     except MammoError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error, longest=2000), icon=":material/error:")
         return False
     if plan.num_runs == 1:
         _show_one(statements[0])

@@ -9,11 +9,15 @@ import streamlit as st
 
 from mammo_core.experiments.summary import curve_points
 from mammo_core.figures.palette import STRATEGY_NAMES
+from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.trade_off import trade_off_figure
 from pages.ui import resources
 from pages.ui.budgets import budget_name
+from pages.ui.literal import literal
+from pages.ui.plots import draw_figure
 from pages.ui.privacy_own_audit import show_audit_results
 from pages.ui.run_card import show_run_card
+from pages.ui.take_away import Parcel, plain_name
 from pages.ui.texts import INTERVALS
 
 if TYPE_CHECKING:
@@ -53,13 +57,27 @@ def _show_curves(unit: str, rows: pd.DataFrame) -> None:
     value_range = (points["low"].min() - 0.02, min(1.0, points["high"].max() + 0.02))
     sites = list(points["test_set"].unique())
     for column, site in zip(st.columns(len(sites)), sites, strict=True):
-        column.plotly_chart(
-            trade_off_figure(points[points["test_set"] == site], value_range=value_range),
-            key=f"curves_{unit}_{site}",
-            alt=f"AUROC against privacy budget on {site}",
-            config={"displaylogo": False},
-        )
-        column.caption(site)
+        with column:
+            draw_figure(
+                trade_off_figure(points[points["test_set"] == site], value_range=value_range),
+                key=f"curves_{unit}_{site}",
+                alt=f"AUROC against privacy budget on {site}",
+                toolbar=True,
+                parcel=_parcel(unit, site, rows[rows["test_set"] == site]),
+            )
+            st.caption(literal(site))
+
+
+def _parcel(unit: str, site: str, rows: pd.DataFrame) -> Parcel:
+    """The figure with the runs behind it."""
+    name = f"mammo_privacy_{unit}_{plain_name(site)}"
+    notes = (
+        f"Unit of privacy: {unit}. Each ε is of one run; what it covers is in the statement of each run's card.",
+        INTERVALS.replace("**", ""),
+        f"Data {rows['data_hash'].iloc[0]}.",
+    )
+    provenance = Provenance(title=f"AUROC against privacy budget on {site}", notes=notes)
+    return Parcel(name=name, provenance=provenance, tables={name: rows})
 
 
 def _names(rows: pd.DataFrame) -> dict[str, str]:

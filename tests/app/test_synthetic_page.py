@@ -29,6 +29,13 @@ def texts(app):
     return " ".join(part.value for part in parts)
 
 
+QUALITY_FILES = [
+    "synthetic_quality_cascade.csv",
+    "synthetic_quality_cascade.parquet",
+    "All of these, with a README (ZIP)",
+]
+
+
 def labels(app):
     return [button.label for button in app.get("download_button")]
 
@@ -38,7 +45,12 @@ def test_page_says_what_it_shows_and_what_the_generator_promises():
 
     assert "Research use only, not for diagnosis" in texts(app)
     assert "cascade promises nothing" in texts(app)
-    assert labels(app) == ["Download all 2 as PNG (ZIP)", "Download all 2 as DICOM (ZIP)"]
+    assert labels(app) == [
+        "Download all 2 as PNG (ZIP)",
+        "Download all 2 as DICOM (ZIP)",
+        "Contact sheet of all 2 (PNG)",
+        *QUALITY_FILES,
+    ]
     assert "--count 2 --seed 0 --class both --truncation 1" in app.code[0].value
 
 
