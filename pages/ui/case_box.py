@@ -14,7 +14,7 @@ from PIL import Image
 if TYPE_CHECKING:
     import numpy as np
 
-    from mammo_core.intake.picture import Box
+    from mammo_core.intake.picture import Box, Picture
 
 _FOLDER = Path(__file__).parent
 _PARTS = {
@@ -30,11 +30,10 @@ HINT = (
 )
 
 
-def box_on_picture(grey: np.ndarray, *, key: str, picture_key: str) -> Box | None:
+def box_on_picture(picture: Picture, *, key: str, picture_key: str) -> Box | None:
     """Shows a picture to draw a box on.
 
     Args:
-        grey: (H, W) uint8.
         key: Of the widget and of its numbers.
         picture_key: Another one for every picture: its box starts anew.
 
@@ -45,13 +44,14 @@ def box_on_picture(grey: np.ndarray, *, key: str, picture_key: str) -> Box | Non
 
     if st.session_state.get(f"{key}_of") != picture_key:
         st.session_state[f"{key}_of"] = picture_key
-        _set_numbers(key, None)
+        st.session_state[f"{key}_shown"] = _encoded(picture.grey())
         st.session_state[f"{key}_typed"] = None
-    height, width = grey.shape
+        _set_numbers(key, None)
+    height, width = picture.shape
     _STAGE(
         key=f"{key}_{picture_key}",
         data={
-            "picture": _encoded(grey),
+            "picture": st.session_state[f"{key}_shown"],
             "shape": [height, width],
             # what was typed, not what was drawn: else all pixels would be sent again after each drag
             "box": st.session_state[f"{key}_typed"],
@@ -74,6 +74,12 @@ def box_on_picture(grey: np.ndarray, *, key: str, picture_key: str) -> Box | Non
             )
         )
     return None if None in numbers else Box(*numbers)
+
+
+def forget_box(key: str) -> None:
+    """Forgets the picture and its box."""
+    for part in ("of", "shown", "typed", *_SIDES):
+        st.session_state.pop(f"{key}_{part}", None)
 
 
 def _take_drawn(key: str, picture_key: str) -> None:

@@ -15,7 +15,7 @@ from mammo_core.labels import BENIGN, CLASS_NAMES
 from mammo_core.settings import DEFAULT_GENERATOR
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui import mass_drawing
-from pages.ui.case_box import box_on_picture
+from pages.ui.case_box import box_on_picture, forget_box
 from pages.ui.mass_board import Tile, mass_board
 from pages.ui.mass_request import LAST_SEED
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 UPLOAD, EXAMPLE = "Your own image", "An example (synthetic)"
 _WHOLE, _CUT = "a mammogram", "a mass already cut out"
 _CUT_UP_TO_PX = 512  # images no larger are taken for cut-out masses, unless told otherwise
-_PICTURE = "case_picture"
+_PICTURE, _BOX = "case_picture", "case_box"
 _RECIPES = {
     "as the shipped models' masses": "paper",
     "around the middle of the box": "standard",
@@ -61,7 +61,10 @@ def choose_case() -> Case | None:
         key="case_source",
         label_visibility="collapsed",
     )
-    return _example() if source == EXAMPLE else _upload()
+    if source == UPLOAD:
+        return _upload()
+    _forget()
+    return _example()
 
 
 def show_case(case: Case) -> None:
@@ -102,7 +105,7 @@ def _upload() -> Case | None:
         "written to its disk, and gone when you remove it, upload another or close this tab.",
     )
     if file is None:
-        st.session_state.pop(_PICTURE, None)
+        _forget()
         st.caption(
             "Nothing you upload is kept: no file, no copy, no log. It stays in the memory of this session."
         )
@@ -127,11 +130,16 @@ def _picture(file_id: str, content: bytes) -> Picture:
     known_id, known = st.session_state.get(_PICTURE, (None, None))
     if known_id == file_id:
         return known
-    st.session_state.pop(_PICTURE, None)
+    _forget()
     with st.spinner("Reading the image in a process of its own"):
         picture = read_safely(content, name="your file")
     st.session_state[_PICTURE] = file_id, picture
     return picture
+
+
+def _forget() -> None:
+    st.session_state.pop(_PICTURE, None)
+    forget_box(_BOX)
 
 
 def _tell(picture: Picture) -> None:
@@ -153,7 +161,7 @@ def _whole(picture: Picture) -> Case:
 def _boxed(picture: Picture, picture_key: str) -> Case | None:
     from mammo_core.intake.crops import RECIPES, mass_crop
 
-    box = box_on_picture(picture.grey(), key="case_box", picture_key=picture_key)
+    box = box_on_picture(picture, key=_BOX, picture_key=picture_key)
     how = st.selectbox(
         "Cut out",
         list(_RECIPES),

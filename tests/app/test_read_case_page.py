@@ -1,0 +1,288 @@
+"""The page Read a case in process: an example, an upload, its box by numbers, own runs, and nothing left behind."""
+
+import io
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from mlflow import MlflowClient
+from PIL import Image
+
+from mammo_core.experiments.tracking import RunTracker
+from mammo_core.settings import home_dir
+from pages.ui import case_models, case_picture
+from tests.app.helpers import open_page
+from tests.app.test_pages import texts
+from tests.experiments.head_helpers import small_bench
+from tests.experiments.test_runs import make_config
+from tests.ledgers import run_many
+
+
+def png(image):
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, "PNG")
+    return content.getvalue()
+
+
+def mass(side=128, seed=0):
+    """A bright blob on grain."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side] - side / 2
+    blob = 110 * np.exp(-(x**2 + y**2) / (2 * (side / 6) ** 2))
+    return (70 + blob + rng.normal(0, 6, (side, side))).clip(0, 255).astype(np.uint8)
+
+
+def mammogram():
+    """1200 × 900 pixels with a mass in rows 500 to 620, columns 300 to 420."""
+    image = np.zeros((1200, 900), np.uint8)
+    image[:, :700] = 60
+    image[500:620, 300:420] = mass(120)
+    return image
+
+
+def upload(app, content, name="case.png"):
+    app.file_uploader(key="case_file").set_value((name, content, "application/octet-stream"))
+    return app.run(timeout=90)
+
+
+def choose(app, key, value):
+    """Clicks an option of a segmented control."""
+    app.button_group(key=key).set_value(value)
+    return app.run(timeout=90)
+
+
+def figures(app):
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+def table(app):
+    (shown,) = [frame.value for frame in app.dataframe if "mean score" in frame.value]
+    return shown
+
+
+def own_scores(figure):
+    return [
+        score
+        for trace in figure["data"]
+        if trace["name"].startswith("this mass, ") and trace.get("mode") == "markers"
+        for score in trace["y"]
+    ]
+
+
+def test_page_opens_without_anything_read():
+    app = open_page("read_case")
+
+    assert not app.exception
+    assert "Nothing you upload is kept" in texts(app)
+    assert not app.get("plotly_chart")
+
+
+def test_example_is_read_with_nothing_installed():
+    app = choose(open_page("read_case"), "case_source", case_picture.EXAMPLE)
+
+    assert not app.exception and not app.error
+    assert "Not a diagnosis" in texts(app)
+    shown = figures(app)
+    assert len(shown) == 2  # one per test site
+    assert len(own_scores(shown[0])) == 51
+    assert "With no privacy (ε = ∞, not DP), the one model calls it" in texts(app)
+    assert "What noise does to one answer" in texts(app)
+    rows = table(app)
+    assert list(rows["ε"]) == ["1", "2", "6", "12", "60", "∞ (not DP)"]
+    # more noise, other answers
+    width = rows["highest"] - rows["lowest"]
+    assert width[0] > width[4]
+
+
+def test_another_example_gets_another_answer():
+    app = choose(open_page("read_case"), "case_source", case_picture.EXAMPLE)
+    before = own_scores(figures(app)[0])
+
+    app.number_input(key="case_seed").set_value(8).run(timeout=90)
+
+    assert own_scores(figures(app)[0]) != before
+
+
+def test_uploaded_crop_is_read_whole():
+    app = upload(open_page("read_case"), png(mass()))
+
+    assert not app.exception and not app.error
+    assert len(own_scores(figures(app)[0])) == 51
+    assert not [field for field in app.number_input if field.key == "case_box_top"]
+
+
+def test_uploaded_mammogram_waits_for_a_box_and_reads_what_is_in_it(private_home):
+    app = upload(open_page("read_case"), png(mammogram()))
+    assert "Draw a box around the mass" in texts(app)
+    assert not app.get("plotly_chart")
+
+    for side, value in (("top", 500), ("left", 300), ("height", 120), ("width", 120)):
+        app.number_input(key=f"case_box_{side}").set_value(value)
+    app.run(timeout=90)
+
+    assert not app.exception and not app.error
+    assert len(own_scores(figures(app)[0])) == 51
+    # cut otherwise, it is read anew
+    before = own_scores(figures(app)[0])
+    app.selectbox(key="case_recipe").set_value("around the middle of the box").run(timeout=90)
+    assert own_scores(figures(app)[0]) != before
+
+
+def test_another_upload_starts_without_a_box():
+    app = upload(open_page("read_case"), png(mammogram()))
+    for side in ("top", "left", "height", "width"):
+        app.number_input(key=f"case_box_{side}").set_value(100)
+    app.run(timeout=90)
+
+    app = upload(app, png(mammogram()[::-1].copy()), "other.png")
+
+    assert app.number_input(key="case_box_top").value is None
+    assert "Draw a box around the mass" in texts(app)
+
+
+def test_photograph_like_image_gets_a_warning():
+    rng = np.random.default_rng(0)
+    stripes = np.where(np.arange(128) // 8 % 2, 220, 20)[None, :].repeat(128, 0)
+    picture = (stripes + rng.normal(0, 5, (128, 128))).clip(0, 255).astype(np.uint8)
+
+    app = upload(open_page("read_case"), png(picture))
+
+    assert any("Not like the masses" in warning.value for warning in app.warning)
+
+
+def test_flat_image_gets_a_warning():
+    app = upload(open_page("read_case"), png(np.full((128, 128), 120, np.uint8)))
+
+    assert any("Hardly any contrast" in warning.value for warning in app.warning)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", png(mass())[:200], b"\x80\x04pickle"])
+def test_unreadable_upload_is_a_message_not_a_crash(content):
+    app = upload(open_page("read_case"), content)
+
+    assert not app.exception
+    (error,) = app.error
+    assert "This image cannot be read" in error.value
+    assert not app.get("plotly_chart")
+
+
+def files_below(*folders):
+    return {
+        (str(path), path.stat().st_mtime_ns)
+        for folder in folders
+        for path in Path(folder).rglob("*")
+        if path.is_file()
+    }
+
+
+def test_nothing_of_an_upload_is_kept(tmp_path, monkeypatch, caplog):
+    """No file under the program's home, its data or the system's temporary folder; nothing in the log."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    for variable in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(variable, str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    app = choose(open_page("read_case"), "case_source", case_picture.EXAMPLE)  # warms everything
+    app = choose(app, "case_source", case_picture.UPLOAD)
+    home_dir().mkdir(parents=True, exist_ok=True)
+    before = files_below(tmp_path)
+
+    with caplog.at_level("DEBUG", logger="mammo_core"):
+        app = upload(app, png(mass(seed=3)), "Doe^Jane.png")
+
+    assert len(own_scores(figures(app)[0])) == 51
+    assert files_below(tmp_path) == before
+    assert "Doe" not in caplog.text
+
+
+def test_session_forgets_the_picture_with_the_upload():
+    app = upload(open_page("read_case"), png(mammogram()))
+    assert all(key in app.session_state for key in ("case_picture", "case_box_shown"))
+
+    app = choose(app, "case_source", case_picture.EXAMPLE)
+
+    assert not any(key in app.session_state for key in ("case_picture", "case_box_shown"))
+
+
+def test_dicom_of_a_breast_is_read_and_its_identifiers_are_not_shown():
+    app = upload(open_page("read_case"), dicom_bytes(), "IM0001")
+
+    assert not app.exception and not app.error
+    shown = " ".join([texts(app), *(warning.value for warning in app.warning)])
+    assert "Doe" not in shown
+    assert "900 × 1200 pixels" in shown
+
+
+def dicom_bytes():
+    """A mammogram as a DICOM file with a patient's name in it."""
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import (
+        DigitalMammographyXRayImageStorageForPresentation,
+        ExplicitVRLittleEndian,
+    )
+
+    pixels = mammogram().astype(np.uint16) * 16
+    data = pydicom.Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = DigitalMammographyXRayImageStorageForPresentation
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = "1.2.826.0.1.3680043.8.498.1"
+    data.SOPClassUID = DigitalMammographyXRayImageStorageForPresentation
+    data.PatientName, data.PatientID, data.Modality = "Doe^Jane", "Doe1", "MG"
+    data.Rows, data.Columns = pixels.shape
+    data.SamplesPerPixel, data.PixelRepresentation = 1, 0
+    data.BitsAllocated, data.BitsStored, data.HighBit = 16, 12, 11
+    data.PhotometricInterpretation = "MONOCHROME2"
+    data.WindowCenter, data.WindowWidth = 2048, 4096
+    data.PixelData = pixels.tobytes()
+    content = io.BytesIO()
+    pydicom.dcmwrite(content, data, enforce_file_format=True)
+    return content.getvalue()
+
+
+def record_runs(home, seeds):
+    """Runs of a small made-up cohort with a val split; returns their ids."""
+    bench = small_bench()
+    configs = [make_config(bench, "pretrain", 2.0, seed=seed, noise="secret") for seed in seeds]
+    tracker = RunTracker(home)
+    return [tracker.record(result, bench, origin="train") for result in run_many(bench, configs)]
+
+
+def test_runs_of_this_installation_read_a_mass_too_and_older_ones_are_left_out(private_home):
+    first, second, old = record_runs(private_home, seeds=(1, 2, 3))
+    MlflowClient(f"sqlite:///{private_home / 'mlflow.db'}").delete_tag(old, "head")
+    app = choose(open_page("read_case"), "case_source", case_picture.EXAMPLE)
+
+    app = choose(app, "case_models", case_models.OWN)
+    assert "1 run(s) are left out" in texts(app)
+    app.multiselect(key="case_runs").set_value([first, second]).run(timeout=90)
+
+    assert not app.exception and not app.error
+    assert [len(own_scores(figure)) for figure in figures(app)] == [2, 2]
+    assert list(table(app)["models"]) == [2]
+    assert "2 models" in texts(app)
+
+
+def test_damaged_head_of_a_run_is_a_message(private_home):
+    (run_id,) = record_runs(private_home, seeds=(1,))
+    (file,) = private_home.glob("artifacts/**/head.safetensors")
+    file.write_bytes(file.read_bytes()[:-5])
+    app = choose(open_page("read_case"), "case_source", case_picture.EXAMPLE)
+    app = choose(app, "case_models", case_models.OWN)
+
+    app.multiselect(key="case_runs").set_value([run_id]).run(timeout=90)
+
+    assert not app.exception
+    assert "cannot be read with these models" in app.error[0].value
+
+
+def test_without_runs_the_page_says_where_to_train(private_home):
+    app = choose(open_page("read_case"), "case_source", case_picture.EXAMPLE)
+
+    app = choose(app, "case_models", case_models.OWN)
+
+    assert "Nothing was trained here yet" in texts(app)
+    assert not (private_home / "mlflow.db").exists()
