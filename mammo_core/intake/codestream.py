@@ -7,32 +7,36 @@ Source: ISO/IEC 10918-1 B.2.2 (JPEG frame header), ISO/IEC 14495-1 C.2.2 (JPEG-L
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)  # tables among the frame markers
 _JPEG_LS_FRAME = 0xF7
+_SCAN = 0xDA
 
 
 def claimed_size(stream: bytes) -> tuple[int, int] | None:
-    """Height and width of a JPEG, JPEG-LS or JPEG 2000 stream; None if it does not start with them."""
+    """Height and width of a JPEG, JPEG-LS or JPEG 2000 stream; None if it does not start with them.
+
+    Of several, which a sound stream does not have, the largest: decoders differ in which they believe.
+    """
     try:
         if stream.startswith(b"\xff\x4f\xff\x51"):
             right, bottom, left, top = struct.unpack_from(">4L", stream, 8)
             return bottom - top, right - left
-        if stream.startswith(b"\xff\xd8"):
-            return _frame_size(stream)
-    except (struct.error, IndexError):
+    except struct.error:
         return None
-    return None
+    sizes = list(_frame_sizes(stream)) if stream.startswith(b"\xff\xd8") else []
+    return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
-def _frame_size(stream: bytes) -> tuple[int, int] | None:
+def _frame_sizes(stream: bytes) -> Iterator[tuple[int, int]]:
+    """Of every frame header before the first scan."""
     place = 2
-    while stream[place] == 0xFF:
+    while place + 9 <= len(stream) and stream[place] == 0xFF and stream[place + 1] != _SCAN:
         marker = stream[place + 1]
         if marker == 0xFF:  # a fill byte
             place += 1
-        elif marker == _JPEG_LS_FRAME or (0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES):
-            return struct.unpack_from(">2H", stream, place + 5)
-        else:
-            place += 2 + struct.unpack_from(">H", stream, place + 2)[0]
-    return None
+            continue
+        if marker == _JPEG_LS_FRAME or (0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES):
+            yield struct.unpack_from(">2H", stream, place + 5)
+        place += 2 + struct.unpack_from(">H", stream, place + 2)[0]
