@@ -9,7 +9,7 @@ enter()
 page_header(
     "Data",
     "The masses that classifiers here learn from and are tested on: look at what is installed and what is wrong "
-    "with it, fetch the paper's data, or cut masses out of mammograms of your own. Images stay on this computer.",
+    "with it, fetch the paper's data, or cut masses out of mammograms of your own. Images stay on the computer that runs this app.",
 )
 jobs.prepare()
 show_tabs()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
+from mammo_core.cli.progress import progress_bar
 from mammo_core.settings import data_dir
 
 
@@ -47,7 +49,6 @@ def add_part(parts: argparse._SubParsersAction) -> None:
 
 def run_fetch_command(options: argparse.Namespace) -> int:
     """Shows the terms, fetches, says what came."""
-    from mammo_core.cli.progress import progress_bar
     from mammo_core.intake.fetch import FetchPlan, run_fetch
     from mammo_core.intake.housekeeping import sweep_incoming
     from mammo_core.intake.paper_terms import TERMS
@@ -61,17 +62,7 @@ def run_fetch_command(options: argparse.Namespace) -> int:
         plan = FetchPlan(source=options.source, includes_bcdr=plan.includes_bcdr)
     folder = options.out.resolve()
     sweep_incoming(folder)
-    stage = ""
-
-    with progress_bar("fetch", "steps (MB, then files)") as on_steps:
-
-        def on_progress(done: int, total: int, what: str) -> None:
-            nonlocal stage
-            on_steps(done, max(total, done))
-            if what.split(":")[0] != stage:
-                stage = what.split(":")[0]
-                print(f"\n{stage}", file=sys.stderr)
-
+    with _Stages() as on_progress:
         report = run_fetch(plan, folder, on_progress=on_progress)
     for note in report.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -89,3 +80,17 @@ def _agrees() -> bool:
     if not sys.stdin.isatty():
         return False
     return input("Do you accept these terms? [y/N] ").strip().lower() in ("y", "yes")
+
+
+class _Stages(ExitStack):
+    """A progress bar for each stage of the work, called with (done, total, what is counted)."""
+
+    _stage = ""
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        stage = what.split(":")[0]
+        if stage != self._stage:
+            self.close()
+            unit = "MB" if stage == "Downloading" else "files"
+            self._stage, self._show = stage, self.enter_context(progress_bar(stage, unit))
+        self._show(done, max(total, done))

@@ -63,7 +63,7 @@ def run_remove(options: argparse.Namespace) -> int:
         print("Nothing was removed (--yes does it without a question).", file=sys.stderr)
         return 1
     removed = remove_cohort(options.name, data_dir())
-    print(f"Removed {removed.home}: {removed.num_bytes / 1e6:.1f} MB.")
+    print(f"Removed {removed.home}: {removed.home_bytes / 1e6:.1f} MB.")
     return 0
 
 

@@ -40,7 +40,8 @@ class InstalledCohort:
         home: The whole folder that goes when it is removed: with terms, marks and synthetic masses.
         source: "real" or "synthetic".
         num_patients: 0 for synthetic masses.
-        num_bytes: Room that `home` takes on the disk.
+        num_bytes: Room that the masses take on the disk.
+        home_bytes: Room that `home` takes.
         origin: Whether this program fetched or imported it, or found it there.
         details: What the mark of a fetch or import says.
     """
@@ -52,6 +53,7 @@ class InstalledCohort:
     num_masses: int
     num_patients: int
     num_bytes: int
+    home_bytes: int
     origin: Origin
     details: dict[str, Any]
 
@@ -149,7 +151,8 @@ def _described(
         source=source,
         num_masses=num_masses,
         num_patients=num_patients,
-        num_bytes=disk_use(home),
+        num_bytes=disk_use(folder),
+        home_bytes=disk_use(home),
         origin=origin,
         details=details,
     )

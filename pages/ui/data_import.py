@@ -60,7 +60,10 @@ def show_import() -> None:
     with shown_errors("These files cannot be imported"):
         plan = _choose_plan(kind)
         if plan is None:
-            st.info("Give the files above; nothing is written before you have seen what comes out.")
+            st.info(
+                "Give the files above; nothing is imported before you have seen what comes out.",
+                icon=":material/touch_app:",
+            )
         else:
             job = newest_job("import")
             show_preview(plan, can_start=job is None or job.is_over)

@@ -23,13 +23,18 @@ _ORIGINS = {
     "imported": ("imported by this program", ":material/move_to_inbox:"),
     "found": ("put there by someone", ":material/folder:"),
 }
-_REMOVED = "data_removed"  # in the session: what to say after a removal
+_REMOVED, _FAILED = (
+    "data_removed",
+    "data_not_removed",
+)  # in the session: what to say after a removal
 
 
 def show_installed() -> None:
     """Draws a card per cohort and what is inside the chosen one."""
     if said := st.session_state.pop(_REMOVED, ""):
-        st.success(said, icon=":material/delete:")
+        st.success(literal(said), icon=":material/delete:")
+    if said := st.session_state.pop(_FAILED, ""):
+        st.error(literal(said, 2000), icon=":material/error:")
     with shown_errors("The folder of the data cannot be read"):
         cohorts = {cohort.name: cohort for cohort in installed_cohorts(data_dir())}
     if not cohorts:
@@ -71,6 +76,8 @@ def _show_card(cohort: InstalledCohort) -> None:
             with button.container(horizontal=True, horizontal_alignment="right"):
                 if st.button("Remove", icon=":material/delete:", key=f"remove_{cohort.name}"):
                     _confirm(cohort)
+        else:
+            button.caption("Goes with the real masses it came with.")
         if cohort.origin == "imported":
             _show_import(cohort)
 
@@ -103,22 +110,32 @@ def _show_import(cohort: InstalledCohort) -> None:
 def _confirm(cohort: InstalledCohort) -> None:
     """Asks before a cohort is deleted."""
     st.markdown(
-        f"Remove **{literal(cohort.name)}**, {cohort.num_bytes / 1e6:.1f} MB, with everything that came with it? "
+        f"Remove **{literal(cohort.name)}**, {cohort.home_bytes / 1e6:.1f} MB, with everything that came with it? "
         "It cannot be brought back except by fetching or importing it again."
     )
     st.caption(NOT_UNDONE)
     yes, no = st.columns(2)
-    if yes.button("Remove", type="primary", width="stretch", key="data_remove_yes"):
-        try:
-            removed = remove_cohort(cohort.name, data_dir())
-        except MammoError as error:
-            st.error(literal(error, 2000), icon=":material/error:")
-            return
-        resources.forget_cohorts()
-        st.session_state.pop("data_cohort", None)
-        st.session_state[_REMOVED] = (
-            f"{literal(removed.name)} was removed; {removed.num_bytes / 1e6:.1f} MB are free again."
-        )
+    if yes.button(
+        "Remove",
+        type="primary",
+        width="stretch",
+        key="data_remove_yes",
+        on_click=_remove,
+        args=(cohort.name,),
+    ):
         st.rerun()
     if no.button("Keep", width="stretch", key="data_remove_no"):
         st.rerun()
+
+
+def _remove(name: str) -> None:
+    resources.forget_cohorts()
+    st.session_state.pop("data_cohort", None)
+    try:
+        removed = remove_cohort(name, data_dir())
+    except MammoError as error:
+        st.session_state[_FAILED] = str(error)
+        return
+    st.session_state[_REMOVED] = (
+        f"{removed.name} was removed; {removed.home_bytes / 1e6:.1f} MB are free again."
+    )

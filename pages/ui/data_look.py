@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from mammo_core.cohorts.cohort import Cohort
     from mammo_core.intake.housekeeping import InstalledCohort
 
-_SHOWN = 16
+_SHOWN = 12
 _MAX_LISTED = 200
+_ROW_PX = 58  # two lines of text
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def _show_findings(findings: list[Finding]) -> None:
                 for finding in findings[:_MAX_LISTED]
             ),
             hide_index=True,
+            row_height=_ROW_PX,
             key="data_findings",
             alt="What the checks found",
         )

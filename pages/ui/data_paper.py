@@ -13,6 +13,7 @@ from pages.ui import jobs, resources
 from pages.ui.data_jobs import newest_job, show_newest
 from pages.ui.data_paths import is_own_computer
 
+_TERMS_PX = 320
 _ACCEPTED = "data_terms_accepted"
 
 
@@ -31,7 +32,7 @@ def show_paper() -> None:
             icon=":material/check:",
         )
     with st.expander("Terms and citations", icon=":material/gavel:", expanded=not is_there):
-        st.markdown(TERMS.partition("\n")[2])
+        st.container(height=_TERMS_PX, border=False).markdown(TERMS.partition("\n")[2])
     accepted = st.checkbox("I have read these terms and keep to them", key=_ACCEPTED)
     with_bcdr = st.checkbox(
         "With the masses of BCDR, the other site",

@@ -71,12 +71,12 @@ def _uploaded(kind: ImportKind) -> ImportFiles | None:
 
 def _kept(
     packed: UploadedFile, labels: UploadedFile | None, boxes: UploadedFile | None
-) -> ImportFiles:
-    """Writes uploads to the disk once, under names of ours."""
+) -> ImportFiles | None:
+    """Writes uploads to the disk once, under names of ours; None if they are gone again since."""
     sent = {"source.zip": packed, "labels.csv": labels, "boxes.csv": boxes}
     ids = tuple(file and file.file_id for file in sent.values())
     kept_ids, files = st.session_state.get(_KEPT, (None, None))
-    if kept_ids != ids or not files.source.exists():
+    if kept_ids != ids:
         folder = new_upload(data_dir())
         paths = {
             name: file and keep_upload(folder, name, file.getbuffer())
@@ -86,7 +86,12 @@ def _kept(
             source=paths["source.zip"], labels=paths["labels.csv"], boxes=paths["boxes.csv"]
         )
         st.session_state[_KEPT] = (ids, files)
-    return files
+    if files.source.exists():
+        return files
+    st.caption(
+        "These files were imported or cleared away. Upload them again to use them once more."
+    )
+    return None
 
 
 def _named(kind: ImportKind) -> ImportFiles | None:

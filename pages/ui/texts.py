@@ -5,8 +5,8 @@ import os
 from mammo_core.settings import home_dir
 
 GET_DATA = (
-    "The page **Data** fetches the paper's data in one step (about 50 MB; CBIS-DDSM is CC BY 3.0, BCDR has its own "
-    "terms) and imports mammograms of your own."
+    "The page **Data** fetches the paper's data in one step from the public repository **RichardObi/mammo_dp** (about "
+    "50 MB; CBIS-DDSM is CC BY 3.0, BCDR has its own terms), and imports mammograms of your own."
 )
 INTERVALS = (
     "Bands and bars: 95 % interval for **one released model**, joining the sampling of test patients "
