@@ -223,10 +223,11 @@ def _measure(title: str, work) -> dict:
         seconds, used = time.perf_counter() - start, _processor_seconds() - used
     cores = " ".join(f"{share:.0%}" for share in watch.cores)
     print(
-        f"{title:22} {seconds:7.1f} s   cores busy {cores}   peak {watch.peak / 2**20:.0f} MB",
+        f"{title:22} {seconds:7.1f} s, of the processor {used:.1f} s   cores busy {cores}   "
+        f"peak {watch.peak / 2**20:.0f} MB",
         flush=True,
     )
-    return {"seconds": seconds, "peak": watch.peak}
+    return {"seconds": seconds, "used": used, "peak": watch.peak}
 
 
 def _summary(one: dict, rounds: list, count: int, cores: int) -> None:

@@ -127,9 +127,9 @@ def _mask_among(paths: list[Path], shape: tuple[int, int]) -> np.ndarray:
         except IntakeError as error:
             failed = failed or error
             continue
-        if not _is_binary(stored) or not _fits(stored.shape, shape):
+        marked = _marked(stored) if _fits(stored.shape, shape) else None
+        if marked is None:
             continue
-        marked = stored > _middle(stored)
         if stored.shape == shape:
             return marked
         if smaller is None or stored.size > smaller.size:
@@ -148,17 +148,17 @@ def _fits(shape: tuple[int, int], of_image: tuple[int, int]) -> bool:
     return min(down, right) >= _SMALLEST_MASK and abs(down / right - 1) <= _SAME_ASPECT
 
 
-def _is_binary(stored: np.ndarray) -> bool:
-    """Whether nearly all pixels of a sample are nearly as dark or as bright as any."""
-    low, high = int(stored.min()), int(stored.max())
+def _marked(stored: np.ndarray) -> np.ndarray | None:
+    """The bright pixels (h, w) bool of a mask; None for an image with greys between.
+
+    A mask is what is nearly all nearly as dark or as bright as any pixel, compressed with loss or not.
+    """
     steps = [max(1, side // _SAMPLES) for side in stored.shape]
     sample = stored[:: steps[0], :: steps[1]].astype(np.int64)
+    low, high = int(sample.min()), int(stored.max())
     reach = _EXTREME * (high - low)
-    return bool(np.mean((sample <= low + reach) | (sample >= high - reach)) >= _BINARY_SHARE)
-
-
-def _middle(stored: np.ndarray) -> int:
-    return (int(stored.min()) + int(stored.max())) // 2
+    binary = np.mean((sample <= low + reach) | (sample >= high - reach)) >= _BINARY_SHARE
+    return stored > (low + high) // 2 if binary else None
 
 
 def _numbers(box: Box) -> list[int]:

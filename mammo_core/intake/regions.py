@@ -28,17 +28,15 @@ def boxes_from_mask(mask: np.ndarray, *, min_px: int = 16, join_px: int = 0) -> 
         min_px: Regions of fewer pixels are dust and left out.
         join_px: Regions at most this far apart count as one; the box is that of both.
     """
-    marked = np.asarray(mask) != 0
-    if not marked.any():
-        return []
+    marked = np.asarray(mask)
+    marked = marked if marked.dtype == bool else marked != 0
     around = _extent(marked)
+    if around is None:
+        return []
     inner = marked[around]
-    reach = (join_px + 1) // 2
-    near = np.pad(inner, reach)
-    if reach:
-        near = ndimage.maximum_filter(near, size=2 * reach + 1)
-    labels, _ = ndimage.label(near, structure=_NEAR)
-    labels = labels[reach : reach + inner.shape[0], reach : reach + inner.shape[1]] * inner
+    labels, count = ndimage.label(inner, structure=_NEAR)
+    if count > 1 and join_px:
+        labels = _joined(inner, join_px)
     sizes = np.bincount(labels.ravel())
     found = [
         (sizes[number], _box(rows, columns, around))
@@ -111,11 +109,22 @@ def _image_of_frame(data: Dataset, index: int) -> str:
     return str(sources[0].get("ReferencedSOPInstanceUID", "")) if sources else ""
 
 
-def _extent(marked: np.ndarray) -> tuple[slice, slice]:
-    """The rows and columns that hold everything marked."""
+def _joined(inner: np.ndarray, join_px: int) -> np.ndarray:
+    """Numbers of regions as `label` gives them, regions near each other having one number."""
+    reach = (join_px + 1) // 2
+    near = ndimage.maximum_filter(np.pad(inner, reach), size=2 * reach + 1)
+    labels, _ = ndimage.label(near, structure=_NEAR)
+    return labels[reach : reach + inner.shape[0], reach : reach + inner.shape[1]] * inner
+
+
+def _extent(marked: np.ndarray) -> tuple[slice, slice] | None:
+    """The rows and columns that hold everything marked; None if nothing is."""
     rows = np.flatnonzero(marked.any(axis=1))
-    columns = np.flatnonzero(marked.any(axis=0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    if not len(rows):
+        return None
+    down = slice(rows[0], rows[-1] + 1)
+    columns = np.flatnonzero(marked[down].any(axis=0))
+    return down, slice(columns[0], columns[-1] + 1)
 
 
 def _box(rows: slice, columns: slice, around: tuple[slice, slice]) -> Box:
