@@ -1,7 +1,8 @@
 """Values between two processes without pickle: JSON, with bytes, arrays and paths beside it.
 
 A frame is two lengths, the JSON, and the bytes. A value is made of dicts with str keys, lists, tuples (which
-come out as lists), str, int, float, bool, None, bytes, numpy arrays and paths.
+come out as lists), str, int, float, bool, None, bytes, numpy arrays, numpy numbers (which come out as Python's) and
+paths.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def _packed(value: Any, blobs: list[memoryview]) -> Any:
             flat = memoryview(np.ascontiguousarray(value).reshape(-1).view(np.uint8))
             kind = {_MARK: "array", "dtype": value.dtype.str, "shape": list(value.shape)}
             return kind | _place(flat, blobs)
+        case np.generic():
+            return value.item()
     return value
 
 

@@ -26,7 +26,7 @@ def boxes_from_mask(mask: np.ndarray, *, min_px: int = 16, join_px: int = 0) -> 
     Args:
         mask: Nonzero where marked.
         min_px: Regions of fewer pixels are dust and left out.
-        join_px: Regions at most this far apart count as one; the box is that of both.
+        join_px: Regions with a gap of at most this many pixels between them count as one.
     """
     marked = np.asarray(mask)
     marked = marked if marked.dtype == bool else marked != 0
@@ -111,10 +111,8 @@ def _image_of_frame(data: Dataset, index: int) -> str:
 
 def _joined(inner: np.ndarray, join_px: int) -> np.ndarray:
     """Numbers of regions as `label` gives them, regions near each other having one number."""
-    reach = (join_px + 1) // 2
-    near = ndimage.maximum_filter(np.pad(inner, reach), size=2 * reach + 1)
-    labels, _ = ndimage.label(near, structure=_NEAR)
-    return labels[reach : reach + inner.shape[0], reach : reach + inner.shape[1]] * inner
+    near = ndimage.maximum_filter(inner, size=join_px + 1)
+    return ndimage.label(near, structure=_NEAR)[0] * inner
 
 
 def _extent(marked: np.ndarray) -> tuple[slice, slice] | None:
