@@ -62,6 +62,7 @@ with cohorts.container(border=True, height="stretch"):
             else ", no synthetic masses"
         )
         st.markdown(f"- {literal(source.name)}{synthetic}")
+    st.page_link("pages/data.py", label="Data", icon=":material/database:")
 with generators.container(border=True, height="stretch"):
     st.markdown("**Generators**")
     for name, promise in resources.generator_promises().items():

@@ -79,6 +79,7 @@ def test_only_the_privacy_room_imports_opacus():
         "pages.ui.mass_story",
         "pages.ui.mass_downloads",
         "pages.ui.mass_quality",
+        "pages.ui.data_tabs",
     ],
 )
 def test_import_brings_no_torch(module):
