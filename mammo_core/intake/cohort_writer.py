@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from mammo_core.intake.tables import write_rows
 from mammo_core.labels import BENIGN
 
 METADATA = "metadata.csv"
+_FLUSHES = 16  # at once
 _JOURNAL, _PLAN, _LOCK = "journal.jsonl", "plan.txt", ".lock"
 COLUMNS = (
     *("file", "patient", "image", "mass", "label", "split", "site"),
@@ -111,15 +113,13 @@ class CohortWriter:
             path = self.folder / mass.file
             with disk_errors_explained(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, mass.png)
+                path.write_bytes(mass.png)
             rows.append({"file": mass.file, "bytes": len(mass.png), **mass.row})
         with (
             disk_errors_explained(self.folder / _JOURNAL),
             (self.folder / _JOURNAL).open("ab") as file,
         ):
             file.write(json.dumps({"key": key, "masses": rows}).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
         self._rows += rows
 
     def finish(self, report: Mapping[str, Any]) -> Path:
@@ -135,6 +135,8 @@ class CohortWriter:
         with disk_errors_explained(target):
             write_marker(self.folder, IMPORTED, dict(report))
             self._remove_leftovers()
+            with ThreadPoolExecutor(_FLUSHES) as pool:
+                list(pool.map(_flush, (self.folder / row["file"] for row in rows)))
             require_free(target.parent, name)
             for rest in (_JOURNAL, _PLAN):
                 (self.folder / rest).unlink()
@@ -207,6 +209,12 @@ def _journal(folder: Path) -> dict[str, list[dict[str, Any]]]:
             whole += line
     write_bytes(path, whole)
     return done
+
+
+def _flush(path: Path) -> None:
+    """Makes sure that a file is on the disk. Done once at the end: a crash before that only costs time."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _is_there(folder: Path, row: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from mammo_core.cohorts.folders import read_real
 from mammo_core.cohorts.installed import find_sources
 from mammo_core.errors import IntakeError
-from mammo_core.intake import atomic, cohort_writer, importing
+from mammo_core.intake import importing
 from mammo_core.intake.cohort_writer import discard_partial, open_cohort, partial_folder
 from mammo_core.intake.cutting import cut_task
 from mammo_core.intake.importing import run_import
@@ -198,11 +198,12 @@ def test_disk_that_refuses_is_explained_and_what_was_done_is_kept(
     def failing(path, content):
         written.append(path)
         if len(written) == 4:
-            raise atomic.unwritable(path, OSError(code, os.strerror(code)))
-        atomic.write_bytes(path, content)
+            raise OSError(code, os.strerror(code))
+        with path.open("wb") as file:
+            file.write(content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cohort_writer, "write_bytes", failing)
+        patch.setattr(Path, "write_bytes", failing)
         with pytest.raises(IntakeError, match="Expected to write .*; got: "):
             run(plan)
     assert find_sources(tmp_path / "data")[0].is_demo
