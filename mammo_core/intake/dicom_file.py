@@ -224,7 +224,7 @@ def _magnification(data: Dataset) -> float:
 
 
 def _text(data: Dataset, keyword: str) -> str:
-    return str(data.get(keyword) or "").strip()
+    return str(data.get(keyword) or "").strip(" \0")
 
 
 def _facts(data: Dataset, coding: Coding) -> dict[str, str]:

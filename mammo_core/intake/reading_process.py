@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -79,6 +80,7 @@ def _limit_time(seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started this
     warnings.simplefilter("ignore")
     logging.disable()
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")

@@ -1,6 +1,5 @@
 import errno
 import os
-import resource
 import stat
 import subprocess
 import sys
@@ -21,6 +20,7 @@ def test_file_is_written_and_replaced(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
 def test_permissions_follow_the_umask(tmp_path):
     before = os.umask(0o027)
     try:
@@ -74,6 +74,7 @@ def test_file_in_the_way_of_a_folder_is_told(tmp_path):
         write_bytes(tmp_path / "file" / "a", b"")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
 def test_system_that_stops_in_the_middle_leaves_nothing_half_written(tmp_path):
     (tmp_path / "a").write_bytes(b"before")
     code = (
@@ -88,7 +89,6 @@ def test_system_that_stops_in_the_middle_leaves_nothing_half_written(tmp_path):
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
     )
 
-    assert resource.RLIM_INFINITY in resource.getrlimit(resource.RLIMIT_FSIZE)
     assert "Files of this size are not allowed here" in done.stderr
     assert (tmp_path / "a").read_bytes() == b"before"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]

@@ -1,5 +1,7 @@
 import logging
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -124,6 +126,7 @@ def test_reading_is_quick_once_the_process_runs():
     assert np.median(taken) < 0.1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs named pipes")
 def test_pipe_that_nobody_writes_to_is_given_up(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe.dcm")
     monkeypatch.setattr(sandbox, "_reader", ReadingProcess(sandbox.PICTURE_PARTS, seconds=1))
@@ -196,6 +199,28 @@ def test_error_of_the_items_is_raised():
 def test_processes_that_cannot_start_are_no_fault_of_the_items():
     with pytest.raises(NoProcessError, match="did not start"):
         list(map_safely("tests.intake.nothing:nowhere", range(10), workers=2))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of the system are set on Linux only")
+def test_process_ends_by_itself_when_its_parent_is_killed_in_the_middle_of_a_task():
+    code = (
+        "import os, signal, threading, time;"
+        "from mammo_core.intake.sandbox import ReadingProcess;"
+        "reader = ReadingProcess('tests.intake.tasks:obey', seconds=1);"
+        "print(reader('pid'), flush=True);"
+        "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGKILL)).start();"
+        "reader('loop')"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+
+    reader = int(done.stdout)
+    deadline = time.monotonic() + 60
+    while psutil.pid_exists(reader) and psutil.Process(reader).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def map_in_a_worker(count):
