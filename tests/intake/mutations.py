@@ -2,14 +2,17 @@
 
 import io
 import struct
+import tempfile
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from mammo_core.errors import IntakeError
 from mammo_core.intake.picture import read_picture
-from tests.intake.made_dicom import SYNTAXES, baseline_jpeg, breast, made
+from mammo_core.intake.regions import boxes_from_segmentation
+from tests.intake.made_dicom import SYNTAXES, baseline_jpeg, breast, made, segmentation
 
 SMALL = (40, 32)  # JPEG 2000 needs 32
 RASTERS = {
@@ -46,10 +49,14 @@ def seed_file(kind):
 
 
 def damaged(kind, number):
-    """The seed with one to four random damages; DICOM's preamble stays, it means nothing."""
-    rng = np.random.default_rng([KINDS.index(kind), number])
-    content = bytearray(seed_file(kind))
+    """The seed of a kind, damaged; DICOM's preamble stays, it means nothing."""
     first = 128 if kind.startswith("dicom") else 0
+    return _damaged(seed_file(kind), first, np.random.default_rng([KINDS.index(kind), number]))
+
+
+def _damaged(file, first, rng):
+    """A file with one to four random damages behind its first bytes."""
+    content = bytearray(file)
     for _ in range(rng.integers(1, 5)):
         place = int(rng.integers(first, max(len(content), first + 1)))
         length = int(rng.integers(1, 64))
@@ -80,4 +87,22 @@ def read_batch(task):
             counts[0] += 1
         except IntakeError:
             counts[1] += 1
+    return counts
+
+
+def read_segmentations(task):
+    """Reads damaged segmentations, from the first number on, so many; [accepted, refused]."""
+    masks = np.zeros((2, 40, 32), np.uint8)
+    masks[:, 10:30, 5:25] = 1
+    whole = segmentation(masks, ["1.2.3", "1.2.4"])
+    counts = [0, 0]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "seg.dcm")
+        for number in range(task[0], task[0] + task[1]):
+            path.write_bytes(_damaged(whole, 128, np.random.default_rng(number)))
+            try:
+                boxes_from_segmentation(path)
+                counts[0] += 1
+            except IntakeError:
+                counts[1] += 1
     return counts

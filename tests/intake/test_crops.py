@@ -2,6 +2,8 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from PIL import Image
 
 from mammo_core.errors import IntakeError, InvalidRequestError
@@ -52,6 +54,36 @@ def test_square_larger_than_the_image_reaches_over_both_ends():
     square = crop_square(Box(0, 0, 40, 300), (40, 300), WHOLE)
 
     assert square == Box(-130, 0, 300, 300)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 400), st.integers(1, 400)),
+    box=st.builds(
+        Box,
+        st.integers(-50, 399),
+        st.integers(-50, 399),
+        st.integers(1, 500),
+        st.integers(1, 500),
+    ),
+    recipe=st.builds(
+        CropRecipe,
+        margin_px=st.integers(0, 80),
+        margin_share=st.floats(0, 2),
+        min_side_px=st.integers(1, 300),
+    ),
+)
+def test_square_holds_what_of_the_box_lies_on_the_image(shape, box, recipe):
+    assume(box.overlaps(shape))
+
+    square = crop_square(box, shape, recipe)
+
+    assert square.height == square.width >= max(box.height, box.width, recipe.min_side_px)
+    assert square.top <= max(box.top, 0)
+    assert square.left <= max(box.left, 0)
+    assert square.top + square.height >= min(box.top + box.height, shape[0])
+    assert square.left + square.width >= min(box.left + box.width, shape[1])
+    if square.height <= min(shape):
+        assert square.inside(shape)
 
 
 def test_paper_recipe_adds_60_px_by_width_and_lies_too_high():

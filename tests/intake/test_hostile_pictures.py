@@ -78,6 +78,21 @@ def test_every_way_of_cutting_a_file_short_ends_well(kind):
             assert "Expected" in str(error)
 
 
+def test_damaged_segmentations_end_well():
+    kinds = [(first, 50) for first in range(0, 600, 50)]
+
+    found = dict(
+        (tuple(item), result)
+        for item, result in map_safely(
+            "tests.intake.mutations:read_segmentations", kinds, workers=2, seconds=30
+        )
+    )
+
+    accepted, refused = np.sum(list(found.values()), axis=0)
+    assert accepted + refused == 600
+    assert 0 < accepted < 540
+
+
 def test_damage_is_the_same_every_time():
     assert damaged("png 8", 7) == damaged("png 8", 7) != damaged("png 8", 8)
 

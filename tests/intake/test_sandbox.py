@@ -64,6 +64,19 @@ def test_whatever_happens_to_a_decoder_is_an_intake_error(process, task, message
     assert process("fine") == "fine"
 
 
+def test_memory_is_watched_where_the_system_sets_no_limit(monkeypatch):
+    monkeypatch.setattr(sandbox, "_LIMITED_BY_SYSTEM", False)
+    monkeypatch.setattr(sandbox, "_memory_of", lambda process: 3 * 2**30)
+    process = ReadingProcess(OBEY, seconds=60)
+    start = time.monotonic()
+
+    with pytest.raises(IntakeError, match="with less than 2048 MB of memory"):
+        process("sleep", name="x.dcm")
+
+    process.close()
+    assert time.monotonic() - start < 30
+
+
 def test_bug_is_logged_and_told(process, caplog):
     with caplog.at_level(logging.ERROR), pytest.raises(IntakeError, match="in an unexpected way"):
         process("bug")
