@@ -23,7 +23,14 @@ from mammo_core.experiments.mlflow_store import open_experiment
 from mammo_core.experiments.results_file import COLUMNS, run_key
 from mammo_core.experiments.sweep import SweepPlan
 from mammo_core.experiments.test_set_names import names_from_tags
-from mammo_core.experiments.tracking import EXPERIMENT, HEAD_TAG, ORIGIN_IMPORTED, VALIDATION
+from mammo_core.experiments.tracking import (
+    CHARGED_TAG,
+    EXPERIMENT,
+    HEAD_TAG,
+    ORIGIN_IMPORTED,
+    SOURCE_TAG,
+    VALIDATION,
+)
 from mammo_core.privacy.statement import Statement, make_statement, statement_from_dict
 from mammo_core.privacy.training_data import TrainingData
 
@@ -36,6 +43,8 @@ class StoredRun:
     """One recorded run.
 
     Attributes:
+        source_id: Of the run where it was made.
+        charged_cohorts: Of an imported run keys of the cohorts that it was charged to where it was made.
         made_elsewhere: Of an imported run what is known of its making, in words; else empty.
         epsilon: Spent; infinity without DP.
         mu: The same as Gaussian DP.
@@ -44,6 +53,7 @@ class StoredRun:
         validation: The same of validation masses; empty if there were none.
         statement: What was promised to whom. Of runs recorded before there were statements only what
             their configuration tells, the rest taken for the worst.
+        recorded_card: Configuration, ε, identity of the data and statement, as recorded.
         card: Everything as JSON-ready values, to be saved or sent.
     """
 
@@ -51,6 +61,9 @@ class StoredRun:
     name: str
     started: pd.Timestamp
     origin: str
+    job: str
+    source_id: str
+    charged_cohorts: tuple[str, ...]
     made_elsewhere: str
     data_hash: str
     config: RunConfig
@@ -63,6 +76,7 @@ class StoredRun:
     predictions: pd.DataFrame
     validation: pd.DataFrame
     statement: Statement
+    recorded_card: dict[str, Any]
     card: dict[str, Any]
 
 
@@ -131,6 +145,9 @@ class RunArchive:
             name=run.info.run_name,
             started=_started(run),
             origin=run.data.tags["origin"],
+            job=run.data.tags["job"],
+            source_id=run.data.tags.get(SOURCE_TAG, run_id),
+            charged_cohorts=tuple(run.data.tags.get(CHARGED_TAG, "").split()),
             made_elsewhere=run.data.tags.get("made_elsewhere", ""),
             data_hash=run.data.tags["data_hash"],
             config=run_config_from_dict(card["config"]),
@@ -146,8 +163,16 @@ class RunArchive:
             predictions=predictions[~is_validation],
             validation=predictions[is_validation],
             statement=_statement(card, metrics),
+            recorded_card=card,
             card=card | {"run_id": run_id, "metrics": metrics, "started": str(_started(run))},
         )
+
+    def find(self, run_id: str) -> str | None:
+        """The id here of the run that was made under an id, here or elsewhere; None if it is not in this store."""
+        ids = {run.info.run_id: run.data.tags.get(SOURCE_TAG) for run in self._search("")}
+        if run_id in ids:
+            return run_id
+        return next((own for own, source in ids.items() if source == run_id), None)
 
     def delete(self, run_id: str) -> None:
         """Takes a run off the list; MLflow keeps it as deleted until its own clean-up."""

@@ -32,6 +32,7 @@ EXPERIMENT = "private-heads"
 HEAD_TAG = "head"  # of runs that keep their head
 PREDICTIONS_FILE, CARD_FILE = "predictions.csv", "run.json"
 ORIGIN_IMPORTED = "imported"  # of runs that were trained elsewhere
+SOURCE_TAG, CHARGED_TAG = "source_run", "charged_cohorts"  # of these: their id and cohorts there
 VALIDATION = "validation"  # in the column test_set of predictions: where thresholds come from
 PREDICTION_COLUMNS = ("test_set", "patient_id", "image_id", "mass_id", "label", "score")
 

@@ -1,0 +1,146 @@
+"""`runs`: list what was trained here, show a run's card, take runs out and bring them in."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN_DIGITS = 8
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Adds `runs` and its parts."""
+    parser = commands.add_parser("runs", help="list, show, export and import recorded runs")
+    parts = parser.add_subparsers(required=True, metavar="PART")
+    show = parts.add_parser("list", help="all recorded runs, one row per run and test set")
+    show.add_argument("--out", type=Path, metavar="CSV", help="write all columns there, too")
+    show.set_defaults(run=run_list)
+    card = parts.add_parser("card", help="print everything about a run as JSON")
+    card.add_argument("run_id", metavar="RUN", help="its id, or the first digits of it")
+    card.set_defaults(run=run_card)
+    _add_export(parts)
+    bring = parts.add_parser(
+        "import",
+        help="bring in runs that another installation exported",
+        description="Checks every file against its sha256 and every number against the predictions before anything is "
+        "written. Imported runs are marked as such; the ledger of this machine is not charged for them. Importing "
+        "twice is harmless.",
+    )
+    bring.add_argument("source", type=Path, metavar="PATH", help="a ZIP file, or it unpacked")
+    bring.set_defaults(run=run_import)
+
+
+def _add_export(parts: argparse._SubParsersAction) -> None:
+    export = parts.add_parser(
+        "export",
+        help="write runs to a ZIP file that another installation imports",
+        description="Configuration, statement, measures, predictions, weights and what the ledger charged, with the sha256 "
+        "of each file. Ids of patients, images and masses are replaced by numbers.",
+    )
+    export.add_argument(
+        "run_ids", nargs="+", metavar="RUN", help="ids of runs, or the first digits of them"
+    )
+    export.add_argument("--out", type=Path, required=True, metavar="ZIP")
+    export.add_argument(
+        "--keep-patient-ids",
+        action="store_true",
+        help="leave ids as the cohort names them; they may identify people",
+    )
+    export.set_defaults(run=run_export)
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """Prints a table."""
+    from mammo_core.cli.tables import print_table
+    from mammo_core.intake.atomic import write_text
+    from mammo_core.plain_text import one_line
+    from mammo_core.spreadsheet import safe_csv
+
+    rows = _rows()
+    if options.out:
+        write_text(options.out, safe_csv(rows))
+    print_table(
+        [
+            {
+                "run": row.run_id[:_SHOWN_DIGITS],
+                "started": f"{row.started:%Y-%m-%d %H:%M}",
+                "training data": row.strategy,
+                "unit": row.unit,
+                "ε": f"{row.target_epsilon:g}",
+                "seed": row.seed,
+                "from": row.origin,
+                "test set": one_line(row.test_set, 40),
+                "AUROC": f"{row.auroc:.3f}",
+            }
+            for row in rows.itertuples()
+        ]
+    )
+    print(f"{rows['run_id'].nunique()} run(s). Research use only, not for diagnosis.")
+    return 0
+
+
+def run_card(options: argparse.Namespace) -> int:
+    """Prints the card of a run."""
+    from mammo_core.experiments.run_archive import RunArchive
+    from mammo_core.settings import home_dir
+
+    (run_id,) = _ids([options.run_id])
+    card = RunArchive(home_dir()).load(run_id).card
+    print(json.dumps(card, indent=2, ensure_ascii=False))
+    return 0
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Writes the ZIP file."""
+    from mammo_core.experiments.run_export import export_runs
+    from mammo_core.intake.atomic import write_bytes
+    from mammo_core.settings import home_dir
+
+    ids = _ids(options.run_ids)
+    content = export_runs(home_dir(), ids, keep_patient_ids=options.keep_patient_ids)
+    write_bytes(options.out, content)
+    kept = "as the cohort names them" if options.keep_patient_ids else "replaced by numbers"
+    print(f"{len(ids)} run(s) in {options.out}; ids of patients are {kept}.")
+    return 0
+
+
+def run_import(options: argparse.Namespace) -> int:
+    """Imports and says what is new."""
+    from mammo_core.experiments.run_import import import_runs
+    from mammo_core.settings import home_dir
+
+    found = import_runs(options.source, home_dir())
+    new = [run for run in found if run.is_new]
+    print(
+        f"{len(new)} run(s) imported, {len(found) - len(new)} there already. They were trained elsewhere: the ledger of "
+        "this machine is not charged for them."
+    )
+    return 0
+
+
+def _rows() -> pd.DataFrame:
+    from mammo_core.experiments.run_archive import RunArchive
+    from mammo_core.settings import home_dir
+
+    return RunArchive(home_dir()).rows()
+
+
+def _ids(starts: list[str]) -> list[str]:
+    """Whole ids of runs that are named by their first digits."""
+    from mammo_core.errors import InvalidRequestError
+
+    known = sorted(set(_rows()["run_id"]))
+    found = []
+    for start in starts:
+        matching = [run_id for run_id in known if run_id.startswith(start)]
+        if len(matching) != 1:
+            raise InvalidRequestError(
+                f"Expected the id of one run; {len(matching)} begin with {start!r}. `runs list` prints them."
+            )
+        found += matching
+    return found
