@@ -27,7 +27,13 @@ import psutil
 from mammo_core.errors import IntakeError
 from mammo_core.intake.frames import read_frame, write_frame
 from mammo_core.intake.grey import Coding, Picture
-from mammo_core.intake.limits import BULK_SECONDS, MEMORY_BYTES, SECONDS, START_SECONDS
+from mammo_core.intake.limits import (
+    BULK_SECONDS,
+    MEMORY_BYTES,
+    RECYCLE_BYTES,
+    SECONDS,
+    START_SECONDS,
+)
 from mammo_core.intake.picture import read_picture
 
 _log = logging.getLogger(__name__)
@@ -301,7 +307,14 @@ def _memory_of(process: subprocess.Popen[bytes]) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """This process' environment, with the same places to import from, and one thread each."""
+    """This process' environment, with the same places to import from, and one thread each.
+
+    glibc would give the room of each image back and ask for it anew, which costs more than decoding it.
+    """
     places = [str(Path(__file__).parents[2]), *(place or str(Path.cwd()) for place in sys.path)]
     single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**os.environ, **single, "PYTHONPATH": os.pathsep.join(places)}
+    keep = {
+        "MALLOC_TRIM_THRESHOLD_": str(RECYCLE_BYTES // 3),
+        "MALLOC_MMAP_THRESHOLD_": str(RECYCLE_BYTES // 6),
+    }
+    return {**os.environ, **single, **keep, "PYTHONPATH": os.pathsep.join(places)}
