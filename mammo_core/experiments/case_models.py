@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mammo_core.classifiers.heads import LinearHeads
-from mammo_core.config import BackboneConfig
+from mammo_core.config import BackboneConfig, short_hash, to_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.operating_point import threshold_at_specificity
 from mammo_core.experiments.head_store import HeadStore
@@ -65,9 +65,11 @@ class CaseModel:
         threshold: A score at or above it is called malignant; None if there was no validation mass to choose
             it by.
         test_scores: By test set.
+        trained_alike: The same for models that differ in nothing but their noise.
     """
 
     name: str
+    trained_alike: str
     target_epsilon: float
     threshold: float | None
     test_scores: Mapping[str, ClassScores]
@@ -104,8 +106,11 @@ def models_of_run(run: StoredRun, store: HeadStore) -> CaseModels:
         for name, part in run.predictions.groupby("test_set", sort=False)
     }
     held = run.validation
+    besides_noise = to_dict(run.config)
+    del besides_noise["seed"]
     model = CaseModel(
         name=run.name,
+        trained_alike=short_hash({"config": besides_noise, "data": run.data_hash}),
         target_epsilon=run.config.privacy.target_epsilon,
         threshold=threshold_at_specificity(
             held["label"].to_numpy(), held["score"].to_numpy(), SPECIFICITY

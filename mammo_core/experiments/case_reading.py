@@ -35,6 +35,7 @@ class BudgetReading:
         shares_below: By test set and label, the share of that class' test masses that score lower than this
             one, the mean over models.
         test_scores: By test set, the quantiles of either class' scores, the mean over models.
+        differ_in_noise_only: Whether the models differ in nothing else.
     """
 
     target_epsilon: float
@@ -42,6 +43,7 @@ class BudgetReading:
     thresholds: np.ndarray
     shares_below: dict[str, dict[int, float]]
     test_scores: dict[str, ClassScores]
+    differ_in_noise_only: bool
 
     @property
     def num_deciding(self) -> int:
@@ -168,4 +170,5 @@ def _budget(epsilon: float, scored: Sequence[tuple[CaseModel, float]]) -> Budget
         ),
         shares_below=shares,
         test_scores=averaged,
+        differ_in_noise_only=len({model.trained_alike for model, _ in scored}) == 1,
     )

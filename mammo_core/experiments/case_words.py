@@ -30,16 +30,26 @@ def call_words(reading: BudgetReading) -> str:
     if deciding == 1:
         return f"{begin}, the one model calls it {'malignant' if malignant else 'benign'}."
     if malignant in (0, deciding):
-        return f"{begin}, all {deciding} models call it {'malignant' if malignant else 'benign'}."
+        everyone = "both" if deciding == 2 else f"all {deciding}"
+        return f"{begin}, {everyone} models call it {'malignant' if malignant else 'benign'}."
     return f"{begin}, {malignant} of {deciding} models call it malignant, the others benign."
 
 
 def noise_words(readings: Sequence[BudgetReading]) -> str:
-    """What the noise of training does to this one answer, from the first budget with several models to the last.
+    """What the noise of training does to this one answer, from the smallest budget to the largest.
 
-    Empty if no budget has several.
+    Empty if no private budget has several models.
     """
-    several = [reading for reading in readings if len(reading.scores) > 1]
+    several = [
+        reading
+        for reading in readings
+        if len(reading.scores) > 1 and not math.isinf(reading.target_epsilon)
+    ]
+    if any(not reading.differ_in_noise_only for reading in several):
+        return (
+            "Models chosen here differ in more than noise: in their data, strategy, unit or recipe. Choose runs that "
+            "differ in their seed only to see what noise alone does."
+        )
     if not several:
         return ""
     first, last = several[0], several[-1]

@@ -159,6 +159,7 @@ def _own_site(bench: Workbench) -> str:
 def _model(bench: Workbench, result: RunResult) -> CaseModel:
     return CaseModel(
         name=f"seed {result.config.seed}",
+        trained_alike=f"ε = {result.config.privacy.target_epsilon:g}",
         target_epsilon=result.config.privacy.target_epsilon,
         threshold=threshold_at_specificity(
             bench.validation.cohort.labels, result.validation_scores, SPECIFICITY

@@ -224,6 +224,7 @@ def _model(facts: HeadFacts, tested: list[str], quantiles: np.ndarray) -> CaseMo
     """One head with its score quantiles (T, 2, Q), by label."""
     return CaseModel(
         name=f"seed {facts.seed}",
+        trained_alike=f"ε = {facts.target_epsilon:g}",
         target_epsilon=facts.target_epsilon,
         threshold=facts.threshold,
         test_scores={

@@ -11,9 +11,10 @@ import pytest
 from mlflow import MlflowClient
 from PIL import Image
 
+from mammo_core.classifiers.features import FeatureStore
 from mammo_core.experiments.tracking import RunTracker
 from mammo_core.settings import home_dir
-from pages.ui import case_models, case_picture
+from pages.ui import case_models, case_picture, resources
 from tests.app.helpers import open_page
 from tests.app.test_pages import texts
 from tests.experiments.head_helpers import small_bench
@@ -263,7 +264,33 @@ def test_runs_of_this_installation_read_a_mass_too_and_older_ones_are_left_out(p
     assert not app.exception and not app.error
     assert [len(own_scores(figure)) for figure in figures(app)] == [2, 2]
     assert list(table(app)["models"]) == [2]
-    assert "2 models" in texts(app)
+    assert "differ only in the noise" in texts(app)
+
+
+def test_real_masses_are_shown_only_when_asked_for(private_home, tmp_path):
+    write_real(tmp_path / "data" / "mine")
+    (source, _) = resources.installed_sources()
+    cohort = resources.loaded_data(source).real
+    FeatureStore(private_home / "features").features(cohort.images, resources.backbone_for(source))
+    app = choose(open_page("read_case"), "case_source", case_picture.EXAMPLE)
+    assert "Nearest masses of the train split" not in texts(app)
+
+    app.checkbox(key="case_real").set_value(True).run(timeout=90)
+
+    assert not app.exception and not app.error
+    assert "Nearest masses of the train split" in texts(app)
+    assert "Nearest masses that no model was trained on" in texts(app)
+
+
+def write_real(folder):
+    """Twelve masses in a train and a test split."""
+    for split, seed in (("train", 0), ("test", 1)):
+        for row in range(6):
+            flag = row % 2
+            parent = folder / "site" / split / f"is_benign_{'true' if flag else 'false'}"
+            parent.mkdir(parents=True, exist_ok=True)
+            name = f"patient{split}{row}_imagei_mass0_is_benign_{flag}.png"
+            (parent / name).write_bytes(png(mass(32, seed=10 * seed + row)))
 
 
 def test_damaged_head_of_a_run_is_a_message(private_home):

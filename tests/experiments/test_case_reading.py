@@ -28,10 +28,11 @@ PLAIN = Projection(mean=None, matrix=None, bias=0.0)
 FEATURES = {"space": torch.tensor([[[1.0, 0.0]]])}  # one mass, one view, already of length 1
 
 
-def model(epsilon, threshold=0.5, tested=("here",)):
+def model(epsilon, threshold=0.5, tested=("here",), alike="alike"):
     scores = ClassScores(np.linspace(0, 0.5, 101), np.linspace(0.5, 1, 101))
     return CaseModel(
         name="m",
+        trained_alike=alike,
         target_epsilon=epsilon,
         threshold=threshold,
         test_scores=dict.fromkeys(tested, scores),
@@ -151,8 +152,8 @@ def test_far_mass_is_called_unlike_those_the_models_know():
     ("logits", "words"),
     [
         ([1.0, 1.0, -1.0], "With ε = 2, 2 of 3 models call it malignant, the others benign."),
-        ([1.0, 1.0], "With ε = 2, all 2 models call it malignant."),
-        ([-1.0, -1.0], "With ε = 2, all 2 models call it benign."),
+        ([1.0, 1.0], "With ε = 2, both models call it malignant."),
+        ([-1.0, -1.0, -1.0], "With ε = 2, all 3 models call it benign."),
     ],
 )
 def test_call_is_said_in_words(logits, words):
@@ -176,6 +177,19 @@ def test_noise_is_told_by_the_range_of_scores_and_only_where_models_differ():
     assert "ε = 1 they score this mass between 0.05 and 0.95" in words
     assert "ε = 60 between 0.52 and 0.55" in words
     assert noise_words(read_case(FEATURES, [group([1.0], [model(1.0)])])) == ""
+
+
+def test_models_that_differ_in_more_than_noise_are_not_blamed_on_noise():
+    mixed = group([-3.0, 3.0], [model(1.0), model(1.0, alike="another strategy")])
+
+    (reading,) = read_case(FEATURES, [mixed])
+
+    assert not reading.differ_in_noise_only
+    assert noise_words([reading]).startswith("Models chosen here differ in more than noise")
+
+
+def test_models_without_dp_have_no_noise_to_tell_of():
+    assert noise_words(read_case(FEATURES, [group([1.0, 1.0], [model(math.inf)] * 2)])) == ""
 
 
 def test_quantiles_need_both_classes():
