@@ -124,8 +124,13 @@ def _audit(request: AuditRequest, job: JobContext, home: Path) -> None:
 
 def _fetch(request: FetchRequest, job: JobContext) -> None:
     job.report(0, 0, "Looking at what is there")
-    run_fetch(request.plan, request.data_dir, on_progress=job.report, should_stop=job.is_stopping)
+    report = run_fetch(
+        request.plan, request.data_dir, on_progress=job.report, should_stop=job.is_stopping
+    )
     job.check()
+    said = "was there already" if report.was_there else "came"
+    notes = "".join(f"; {note}" for note in report.notes)
+    job.report(report.num_files, report.num_files, f"Every file {said}, as published{notes}")
 
 
 def _import(request: ImportRequest, job: JobContext, home: Path) -> None:

@@ -17,12 +17,13 @@ from pathlib import Path
 
 from mammo_core.errors import IntakeError
 from mammo_core.intake.disk import disk_errors_explained
+from mammo_core.intake.limits import MAX_FILE_BYTES
 
 _CHUNK = 1 << 20
 _LOCAL_HEADER = 30  # bytes before the name of a member
 _MAX_DIRECTORY_BYTES = 32 << 20  # read into memory before anything can be counted
 _MAX_PART = 200  # bytes of one part of a name
-_SMALL = 1 << 20  # a member below this may be packed as tightly as it likes
+_KEPT_FREE = 1 << 30  # bytes of the disk that are left for others
 _READ = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -33,12 +34,14 @@ class ArchiveLimits:
     Attributes:
         num_files: Members, those left out included.
         num_bytes: Of all members to be unpacked together.
-        ratio: Bytes of a member for each byte it is packed in.
+        ratio: Bytes for each byte they are packed in, on average.
+        trusted_bytes: Up to here the ratio does not matter: a mask, nearly empty, is packed 1000 to 1.
     """
 
     num_files: int = 200_000
     num_bytes: int = 64 << 30
     ratio: int = 200
+    trusted_bytes: int = 1 << 30
 
 
 def unpack_safely(
@@ -223,21 +226,26 @@ def _chosen(
 def _check_size(
     chosen: list[tuple[zipfile.ZipInfo, str]], limits: ArchiveLimits, target: Path
 ) -> None:
+    """Before anything is unpacked; no member can grow beyond the size declared for it."""
     for member, name in chosen:
-        if member.file_size > _SMALL and member.file_size > limits.ratio * max(
-            1, member.compress_size
-        ):
+        if member.file_size > MAX_FILE_BYTES:
             raise IntakeError(
-                f"Expected files packed at most {limits.ratio} to 1; {name[:120]} would grow from "
-                f"{member.compress_size} to {member.file_size} bytes. Images never do; leave it out."
+                f"Expected files of at most {MAX_FILE_BYTES >> 20} MiB; {name[:120]} would have "
+                f"{member.file_size >> 20} MiB. No mammogram is that large; leave it out."
             )
     total = sum(member.file_size for member, _ in chosen)
+    packed = sum(member.compress_size for member, _ in chosen)
+    if total > limits.trusted_bytes and total > limits.ratio * packed:
+        raise IntakeError(
+            f"Expected files packed at most {limits.ratio} to 1; these would grow from {packed / 1e6:.0f} to "
+            f"{total / 1e6:.0f} MB. If you know them, unpack them yourself and give the folder."
+        )
     existing = next(folder for folder in target.absolute().parents if folder.is_dir())
-    room = min(limits.num_bytes, shutil.disk_usage(existing).free)
+    room = min(limits.num_bytes, shutil.disk_usage(existing).free - _KEPT_FREE)
     if total > room:
         raise IntakeError(
-            f"Expected at most {room / 1e6:.0f} MB to unpack, which is what the limit and the disk leave; "
-            f"got {total / 1e6:.0f} MB. Free some space or split the archive."
+            f"Expected at most {max(0, room) / 1e6:.0f} MB to unpack, which is what the limit and the disk "
+            f"leave; got {total / 1e6:.0f} MB. Free some space or split the archive."
         )
 
 

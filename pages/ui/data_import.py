@@ -67,7 +67,9 @@ def show_import() -> None:
         else:
             job = newest_job("import")
             show_preview(plan, can_start=job is None or job.is_over)
-    show_newest("import", finished="The masses are installed.")
+    show_newest(
+        "import", cohort=lambda job: job.request.plan.name, finished="The masses are installed."
+    )
 
 
 def _choose_plan(kind: ImportKind) -> ImportPlan | None:

@@ -47,6 +47,8 @@ def show_installed() -> None:
     for cohort in cohorts.values():
         _show_card(cohort)
     st.subheader("Look inside")
+    if st.session_state.get("data_cohort") not in cohorts:
+        st.session_state.pop("data_cohort", None)  # removed since, here or elsewhere
     chosen = st.selectbox(
         "Cohort",
         list(cohorts),
@@ -130,7 +132,6 @@ def _confirm(cohort: InstalledCohort) -> None:
 
 def _remove(name: str) -> None:
     resources.forget_cohorts()
-    st.session_state.pop("data_cohort", None)
     try:
         removed = remove_cohort(name, data_dir())
     except MammoError as error:

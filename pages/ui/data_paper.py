@@ -51,7 +51,11 @@ def show_paper() -> None:
         on_click=_start,
         args=(FetchPlan(source=source, includes_bcdr=with_bcdr),),
     )
-    show_newest("fetch", finished="The paper's data are in place, every file as published.")
+    show_newest(
+        "fetch",
+        cohort=lambda job: f"{FOLDER}/{paper_files.ROOTS[0].rstrip('/')}",
+        finished="The paper's data are in place, every file as published.",
+    )
 
 
 def _other_source() -> str:

@@ -1,6 +1,7 @@
 """The Data page: what is installed, the paper's data, an import from files to cohort."""
 
 import io
+import shutil
 import zipfile
 
 import pytest
@@ -130,6 +131,23 @@ def test_removal_that_fails_says_why(fetched, data):
     assert (data / "mammo_dp").is_dir()
 
 
+def test_cohort_that_is_gone_is_no_longer_chosen_anywhere(data):
+    for name in ("one", "two"):
+        write_cohort(data / name)
+    app = open_page("data")
+    app.selectbox(key="data_cohort").set_value("two").run()
+    app.switch_page("pages/train.py").run()
+    app.selectbox(key="train_cohort").set_value(app.selectbox(key="train_cohort").options[1]).run()
+
+    shutil.rmtree(data / "two")
+    app.run()
+    assert not app.exception
+    app.switch_page("pages/data.py").run()
+
+    assert not app.exception
+    assert app.selectbox(key="data_cohort").value == "one"
+
+
 def test_cohort_of_someone_else_has_no_button_to_remove_it(data):
     write_cohort(data / "mine")
 
@@ -171,7 +189,9 @@ def test_paper_data_need_accepted_terms_and_come_by_a_job(data):
     assert not app.exception
     assert "The paper's data are in place" in texts(app)
     assert app.button(key="data_fetch").label == "Compare every file again"
+    write_cohort(data / "another")
     app.button(key="data_look_fetch").click().run()
+    assert app.selectbox(key="data_cohort").value == "mammo_dp/dataset16062024"
     assert "16 masses of 16 patients" in texts(app)
 
 

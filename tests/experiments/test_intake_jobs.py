@@ -26,6 +26,7 @@ from tests.intake.paper_copies import (
     status,
     tiny_files,
     whole,
+    without_length,
 )
 
 FILES = tiny_files()
@@ -38,9 +39,9 @@ def tiny_list(monkeypatch):
     monkeypatch.setattr(answers, "LOOK_SECONDS", 0.02)
 
 
-@pytest.fixture
-def engine(private_home):
-    engine = JobEngine(private_home, ThreadExecutors())
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    engine = JobEngine(tmp_path_factory.mktemp("home"), ThreadExecutors())
     yield engine
     engine.close()
 
@@ -74,7 +75,8 @@ def test_fetch_is_done_and_tells_how_far_it_is(engine, tmp_path):
         job = wait_until_over(engine, job.id)
 
     assert (job.state, job.request.title) == ("finished", "The paper's data")
-    assert job.progress.message == "Comparing every file with the list"
+    assert job.progress.message == "Every file came, as published"
+    assert job.progress.total == len(FILES)
     assert len(read_real(tmp_path / "data" / "mammo_dp" / "dataset16062024").cohort) == 16
 
 
@@ -105,6 +107,18 @@ def test_fetch_from_a_silent_server_is_cancelled_within_two_seconds_and_continue
     assert (cancelled.state, continued.state) == ("cancelled", "finished")
     assert took < 2
     assert server.asked[1] == f"bytes={len(ARCHIVE) // 2}-"
+
+
+def test_download_that_had_to_begin_anew_says_so(engine, tmp_path):
+    def cut(handler):
+        handler.head(200, Transfer_Encoding="chunked")
+        handler.wfile.write(b"3e8\r\n" + ARCHIVE[:1000] + b"\r\n")
+
+    with served(cut, without_length(ARCHIVE)) as server:
+        job = engine.start(fetch_request(server.url, tmp_path / "data"), "ana")
+        job = wait_until_over(engine, job.id)
+
+    assert "it begins anew" in job.progress.message
 
 
 def test_import_is_done_and_read_back(engine, tmp_path):

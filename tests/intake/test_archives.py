@@ -4,10 +4,12 @@ import io
 import struct
 import warnings
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 
 from mammo_core.errors import IntakeError
+from mammo_core.intake import archives
 from mammo_core.intake.archives import ArchiveLimits, unpack_safely
 
 
@@ -145,9 +147,31 @@ def test_other_ways_of_packing_are_refused(tmp_path, target):
 
 
 def test_bomb_by_ratio_is_refused_before_it_unpacks(tmp_path, target):
-    archive = packed(tmp_path / "a.zip", [("bomb.png", bytes(4 << 20))])
+    archive = packed(tmp_path / "a.zip", [(f"{i}.png", bytes(1 << 20)) for i in range(4)])
 
-    refuse(archive, target, "packed at most 200 to 1")
+    refuse(archive, target, "packed at most 200 to 1", limits=ArchiveLimits(trusted_bytes=3 << 20))
+
+
+def test_mask_that_is_nearly_empty_is_no_bomb(tmp_path, target):
+    archive = packed(tmp_path / "a.zip", [("mask.dcm", bytes(4 << 20))])
+
+    assert unpack_safely(archive, target) == 1
+
+
+def test_file_larger_than_any_image_is_refused(tmp_path, target, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_FILE_BYTES", 1 << 20)
+    archive = packed(tmp_path / "a.zip", [("large.dcm", bytes((1 << 20) + 1))])
+
+    refuse(archive, target, "files of at most 1 MiB")
+
+
+def test_disk_that_is_nearly_full_is_left_alone(tmp_path, target, monkeypatch):
+    monkeypatch.setattr(
+        archives.shutil, "disk_usage", lambda path: SimpleNamespace(free=(1 << 30) + 5)
+    )
+    archive = packed(tmp_path / "a.zip", [("a.png", b"123456")])
+
+    refuse(archive, target, "the limit and the disk leave")
 
 
 def test_too_much_in_all_is_refused(tmp_path, target):
