@@ -123,10 +123,9 @@ def _encoding(path: Path) -> str:
                 return name
         zeros = np.frombuffer(start, np.uint8) == 0
         if zeros.any():
-            if zeros[1::2].mean() > 0.4:
-                return "utf-16-le"
-            if zeros[::2].mean() > 0.4:
-                return "utf-16-be"
+            even, odd = zeros[::2].mean(), zeros[1::2].mean()
+            if max(even, odd) > 0.4 and min(even, odd) < 0.05:  # UTF-16 without its mark
+                return "utf-16-le" if odd > even else "utf-16-be"
             raise IntakeError(
                 f"Expected text in {path.name}; got zero bytes. Save the table as CSV (UTF-8)."
             )
