@@ -29,6 +29,7 @@ from mammo_core.intake.codestream import claimed_size
 from mammo_core.intake.damage import refusing_damage
 from mammo_core.intake.display import grey_table
 from mammo_core.intake.grey import Coding, Picture
+from mammo_core.intake.in_place import PixelsInPlace, header_in_place
 from mammo_core.intake.limits import MAX_FILE_BYTES, MAX_PIXELS
 
 _IMAGES = {
@@ -70,9 +71,14 @@ def read_dicom(source: Path | bytes, name: str) -> Picture:
         IntakeError: If it is damaged, no single grey image, or of a kind that is not read.
     """
     with refusing_damage(name, "an undamaged DICOM image"):
-        data = parse_dicom(source, name)
+        found = header_in_place(source) if isinstance(source, Path) else None
+        data, place = found or (parse_dicom(source, name), None)
         _check_kind(data, name)
-        stored, coding = _pixels(data, name)
+        if place is None and "PixelData" not in data:
+            raise IntakeError(
+                f"Expected an image; {name} has no pixels. Export it again with its pixel data."
+            )
+        stored, coding = _pixels(data, place, name)
         table, warnings = grey_table(data, stored, coding)
         return Picture(
             stored=stored,
@@ -132,13 +138,9 @@ def _check_kind(data: Dataset, name: str) -> None:
         raise IntakeError(
             f"Expected one image; {name} has several frames, as tomosynthesis does. Export the 2D image."
         )
-    if "PixelData" not in data:
-        raise IntakeError(
-            f"Expected an image; {name} has no pixels. Export it again with its pixel data."
-        )
 
 
-def _pixels(data: Dataset, name: str) -> tuple[np.ndarray, Coding]:
+def _pixels(data: Dataset, place: PixelsInPlace | None, name: str) -> tuple[np.ndarray, Coding]:
     rows, columns = int(data.Rows), int(data.Columns)
     bits, stored_bits = int(data.BitsAllocated), int(data.BitsStored)
     samples = int(data.get("SamplesPerPixel") or 1)
@@ -156,10 +158,10 @@ def _pixels(data: Dataset, name: str) -> tuple[np.ndarray, Coding]:
         raise IntakeError(
             f"Expected a grey image; {name} is stored as a colour table. Export it as greyscale."
         )
-    decoder = _decoder(data, name)
-    if decoder.is_encapsulated:
-        _check_stream(data, (rows, columns), name)
-    pixels, _ = decoder.as_array(data, index=0, raw=samples == 1, view_only=True)
+    if place is not None:
+        pixels = place.mapped((rows, columns), bits)
+    else:
+        pixels = _decoded(data, (rows, columns), name)
     if samples == 3:
         pixels = _grey_channel(pixels, name)
     coding = Coding(
@@ -179,6 +181,14 @@ def _decoder(data: Dataset, name: str) -> Decoder:
             f"Expected an uncompressed image, or JPEG, JPEG-LS, JPEG 2000 or RLE; {name} is compressed as "
             f"{syntax.name if syntax.is_transfer_syntax else 'something unknown'}. Export it uncompressed."
         ) from error
+
+
+def _decoded(data: Dataset, shape: tuple[int, int], name: str) -> np.ndarray:
+    decoder = _decoder(data, name)
+    if decoder.is_encapsulated:
+        _check_stream(data, shape, name)
+    is_grey = int(data.get("SamplesPerPixel") or 1) == 1
+    return decoder.as_array(data, index=0, raw=is_grey, view_only=True)[0]
 
 
 def _check_stream(data: Dataset, shape: tuple[int, int], name: str) -> None:

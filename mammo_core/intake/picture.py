@@ -35,6 +35,9 @@ def picture_kind(head: bytes) -> Literal["dicom", "picture"] | None:
 def read_picture(source: Path | bytes, *, name: str = "") -> Picture:
     """Reads a picture in this process.
 
+    Large uncompressed DICOM given by its path is looked at in place, not copied: the file must stay as it is
+    for as long as the picture is used.
+
     Args:
         source: A file, or its content.
         name: How messages call it; a file's own name if empty.

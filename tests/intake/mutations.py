@@ -90,6 +90,24 @@ def read_batch(task):
     return counts
 
 
+def read_large_files(task):
+    """Reads large files by their path, their headers damaged, as `read_segmentations`."""
+    whole = made(breast((400, 400)))
+    header = whole.index(b"\xe0\x7f\x10\x00") + 12
+    counts = [0, 0]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "large.dcm")
+        for number in range(task[0], task[0] + task[1]):
+            damage = _damaged(whole[:header], 128, np.random.default_rng(number))
+            path.write_bytes(damage + whole[header:])
+            try:
+                read_picture(path).grey()
+                counts[0] += 1
+            except IntakeError:
+                counts[1] += 1
+    return counts
+
+
 def read_segmentations(task):
     """Reads damaged segmentations, from the first number on, so many; [accepted, refused]."""
     masks = np.zeros((2, 40, 32), np.uint8)

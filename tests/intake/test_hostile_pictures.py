@@ -78,17 +78,13 @@ def test_every_way_of_cutting_a_file_short_ends_well(kind):
             assert "Expected" in str(error)
 
 
-def test_damaged_segmentations_end_well():
-    kinds = [(first, 50) for first in range(0, 600, 50)]
+@pytest.mark.parametrize("function", ["read_segmentations", "read_large_files"])
+def test_damaged_segmentations_and_large_files_end_well(function):
+    batches = [[first, 50] for first in range(0, 600, 50)]
 
-    found = dict(
-        (tuple(item), result)
-        for item, result in map_safely(
-            "tests.intake.mutations:read_segmentations", kinds, workers=2, seconds=30
-        )
-    )
+    found = list(map_safely(f"tests.intake.mutations:{function}", batches, workers=2, seconds=30))
 
-    accepted, refused = np.sum(list(found.values()), axis=0)
+    accepted, refused = np.sum([result for _, result in found], axis=0)
     assert accepted + refused == 600
     assert 0 < accepted < 540
 

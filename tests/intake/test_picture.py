@@ -1,4 +1,5 @@
 import io
+import mmap
 
 import numpy as np
 import pytest
@@ -44,6 +45,38 @@ def test_every_syntax_gives_the_stored_values(syntax, kind):
     np.testing.assert_array_equal(values, pixels)
     assert picture.kind == "dicom"
     assert picture.shape == pixels.shape
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "implicit", "big endian", "deflated", "jpeg-ls"])
+@pytest.mark.parametrize("kind", ["uint8", "int16"])
+def test_large_file_by_path_gives_what_its_bytes_give(tmp_path, syntax, kind):
+    pixels = breast((701, 605), top=255 if kind == "uint8" else 2000).astype(kind)
+    path = tmp_path / "large.dcm"
+    path.write_bytes(made(pixels, syntax=SYNTAXES[syntax], PixelSpacing=[0.1, 0.1]))
+
+    by_path, by_bytes = read_picture(path), read_picture(path.read_bytes())
+
+    np.testing.assert_array_equal(by_path.stored, by_bytes.stored)
+    np.testing.assert_array_equal(by_path.grey(), by_bytes.grey())
+    assert repr(by_path) == repr(by_bytes)
+    assert (by_path.patient_id, by_path.image_id) == (by_bytes.patient_id, by_bytes.image_id)
+
+
+def test_large_uncompressed_file_is_looked_at_in_place(tmp_path):
+    path = tmp_path / "large.dcm"
+    path.write_bytes(made(breast((700, 600))))
+
+    assert isinstance(read_picture(path).stored.base, np.memmap | mmap.mmap)
+
+
+@pytest.mark.parametrize("lost", [1, 1000, 400_000, 839_000])
+def test_large_file_that_is_cut_short_is_refused(tmp_path, lost):
+    path = tmp_path / "large.dcm"
+    whole = made(breast((700, 600)))
+    path.write_bytes(whole[:-lost])
+
+    with pytest.raises(IntakeError, match="Expected an undamaged DICOM image|has no pixels"):
+        read_picture(path)
 
 
 def test_lossy_jpeg_is_read_with_a_warning():
