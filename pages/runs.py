@@ -10,6 +10,7 @@ from pages.ui.header import page_header
 from pages.ui.navigation import enter
 from pages.ui.run_card import show_run_card
 from pages.ui.runs_table import filtered, one_line_per_run
+from pages.ui.runs_transfer import show_export, show_import
 from pages.ui.texts import mlflow_command
 
 enter()
@@ -26,6 +27,7 @@ if rows.empty:
     )
     st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
     st.page_link("pages/live.py", label="Or move the live slider", icon=":material/tune:")
+    show_import()
     st.stop()
 
 all_runs = one_line_per_run(rows)
@@ -45,7 +47,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         key="runs_origins",
         persist_state="session",
         placeholder="all",
-        help="What asked for it: the Train page or command, a sweep, or the Live slider.",
+        help="What asked for it: the Train page or command, a sweep, or the Live slider; imported runs were trained "
+        "elsewhere.",
     )
     text = st.text_input(
         "Search",
@@ -74,28 +77,9 @@ chosen = st.dataframe(
 run_ids = [shown.index[row] for row in chosen["selection"]["rows"] if row < len(shown)]
 
 with st.container(horizontal=True):
-    st.download_button(
-        "Table (CSV)",
-        rows[rows["run_id"].isin(shown.index)].to_csv(index=False),
-        "runs.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        help="All columns of the runs shown, one row per run and test set.",
-    )
-    if run_ids:
-        with shown_errors("These runs cannot be exported"):
-            cards = runs_actions.run_cards_zip(run_ids)
-        st.download_button(
-            f"{len(run_ids)} run card(s) (ZIP)",
-            cards,
-            "run_cards.zip",
-            "application/zip",
-            icon=":material/badge:",
-            on_click="ignore",
-        )
-        if st.button("Delete", icon=":material/delete:", key="delete_runs"):
-            runs_actions.confirm_delete(run_ids)
+    show_export(rows[rows["run_id"].isin(shown.index)], run_ids)
+    if run_ids and st.button("Delete", icon=":material/delete:", key="delete_runs"):
+        runs_actions.confirm_delete(run_ids)
 
 names = {
     run_id: f"{run['training data']}, ε = {run['target ε']}, seed {run['seed']}"
@@ -109,6 +93,7 @@ elif run_ids:
     with shown_errors("These runs cannot be compared"):
         runs_actions.compare(run_ids, names)
 
+show_import()
 with st.expander("Open in MLflow's own interface", icon=":material/open_in_new:"):
     st.markdown(
         "Runs, jobs and generators' trainings live in MLflow. This command opens its interface on this "

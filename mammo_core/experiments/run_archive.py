@@ -21,16 +21,14 @@ from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.experiments.mlflow_store import open_experiment
 from mammo_core.experiments.results_file import COLUMNS, run_key
-from mammo_core.experiments.sweep import SweepPlan
-from mammo_core.experiments.test_set_names import names_from_tags
-from mammo_core.experiments.tracking import (
+from mammo_core.experiments.run_tags import (
     CHARGED_TAG,
-    EXPERIMENT,
-    HEAD_TAG,
     ORIGIN_IMPORTED,
     SOURCE_TAG,
-    VALIDATION,
+    names_from_tags,
 )
+from mammo_core.experiments.sweep import SweepPlan
+from mammo_core.experiments.tracking import EXPERIMENT, HEAD_TAG, VALIDATION
 from mammo_core.privacy.statement import Statement, make_statement, statement_from_dict
 from mammo_core.privacy.training_data import TrainingData
 

@@ -22,13 +22,8 @@ from mammo_core.experiments import run_package
 from mammo_core.experiments.mlflow_store import store_errors_explained
 from mammo_core.experiments.run_archive import RunArchive
 from mammo_core.experiments.run_package import RunPackage, read_package
-from mammo_core.experiments.tracking import (
-    CHARGED_TAG,
-    ORIGIN_IMPORTED,
-    SOURCE_TAG,
-    Recording,
-    RunTracker,
-)
+from mammo_core.experiments.run_tags import CHARGED_TAG, ORIGIN_IMPORTED, SOURCE_TAG
+from mammo_core.experiments.tracking import Recording, RunTracker
 from mammo_core.intake.archives import ArchiveLimits, unpack_safely
 from mammo_core.plain_text import one_line
 

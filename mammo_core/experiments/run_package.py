@@ -26,7 +26,7 @@ from mammo_core.config import NOISES, RunConfig, run_config_from_dict
 from mammo_core.errors import IntakeError, MammoError
 from mammo_core.evaluation.metrics import METRIC_NAMES, weighted_metrics
 from mammo_core.experiments.results_file import run_key
-from mammo_core.experiments.test_set_names import metric_prefix
+from mammo_core.experiments.run_tags import metric_prefix
 from mammo_core.experiments.tracking import PREDICTION_COLUMNS, VALIDATION
 from mammo_core.plain_text import one_line
 from mammo_core.privacy.statement import Statement, statement_from_dict

@@ -24,15 +24,13 @@ from mammo_core.config import RunConfig, to_dict
 from mammo_core.experiments.head_store import HeadStore
 from mammo_core.experiments.mlflow_store import open_experiment, store_errors_explained
 from mammo_core.experiments.results_file import run_key
+from mammo_core.experiments.run_tags import TEST_SETS_TAG, metric_prefix, names_as_tag
 from mammo_core.experiments.runs import RunResult
-from mammo_core.experiments.test_set_names import TAG, metric_prefix, names_as_tag
 from mammo_core.experiments.workbench import Workbench
 
 EXPERIMENT = "private-heads"
 HEAD_TAG = "head"  # of runs that keep their head
 PREDICTIONS_FILE, CARD_FILE = "predictions.csv", "run.json"
-ORIGIN_IMPORTED = "imported"  # of runs that were trained elsewhere
-SOURCE_TAG, CHARGED_TAG = "source_run", "charged_cohorts"  # of these: their id and cohorts there
 VALIDATION = "validation"  # in the column test_set of predictions: where thresholds come from
 PREDICTION_COLUMNS = ("test_set", "patient_id", "image_id", "mass_id", "label", "score")
 
@@ -139,7 +137,7 @@ class RunTracker:
         tags = recording.tags | {
             "run_key": run_key(config, recording.data_hash),
             "data_hash": recording.data_hash,
-            TAG: names_as_tag(recording.test_sets),
+            TEST_SETS_TAG: names_as_tag(recording.test_sets),
         }
         if head:
             tags |= {HEAD_TAG: "kept"}

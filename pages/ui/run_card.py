@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,16 +17,18 @@ from mammo_core.evaluation.operating_point import confusion_at, threshold_at_spe
 from mammo_core.figures.calibration import calibration_figure
 from mammo_core.figures.confusion import confusion_figure
 from mammo_core.figures.palette import STRATEGY_NAMES
+from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
 from pages.ui import resources
 from pages.ui.errors import shown_errors
+from pages.ui.literal import literal
+from pages.ui.plots import draw_figure
 from pages.ui.statement import show_statement
+from pages.ui.take_away import Parcel, download, plain_name, take_away
 
 if TYPE_CHECKING:
     from mammo_core.experiments.run_archive import StoredRun
-
-_NO_TOOLBAR = {"displaylogo": False}
 
 
 def show_run_card(run_id: str) -> None:
@@ -63,12 +67,22 @@ def _head(run: StoredRun) -> None:
         else f"ε spent {run.epsilon:.4g} per {privacy.unit}, δ {privacy.target_delta:g}"
     )
     st.markdown(f"**{STRATEGY_NAMES[run.config.strategy]}**, {spent}, seed {run.config.seed}")
+    if run.made_elsewhere:
+        st.info(
+            f"**Imported**: trained elsewhere ({literal(run.made_elsewhere)}). It is not in the ledger of this machine"
+            + (
+                f"; there it was charged to the cohort(s) {', '.join(key[:6] for key in run.charged_cohorts)}."
+                if run.charged_cohorts
+                else "."
+            ),
+            icon=":material/move_to_inbox:",
+        )
     for column, (name, estimates) in zip(
         st.columns(len(run.estimates)), run.estimates.items(), strict=True
     ):
         auroc = estimates["auroc"]
         column.metric(
-            f"AUROC, {name}",
+            f"AUROC, {literal(name)}",
             f"{auroc.value:.3f}",
             delta=f"95 % interval {auroc.low:.3f} to {auroc.high:.3f}",
             delta_color="off",
@@ -90,11 +104,12 @@ def _sites(run: StoredRun) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def _roc(run: StoredRun) -> None:
     from mammo_core.evaluation.metrics import roc_points
 
-    st.plotly_chart(
+    draw_figure(
         roc_figure({name: roc_points(*pair) for name, pair in _sites(run).items()}),
         key=f"roc_{run.run_id}",
         alt="ROC curve of this run on each test set",
-        config=_NO_TOOLBAR,
+        toolbar=True,
+        parcel=_parcel(run, "roc", "ROC curves"),
     )
 
 
@@ -122,7 +137,7 @@ def _operating_point(run: StoredRun) -> None:
             "a test set can differ."
         )
     for name, (labels, scores) in sites.items():
-        st.markdown(f"**{name}**")
+        st.markdown(f"**{literal(name)}**")
         threshold = (
             threshold_at_specificity(labels, scores, specificity)
             if chosen_on.empty
@@ -132,23 +147,27 @@ def _operating_point(run: StoredRun) -> None:
         )
         counted = confusion_at(labels, scores, threshold)
         left, right = st.columns(2)
-        left.plotly_chart(
-            score_figure(labels, scores, threshold),
-            key=f"scores_{run.run_id}_{name}",
-            alt=f"Scores of benign and malignant masses of {name} with the threshold",
-            config=_NO_TOOLBAR,
-        )
-        right.plotly_chart(
-            confusion_figure(
-                found=counted.found,
-                missed=counted.missed,
-                false_alarms=counted.false_alarms,
-                cleared=counted.cleared,
-            ),
-            key=f"confusion_{run.run_id}_{name}",
-            alt=f"Confusion matrix of {name} at the threshold",
-            config=_NO_TOOLBAR,
-        )
+        with left:
+            draw_figure(
+                score_figure(labels, scores, threshold),
+                key=f"scores_{run.run_id}_{name}",
+                alt=f"Scores of benign and malignant masses of {name} with the threshold",
+                toolbar=True,
+                parcel=_parcel(run, f"scores_{plain_name(name)}", f"Scores on {name}"),
+            )
+        with right:
+            draw_figure(
+                confusion_figure(
+                    found=counted.found,
+                    missed=counted.missed,
+                    false_alarms=counted.false_alarms,
+                    cleared=counted.cleared,
+                ),
+                key=f"confusion_{run.run_id}_{name}",
+                alt=f"Confusion matrix of {name} at the threshold",
+                toolbar=True,
+                parcel=_parcel(run, f"decisions_{plain_name(name)}", f"Decisions on {name}"),
+            )
         st.markdown(
             " · ".join(
                 f"{rate} **{value.value:.0%}** ({value.low:.0%} to {value.high:.0%})"
@@ -160,11 +179,12 @@ def _operating_point(run: StoredRun) -> None:
 
 def _calibration(run: StoredRun) -> None:
     bins = {name: reliability(*pair) for name, pair in _sites(run).items()}
-    st.plotly_chart(
+    draw_figure(
         calibration_figure(bins),
         key=f"calibration_{run.run_id}",
         alt="Share of malignant masses against their mean score, per test set",
-        config=_NO_TOOLBAR,
+        toolbar=True,
+        parcel=_parcel(run, "calibration", "Calibration"),
     )
     st.caption(
         "On the dotted line a score could be read as a probability. Bars: 95 % intervals of the share "
@@ -192,22 +212,46 @@ def _configuration(run: StoredRun) -> None:
         hide_index=True,
         key=f"f_{run.run_id}",
     )
-    right.download_button(
-        "Run card (JSON)",
-        json.dumps(run.card, indent=2, ensure_ascii=False),
-        f"run_{run.run_id[:8]}.json",
-        "application/json",
-        icon=":material/download:",
-        key=f"json_{run.run_id}",
-        on_click="ignore",
+    with right:
+        download(
+            f"run_{run.run_id[:8]}.json",
+            lambda: json.dumps(run.card, indent=2, ensure_ascii=False).encode(),
+            key=f"json_{run.run_id}",
+            label="Run card (JSON)",
+        )
+        keep = st.toggle(
+            "Predictions with ids of patients",
+            key=f"ids_{run.run_id}",
+            help="As the cohort names them: they may identify people. Without, they are replaced by numbers.",
+        )
+        predictions = partial(_predictions, run, keep)
+        take_away(
+            _parcel(run, "predictions", "Predictions", {"predictions": predictions}), "Predictions"
+        )
+
+
+def _predictions(run: StoredRun, keep_patient_ids: bool) -> pd.DataFrame:
+    from mammo_core.experiments.run_export import without_ids
+
+    return run.predictions if keep_patient_ids else without_ids([run.predictions])[0]
+
+
+def _parcel(
+    run: StoredRun,
+    name: str,
+    title: str,
+    tables: Mapping[str, Callable[[], pd.DataFrame]] | None = None,
+) -> Parcel:
+    """What a figure or table of the run is taken away as, with what its ε promises."""
+    stem = f"run_{run.run_id[:8]}"
+    about = f"{STRATEGY_NAMES[run.config.strategy]}, seed {run.config.seed}"
+    notes = (
+        run.statement.sentence,
+        f"Run {run.run_id}, data {run.data_hash}.",
+        *([f"Imported: {run.made_elsewhere}."] if run.made_elsewhere else []),
     )
-    right.download_button(
-        "Predictions (CSV)",
-        run.predictions.to_csv(index=False),
-        f"run_{run.run_id[:8]}_predictions.csv",
-        "text/csv",
-        icon=":material/download:",
-        key=f"csv_{run.run_id}",
-        on_click="ignore",
-        help="Contains patient ids as the cohort names them.",
+    return Parcel(
+        name=f"{stem}_{name}",
+        provenance=Provenance(title=f"{title}, {about}", notes=notes),
+        tables={f"{stem}_{table}": made for table, made in (tables or {}).items()},
     )

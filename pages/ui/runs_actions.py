@@ -11,9 +11,13 @@ import pandas as pd
 import streamlit as st
 
 from mammo_core.config import RunConfig
+from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from pages.ui import jobs, resources
 from pages.ui.budgets import EPSILON_HELP, EPSILONS, budget_name
+from pages.ui.literal import literal
+from pages.ui.plots import draw_figure
+from pages.ui.take_away import Parcel, plain_name, take_away
 from pages.ui.train_job import show_on_train
 
 _MAX_COMPARED = 5
@@ -36,15 +40,35 @@ def compare(run_ids: Sequence[str], names: dict[str, str]) -> None:
             part = run.predictions[run.predictions["test_set"] == site]
             label = f"{names[run_id]}: {run.estimates[site]['auroc'].value:.3f}"
             curves[label] = roc_points(part["label"].to_numpy(), part["score"].to_numpy())
-        column.markdown(f"**{site}**")
+        column.markdown(f"**{literal(site)}**")
         figure = roc_figure(curves)
         figure.update_layout(legend={"orientation": "v", "y": -0.25, "yanchor": "top"}, height=560)
-        column.plotly_chart(
-            figure, key=f"compare_{site}", alt=f"ROC curves of the chosen runs on {site}"
-        )
+        with column:
+            draw_figure(
+                figure,
+                key=f"compare_{site}",
+                alt=f"ROC curves of the chosen runs on {site}",
+                toolbar=True,
+                parcel=Parcel(
+                    name=f"mammo_privacy_compared_{plain_name(site)}",
+                    provenance=Provenance(
+                        title=f"ROC curves on {site}",
+                        notes=tuple(
+                            f"{names[key]}: {run.statement.sentence}" for key, run in runs.items()
+                        ),
+                    ),
+                ),
+            )
     differing = _differences({names[run_id]: run.config for run_id, run in runs.items()})
     st.markdown("**Where they differ**")
     st.dataframe(differing, key="compare_table")
+    take_away(
+        Parcel(
+            name="mammo_privacy_differences",
+            provenance=Provenance(title="Where the configurations of runs differ"),
+            tables={"mammo_privacy_differences": differing.reset_index(names="setting")},
+        )
+    )
 
 
 def _differences(configs: dict[str, RunConfig]) -> pd.DataFrame:

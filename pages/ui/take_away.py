@@ -34,6 +34,7 @@ _MIME = {
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
     "zip": "application/zip",
+    "json": "application/json",
 }
 
 

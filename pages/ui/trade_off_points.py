@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mammo_core.config import PAPER_DELTA, Strategy, Unit
+from mammo_core.experiments.run_tags import ORIGIN_IMPORTED
 from mammo_core.experiments.summary import curve_points
 from mammo_core.figures.trade_off_marks import OWN, SHIPPED, point_id
 from mammo_core.settings import home_dir
@@ -148,12 +149,13 @@ def shipped_budgets() -> tuple[float, ...]:
 
 
 def _own_rows() -> pd.DataFrame:
-    """Recorded runs, each once; those at another δ than the shipped ones are no points of these curves."""
+    """Runs made here, each once; those at another δ than the shipped ones are no points of these curves."""
     uses_server = "MLFLOW_TRACKING_URI" in os.environ
     if not uses_server and not (home_dir() / "mlflow.db").exists():
         return resources.measured_rows().iloc[:0].assign(data_hash="", run_id="")
     rows = resources.archive_rows()
-    return rows[rows["delta"] == PAPER_DELTA].drop_duplicates(["run_key", "test_set"])
+    is_own = (rows["delta"] == PAPER_DELTA) & (rows["origin"] != ORIGIN_IMPORTED)
+    return rows[is_own].drop_duplicates(["run_key", "test_set"])
 
 
 def _chosen(table: pd.DataFrame, choices: Choices) -> pd.DataFrame:

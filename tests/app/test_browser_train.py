@@ -53,6 +53,7 @@ def test_finished_run_is_on_the_page_runs_and_can_be_ticked(page, address):
     settle(page)
 
     expect(page.get_by_text("Repeat at another ε")).to_be_visible()
+    page.get_by_role("button", name="Export 1 run").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name=re.compile("run card")).click()
+        page.get_by_role("button", name="Run cards only").click()
     assert download.value.suggested_filename == "run_cards.zip"

@@ -103,3 +103,50 @@ def test_run_cards_are_packed_as_json(trained):
     cards = [json.loads(packed.read(name)) for name in packed.namelist()]
     assert {card["run_id"] for card in cards} == set(run_ids)
     assert all("end to end" in card["statement"]["sentence"] for card in cards)
+
+
+def labels(app):
+    return [button.label for button in app.get("download_button")]
+
+
+def test_chosen_runs_are_offered_for_export(trained):
+    app = select(open_page("runs"), 0, 1)
+
+    assert not app.exception
+    assert {"For another installation (ZIP)", "Run cards only (ZIP)"} <= set(labels(app))
+    assert app.toggle(key="runs_keep_ids").value is False
+
+
+def test_card_says_of_an_imported_run_where_it_was_made(
+    trained, tmp_path, monkeypatch, private_home
+):
+    from mammo_core.experiments.run_export import export_runs
+    from pages.ui import resources
+
+    (run_id, *_) = trained.rows()["run_id"]
+    content = export_runs(private_home, [run_id])
+    monkeypatch.setenv("MAMMO_HOME", str(tmp_path / "elsewhere"))
+    resources.archive.clear()
+    resources.archive_rows.clear()
+    app = open_page("runs")
+    assert "Nothing was trained here yet" in texts(app)
+
+    app.get("file_uploader")[0].upload("runs.zip", content, "application/zip").run()
+    app.button(key="runs_import").click().run()
+
+    assert not app.exception
+    assert app.success[0].value == "1 run(s) imported, 0 there already."
+    app = select(app, 0)
+    assert "**Imported**: trained elsewhere" in texts(app)
+    assert "there it was charged to the cohort(s)" in texts(app)
+    assert app.dataframe[0].value["from"].tolist() == ["imported"]
+
+
+def test_a_file_that_is_no_export_is_refused_in_words(private_home):
+    app = open_page("runs")
+
+    app.get("file_uploader")[0].upload("runs.zip", b"<script>", "application/zip").run()
+    app.button(key="runs_import").click().run()
+
+    assert not app.exception
+    assert "Expected a whole ZIP file" in app.error[0].value

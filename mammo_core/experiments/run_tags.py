@@ -1,4 +1,7 @@
-"""Names of test sets as MLflow's names of metrics: a site may be called what no metric may."""
+"""What a recorded run says of itself in MLflow besides its numbers, and how test sets are named there.
+
+A site may be called what no metric may: its metrics then begin with another name, and a tag says which.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ import json
 import re
 from collections.abc import Iterable
 
-TAG = "test_sets"  # of runs: what the names of metrics stand for, as JSON
+TEST_SETS_TAG = "test_sets"  # what the names of metrics stand for, as JSON
+ORIGIN_IMPORTED = "imported"  # the origin of runs that were trained elsewhere
+SOURCE_TAG, CHARGED_TAG = "source_run", "charged_cohorts"  # of these: their id and cohorts there
 _PLAIN = re.compile(r"[A-Za-z0-9][\w .-]{0,99}")
 
 
@@ -30,4 +35,4 @@ def names_as_tag(test_sets: Iterable[str]) -> str:
 
 def names_from_tags(tags: dict[str, str]) -> dict[str, str]:
     """Test sets by the prefix of their metrics; empty for runs that were recorded before there was such a tag."""
-    return json.loads(tags.get(TAG, "{}"))
+    return json.loads(tags.get(TEST_SETS_TAG, "{}"))
