@@ -16,9 +16,9 @@ Boxes may also stand in a table of their own, with the same columns.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 
 from mammo_core.errors import IntakeError
 from mammo_core.intake.crops import Box
@@ -72,12 +72,12 @@ class Annotation:
     mask: str = field(default="", repr=False)
     details: dict[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def same_place(self) -> tuple[object, ...]:
         """What two rows about one mass have in common."""
         return (self.key, self.box, self.mask)
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, ...]:
         """What identifies the image."""
         if self.uid:
@@ -100,6 +100,23 @@ class BadRow:
     what: str
     kind: str
     reason: str
+
+
+def rows_about(
+    table: Table, *, names: Collection[str], uids: Collection[str], patients: Collection[str]
+) -> Table:
+    """The rows that may be about one of some images, found quickly in a table of a whole hospital.
+
+    Args:
+        names: Of files, in lower case, with and without suffix.
+    """
+    kept = table.text(*_PATIENT).isin({*patients, ""})
+    file = table.text(*_FILE)
+    plain = file.str.lower().str.strip("\"' ").str.replace(r"^.*[\\/]", "", regex=True)
+    kept = kept.where(file == "", plain.isin(names))
+    uid = table.text(*_UID)
+    kept = kept.where(uid == "", uid.isin(uids))
+    return replace(table, frame=table.frame[kept])
 
 
 def read_annotations(
@@ -155,7 +172,7 @@ def _rows(table: Table, box_names: tuple[str, ...] | None) -> Iterator[Annotatio
     details = {name: table.column(*names) for name, names in _DETAILS.items()}
     boxes = None if box_names is None else [table.column(name) for name in box_names]
     for row, (file, uid, patient, _, _) in enumerate(zip(*columns, strict=True)):
-        line, tidy = table.line(row), tidy_details({name: details[name][row] for name in FIELDS})
+        line, tidy = table.line(row), _tidy(*(details[name][row] for name in FIELDS))
         what = file or uid or patient
         if not what:
             yield BadRow(
@@ -180,6 +197,12 @@ def _rows(table: Table, box_names: tuple[str, ...] | None) -> Iterator[Annotatio
             mask=masks[row],
             details=tidy,
         )
+
+
+@lru_cache(maxsize=10_000)
+def _tidy(*cells: str) -> dict[str, str]:
+    """As `tidy_details`, of cells in the order of FIELDS; most rows repeat those of others."""
+    return tidy_details(dict(zip(FIELDS, cells, strict=True)))
 
 
 def _label(word: str, means_benign: bool) -> int | None:
@@ -230,11 +253,3 @@ def _check_conflicts(name: str, rows: Iterable[Annotation]) -> None:
 
 def _word(label: int | None) -> str:
     return "nothing" if label is None else CLASS_NAMES[label]
-
-
-def file_keys(path: PurePosixPath) -> list[tuple[str, ...]]:
-    """How a table may call a file, the most exact first: whole path, its ends, name without suffix."""
-    parts = named_parts(str(path))
-    ends = [parts[start:] for start in range(len(parts))]
-    stem = (PurePosixPath(parts[-1]).stem,)
-    return [*ends, stem]

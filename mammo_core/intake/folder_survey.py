@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mammo_core.errors import IntakeError
-from mammo_core.intake.annotations import Annotation, BadRow, read_annotations
+from mammo_core.intake.annotations import Annotation, BadRow, read_annotations, rows_about
 from mammo_core.intake.crops import Box
 from mammo_core.intake.file_index import all_files
 from mammo_core.intake.image_files import ImageFile, ImageFiles, Masks, mask_stem
@@ -20,9 +20,10 @@ from mammo_core.intake.plan import ImportPlan
 from mammo_core.intake.pseudonyms import Pseudonyms
 from mammo_core.intake.sandbox import map_safely
 from mammo_core.intake.survey import ImageToCut, MassToCut, Skipped, Survey
-from mammo_core.intake.tables import read_table
+from mammo_core.intake.tables import Table, read_table
 
 _NO_IMAGES = {".csv", ".tsv", ".txt", ".json", ".xml", ".md", ".pdf", ".html", ".xlsx", ".zip"}
+_LARGE_TABLE = 10_000  # rows; what is not about any image of a longer one is counted, not listed
 _READ_HEADER = "mammo_core.intake.headers:read_header"
 
 
@@ -181,9 +182,29 @@ class _Matching:
             table.required("patient_id", "patient", "patientid", "case", "case_id")
         if self._plan.split.by == "column" and with_labels:
             table.required("split", "set", "subset")
+        if len(table) > _LARGE_TABLE:
+            table = self._rows_about_files(table)
         rows, bad = read_annotations(table, with_labels=with_labels, with_boxes=with_boxes)
         self._skipped += map(_skipped_row, bad)
         return rows
+
+    def _rows_about_files(self, table: Table) -> Table:
+        """Only what may be about one of the images, of a table too long to list what is not."""
+        images = self._files.images
+        about = rows_about(
+            table,
+            names=self._files.names,
+            uids={image.uid for image in images},
+            patients={image.patient for image in images},
+        )
+        if len(about) < len(table):
+            self._skip(
+                f"{len(table) - len(about)} rows of {table.name}",
+                "image not found",
+                "Expected an image for every row; found none of these names. Nothing to do if the table is "
+                "of more images than these.",
+            )
+        return about
 
     def _by_image(self, rows: list[Annotation]) -> dict[Path, list[Annotation]]:
         """Rows by the file they are about; rows about none or several are skipped."""

@@ -56,6 +56,11 @@ class ImageFiles:
             if image.uid:
                 self._by_uid[image.uid].append(image)
 
+    @property
+    def names(self) -> set[str]:
+        """Names of all files in lower case, with and without suffix."""
+        return {image.parts[-1] for image in self.images} | set(self._by_stem)
+
     def meant_by(self, row: Annotation) -> list[ImageFile]:
         """The images that fit a row: one if all is well, none if there is none, several if it is unclear.
 

@@ -47,12 +47,16 @@ class Table:
         """The first of these names that is a column; None if none is."""
         return next((name for name in names if name in self.frame.columns), None)
 
-    def column(self, *names: str) -> np.ndarray:
+    def text(self, *names: str) -> pd.Series:
         """The cells (N,) of the first of these columns; all "" if none is there."""
         name = self.find(*names)
         if name is None:
-            return np.full(len(self), "", dtype=object)
-        return self.frame[name].to_numpy(dtype=object)
+            return pd.Series("", index=self.frame.index, dtype="str")
+        return self.frame[name]
+
+    def column(self, *names: str) -> np.ndarray:
+        """As `text`, as an array (N,) of str."""
+        return self.text(*names).to_numpy(dtype=object)
 
     def required(self, *names: str) -> np.ndarray:
         """As `column`.
@@ -69,7 +73,7 @@ class Table:
 
     def line(self, row: int) -> int:
         """The line of a row in a file without line breaks inside cells; the header is line 1."""
-        return row + 2
+        return int(self.frame.index[row]) + 2
 
 
 def read_table(path: Path) -> Table:

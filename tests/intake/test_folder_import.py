@@ -6,6 +6,7 @@ import pytest
 
 from mammo_core.cohorts.folders import read_real
 from mammo_core.errors import IntakeError, InvalidRequestError
+from mammo_core.intake import folder_survey
 from mammo_core.intake.importing import preview_import, run_import
 from mammo_core.intake.plan import ImportPlan, import_plan_from_dict
 from mammo_core.intake.splitting import SplitPlan
@@ -452,3 +453,19 @@ def test_plan_travels_as_json(tmp_path):
     assert import_plan_from_dict(plan.to_dict()) == plan
     with pytest.raises(InvalidRequestError, match="Plan it anew"):
         import_plan_from_dict({"kind": "dicom"})
+
+
+def test_table_of_a_whole_hospital_is_used_for_the_few_images_at_hand(
+    hospital, table, imported, monkeypatch
+):
+    monkeypatch.setattr(folder_survey, "_LARGE_TABLE", 50)
+    rows = [[f"else/{number}.dcm", "0", *numbers(PLACES[1])] for number in range(100)]
+    rows[70] = ["pacs/P1/a.dcm", "1", *numbers(PLACES[0])]
+    labels = table("labels.csv", ["file", "label", *BOX], rows)
+
+    report, found = imported("dicom", hospital, labels=labels)
+
+    assert [(row["label"], box(row)) for row in found] == [("1", PLACES[0])]
+    assert ("99 rows of labels.csv", "image not found") in [
+        (one.what, one.kind) for one in report.skipped
+    ]

@@ -5,7 +5,7 @@ import pytest
 
 from mammo_core.errors import IntakeError
 from mammo_core.intake import tables
-from mammo_core.intake.annotations import read_annotations
+from mammo_core.intake.annotations import read_annotations, rows_about
 from mammo_core.intake.tables import read_table, write_rows
 
 TEXT = "File;Label;Größe\nä.dcm;benign;1,5\n\nb.dcm;malignant;2\n"
@@ -149,3 +149,22 @@ def test_one_image_of_two_patients_is_refused(table):
 def test_table_that_names_no_image_is_refused(table):
     with pytest.raises(IntakeError, match="Expected a column side or laterality"):
         annotations(table, "patient,label\nP1,1\n")
+
+
+def test_rows_about_some_images_are_found_quickly_in_a_long_table(table):
+    text = "file,sop_instance_uid,patient_id,side,view,label\n" + "".join(
+        f"{file},{uid},{patient},L,CC,1\n"
+        for file, uid, patient in (
+            ("other.dcm", "", "P1"),
+            ("X\\A.DCM", "", "P9"),
+            ("", "1.2.3", "P9"),
+            ("", "1.2.4", "P1"),
+            ("", "", "P1"),
+            ("", "", "P2"),
+            ("", "", ""),
+        )
+    )
+
+    about = rows_about(table(text), names={"a.dcm", "a"}, uids={"1.2.3"}, patients={"P1"})
+
+    assert [about.line(row) for row in range(len(about))] == [3, 4, 6, 8]
