@@ -8,13 +8,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mammo_core.figures.provenance import Provenance
 from mammo_core.hashing import image_hash
 from pages.ui import case_models
 from pages.ui.literal import literal
 from pages.ui.plots import draw_figure, readable_type
+from pages.ui.take_away import Parcel, take_away
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import plotly.graph_objects as go
 
     from mammo_core.experiments.case_models import CaseModels
     from mammo_core.experiments.case_reading import BudgetReading, CaseFeatures
@@ -67,10 +71,13 @@ def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[Case
         st.warning(warning, icon=":material/warning:")
     readable_type()
     tested = list(dict.fromkeys(name for reading in readings for name in reading.test_scores))
+    figures = {}
     for column, name in zip(st.columns(max(1, len(tested))), tested, strict=True):
         with column:
             st.markdown(f"**Beside the test masses of {literal(name)}**")
-            _show_figure([reading for reading in readings if name in reading.test_scores], name)
+            figures[f"Scores of one mass, beside test masses of {name}"] = _show_figure(
+                [reading for reading in readings if name in reading.test_scores], name
+            )
     st.caption(
         "Boxes: the middle half of test masses of either class, whiskers from 10 to 90 % of them. They overlap: most "
         "scores can be had by benign and by malignant masses. Each model calls by a threshold of its own. Computed from patients without noise."
@@ -80,8 +87,9 @@ def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[Case
     noise = case_words.noise_words(readings)
     if noise:
         st.markdown(f"**What noise does to one answer.** {noise}")
+    rows = pd.DataFrame(case_words.reading_rows(readings))
     st.dataframe(
-        pd.DataFrame(case_words.reading_rows(readings)),
+        rows,
         hide_index=True,
         key="case_table",
         column_config={"ε": st.column_config.TextColumn(width=95)},
@@ -91,9 +99,25 @@ def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[Case
         'Above % of benign: the share of benign test masses that score lower, the mean over models. A "call" compares '
         "the score with each model's own threshold, which clears 90 % of benign validation masses."
     )
+    take_away(
+        Parcel(
+            name="case",
+            provenance=Provenance(
+                title="Scores of one mass along ε",
+                notes=(
+                    *(f"Models trained on {group.trained_on}." for group in groups),
+                    *filter(None, (warning.replace("**", ""), noise)),
+                    case_words.CAUTION.replace("**", ""),
+                ),
+            ),
+            figures=figures,
+            tables={"case": rows},
+        ),
+        "Take the scores away (not the image)",
+    )
 
 
-def _show_figure(readings: Sequence[BudgetReading], name: str) -> None:
+def _show_figure(readings: Sequence[BudgetReading], name: str) -> go.Figure:
     from mammo_core.figures.case_scores import BudgetScores, case_scores_figure
 
     figure = case_scores_figure(
@@ -114,3 +138,4 @@ def _show_figure(readings: Sequence[BudgetReading], name: str) -> None:
         key=f"case_scores_{name}",
         alt=f"Scores of this mass along ε (means {means}), beside benign and malignant test masses of {name}",
     )
+    return figure

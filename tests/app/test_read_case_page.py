@@ -91,6 +91,7 @@ def test_example_is_read_with_nothing_installed():
     assert len(own_scores(shown[0])) == 51
     assert "With no privacy (ε = ∞, not DP), the one model calls it" in texts(app)
     assert "What noise does to one answer" in texts(app)
+    assert {"case.csv", "case.html"} <= {button.label for button in app.get("download_button")}
     rows = table(app)
     assert list(rows["ε"]) == ["1", "2", "6", "12", "60", "∞ (not DP)"]
     # more noise, other answers
