@@ -1,11 +1,11 @@
 import pytest
 
-from mammo_core.intake import folder_survey, importing
+from mammo_core.intake import importing, source_files
 from tests.intake.in_process import map_here
 
 
 @pytest.fixture
 def in_process(monkeypatch):
     """No processes are started."""
-    for module in (folder_survey, importing):
+    for module in (importing, source_files):
         monkeypatch.setattr(module, "map_safely", map_here)
