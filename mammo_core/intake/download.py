@@ -22,7 +22,8 @@ _ATTEMPTS = 4
 _PAUSE_SECONDS = 1.0  # before the next attempt, doubled each time
 _MAX_WAIT_SECONDS = 60.0  # that a server may ask for
 _STALLED_SECONDS = 60.0  # without _LIVELY_BYTES in all
-_LIVELY_BYTES = 16 << 10
+_LIVELY_BYTES = 256 << 10
+_ADVANCED_BYTES = 16 << 10  # an attempt that brings as many is no failure
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
 
 OnBytes = Callable[[int, int], None]
@@ -110,7 +111,7 @@ class _Attempts:
                 wait = self._wait_after(error, wait)
             except (ConnectionProblem, HTTPException) as error:
                 problem = error
-            has_advanced = self._here() >= before + _LIVELY_BYTES
+            has_advanced = self._here() >= before + _ADVANCED_BYTES
             failures = 1 if has_advanced else failures + 1
             if failures == _ATTEMPTS:
                 raise self._given_up(problem)

@@ -59,7 +59,7 @@ def test_broken_connection_is_taken_up_where_it_ended(place):
 
     assert server.asked == [None, f"bytes={HALF}-"]
     assert place.read_bytes() == CONTENT
-    assert "the connection broke off and was taken up again" in done.notes
+    assert done.notes == ("the connection broke off and was taken up again",)
 
 
 def test_interrupted_download_goes_on_in_the_next_call(place):
