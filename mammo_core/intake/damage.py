@@ -23,7 +23,7 @@ def refusing_damage(name: str, expected: str) -> Iterator[None]:
             f"Expected {expected}; {name} needs more memory than a file may take. Export it smaller."
         ) from error
     except BaseException as error:  # decoders in Rust panic with what is no Exception
-        _log.info("%s cannot be read", expected, exc_info=True)
+        _log.info("expected %s, got %s", expected, type(error).__name__)
         raise IntakeError(
             f"Expected {expected}; reading {name} failed ({type(error).__name__}). "
             "Export or copy it again."

@@ -1,9 +1,8 @@
-"""Reads one mammogram from DICOM. Of its header only what identifies nobody is taken, see `_facts`."""
+"""Reads one mammogram from DICOM. Of its header only what identifies nobody is taken, see `dicom_facts`."""
 
 from __future__ import annotations
 
 import io
-import math
 import struct
 import zlib
 from pathlib import Path
@@ -27,33 +26,12 @@ from pydicom.uid import (
 from mammo_core.errors import IntakeError
 from mammo_core.intake.codestream import claimed_size
 from mammo_core.intake.damage import refusing_damage
+from mammo_core.intake.dicom_facts import IMAGES, MODALITIES, cautions, facts, spacing_mm, text
 from mammo_core.intake.display import grey_table
 from mammo_core.intake.grey import Coding, Picture
 from mammo_core.intake.in_place import PixelsInPlace, header_in_place
 from mammo_core.intake.limits import MAX_FILE_BYTES, MAX_PIXELS
 
-_IMAGES = {
-    "1.2.840.10008.5.1.4.1.1.1": "CR",
-    "1.2.840.10008.5.1.4.1.1.1.1": "DX",
-    "1.2.840.10008.5.1.4.1.1.1.1.1": "DX",
-    "1.2.840.10008.5.1.4.1.1.1.2": "MG",
-    "1.2.840.10008.5.1.4.1.1.1.2.1": "MG",
-    "1.2.840.10008.5.1.4.1.1.7": "SC",
-}
-_FOR_PROCESSING = ("1.2.840.10008.5.1.4.1.1.1.1.1", "1.2.840.10008.5.1.4.1.1.1.2.1")
-_MODALITIES = ("MG", "DX", "CR", "OT", "SC")
-_VIEWS = (
-    *("CC", "MLO", "ML", "LM", "LMO", "XCC", "XCCL", "XCCM", "FB", "SIO", "ISO"),
-    *("CV", "AT", "SPECIMEN", "TAN"),
-)
-_VIEW_CODES = {  # SNOMED CT and its older codes, DICOM PS3.16 CID 4014
-    **dict.fromkeys(("399162004", "R-10242"), "CC"),
-    **dict.fromkeys(("399368009", "R-10226"), "MLO"),
-    **dict.fromkeys(("399260004", "R-10224"), "ML"),
-    **dict.fromkeys(("399352003", "R-10228"), "LM"),
-    **dict.fromkeys(("399099002", "R-10230"), "LMO"),
-}
-_LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81")
 _META_BYTES = 4096  # within which the transfer syntax is found
 _GROUP_LENGTH = 140  # where the length of the meta information stands, counted from behind itself
 _NATIVE = {  # by (implicit, little endian), where the file names no transfer syntax
@@ -61,7 +39,6 @@ _NATIVE = {  # by (implicit, little endian), where the file names no transfer sy
     (False, True): ExplicitVRLittleEndian,
     (False, False): ExplicitVRBigEndian,
 }
-_SAME_SPACING = 0.01  # relative difference of rows and columns that still counts as square
 
 
 def read_dicom(source: Path | bytes, name: str) -> Picture:
@@ -85,11 +62,11 @@ def read_dicom(source: Path | bytes, name: str) -> Picture:
             table=table,
             coding=coding,
             kind="dicom",
-            spacing_mm=_spacing(data),
-            patient_id=_text(data, "PatientID"),
-            image_id=_text(data, "SOPInstanceUID"),
-            facts=_facts(data, coding),
-            warnings=(*warnings, *_cautions(data)),
+            spacing_mm=spacing_mm(data),
+            patient_id=text(data, "PatientID"),
+            image_id=text(data, "SOPInstanceUID"),
+            facts=facts(data, coding),
+            warnings=(*warnings, *cautions(data)),
         )
 
 
@@ -124,13 +101,13 @@ def _inflated(file: BinaryIO, name: str) -> Dataset:
 
 
 def _check_kind(data: Dataset, name: str) -> None:
-    kind = UID(_text(data, "SOPClassUID"))
-    if kind and kind not in _IMAGES:
+    kind = UID(text(data, "SOPClassUID"))
+    if kind and kind not in IMAGES:
         called = kind.name if kind.name != kind else "of another kind"
         raise IntakeError(
             f"Expected a mammogram (MG, DX, CR or secondary capture); {name} is {called}. Leave it out."
         )
-    if not kind and _text(data, "Modality") not in _MODALITIES:
+    if not kind and text(data, "Modality") not in MODALITIES:
         raise IntakeError(
             f"Expected a mammogram; {name} does not say what it is. Export it again with its SOP class."
         )
@@ -144,7 +121,7 @@ def _pixels(data: Dataset, place: PixelsInPlace | None, name: str) -> tuple[np.n
     rows, columns = int(data.Rows), int(data.Columns)
     bits, stored_bits = int(data.BitsAllocated), int(data.BitsStored)
     samples = int(data.get("SamplesPerPixel") or 1)
-    photometric = _text(data, "PhotometricInterpretation") or "MONOCHROME2"
+    photometric = text(data, "PhotometricInterpretation") or "MONOCHROME2"
     if not 0 < rows * columns <= MAX_PIXELS:
         raise IntakeError(
             f"Expected 1 to {MAX_PIXELS:,} pixels; {name} says it has {columns}×{rows}. "
@@ -211,79 +188,3 @@ def _patterns(pixels: np.ndarray) -> np.ndarray:
     """The bit patterns (H, W) uint8 or uint16 of the machine's byte order."""
     native = pixels if pixels.dtype.isnative else pixels.astype(pixels.dtype.newbyteorder("="))
     return native.view(f"u{native.dtype.itemsize}")
-
-
-def _spacing(data: Dataset) -> float | None:
-    for keyword, factor in (("PixelSpacing", 1.0), ("ImagerPixelSpacing", _magnification(data))):
-        try:
-            down, across = (float(number) for number in data.get(keyword) or ())
-        except (TypeError, ValueError):
-            continue
-        if down > 0 and math.isfinite(down) and abs(down - across) <= _SAME_SPACING * down:
-            return down / factor
-    return None
-
-
-def _magnification(data: Dataset) -> float:
-    """How much larger the detector sees the breast; 1 if not said."""
-    try:
-        factor = float(data.get("EstimatedRadiographicMagnificationFactor") or 1)
-    except (TypeError, ValueError):
-        return 1.0
-    return factor if math.isfinite(factor) and factor > 0 else 1.0
-
-
-def _text(data: Dataset, keyword: str) -> str:
-    return str(data.get(keyword) or "").strip(" \0")
-
-
-def _facts(data: Dataset, coding: Coding) -> dict[str, str]:
-    """Whitelisted elements, and of these only values from fixed vocabularies: free text cannot slip through."""
-    laterality = _text(data, "ImageLaterality") or _text(data, "Laterality")
-    syntax = UID(data.file_meta.TransferSyntaxUID)
-    found = {
-        "modality": _one_of(_MODALITIES, _text(data, "Modality")),
-        "laterality": _one_of(("L", "R", "B", "U"), laterality),
-        "view": _one_of(_VIEWS, _text(data, "ViewPosition").upper()) or _coded_view(data),
-        "bits": str(coding.bits),
-        "photometric": "MONOCHROME1" if coding.inverted else "MONOCHROME2",
-        "transfer_syntax": syntax.name if syntax.is_transfer_syntax else "",
-        "intent": _one_of(
-            ("FOR PRESENTATION", "FOR PROCESSING"), _text(data, "PresentationIntentType")
-        ),
-    }
-    return {name: value for name, value in found.items() if value}
-
-
-def _coded_view(data: Dataset) -> str:
-    codes = [_text(item, "CodeValue") for item in data.get("ViewCodeSequence") or []]
-    return next((_VIEW_CODES[code] for code in codes if code in _VIEW_CODES), "")
-
-
-def _one_of(known: tuple[str, ...], value: str) -> str:
-    return value if value in known else ""
-
-
-def _cautions(data: Dataset) -> list[str]:
-    found = []
-    burned_in = _text(data, "BurnedInAnnotation").upper()
-    captured = _IMAGES.get(_text(data, "SOPClassUID")) == "SC"
-    if burned_in == "YES":
-        found.append(
-            "The file says that text is burned into its pixels: check it for names before use."
-        )
-    elif burned_in != "NO" and captured:
-        found.append(
-            "A secondary capture that does not rule out text burned into its pixels: check it for names."
-        )
-    if (
-        _text(data, "SOPClassUID") in _FOR_PROCESSING
-        or _text(data, "PresentationIntentType") == "FOR PROCESSING"
-    ):
-        found.append("A raw image (for processing): its grey is not what radiologists look at.")
-    if (
-        _text(data, "LossyImageCompression") == "01"
-        or str(data.file_meta.TransferSyntaxUID) in _LOSSY
-    ):
-        found.append("The image was compressed with loss: fine detail may be missing or made up.")
-    return found

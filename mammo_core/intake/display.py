@@ -43,8 +43,8 @@ def _table(
     for given in (_by_lut, _by_window):
         try:
             share = given(data, rescaled)
-        except Exception:  # damaged elements: whatever access to them gives
-            _log.info("%s cannot be used", given.__name__, exc_info=True)
+        except Exception as error:  # damaged elements: whatever access to them gives
+            _log.info("display %s cannot be used: %s", given.__name__, type(error).__name__)
             continue
         if share is not None and np.isfinite(share).all():
             grey = np.rint(255 * share.clip(0, 1)).astype(np.uint8)
@@ -120,8 +120,8 @@ def _rescaled(data: Dataset, values: np.ndarray) -> np.ndarray:
             return entries[(values - first).clip(0, len(entries) - 1)].astype(np.float64)
         slope = float(data.get("RescaleSlope") or 1)
         rescaled = values * slope + float(data.get("RescaleIntercept") or 0)
-    except Exception:  # damaged elements: whatever access to them gives
-        _log.info("modality LUT cannot be used", exc_info=True)
+    except Exception as error:  # damaged elements: whatever access to them gives
+        _log.info("rescaling cannot be used: %s", type(error).__name__)
         return values.astype(np.float64)
     return rescaled if slope and np.isfinite(rescaled).all() else values.astype(np.float64)
 

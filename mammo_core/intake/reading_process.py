@@ -23,6 +23,8 @@ from mammo_core.errors import MammoError
 from mammo_core.intake.frames import read_frame, write_frame
 from mammo_core.intake.limits import RECYCLE_BYTES
 
+_FRAMES_TOLD = 6
+
 
 def resolve(reference: str) -> Callable[[Any], Any]:
     """The function that "package.module:name" refers to."""
@@ -58,8 +60,10 @@ def _answer(function: Callable[[Any], Any], task: Any) -> dict[str, Any]:
         return {"error": str(error)}
     except MemoryError:
         return {"memory": True}
-    except Exception:  # a process border: told to the other side, which logs it
-        return {"bug": traceback.format_exc(limit=-6)}
+    except Exception as error:  # a process border: told to the other side, which logs it
+        # where, not what: the text of an error may quote the file, and with it a patient
+        where = traceback.format_tb(error.__traceback__)[-_FRAMES_TOLD:]
+        return {"bug": "".join(where) + type(error).__name__}
 
 
 def _limit_memory(num_bytes: int) -> None:

@@ -31,7 +31,7 @@ def obey(task):
         case "refuse":
             raise CohortError("Expected better; got this. Try again.")
         case "bug":
-            return {}["missing"]
+            return {}[task + " of JANE"]
         case "print":
             print("noise " * 10_000)
             sys.stdout.flush()
