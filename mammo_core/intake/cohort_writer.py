@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from mammo_core.errors import IntakeError
-from mammo_core.intake.atomic import write_bytes, write_text
+from mammo_core.intake.atomic import unwritable, write_bytes, write_text
 from mammo_core.intake.disk import disk_errors_explained
 from mammo_core.intake.markers import IMPORTED, write_marker
 from mammo_core.intake.tables import write_rows
@@ -76,11 +76,18 @@ def require_free(data_dir: Path, name: str) -> None:
 
 
 def discard_partial(data_dir: Path, name: str) -> bool:
-    """Removes what an interrupted import left; says whether there was anything."""
+    """Removes what an interrupted import left; says whether there was anything.
+
+    Raises:
+        IntakeError: If an import is at it, or the disk refuses.
+    """
     folder = partial_folder(data_dir, name)
     if not (folder / _PLAN).is_file() or folder.is_symlink():
         return False
-    shutil.rmtree(folder)
+    with _alone(folder, name):
+        pass
+    with disk_errors_explained(folder):
+        shutil.rmtree(folder)
     return True
 
 
@@ -92,8 +99,9 @@ class CohortWriter:
         done: Keys of the images that are done.
     """
 
-    def __init__(self, folder: Path, done: dict[str, list[dict[str, Any]]]) -> None:
+    def __init__(self, folder: Path, done: dict[str, list[dict[str, Any]]], lock: FileLock) -> None:
         self.folder = folder
+        self._lock = lock
         self._rows = [row for rows in done.values() for row in rows]
         self.done = frozenset(done)
 
@@ -138,8 +146,12 @@ class CohortWriter:
             with ThreadPoolExecutor(_FLUSHES) as pool:
                 list(pool.map(_flush, (self.folder / row["file"] for row in rows)))
             require_free(target.parent, name)
-            for rest in (_JOURNAL, _PLAN):
-                (self.folder / rest).unlink()
+            (self.folder / _JOURNAL).unlink()
+            (
+                self.folder / _PLAN
+            ).unlink()  # from here on, no other import takes the folder for its own
+            self._lock.release()
+            (self.folder / _LOCK).unlink(missing_ok=True)
             self.folder.rename(target)
         return target
 
@@ -160,29 +172,36 @@ def open_cohort(data_dir: Path, name: str, plan_hash: str) -> Iterator[CohortWri
     """
     require_free(data_dir, name)
     folder = partial_folder(data_dir, name)
+    if not (folder / _PLAN).exists() and any(path.name != _LOCK for path in folder.glob("*")):
+        raise IntakeError(f"Expected {folder.name} to be from an import; it is not. Move it away.")
     with disk_errors_explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(data_dir / f".{name}{_LOCK}", timeout=0)
+    with _alone(folder, name) as lock:
+        _same_plan(folder, plan_hash)
+        yield CohortWriter(folder, _journal(folder), lock)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, name: str) -> Iterator[FileLock]:
+    """Keeps other imports of the same name away."""
+    lock = FileLock(folder / _LOCK, timeout=0)
     try:
-        with lock:
-            _same_plan(folder, plan_hash)
-            yield CohortWriter(folder, _journal(folder))
+        lock.acquire()
     except Timeout as error:
         raise IntakeError(
             f"Expected nobody else to import {name}; another import is at it. Wait for it, or stop it."
         ) from error
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        yield lock
     finally:
-        with contextlib.suppress(OSError):
-            Path(lock.lock_file).unlink()
+        lock.release()
 
 
 def _same_plan(folder: Path, plan_hash: str) -> None:
     path = folder / _PLAN
     if not path.exists():
-        if any(folder.iterdir()):
-            raise IntakeError(
-                f"Expected {folder.name} to be from an import; it is not. Move it away."
-            )
         write_text(path, plan_hash)
     elif path.read_text(encoding="utf-8") != plan_hash:
         raise IntakeError(

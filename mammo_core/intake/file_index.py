@@ -13,12 +13,15 @@ _UID = re.compile(r"\d+(\.\d+){3,}")
 
 
 def all_files(folder: Path) -> Iterator[Path]:
-    """All files below a folder in a fixed order; hidden ones, links and DICOMDIRs are left out."""
+    """All files below a folder in a fixed order, without hidden ones and DICOMDIRs.
+
+    Links to files are followed, as stores of large data are full of them; links to folders are not.
+    """
     for parent, folders, names in os.walk(folder, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(parent, name)
-            if not name.startswith(".") and name.upper() != "DICOMDIR" and not path.is_symlink():
+            if not name.startswith(".") and name.upper() != "DICOMDIR" and path.is_file():
                 yield path
 
 

@@ -64,7 +64,7 @@ def look_through(
 
 def _files(plan: ImportPlan, source: Path) -> list[tuple[Path, Path]]:
     """Every file that may be an image, a mask or a segmentation, with the folder it was found from."""
-    tables = {path.resolve() for path in (plan.labels, plan.boxes) if path is not None}
+    tables = {path.absolute() for path in (plan.labels, plan.boxes) if path is not None}
     files = {}
     for root in (source, plan.masks):
         if root is None:
@@ -72,8 +72,8 @@ def _files(plan: ImportPlan, source: Path) -> list[tuple[Path, Path]]:
         if not root.exists():
             raise IntakeError(f"Expected files at {root.name}; found nothing. Check the path.")
         for path in [root] if root.is_file() else all_files(root):
-            if path.suffix.lower() not in _NO_IMAGES and path.resolve() not in tables:
-                files[path.resolve()] = (root if root.is_dir() else root.parent, path)
+            if path.suffix.lower() not in _NO_IMAGES and path.absolute() not in tables:
+                files[path.absolute()] = (root if root.is_dir() else root.parent, path)
     return list(files.values())
 
 

@@ -180,12 +180,36 @@ def test_folder_of_somebody_else_is_never_taken_for_a_partial_import(tmp_path, p
 
 
 def test_two_imports_of_one_name_do_not_meet(tmp_path):
-    with (
-        open_cohort(tmp_path, "own", "plan"),
-        pytest.raises(IntakeError, match="another import is at it"),
-        open_cohort(tmp_path, "own", "plan"),
-    ):
+    with open_cohort(tmp_path, "own", "plan"):
+        for _ in range(2):
+            with (
+                pytest.raises(IntakeError, match="another import is at it"),
+                open_cohort(tmp_path, "own", "plan"),
+            ):
+                pass
+        with pytest.raises(IntakeError, match="another import is at it"):
+            discard_partial(tmp_path, "own")
+    with open_cohort(tmp_path, "own", "plan"):
         pass
+
+
+@pytest.mark.usefixtures("in_process")
+def test_nothing_but_the_cohort_remains_in_the_folder_of_the_data(tmp_path, plan, run):
+    folder = run(plan).folder
+
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["own"]
+    assert {path.name for path in folder.iterdir()} == {"own", "metadata.csv", "import.json"}
+
+
+@pytest.mark.usefixtures("in_process")
+def test_links_to_files_are_followed(tmp_path, plan, run):
+    store = tmp_path / "store"
+    plan.source.rename(store)
+    plan.source.mkdir()
+    for path in store.iterdir():
+        (plan.source / path.name).symlink_to(path)
+
+    assert run(plan).num_masses == 6
 
 
 @pytest.mark.usefixtures("in_process")
