@@ -138,7 +138,7 @@ def _dots(budgets: Sequence[BudgetScores], places: np.ndarray, *, is_malignant: 
         mode="markers",
         marker={
             "symbol": "triangle-up" if is_malignant else "circle",
-            "size": 10 if is_malignant else 8,
+            "size": 12 if is_malignant else 8,
             "color": "#1d1a20" if is_malignant else "#ffffff",
             "line": {"color": "#ffffff" if is_malignant else "#1d1a20", "width": 2},
         },
