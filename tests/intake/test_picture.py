@@ -167,6 +167,15 @@ def test_file_that_does_not_say_what_it_is_is_refused():
         read_picture(bare)
 
 
+@pytest.mark.parametrize("syntax", ["jpeg-ls", "jpeg 2000"])
+def test_compressed_pixels_of_another_size_than_the_header_says_are_refused(syntax):
+    data = dataset(breast((50, 40)), syntax=SYNTAXES[syntax])
+    data.Rows = 49
+
+    with pytest.raises(IntakeError, match="Expected 40×49 .* its compressed pixels say 40×50"):
+        read_picture(content(data))
+
+
 def test_unknown_compression_is_refused_by_name():
     data = dataset()
     data.PixelData = encapsulate([b"moving pictures"])
