@@ -6,8 +6,9 @@ brings is refused, not run.
 
 from __future__ import annotations
 
-import pickle
+
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 from zipfile import is_zipfile
 
@@ -70,10 +71,10 @@ def read_torch(
     """
     try:
         found = torch.load(path, map_location=device, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as cause:
+    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as cause:
         what = (
             f"PyTorch's format, but damaged or with more than tensors ({_first_line(cause)})"
-            if is_zipfile(path) or isinstance(cause, pickle.UnpicklingError)
+            if is_zipfile(path) or isinstance(cause, UnpicklingError)
             else f"something else ({_first_line(cause)})"
         )
         raise error(
