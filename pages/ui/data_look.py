@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 12
 _MAX_LISTED = 200
-_ROW_PX = 58  # two lines of text
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,6 @@ def _show_findings(findings: list[Finding]) -> None:
                 for finding in findings[:_MAX_LISTED]
             ),
             hide_index=True,
-            row_height=_ROW_PX,
             key="data_findings",
             alt="What the checks found",
         )
