@@ -86,10 +86,21 @@ def test_square_holds_what_of_the_box_lies_on_the_image(shape, box, recipe):
         assert square.inside(shape)
 
 
-def test_paper_recipe_adds_60_px_by_width_and_lies_too_high():
+def test_paper_recipe_adds_60_px_by_width_and_lies_too_high_and_left():
     square = crop_square(Box(400, 300, 200, 100), SHAPE, PAPER)
 
-    assert square == Box(top=400 - (220 - 200) // 2 - 60, left=240, height=220, width=220)
+    shift = round(0.06 * 220)
+    assert square == Box(400 - (220 - 200) // 2 - 60 - shift, 240 - shift, height=220, width=220)
+
+
+def test_paper_recipe_puts_masses_where_they_lie_in_the_published_crops():
+    square = crop_square(Box(1000, 1000, 330, 330), (4000, 3000), PAPER)
+
+    below, right = (
+        128 * (1165 - start - square.height / 2) / square.height
+        for start in (square.top, square.left)
+    )
+    assert (round(below), round(right)) == (25, 8)
 
 
 def test_mass_of_any_size_becomes_one_size():
