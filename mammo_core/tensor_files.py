@@ -6,7 +6,6 @@ brings is refused, not run.
 
 from __future__ import annotations
 
-
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
