@@ -6,8 +6,9 @@ By default a SQLite file under `MAMMO_HOME`; set `MLFLOW_TRACKING_URI` for a tea
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -37,6 +38,8 @@ def open_experiment(home: Path, name: str) -> tuple[MlflowClient, str]:
     with store_errors_explained():
         home.mkdir(parents=True, exist_ok=True)
         uri = os.environ.get("MLFLOW_TRACKING_URI")
+        if not uri:
+            _require_database(home / "mlflow.db")
         client = MlflowClient(uri or f"sqlite:///{home / 'mlflow.db'}")
         found = client.get_experiment_by_name(name)
         if found:
@@ -55,11 +58,18 @@ def store_errors_explained() -> Iterator[None]:
         yield
     except OSError as error:
         raise _refused(error.strerror or str(error)) from error
-    except (MlflowException, DBAPIError) as error:
-        said = str(error).splitlines()[0]
-        if not any(words in said.lower() for words in _OF_THE_DISK):
+    except (MlflowException, DBAPIError, sqlite3.Error) as error:
+        said = str(error).lower()
+        found = next((words for words in _OF_THE_DISK if words in said), None)
+        if found is None:
             raise
-        raise _refused(said) from error
+        raise _refused(found) from error
+
+
+def _require_database(file: Path) -> None:
+    """Raises sqlite3.Error at once for a file that MLflow would try again and again to open, for minutes."""
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("pragma schema_version")
 
 
 def _refused(said: str) -> StoreError:

@@ -9,6 +9,7 @@ import streamlit as st
 
 import mammo_core
 from pages.ui.access_gate import require_access
+from pages.ui.errors import shown_errors
 
 _ENTERED = "entered_by_navigation"
 
@@ -92,7 +93,8 @@ def run_app() -> None:
         ]
     )
     st.session_state[_ENTERED] = True
-    page.run()
+    with shown_errors("This page cannot be shown"):
+        page.run()
 
 
 def enter() -> None:

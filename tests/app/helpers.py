@@ -42,7 +42,7 @@ def served_app(folder, **environment):
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)  # workers that are just being started end first
 
 
 def _wait_until_healthy(address, server, log, limit_s=60):
