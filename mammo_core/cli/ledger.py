@@ -79,7 +79,9 @@ def run_show(options: argparse.Namespace) -> int:
     from mammo_core.experiments.ledger import open_ledger
     from mammo_core.experiments.ledger_table import ledger_table
     from mammo_core.experiments.ledger_words import total_sentences
+    from mammo_core.intake.atomic import write_text
     from mammo_core.settings import home_dir
+    from mammo_core.spreadsheet import safe_csv
 
     book = open_ledger(home_dir()).book()
     _warn_of_gaps(book)
@@ -99,7 +101,7 @@ def run_show(options: argparse.Namespace) -> int:
     columns = ["made", "release", "unit", "epsilon_alone", "epsilon_total", "noise", "origin"]
     print_table(shown[[*columns, "reason"]].to_dict("records"))
     if options.out:
-        table.to_csv(options.out, index=False)
+        write_text(options.out, safe_csv(table))
     for sentence in total_sentences(book.total(cohort.patients, options.delta), options.delta):
         print(sentence)
     _print_budgets(book, cohort)

@@ -14,6 +14,7 @@ from mammo_core.config import short_hash, to_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.experiments.runs import RunResult
 from mammo_core.experiments.workbench import Workbench
+from mammo_core.spreadsheet import neutralised, restored
 
 COLUMNS = (
     "strategy",
@@ -108,7 +109,7 @@ class ResultsFile:
         """Appends the rows of one run."""
         self.rows += rows
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(rows)
+            csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(map(_neutralised, rows))
 
     def _read(self) -> list[dict[str, object]]:
         """All whole rows; a line that a crash left half written is dropped."""
@@ -121,7 +122,11 @@ class ResultsFile:
                     f"Expected {self.path} to be new or a results table of a sweep; found another "
                     "file there. Choose another --out; nothing was changed."
                 )
-            return [row for row in reader if len(row["run_key"] or "") == KEY_LENGTH]
+            return [
+                {name: restored(cell) for name, cell in row.items()}
+                for row in reader
+                if len(row["run_key"] or "") == KEY_LENGTH
+            ]
 
     def _write(self, rows: list[dict[str, object]]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,8 +134,13 @@ class ResultsFile:
         with partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows(map(_neutralised, rows))
         partial.replace(self.path)
+
+
+def _neutralised(row: dict[str, object]) -> dict[str, object]:
+    """Without cells that a spreadsheet would run: test sets are named by folders."""
+    return {name: neutralised(cell) for name, cell in row.items()}
 
 
 def write_provenance(path: Path, bench: Workbench, command: str) -> None:

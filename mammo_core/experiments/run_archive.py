@@ -111,6 +111,10 @@ class RunArchive:
         """How many runs there are."""
         return len(self._search(""))
 
+    def count_imported(self, cohort: str) -> int:
+        """How many imported runs were charged to a cohort, by its key, where they were made."""
+        return len(self._search(f"tags.{CHARGED_TAG} like '%{cohort}%'"))
+
     def load(self, run_id: str) -> StoredRun:
         """One run as a whole.
 

@@ -72,6 +72,7 @@ def show_ledger() -> None:
     readable_type()
     _show_total(book, cohort, delta, others)
     _show_releases(book, cohort, delta)
+    _show_imported(cohort)
     left, right = st.columns(2, gap="large")
     with left:
         show_what_if(book, cohort, delta, others)
@@ -172,6 +173,16 @@ def _show_total(
             )
         elif state.is_nearly_used:
             st.warning("80 % or more of the budget is used.", icon=":material/hourglass_bottom:")
+
+
+def _show_imported(cohort: ChargedCohort) -> None:
+    count = resources.archive().count_imported(cohort.key)
+    if count:
+        st.info(
+            f"{count} run(s) imported from another installation were charged to this cohort **there**. They are in no total "
+            "here: look at both ledgers together.",
+            icon=":material/move_to_inbox:",
+        )
 
 
 def _show_releases(book: LedgerBook, cohort: ChargedCohort, delta: float) -> None:

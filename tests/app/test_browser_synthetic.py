@@ -156,6 +156,7 @@ def test_selected_masses_are_downloaded_as_drawn(page, address):
     settle(page)
 
     archive = downloaded(page, "Download 2 selected as PNG")
+    page.get_by_role("button", name="DICOM", exact=True).click()
     dicoms = downloaded(page, "Download 2 selected as DICOM")
 
     rows = list(csv.DictReader(archive.read("manifest.csv").decode().splitlines()))

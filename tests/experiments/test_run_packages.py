@@ -119,6 +119,8 @@ def test_import_charges_no_ledger_but_says_which_cohort_was_charged(
     assert not open_ledger(other_home).book().entries
     (cohort,) = open_ledger(private_home).book().cohorts
     assert RunArchive(other_home).load(run.run_id).charged_cohorts == (cohort,)
+    assert RunArchive(other_home).count_imported(cohort) == 2
+    assert RunArchive(other_home).count_imported("0" * 16) == 0
     entries = json.loads(zipfile.ZipFile(file).read(f"run_{made[0][:12]}/ledger.json"))
     assert [entry["charge"]["target_epsilon"] for entry in entries] == [6.0]
     assert "patients" not in json.dumps(entries)

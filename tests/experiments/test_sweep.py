@@ -133,6 +133,7 @@ def test_every_run_is_tracked_with_configuration_metrics_and_predictions(bench, 
     assert {artifact.path for artifact in client.list_artifacts(private.info.run_id)} == {
         "predictions.csv",
         "run.json",
+        "head.safetensors",
     }
 
 
@@ -185,3 +186,15 @@ def test_printed_curves_set_no_privacy_apart():
 
     assert line["ε=1"] == "0.720 (0.700 to 0.740)"
     assert "no privacy" in line
+
+
+def test_test_sets_with_names_like_formulas_are_written_safely_and_read_back(bench, tmp_path):
+    path = tmp_path / "r.csv"
+    row = dict.fromkeys(COLUMNS, "1") | {"test_set": "=HYPERLINK(1)", "run_key": "0" * 16}
+
+    ResultsFile(path).add([row])
+
+    assert ",'=HYPERLINK(1)," in path.read_text()
+    again = ResultsFile(path)
+    assert again.rows[0]["test_set"] == "=HYPERLINK(1)"
+    assert path.read_text().count("'=HYPERLINK") == 1
