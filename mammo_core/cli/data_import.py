@@ -148,7 +148,7 @@ def run_import_command(options: argparse.Namespace) -> int:
     if options.dry_run:
         with progress_bar("Looking", "files") as on_progress:
             preview = preview_import(
-                plan, home_dir(), workers=options.workers, on_progress=on_progress
+                plan, options.out, home_dir(), workers=options.workers, on_progress=on_progress
             )
         _print_preview(preview)
         return 1 if preview.skipped else 0

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from mammo_core.experiments.job_store import BEAT_SECONDS, CurvePoint, JobStore, Progress
+from mammo_core.experiments.requests import JobRequest
 
 _LOOK_SECONDS = 0.5
 _REPORT_SECONDS = 0.5
@@ -74,6 +75,10 @@ class JobContext:
     def note_data(self, data_hash: str) -> None:
         """Says which data the job works on."""
         self._store.note_data(self.job_id, data_hash)
+
+    def replace_request(self, request: JobRequest) -> None:
+        """Keeps this instead of what the job was asked to do."""
+        self._store.replace_request(self.job_id, request)
 
     def keep_table(self, name: str, table: pd.DataFrame) -> None:
         """Keeps a table with the job, in place of an earlier one of this name."""

@@ -162,6 +162,10 @@ class JobStore:
         """Writes how far the job is."""
         self._client.set_tag(job_id, "progress", json.dumps(progress.__dict__))
 
+    def replace_request(self, job_id: str, request: JobRequest) -> None:
+        """Forgets what the job was asked to do, and keeps this instead."""
+        self._client.set_tag(job_id, "request", json.dumps(request.to_dict()))
+
     def note_data(self, job_id: str, data_hash: str) -> None:
         """Says which data the job works on; `RunArchive` finds its runs by it."""
         self._client.set_tag(job_id, "data_hash", data_hash)

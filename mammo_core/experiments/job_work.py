@@ -145,6 +145,7 @@ def _import(request: ImportRequest, job: JobContext, home: Path) -> None:
     job.check()
     job.report(report.num_images, report.num_images, f"Cut {report.num_masses} masses")
     discard_upload(request.plan.source, request.data_dir)
+    job.replace_request(request.without_paths())
 
 
 class _LiveCurve:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
@@ -14,6 +14,8 @@ from mammo_core.experiments.sweep import SweepPlan, plan_from_dict
 from mammo_core.figures.palette import STRATEGY_NAMES
 from mammo_core.intake.fetch import FetchPlan
 from mammo_core.intake.plan import ImportPlan, import_plan_from_dict
+
+_FORGOTTEN = Path("forgotten")
 
 
 class JobRequest(Protocol):
@@ -181,6 +183,12 @@ class ImportRequest:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
         return _intake_to_dict(self)
+
+    def without_paths(self) -> ImportRequest:
+        """The same without where the files were: the names of files and folders can identify patients."""
+        plan = self.plan
+        tables = {name: getattr(plan, name) and _FORGOTTEN for name in ("labels", "boxes", "masks")}
+        return replace(self, plan=replace(plan, source=_FORGOTTEN, **tables))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ImportRequest:

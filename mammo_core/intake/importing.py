@@ -33,6 +33,7 @@ _NOT_CHECKED = "The cohort is too large to be checked in passing: run `data chec
 
 def preview_import(
     plan: ImportPlan,
+    data_dir: Path,
     home: Path,
     *,
     num_samples: int = 8,
@@ -40,9 +41,10 @@ def preview_import(
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> ImportPreview:
-    """Says what an import would do; writes nothing but the salt of pseudonyms, if there was none.
+    """Says what an import would do; keeps nothing but the salt of pseudonyms, if there was none.
 
     Args:
+        data_dir: Where a ZIP file is unpacked meanwhile.
         home: Of the program, where the salt is.
         num_samples: Masses to cut and show, from images spread over the whole.
         on_progress: Called with (files looked at, files).
@@ -51,7 +53,7 @@ def preview_import(
         IntakeError: If the tables cannot be used, or nothing can be imported.
     """
     workers = workers or _num_cores()
-    with unpacked(plan, should_stop) as source:
+    with unpacked(plan, data_dir, should_stop) as source:
         survey = survey_source(
             plan,
             source,
@@ -60,6 +62,8 @@ def preview_import(
             on_progress=on_progress,
             should_stop=should_stop,
         )
+        if not survey.images and not (should_stop and should_stop()):
+            raise nothing_left(survey.skipped, naming_files=True)
         chosen = _spread(survey.images, num_samples)
         cuts = [
             _Cut(image, result) for image, result in _cut_all(chosen, plan, workers, should_stop)
@@ -111,7 +115,7 @@ def run_import(
     started, workers = time.monotonic(), workers or _num_cores()
     require_free(data_dir, plan.name)
     pseudonyms = Pseudonyms(home)
-    with unpacked(plan, should_stop) as source:
+    with unpacked(plan, data_dir, should_stop) as source:
         survey = survey_source(
             plan,
             source,
@@ -120,6 +124,8 @@ def run_import(
             on_progress=on_progress,
             should_stop=should_stop,
         )
+        if not survey.images and not (should_stop and should_stop()):
+            raise nothing_left(survey.skipped, naming_files=False)
         skipped, warnings, done = list(survey.skipped), [], 0
         with open_cohort(data_dir, plan.name, _identity(plan, survey, pseudonyms)) as writer:
             left = [image for image in survey.images if image.key not in writer.done]
@@ -136,7 +142,7 @@ def run_import(
                     on_progress(done, total)
             is_whole = done == total and not (should_stop and should_stop())
             if is_whole and not writer.rows:
-                raise nothing_left(tuple(skipped))
+                raise nothing_left(tuple(skipped), naming_files=False)
             findings = _checked(writer.folder, len(writer.rows), plan) if is_whole else ()
             report = ImportReport(
                 folder=None,

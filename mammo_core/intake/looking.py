@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +17,19 @@ from mammo_core.intake.plan import ImportPlan
 from mammo_core.intake.pseudonyms import Pseudonyms
 from mammo_core.intake.splitting import draw_splits
 from mammo_core.intake.survey import Skipped, Survey
+from mammo_core.intake.uploads import new_upload
 
 OnProgress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
 
 
 @contextlib.contextmanager
-def unpacked(plan: ImportPlan, should_stop: ShouldStop | None = None) -> Iterator[Path]:
+def unpacked(
+    plan: ImportPlan, data_dir: Path, should_stop: ShouldStop | None = None
+) -> Iterator[Path]:
     """The plan's source as a folder or a single image; a ZIP file is unpacked for as long as it is used.
+
+    It is unpacked below the folder of the data, where `housekeeping.sweep_incoming` deletes what a kill left.
 
     Raises:
         IntakeError: If there is nothing, or the archive cannot be used.
@@ -35,11 +40,14 @@ def unpacked(plan: ImportPlan, should_stop: ShouldStop | None = None) -> Iterato
     if source.is_dir() or source.suffix.lower() != ".zip":
         yield source
         return
-    with tempfile.TemporaryDirectory(prefix="mammo-import-") as folder:
-        target = Path(folder, "files")
+    folder = new_upload(data_dir)
+    try:
+        target = folder / "files"
         unpack_safely(source, target, should_stop=should_stop)
         target.mkdir(exist_ok=True)  # not there if it was stopped
         yield target
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # what is left is swept after a day
 
 
 def survey_source(
@@ -51,10 +59,10 @@ def survey_source(
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Survey:
-    """Every mass that can be imported from an unpacked source, each with its split.
+    """Every mass that can be imported from an unpacked source, each with its split; perhaps none.
 
     Raises:
-        IntakeError: If a table cannot be used, or there is nothing to import.
+        IntakeError: If a table cannot be used.
     """
     if plan.kind == "cbis-ddsm":
         survey = survey_cbis(source, plan.labels)
@@ -67,19 +75,16 @@ def survey_source(
             on_progress=on_progress,
             should_stop=should_stop,
         )
-    survey = _divided(plan, survey)
-    if not survey.images and not (should_stop and should_stop()):
-        raise nothing_left(survey.skipped)
-    return survey
+    return _divided(plan, survey)
 
 
-def nothing_left(skipped: tuple[Skipped, ...]) -> IntakeError:
-    """What to tell if no mass can be imported."""
+def nothing_left(skipped: tuple[Skipped, ...], *, naming_files: bool) -> IntakeError:
+    """What to tell if no mass can be imported; names of files can identify patients, and a job's error is kept."""
     kinds = ", ".join(f"{kind} ({count})" for kind, count in kinds_of(skipped).items())
     first = f" The first: {skipped[0].what}: {skipped[0].reason}" if skipped else ""
     return IntakeError(
         f"Expected masses to import; nothing is left{f' after leaving out: {kinds}' if kinds else ''}."
-        f"{first or ' Check the folder and the tables.'}"
+        f"{first if first and naming_files else ' Check the folder and the tables.'}"
     )
 
 

@@ -57,7 +57,7 @@ def _tried(plan: ImportPlan) -> ImportPreview:
         bar.progress(done / max(total, 1), f"Looking at the files: {done:,} of {total:,}")
 
     try:
-        return preview_import(plan, home_dir(), on_progress=on_progress)
+        return preview_import(plan, data_dir(), home_dir(), on_progress=on_progress)
     finally:
         bar.empty()
 

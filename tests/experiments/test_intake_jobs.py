@@ -133,6 +133,32 @@ def test_import_is_done_and_read_back(engine, tmp_path):
     assert (tmp_path / "pictures" / "0.png").exists()
 
 
+def test_a_finished_import_forgets_where_the_files_were(engine, tmp_path):
+    folder = tmp_path / "Doe, Jane 1961"
+    write_pictures(folder)
+    job = engine.start(import_request(folder, tmp_path / "data"), "ana")
+
+    job = wait_until_over(engine, job.id)
+
+    assert job.state == "finished", job.error
+    assert job.request.plan.name == "clinic"
+    assert "Jane" not in str(job.request.to_dict())
+
+
+def test_an_import_of_nothing_names_no_file_in_the_store(engine, tmp_path):
+    folder = tmp_path / "pictures"
+    write_pictures(folder)
+    for path in folder.glob("*.png"):
+        path.write_bytes(b"Doe, Jane")
+    job = engine.start(import_request(folder, tmp_path / "data"), "ana")
+
+    job = wait_until_over(engine, job.id)
+
+    assert job.state == "failed"
+    assert "nothing is left after leaving out" in job.error
+    assert "0.png" not in job.error
+
+
 def test_upload_is_deleted_once_it_is_imported(engine, tmp_path):
     data = tmp_path / "data"
     write_pictures(tmp_path / "pictures")

@@ -214,7 +214,7 @@ def test_no_case_description_says_what_to_do(tmp_path):
     )
 
     with pytest.raises(IntakeError, match="Expected mass_case_description.*Download them"):
-        preview_import(plan, tmp_path / "home")
+        preview_import(plan, tmp_path / "data", tmp_path / "home")
 
 
 def test_case_description_without_pathology_says_which_column(tmp_path):
@@ -228,4 +228,4 @@ def test_case_description_without_pathology_says_which_column(tmp_path):
     )
 
     with pytest.raises(IntakeError, match="Expected a column pathology .*; got patient_id"):
-        preview_import(plan, tmp_path / "home")
+        preview_import(plan, tmp_path / "data", tmp_path / "home")

@@ -355,7 +355,8 @@ def test_zip_file_is_unpacked_for_as_long_as_it_is_read(tmp_path, hospital, tabl
     report, _ = imported("dicom", archive, labels=labels)
 
     assert report.num_masses == 1
-    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["own"]
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [".incoming", "own"]
+    assert not list((tmp_path / "data" / ".incoming").iterdir())
 
 
 def test_single_file_is_a_source_too(hospital, table, imported):
@@ -399,7 +400,7 @@ def test_preview_counts_and_shows_and_writes_nothing(tmp_path, hospital, table):
     plan = ImportPlan(kind="dicom", source=hospital, name="own", labels=labels, split=TRAIN_ONLY)
     before = sorted(tmp_path.rglob("*"))
 
-    preview = preview_import(plan, tmp_path / "home", workers=1)
+    preview = preview_import(plan, tmp_path / "data", tmp_path / "home", workers=1)
 
     after = {
         path for path in tmp_path.rglob("*") if (tmp_path / "home") not in (path, *path.parents)

@@ -185,7 +185,7 @@ def test_an_interrupted_import_leaves_no_identifier(tmp_path, plan):
 
 
 def test_a_preview_leaves_no_identifier(tmp_path, plan):
-    preview_import(plan, tmp_path / "home", workers=1)
+    preview_import(plan, tmp_path / "data", tmp_path / "home", workers=1)
 
     assert_clean(tmp_path / "home")
     assert not (tmp_path / "data").exists()
