@@ -5,7 +5,7 @@ MammoError
     CohortError           a data folder that is missing, empty or not laid out as expected
     CheckpointError       a generator that is missing, damaged or not what its card says
     IntakeError           a file from outside that cannot be used
-    StoreError            results that cannot be kept: the disk is full, read-only or gone
+    StoreError            something that cannot be written: the disk is full, read-only or gone
     BackboneError         an unknown network, or weights that cannot be had
     PrivacyError          a budget that cannot be reached or would be overspent
         BudgetExceededError   a release that would go beyond the budget set for a cohort
@@ -33,7 +33,7 @@ class IntakeError(MammoError):
 
 
 class StoreError(MammoError):
-    """Results that cannot be kept: the disk is full, read-only or gone."""
+    """Something that cannot be written: the disk is full, read-only or gone."""
 
 
 class BackboneError(MammoError):

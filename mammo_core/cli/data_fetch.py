@@ -49,9 +49,9 @@ def add_part(parts: argparse._SubParsersAction) -> None:
 
 def run_fetch_command(options: argparse.Namespace) -> int:
     """Shows the terms, fetches, says what came."""
-    from mammo_core.intake.fetch import FetchPlan, run_fetch
+    from mammo_core.intake.fetching.fetch import FetchPlan, run_fetch
+    from mammo_core.intake.fetching.paper_terms import TERMS
     from mammo_core.intake.housekeeping import sweep_incoming
-    from mammo_core.intake.paper_terms import TERMS
 
     print(TERMS)
     if not (options.accept or _agrees()):

@@ -143,9 +143,9 @@ def run_read(options: argparse.Namespace) -> int:
         usualness_words,
     )
     from mammo_core.experiments.shipped_heads import SHIPPED_HEADS, load_heads
-    from mammo_core.intake.crops import RECIPES, WHOLE, mass_crop
-    from mammo_core.intake.picture import Box
-    from mammo_core.intake.sandbox import read_safely
+    from mammo_core.intake.pictures.crops import RECIPES, WHOLE, mass_crop
+    from mammo_core.intake.pictures.picture import Box
+    from mammo_core.intake.pictures.sandbox import read_safely
     from mammo_core.settings import models_dir
 
     shipped = load_heads(options.heads or models_dir() / SHIPPED_HEADS)

@@ -75,11 +75,11 @@ def _add_cohort_options(parser: argparse.ArgumentParser) -> None:
 
 def run_show(options: argparse.Namespace) -> int:
     """Prints all cohorts, or one with its releases."""
+    from mammo_core.atomic import write_text
     from mammo_core.cli.tables import print_table
     from mammo_core.experiments.ledger import open_ledger
     from mammo_core.experiments.ledger_table import ledger_table
     from mammo_core.experiments.ledger_words import total_sentences
-    from mammo_core.intake.atomic import write_text
     from mammo_core.settings import home_dir
     from mammo_core.spreadsheet import safe_csv
 

@@ -56,8 +56,8 @@ def _add_export(parts: argparse._SubParsersAction) -> None:
 
 def run_list(options: argparse.Namespace) -> int:
     """Prints a table."""
+    from mammo_core.atomic import write_text
     from mammo_core.cli.tables import print_table
-    from mammo_core.intake.atomic import write_text
     from mammo_core.plain_text import one_line
     from mammo_core.spreadsheet import safe_csv
 
@@ -97,8 +97,8 @@ def run_card(options: argparse.Namespace) -> int:
 
 def run_export(options: argparse.Namespace) -> int:
     """Writes the ZIP file."""
+    from mammo_core.atomic import write_bytes
     from mammo_core.experiments.run_export import export_runs
-    from mammo_core.intake.atomic import write_bytes
     from mammo_core.settings import home_dir
 
     ids = _ids(options.run_ids)

@@ -24,8 +24,8 @@ from mammo_core.experiments.runs import RunResult, StepReport
 from mammo_core.experiments.sweep import run_sweep
 from mammo_core.experiments.tracking import RunTracker
 from mammo_core.experiments.workbench import Workbench, open_workbench
-from mammo_core.intake.fetch import run_fetch
-from mammo_core.intake.importing import run_import
+from mammo_core.intake.fetching.fetch import run_fetch
+from mammo_core.intake.imports.importing import run_import
 from mammo_core.intake.uploads import discard_upload
 
 _POINTS = 40  # of a curve

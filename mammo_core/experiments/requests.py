@@ -12,8 +12,8 @@ from mammo_core.errors import InvalidRequestError
 from mammo_core.experiments.attack_audit import AuditPlan, audit_plan_from_dict
 from mammo_core.experiments.sweep import SweepPlan, plan_from_dict
 from mammo_core.figures.palette import STRATEGY_NAMES
-from mammo_core.intake.fetch import FetchPlan
-from mammo_core.intake.plan import ImportPlan, import_plan_from_dict
+from mammo_core.intake.fetching.fetch import FetchPlan
+from mammo_core.intake.imports.plan import ImportPlan, import_plan_from_dict
 
 _FORGOTTEN = Path("forgotten")
 

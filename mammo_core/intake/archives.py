@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import stat
 import struct
@@ -15,9 +16,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from mammo_core.atomic import disk_errors_explained
 from mammo_core.errors import IntakeError
-from mammo_core.intake.disk import disk_errors_explained
-from mammo_core.intake.limits import MAX_FILE_BYTES
+from mammo_core.intake.pictures.limits import MAX_FILE_BYTES
 
 _CHUNK = 1 << 20
 _LOCAL_HEADER = 30  # bytes before the name of a member
@@ -110,10 +111,15 @@ def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
 
 @contextmanager
 def _damage_explained(archive: Path) -> Iterator[None]:
-    """Turns what zipfile and zlib raise into an IntakeError."""
+    """Turns what zipfile and zlib raise into an IntakeError; a place beyond the file makes an OSError of no disk."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error) as error:
+    except (
+        *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error),
+        OSError,
+    ) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         raise IntakeError(
             f"Expected a whole ZIP file; {archive.name} is damaged or cut short ({error}). "
             "Get it again."

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mammo_core.atomic import disk_errors_explained
 from mammo_core.cohorts.folders import REAL_NAME, SYNTHETIC_NAME
 from mammo_core.cohorts.installed import find_sources
 from mammo_core.errors import IntakeError
-from mammo_core.intake.disk import disk_errors_explained
 from mammo_core.intake.markers import FETCHED, INCOMING, read_marker
 
 Origin = Literal["fetched", "imported", "found"]

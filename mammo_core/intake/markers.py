@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import mammo_core
-from mammo_core.intake.atomic import write_text
+from mammo_core.atomic import write_text
 
 FETCHED, IMPORTED = "fetch.json", "import.json"
 INCOMING = ".incoming"  # below the folder of the data, for unfinished things; hidden folders hold no cohorts

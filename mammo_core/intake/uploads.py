@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from mammo_core.intake.disk import disk_errors_explained
+from mammo_core.atomic import disk_errors_explained
 from mammo_core.intake.markers import INCOMING
 
 _PREFIX = "upload-"

@@ -20,7 +20,7 @@ from pages.ui.mass_board import Tile, mass_board
 from pages.ui.mass_request import LAST_SEED
 
 if TYPE_CHECKING:
-    from mammo_core.intake.picture import Picture
+    from mammo_core.intake.pictures.picture import Picture
 
 UPLOAD, EXAMPLE = "Your own image", "An example (synthetic)"
 _WHOLE, _CUT = "a mammogram", "a mass already cut out"
@@ -125,7 +125,7 @@ def _upload() -> Case | None:
 
 def _picture(file_id: str, content: bytes) -> Picture:
     """The decoded upload; only the last one is remembered."""
-    from mammo_core.intake.sandbox import read_safely
+    from mammo_core.intake.pictures.sandbox import read_safely
 
     known_id, known = st.session_state.get(_PICTURE, (None, None))
     if known_id == file_id:
@@ -151,15 +151,15 @@ def _tell(picture: Picture) -> None:
 
 
 def _whole(picture: Picture) -> Case:
-    from mammo_core.intake.crops import WHOLE, mass_crop
-    from mammo_core.intake.picture import Box
+    from mammo_core.intake.pictures.crops import WHOLE, mass_crop
+    from mammo_core.intake.pictures.picture import Box
 
     image = mass_crop(picture, Box(0, 0, *picture.shape), WHOLE)
     return Case(image, "your image, whole")
 
 
 def _boxed(picture: Picture, picture_key: str) -> Case | None:
-    from mammo_core.intake.crops import RECIPES, mass_crop
+    from mammo_core.intake.pictures.crops import RECIPES, mass_crop
 
     box = box_on_picture(picture, key=_BOX, picture_key=picture_key)
     how = st.selectbox(

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from mammo_core.intake.crops import RECIPES
-from mammo_core.intake.plan import KINDS, ImportPlan
-from mammo_core.intake.splitting import SplitPlan
+from mammo_core.intake.imports.plan import KINDS, ImportPlan
+from mammo_core.intake.imports.splitting import SplitPlan
+from mammo_core.intake.pictures.crops import RECIPES
 from pages.ui.data_jobs import newest_job, show_newest
 from pages.ui.data_preview import show_preview
 from pages.ui.data_source import choose_files
 from pages.ui.errors import shown_errors
 
 if TYPE_CHECKING:
-    from mammo_core.intake.plan import ImportKind
-    from mammo_core.intake.splitting import SplitBy
+    from mammo_core.intake.imports.plan import ImportKind
+    from mammo_core.intake.imports.splitting import SplitBy
 
 _KIND_NAMES = {
     "pictures": "Pictures (PNG, JPEG, TIFF)",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mammo_core.intake import paper_files
-from mammo_core.intake.fetch import FOLDER, FetchPlan
+from mammo_core.intake.fetching import paper_files
+from mammo_core.intake.fetching.fetch import FOLDER, FetchPlan
+from mammo_core.intake.fetching.paper_terms import TERMS
 from mammo_core.intake.markers import is_ours
-from mammo_core.intake.paper_terms import TERMS
 from mammo_core.settings import data_dir
 from pages.ui import jobs, resources
 from pages.ui.data_jobs import newest_job, show_newest

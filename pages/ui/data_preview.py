@@ -16,8 +16,8 @@ from pages.ui.literal import literal
 from pages.ui.mass_board import Tile, mass_board
 
 if TYPE_CHECKING:
-    from mammo_core.intake.import_report import ImportPreview
-    from mammo_core.intake.plan import ImportPlan
+    from mammo_core.intake.imports.import_report import ImportPreview
+    from mammo_core.intake.imports.plan import ImportPlan
 
 _TRIED = "data_tried"  # in the session: a plan and what it would give
 _LISTED = 300
@@ -49,7 +49,7 @@ def show_preview(plan: ImportPlan, *, can_start: bool) -> None:
 
 
 def _tried(plan: ImportPlan) -> ImportPreview:
-    from mammo_core.intake.importing import preview_import
+    from mammo_core.intake.imports.importing import preview_import
 
     bar = st.progress(0.0, "Looking at the files")
 

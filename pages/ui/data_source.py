@@ -15,7 +15,7 @@ from pages.ui.data_paths import is_own_computer, named_path
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from mammo_core.intake.plan import ImportKind
+    from mammo_core.intake.imports.plan import ImportKind
 
 _UPLOAD, _PATH = "Upload", "On the computer that runs this app"
 _KEPT = "data_upload"  # in the session: ids of uploaded files, and where they were written

@@ -9,14 +9,14 @@ import streamlit as st
 
 from mammo_core.cohorts.folders import read_real
 from mammo_core.errors import IntakeError
-from mammo_core.intake import paper_files
-from mammo_core.intake.fetch import FetchPlan, run_fetch
+from mammo_core.intake.fetching import paper_files
+from mammo_core.intake.fetching.fetch import FetchPlan, run_fetch
 from mammo_core.intake.markers import IMPORTED, write_marker
 from pages.ui import data_paths, jobs
 from tests.app.helpers import open_page
 from tests.experiments.job_helpers import ThreadExecutors, wait_until_over, write_cohort
 from tests.experiments.test_intake_jobs import write_pictures
-from tests.intake.paper_copies import listed, repository_zip, served, tiny_files, whole
+from tests.intake.fetching.paper_copies import listed, repository_zip, served, tiny_files, whole
 
 FILES = tiny_files()
 

@@ -3,9 +3,16 @@
 import pytest
 
 from mammo_core.cli import main
-from mammo_core.intake import paper_files
+from mammo_core.intake.fetching import paper_files
 from tests.experiments.job_helpers import write_cohort
-from tests.intake.paper_copies import listed, repository_zip, served, status, tiny_files, whole
+from tests.intake.fetching.paper_copies import (
+    listed,
+    repository_zip,
+    served,
+    status,
+    tiny_files,
+    whole,
+)
 
 FILES = tiny_files()
 

@@ -2,7 +2,13 @@ import pytest
 
 from mammo_core.cli import main
 from mammo_core.cohorts.folders import read_real
-from tests.intake.made_imports import PLACES, CbisDownload, mammogram, write_png, write_table
+from tests.intake.imports.made_imports import (
+    PLACES,
+    CbisDownload,
+    mammogram,
+    write_png,
+    write_table,
+)
 
 LEFT, TOP, WIDTH, HEIGHT = (PLACES[0][place] for place in (1, 0, 3, 2))
 

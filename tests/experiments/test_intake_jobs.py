@@ -13,12 +13,12 @@ from mammo_core.cohorts.folders import read_real
 from mammo_core.errors import InvalidRequestError
 from mammo_core.experiments.engine import JobEngine
 from mammo_core.experiments.requests import FetchRequest, ImportRequest, request_from_dict
-from mammo_core.intake import answers, paper_files
-from mammo_core.intake.fetch import FetchPlan
-from mammo_core.intake.plan import ImportPlan
+from mammo_core.intake.fetching import answers, paper_files
+from mammo_core.intake.fetching.fetch import FetchPlan
+from mammo_core.intake.imports.plan import ImportPlan
 from mammo_core.intake.uploads import discard_upload, keep_upload, new_upload
 from tests.experiments.job_helpers import ThreadExecutors, wait_for, wait_until_over
-from tests.intake.paper_copies import (
+from tests.intake.fetching.paper_copies import (
     listed,
     repository_zip,
     served,

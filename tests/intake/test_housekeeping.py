@@ -8,8 +8,8 @@ import pytest
 
 from mammo_core.cohorts.installed import find_sources
 from mammo_core.errors import IntakeError
-from mammo_core.intake import paper_files
-from mammo_core.intake.fetch import FetchPlan, run_fetch
+from mammo_core.intake.fetching import paper_files
+from mammo_core.intake.fetching.fetch import FetchPlan, run_fetch
 from mammo_core.intake.housekeeping import (
     disk_use,
     installed_cohorts,
@@ -18,7 +18,7 @@ from mammo_core.intake.housekeeping import (
 )
 from mammo_core.intake.markers import IMPORTED, write_marker
 from tests.experiments.job_helpers import write_cohort
-from tests.intake.paper_copies import listed, repository_zip, tiny_files
+from tests.intake.fetching.paper_copies import listed, repository_zip, tiny_files
 
 FILES = tiny_files()
 

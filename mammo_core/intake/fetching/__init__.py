@@ -1,0 +1,1 @@
+"""Fetching the paper's data, every file compared."""

@@ -1,0 +1,1 @@
+"""Importing mammograms as cohorts of masses."""

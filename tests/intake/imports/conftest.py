@@ -1,0 +1,11 @@
+import pytest
+
+from mammo_core.intake.imports import importing, source_files
+from tests.intake.imports.in_process import map_here
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """No processes are started."""
+    for module in (importing, source_files):
+        monkeypatch.setattr(module, "map_safely", map_here)
