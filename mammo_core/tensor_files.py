@@ -6,6 +6,7 @@ brings is refused, not run.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -47,6 +48,26 @@ def tensors_from_safetensors(
             f"Expected tensors as safetensors in {name}; got {what}. Get the file again, or save the "
             "tensors with safetensors.torch.save_file."
         ) from found
+
+
+def read_sealed(file: Path, sha256: str, error: type[MammoError]) -> bytes:
+    """The content of a file, if it is the one that its card names.
+
+    Raises:
+        MammoError: Of the type given, if it is missing or another.
+    """
+    if not file.is_file():
+        raise error(
+            f"Expected the weights of {file.stem} at {file}; found none. Get the file again."
+        )
+    content = file.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise error(
+            f"Expected {file} with sha256 {sha256}, as its card says; got {found}. "
+            "The file was changed or damaged: get it again."
+        )
+    return content
 
 
 def read_safetensors(path: Path, error: type[MammoError]) -> dict[str, Tensor]:

@@ -9,7 +9,6 @@ computation loses at most one shard.
 from __future__ import annotations
 
 import json
-import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from safetensors.numpy import load_file, save
 from torch import Tensor
 from torch.nn import functional
 
+from mammo_core.atomic import disk_errors_explained, write_bytes, write_text
 from mammo_core.classifiers.backbones import Backbone, load_backbone, weights_identity
 from mammo_core.config import BackboneConfig, short_hash
 from mammo_core.hashing import image_hash
@@ -102,17 +102,15 @@ class FeatureStore:
 
     def _save(self, config: BackboneConfig, keys: list[str], rows: np.ndarray) -> None:
         space = self._space(config)
-        space.mkdir(parents=True, exist_ok=True)
+        with disk_errors_explained(space):
+            space.mkdir(parents=True, exist_ok=True)
         description = space / "space.json"
-        description.write_text(json.dumps(_space_description(config), indent=2))
+        write_text(description, json.dumps(_space_description(config), indent=2))
         tensors = {
             "keys": np.stack([np.frombuffer(bytes.fromhex(key), np.uint8) for key in keys]),
             "features": np.ascontiguousarray(rows),
         }
-        with tempfile.NamedTemporaryFile(dir=space, suffix=".partial", delete=False) as file:
-            file.write(save(tensors))
-        # atomic: never half a shard, also when two processes compute the same
-        Path(file.name).replace(space / f"{short_hash(keys)}.safetensors")
+        write_bytes(space / f"{short_hash(keys)}.safetensors", save(tensors))
 
 
 def compute_features(

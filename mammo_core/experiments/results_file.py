@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import platform
 from collections import Counter
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mammo_core import __version__
+from mammo_core.atomic import disk_errors_explained, write_text
 from mammo_core.config import short_hash, to_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.experiments.runs import RunResult
@@ -108,7 +110,10 @@ class ResultsFile:
     def add(self, rows: list[dict[str, object]]) -> None:
         """Appends the rows of one run."""
         self.rows += rows
-        with self.path.open("a", newline="", encoding="utf-8") as file:
+        with (
+            disk_errors_explained(self.path),
+            self.path.open("a", newline="", encoding="utf-8") as file,
+        ):
             csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(map(_neutralised, rows))
 
     def _read(self) -> list[dict[str, object]]:
@@ -129,13 +134,13 @@ class ResultsFile:
             ]
 
     def _write(self, rows: list[dict[str, object]]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_name(f".{self.path.name}.partial")
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(map(_neutralised, rows))
-        partial.replace(self.path)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(_neutralised, rows))
+        with disk_errors_explained(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(self.path, text.getvalue())
 
 
 def _neutralised(row: dict[str, object]) -> dict[str, object]:

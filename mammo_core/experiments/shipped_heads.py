@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from mammo_core.atomic import write_bytes, write_text
 from mammo_core.classifiers.heads import LinearHeads, read_tensors
 from mammo_core.classifiers.projection import Projection
 from mammo_core.config import BackboneConfig, HeadRecipe, Strategy, Unit, to_dict
@@ -29,6 +30,7 @@ from mammo_core.experiments.case_models import (
     ClassScores,
 )
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
+from mammo_core.tensor_files import read_sealed
 
 FORMAT = "mammo-heads/1"
 SHIPPED_HEADS = Path("heads/cbis-ddsm")  # in models/, apart from the generators
@@ -140,9 +142,9 @@ def save_heads(shipped: ShippedHeads, path: Path) -> HeadsCard:
     )
     card = replace(shipped.card, sha256=hashlib.sha256(content).hexdigest())
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".safetensors").write_bytes(content)
+    write_bytes(path.with_suffix(".safetensors"), content)
     text = json.dumps(to_dict(card), indent=1, ensure_ascii=False)
-    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    write_text(path.with_suffix(".json"), text + "\n")
     return card
 
 
@@ -153,17 +155,7 @@ def load_heads(path: Path) -> ShippedHeads:
         CheckpointError: If a file is missing, or the heads are not those of the card.
     """
     card, file = load_heads_card(path), path.with_suffix(".safetensors")
-    if not file.is_file():
-        raise CheckpointError(
-            f"Expected the heads of {path.name} at {file}; found none. Get the file again."
-        )
-    content = file.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != card.sha256:
-        raise CheckpointError(
-            f"Expected {file} with sha256 {card.sha256}, as its card says; got {found}. "
-            "The file was changed or damaged: get it again."
-        )
+    content = read_sealed(file, card.sha256, CheckpointError)
     tensors, _ = read_tensors(content, str(file), FORMAT)
     _require_shapes(tensors, card, file)
     projection = Projection(mean=tensors["mean"], matrix=tensors["matrix"], bias=card.recipe.bias)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mammo_core.atomic import write_text
 from mammo_core.errors import CheckpointError
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.privacy.guarantee import Guarantee
@@ -60,7 +61,7 @@ def hash_patient(patient_id: str) -> str:
 
 def write_card(card: GeneratorCard, path: Path) -> None:
     """Writes PATH.json."""
-    path.with_suffix(".json").write_text(card_text(card), encoding="utf-8")
+    write_text(path.with_suffix(".json"), card_text(card))
 
 
 def card_text(card: GeneratorCard) -> str:

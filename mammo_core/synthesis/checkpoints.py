@@ -13,10 +13,11 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from mammo_core.atomic import write_bytes
 from mammo_core.errors import CheckpointError
 from mammo_core.synthesis.cards import GeneratorCard, load_card, write_card
 from mammo_core.synthesis.networks import build_generator
-from mammo_core.tensor_files import tensors_from_safetensors
+from mammo_core.tensor_files import read_sealed, tensors_from_safetensors
 
 
 def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> GeneratorCard:
@@ -29,7 +30,7 @@ def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> Gen
         }
     )
     card = dataclasses.replace(card, sha256=hashlib.sha256(weights).hexdigest())
-    path.with_suffix(".safetensors").write_bytes(weights)
+    write_bytes(path.with_suffix(".safetensors"), weights)
     write_card(card, path)
     return card
 
@@ -44,17 +45,7 @@ def load_generator(
     """
     card = load_card(path)
     weights_file = path.with_suffix(".safetensors")
-    if not weights_file.is_file():
-        raise CheckpointError(
-            f"Expected the weights of {path.name} at {weights_file}; found none. Get the file again."
-        )
-    content = weights_file.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != card.sha256:
-        raise CheckpointError(
-            f"Expected {weights_file} with sha256 {card.sha256}, as its card says; got {found}. "
-            "The file was changed or damaged: get it again."
-        )
+    content = read_sealed(weights_file, card.sha256, CheckpointError)
     weights = tensors_from_safetensors(content, str(weights_file), CheckpointError)
     with torch.device("meta"):  # a card may ask for more memory than there is: shapes come first
         own = build_generator(card.config).state_dict()

@@ -8,7 +8,7 @@ it trains on, where progress goes and when to keep a generator are the caller's
 from __future__ import annotations
 
 import copy
-import tempfile
+import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from mammo_core.atomic import disk_errors_explained, write_bytes
 from mammo_core.errors import CheckpointError
 from mammo_core.privacy.guarantee import Guarantee
 from mammo_core.privacy.spending import Steps
@@ -88,14 +89,15 @@ class GanTrainer(ABC):
 
     def save(self, path: Path) -> None:
         """Writes the whole state, atomically: a kill while writing leaves the last one whole."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
-            torch.save(
-                {name: part.state_dict() for name, part in self._parts().items()}
-                | {"images_seen": self.images_seen, "rng": self._rng.get_state()},
-                file,
-            )
-        Path(file.name).replace(path)
+        content = io.BytesIO()
+        torch.save(
+            {name: part.state_dict() for name, part in self._parts().items()}
+            | {"images_seen": self.images_seen, "rng": self._rng.get_state()},
+            content,
+        )
+        with disk_errors_explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, content.getbuffer())
 
     def load(self, path: Path) -> None:
         """Goes on from a state written by `save` with the same configuration.
