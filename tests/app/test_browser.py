@@ -7,10 +7,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.app.browser import settle
-from tests.app.helpers import served_app
+from tests.app.helpers import ROOT, served_app
 
 pytestmark = pytest.mark.browser
-PAGES = ("Home", "Synthetic masses", "Train", "Live", "Trade-off", "Privacy", "Runs")
+PAGES = (
+    *("Home", "Synthetic masses", "Train", "Live", "Read a case", "Trade-off", "Privacy"),
+    *("Data", "Runs"),
+)
 
 
 def test_first_page_is_there_within_five_seconds(page, address):
@@ -25,7 +28,7 @@ def test_first_page_is_there_within_five_seconds(page, address):
 
 @pytest.mark.parametrize(
     "path",
-    ["trade_off?unit=image", "live", "", "train?train_epsilon=1", "synthetic", "privacy", "runs"],
+    ["trade_off?unit=image", "", "train?train_epsilon=1", "read_case"],
 )
 def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, path):
     home = {"MAMMO_HOME": str(tmp_path / "home"), "MAMMO_DATA": str(tmp_path / "data")}
@@ -49,8 +52,8 @@ def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, p
 def test_narrow_window_has_no_sideways_scrolling(browser, address):
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
-    for path in ("", "/synthetic", "/train", "/live", "/trade_off", "/privacy", "/runs"):
-        page.goto(address + path)
+    for file in sorted((ROOT / "pages").glob("*.py")):
+        page.goto(f"{address}/{'' if file.stem == 'home' else file.stem}")
         settle(page)
         wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert page.evaluate(wider) <= 0

@@ -153,7 +153,7 @@ def test_run_of_a_hostile_site_is_shown_with_its_figures(watched, hostile_addres
 def test_ledger_shows_cohort_and_budget_as_they_are(watched, hostile_address):
     open_at(watched, hostile_address, "privacy?privacy_tab=Ledger")
 
-    expect(watched.get_by_text(re.compile("Budget of <img src=x onerror"))).to_be_visible()
+    expect(watched.get_by_text(re.compile("Budget of <img src=x onerror")).first).to_be_visible()
 
 
 def test_hostile_values_in_links_are_told_as_they_are(watched, hostile_address):

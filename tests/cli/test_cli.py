@@ -177,7 +177,7 @@ def test_masses_are_written_as_dicom_under_an_own_root(tmp_path):
     [
         (["--burn-in"], "Add --format dicom"),
         (["--format", "dicom", "--uid-root", "1.02"], "without leading zeros"),
-        (["--format", "dicom", "--towards", "5"], "Write these as PNG"),
+        (["--format", "dicom", "--towards", "5", "--class", "benign"], "Write these as PNG"),
     ],
 )
 def test_formats_that_do_not_go_together_write_nothing(options, said, tmp_path, capsys):
