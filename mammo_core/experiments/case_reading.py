@@ -62,9 +62,9 @@ class Usualness:
 
     Attributes:
         distance: See `unlikeness`.
-        bound: Distances of 99 % of held-out masses lie below.
+        bound: Distances of 99 % of the training site's training and validation masses lie below.
         contrast: Standard deviation of grey levels, of 255.
-        least_contrast: Contrasts of 99 % of held-out masses lie above.
+        least_contrast: Contrasts of 99 % of these lie above.
     """
 
     distance: float
@@ -74,12 +74,12 @@ class Usualness:
 
     @property
     def is_unlike(self) -> bool:
-        """Whether it is further from synthetic masses than 99 % of held-out ones."""
+        """Whether it is further from synthetic masses than 99 % of these."""
         return self.distance > self.bound
 
     @property
     def is_flat(self) -> bool:
-        """Whether it has less contrast than 99 % of held-out ones."""
+        """Whether it has less contrast than 99 % of these."""
         return self.contrast < self.least_contrast
 
 
@@ -126,7 +126,7 @@ def read_case(features: CaseFeatures, groups: Sequence[CaseModels]) -> tuple[Bud
 
 
 def usualness(image: np.ndarray, features: CaseFeatures, shipped: ShippedHeads) -> Usualness:
-    """How a mass (H, W) uint8 compares with held-out masses of the site that heads were trained on."""
+    """How a mass (H, W) uint8 compares with masses of the site that heads were trained on."""
     card = shipped.card
     distance = unlikeness(
         shipped.models.heads.projection,

@@ -66,13 +66,13 @@ def usualness_words(usual: Usualness) -> str:
     """The warning to give; empty if the mass looks like those that the models know."""
     if usual.is_flat:
         return (
-            "**Hardly any contrast.** Its grey levels differ less than those of 99 % of the held-out masses. Check the "
+            "**Hardly any contrast.** Its grey levels differ less than in 99 % of the masses they learned from. Check the "
             "crop and its window; the scores below mean little."
         )
     if usual.is_unlike:
         return (
             "**Not like the masses these models were trained on.** In the features they see it lies further away than "
-            "99 % of held-out masses do. The scores below mean little."
+            "99 % of the masses they learned from. The scores below mean little."
         )
     return ""
 

@@ -33,9 +33,9 @@ NOTICE = "Research use only, not for diagnosis."
 WITHOUT_NOISE = (
     "Computed from patients without noise, so that no ε covers it: each head's threshold (from validation masses), "
     "the quantiles of its scores on test masses of either class, its AUROC, and the bounds beyond which a mass is "
-    "called unlike the others (from validation and test masses of the training site)."
+    "called unlike the others (from training and validation masses)."
 )
-_LIKE_SHARE = 0.99  # of held-out masses that count as like the others
+_LIKE_SHARE = 0.99  # of training and validation masses that count as like the others
 _DRAWN = 400
 Progress = Callable[[int, int], None]
 
@@ -94,12 +94,11 @@ def make_heads(
     ]
     results = list(run_many(bench, configs, ledger=ledger))
     projection = bench.prepare(strategy, recipe).projection
-    held_out = [bench.validation]
-    held_out += [test for name, test in bench.test_sets.items() if name == _own_site(bench)]
-    distances = unlikeness(
-        projection, recipe.whitening, torch.cat([part.features for part in held_out])
+    seen = torch.cat([bench.train_features, bench.validation.features])
+    distances = unlikeness(projection, recipe.whitening, seen)
+    contrasts = np.concatenate(
+        [part.images.std(axis=(1, 2)) for part in (bench.train, bench.validation.cohort)]
     )
-    contrasts = np.concatenate([part.cohort.images.std(axis=(1, 2)) for part in held_out])
     network, generator_card = load_generator(models_dir() / generator)
     drawn = draw_cohort(network, _DRAWN)
     upright = replace(bench.backbone, views=1)
