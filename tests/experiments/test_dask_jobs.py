@@ -133,6 +133,16 @@ def test_killed_server_takes_its_workers_along_and_a_new_one_continues(
     each_run_once(private_home, 12)
 
 
+def end(process):
+    """Asks a process to go, and makes it after a while: Dask may wait long for others to answer."""
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def test_external_scheduler_does_the_jobs(tmp_path, monkeypatch, private_home):
     address_file = tmp_path / "scheduler.json"
     scheduler = subprocess.Popen(
@@ -166,8 +176,7 @@ def test_external_scheduler_does_the_jobs(tmp_path, monkeypatch, private_home):
     finally:
         for process in (worker, scheduler):
             if process is not None:
-                process.terminate()
-                process.wait(timeout=20)
+                end(process)
 
 
 def test_missing_scheduler_fails_the_job_with_what_to_do(tmp_path, monkeypatch, private_home):
