@@ -166,6 +166,7 @@ class Board {
       this.toggle(index);
     } else if (this.data.openable) {
       this.reach(index, false);
+      this.tellNow();
       this.trigger("opened", this.tiles[index].key);
     }
   }
@@ -230,7 +231,7 @@ class Board {
     this.showChosen();
     if (!isNews) return;
     clearTimeout(this.rest);
-    this.rest = setTimeout(() => this.setState("chosen", [...this.chosen]), REST_MS / 2);
+    this.rest = setTimeout(() => this.tellChosen(), REST_MS / 2);
   }
 
   showChosen() {
@@ -245,7 +246,20 @@ class Board {
     this.count.textContent = count ? `${count} selected` : "none selected";
   }
 
+  tellChosen() {
+    this.rest = null;
+    this.setState("chosen", [...this.chosen]);
+  }
+
+  // What waits to come to rest is told before a mass opens: told just after, its rerun would cut the
+  // opening's short, and with it what that had set.
+  tellNow() {
+    if (this.rest) { clearTimeout(this.rest); this.tellChosen(); }
+    if (view.rest) { clearTimeout(view.rest); this.tellView(); }
+  }
+
   tellView() {
+    view.rest = null;
     this.setState("view", { level: view.level, width: view.width, invert: view.invert });
   }
 

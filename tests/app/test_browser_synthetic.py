@@ -141,6 +141,7 @@ def test_keyboard_alone_moves_selects_opens_and_goes_on(page, address):
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading", name="benign mass, seed 2")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Next")).to_be_enabled()
     settle(page)
     page.keyboard.press("ArrowRight")
 
