@@ -86,6 +86,7 @@ def test_a_read_only_database_says_so(bench, result, private_home, monkeypatch):
     open_experiment(private_home, tracking.EXPERIMENT)
     open_experiment(private_home, "projections")
     file = private_home / "mlflow.db"
+    monkeypatch.chdir(private_home)  # MLflow makes a folder named after the address
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///file:{file}?mode=ro&uri=true")
 
     with pytest.raises(StoreError, match="readonly database"):
