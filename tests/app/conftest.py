@@ -12,6 +12,8 @@ from mammo_core.config import BackboneConfig
 from pages.ui import resources
 from tests.app.helpers import served_app
 
+expect.set_options(timeout=20_000)  # machines that run tests are slow at times
+
 
 @pytest.fixture(autouse=True)
 def small_demo(monkeypatch):
