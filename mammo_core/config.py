@@ -1,7 +1,7 @@
 """What is run, as frozen values: validated when made, written as JSON beside every result.
 
-`PrivacyConfig` and the steps and clipping norm of `HeadRecipe` decide the guarantee; how fast a run is
-(which engine, how many at once) is never part of a configuration.
+`PrivacyConfig` and the steps, sample rate and clipping norm of a recipe decide the guarantee; how fast a run is
+(which engine or device, how many at once) is never part of a configuration.
 """
 
 from __future__ import annotations
@@ -14,17 +14,23 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mammo_core import validate
+from mammo_core.network_recipe import NetworkRecipe, TrainedPart
 
 Strategy = Literal["real", "real+synthetic", "synthetic", "pretrain"]
 Unit = Literal["patient", "image"]
 Noise = Literal["secret", "reproducible"]
+Normalisation = Literal["backbone", "half"]
 STRATEGIES: tuple[Strategy, ...] = ("real", "real+synthetic", "synthetic", "pretrain")
 UNITS: tuple[Unit, ...] = ("patient", "image")
 NOISES: tuple[Noise, ...] = ("secret", "reproducible")
+HEAD_ON_FEATURES: Literal["head on cached features"] = "head on cached features"
+NORMALISATIONS: tuple[Normalisation, ...] = ("backbone", "half")
 DEFAULT_BACKBONE = "tf_efficientnet_lite0"
 # whose ImageNet weights come with the installation
 INSTALLED_BACKBONES = tuple(f"tf_efficientnet_lite{size}" for size in (0, 1, 2))
 PAPER_DELTA = 1e-4
+# left out of `to_dict` where they are so: what was hashed before there were such choices keeps its hash
+_ADDED_LATER = {"normalisation": "backbone"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,16 +43,20 @@ class BackboneConfig:
             path of a local file.
         image_size_px: Side of the square input.
         views: 1 (upright) or 8 (all flips and quarter turns).
+        normalisation: Of grey in [0, 1]: by the "backbone"'s own mean and deviation, or by "half", mean and
+            deviation of 0.5, as in the paper.
     """
 
     name: str = DEFAULT_BACKBONE
     weights: str = "auto"
     image_size_px: int = 224
     views: int = 8
+    normalisation: Normalisation = "backbone"
 
     def __post_init__(self) -> None:
         validate.at_least(32, image_size_px=self.image_size_px)
         validate.one_of((1, 8), views=self.views)
+        validate.one_of(NORMALISATIONS, normalisation=self.normalisation)
 
     @property
     def saw_no_patients(self) -> bool:
@@ -137,20 +147,28 @@ class RunConfig:
     """One run: everything its result depends on besides the data.
 
     Attributes:
-        strategy: Which data train the head: "real", "real+synthetic", "synthetic", or "pretrain"
-            (synthetic first, then DP on real).
+        strategy: Which data train: "real", "real+synthetic", "synthetic", or "pretrain" (synthetic first, then DP on
+            real).
+        recipe: Of a linear head on cached features, or of a network trained on images.
         seed: Tells repetitions apart. Reproducible noise follows from it.
     """
 
     strategy: Strategy
     privacy: PrivacyConfig
-    recipe: HeadRecipe
+    recipe: HeadRecipe | NetworkRecipe
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     seed: int = 42
 
     def __post_init__(self) -> None:
         validate.one_of(STRATEGIES, strategy=self.strategy)
         validate.at_least(0, seed=self.seed)
+
+    @property
+    def trained_part(self) -> TrainedPart | Literal["head on cached features"]:
+        """What is trained. Runs that differ in it are never joined into one curve."""
+        if isinstance(self.recipe, NetworkRecipe):
+            return self.recipe.trained_part
+        return HEAD_ON_FEATURES
 
     @property
     def noise_seed(self) -> int | None:
@@ -173,7 +191,7 @@ def to_dict(config: Any) -> dict[str, Any]:
         >>> to_dict(PrivacyConfig(target_epsilon=math.inf))["target_epsilon"]
         'inf'
     """
-    return _plain(dataclasses.asdict(config))
+    return _plain(dataclasses.asdict(config, dict_factory=_without_late_defaults))
 
 
 def run_config_from_dict(values: dict[str, Any]) -> RunConfig:
@@ -184,16 +202,29 @@ def run_config_from_dict(values: dict[str, Any]) -> RunConfig:
     return RunConfig(
         strategy=values["strategy"],
         privacy=PrivacyConfig(**privacy),
-        recipe=HeadRecipe(**values["recipe"]),
+        recipe=_recipe(values["recipe"]),
         backbone=BackboneConfig(**values["backbone"]),
         seed=values["seed"],
     )
+
+
+def _recipe(values: dict[str, Any]) -> HeadRecipe | NetworkRecipe:
+    kind = NetworkRecipe if "trained_part" in values else HeadRecipe
+    return kind(**values)
 
 
 def short_hash(value: Any) -> str:
     """16 hex digits that identify JSON-ready content."""
     text = json.dumps(_plain(value), sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _without_late_defaults(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in items
+        if name not in _ADDED_LATER or value != _ADDED_LATER[name]
+    }
 
 
 def _plain(value: Any) -> Any:

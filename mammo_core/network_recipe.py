@@ -19,6 +19,7 @@ Augmentation = Literal["none", "flips", "turns"]
 Precision = Literal["float32", "bfloat16"]
 PretrainingPart = Literal["head", "network"]
 Kept = Literal["last", "best on validation"]
+Accountant = Literal["prv", "rdp"]
 
 TRAINED_PARTS: tuple[TrainedPart, ...] = ("head", "adapters", "network")
 HEADS: tuple[Head, ...] = ("linear", "mlp")
@@ -28,6 +29,7 @@ AUGMENTATIONS: tuple[Augmentation, ...] = ("none", "flips", "turns")
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 PRETRAINING_PARTS: tuple[PretrainingPart, ...] = ("head", "network")
 KEPT: tuple[Kept, ...] = ("last", "best on validation")
+ACCOUNTANTS: tuple[Accountant, ...] = ("prv", "rdp")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +55,13 @@ class NetworkRecipe:
         augmentation: What a view may be: "none", "flips" (4 of them) or "turns" (8: flips and quarter turns).
         ema_decay: Of the moving average of the weights that is kept in their place; costs no privacy.
         precision: Of forward and backward passes; sums and noise are float32 always.
+        synthetic_weight: Of the noise-free synthetic gradient, with the strategy `real+synthetic`.
         pretraining_steps: Of plain training on synthetic masses before, with the strategy `pretrain`.
         pretraining_part: What these steps train.
         kept: Weights of the "last" step, or of those "best on validation", as in the paper; no ε covers
             that choice, because validation labels make it.
+        accountant: That decides how much noise a budget needs where units are sampled: "prv", or "rdp" as in the paper,
+            which asks for more. What was spent is always counted by the tighter one.
         preset: The paper's experiment whose settings these are, for example "dbr1"; empty for none.
     """
 
@@ -77,9 +82,11 @@ class NetworkRecipe:
     augmentation: Augmentation = "turns"
     ema_decay: float | None = None
     precision: Precision = "float32"
+    synthetic_weight: float = 0.0
     pretraining_steps: int = 0
     pretraining_part: PretrainingPart = "network"
     kept: Kept = "last"
+    accountant: Accountant = "prv"
     preset: str = ""
 
     def __post_init__(self) -> None:
@@ -92,9 +99,13 @@ class NetworkRecipe:
         validate.one_of(PRECISIONS, precision=self.precision)
         validate.one_of(PRETRAINING_PARTS, pretraining_part=self.pretraining_part)
         validate.one_of(KEPT, kept=self.kept)
+        validate.one_of(ACCOUNTANTS, accountant=self.accountant)
         validate.at_least(1, steps=self.steps, views=self.views, adapter_rank=self.adapter_rank)
         validate.at_least(
-            0, weight_decay=self.weight_decay, pretraining_steps=self.pretraining_steps
+            0,
+            weight_decay=self.weight_decay,
+            pretraining_steps=self.pretraining_steps,
+            synthetic_weight=self.synthetic_weight,
         )
         validate.positive(
             sample_rate=self.sample_rate,

@@ -40,6 +40,8 @@ def test_default_trains_the_whole_network_with_all_units_in_every_step():
         ({"pretraining_steps": -1}, "pretraining_steps"),
         ({"pretraining_part": "adapters"}, "pretraining_part"),
         ({"kept": "first"}, "kept"),
+        ({"accountant": "gdp"}, "accountant"),
+        ({"synthetic_weight": math.inf}, "synthetic_weight"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(values, named):
