@@ -5,6 +5,7 @@ import pytest
 
 from mammo_core.config import (
     HEAD_ON_FEATURES,
+    BackboneConfig,
     HeadRecipe,
     PrivacyConfig,
     RunConfig,
@@ -62,3 +63,11 @@ def test_recipe_with_an_unknown_setting_is_refused():
 
     with pytest.raises(TypeError, match="warmup"):
         run_config_from_dict(values)
+
+
+def test_backbone_setting_added_later_is_recorded_only_where_it_is_used():
+    half = run(HeadRecipe(), backbone=BackboneConfig(normalisation="half"))
+
+    assert to_dict(half)["backbone"]["normalisation"] == "half"
+    assert run_config_from_dict(to_dict(half)) == half
+    assert "normalisation" not in to_dict(run(HeadRecipe()))["backbone"]

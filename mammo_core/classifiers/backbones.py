@@ -44,19 +44,25 @@ class Backbone:
         return self.network.forward_head(maps, pre_logits=True)  # (N, D)
 
 
-def load_backbone(config: BackboneConfig) -> Backbone:
-    """Builds the network and loads its weights.
+def load_backbone(config: BackboneConfig, device: torch.device | str = "cpu") -> Backbone:
+    """Builds the network, loads its weights and moves it to a device.
 
     Raises:
         BackboneError: If timm does not know the name, or the weights cannot be had or do not fit.
     """
     network = build_network(config)
+    mean, std = normalisation_of(network, config)
+    return Backbone(network.to(device, memory_format=torch.channels_last), mean, std)
+
+
+def normalisation_of(
+    network: nn.Module, config: BackboneConfig
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation per channel by which inputs in [0, 1] are normalised."""
+    if config.normalisation == "half":
+        return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
     settings = network.pretrained_cfg
-    return Backbone(
-        network=network.to(memory_format=torch.channels_last),
-        mean=tuple(settings["mean"]),
-        std=tuple(settings["std"]),
-    )
+    return tuple(settings["mean"]), tuple(settings["std"])
 
 
 def build_network(config: BackboneConfig) -> nn.Module:

@@ -7,7 +7,14 @@ from safetensors import safe_open
 
 from mammo_core.classifiers import features as features_module
 from mammo_core.classifiers.backbones import load_backbone
-from mammo_core.classifiers.features import FeatureStore, compute_features, preprocess, views_of
+from mammo_core.classifiers.features import (
+    FLIP_VIEWS,
+    FeatureStore,
+    compute_features,
+    feature_space_id,
+    preprocess,
+    views_of,
+)
 from mammo_core.config import BackboneConfig
 from tests.conftest import make_cohort
 
@@ -131,6 +138,42 @@ def test_eight_views_are_all_flips_and_turns():
     assert torch.equal(views[0], image)
 
 
+def test_the_four_flips_have_their_places_among_the_eight_views():
+    image = torch.arange(9.0).view(1, 1, 3, 3)
+
+    upright, left_right, up_down, both = (views_of(image, 8)[place] for place in FLIP_VIEWS)
+
+    assert torch.equal(upright, image)
+    assert torch.equal(left_right, image.flip(-1))
+    assert torch.equal(up_down, image.flip(-2))
+    assert torch.equal(both, image.flip(-1, -2))
+
+
+def test_half_normalisation_maps_black_and_white_to_minus_one_and_one():
+    config = BackboneConfig(
+        name="test_efficientnet",
+        weights="random",
+        image_size_px=32,
+        views=1,
+        normalisation="half",
+    )
+    backbone = load_backbone(config)
+    black_and_white = np.stack([np.zeros((16, 16), np.uint8), np.full((16, 16), 255, np.uint8)])
+
+    inputs = preprocess(torch.from_numpy(black_and_white), backbone, config)
+
+    assert backbone.network.pretrained_cfg["mean"] != backbone.mean
+    torch.testing.assert_close(inputs[0], torch.full((3, 32, 32), -1.0))
+    torch.testing.assert_close(inputs[1], torch.full((3, 32, 32), 1.0))
+
+
+def test_half_normalisation_is_another_feature_space_and_the_default_one_keeps_its_id():
+    default = BackboneConfig()
+
+    assert feature_space_id(default) == "a030bd4f16889e04"  # of shipped heads and of caches
+    assert feature_space_id(BackboneConfig(normalisation="half")) != feature_space_id(default)
+
+
 def test_features_do_not_depend_on_the_batch(images):
     backbone = load_backbone(TINY)
 
@@ -160,3 +203,22 @@ def test_extraction_runs_at_nine_tenths_of_a_bare_timm_loop():
         ratios.append((middle - start) / (time.perf_counter() - middle))
 
     assert max(ratios[1:]) >= 0.9, ratios  # the best of five: the machine may be busy
+
+
+def test_features_are_the_same_when_memory_holds_only_smaller_batches(images, monkeypatch):
+    backbone = load_backbone(TINY)
+    expected = compute_features(images, backbone, TINY)
+    extract, seen = type(backbone).extract, []
+
+    def short_of_memory(self, inputs):
+        if len(inputs) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return extract(self, inputs)
+
+    monkeypatch.setattr(type(backbone), "extract", short_of_memory)
+    computed = compute_features(
+        images, backbone, TINY, on_progress=lambda done, total: seen.append((done, total))
+    )
+
+    np.testing.assert_allclose(computed, expected, rtol=1e-2, atol=1e-3)
+    assert seen == [(3, 6), (6, 6)]
