@@ -26,10 +26,20 @@ class Machine:
 def this_machine() -> Machine:
     """Looks at this computer."""
     return Machine(
-        num_cores=os.cpu_count() or 1,
+        num_cores=num_cores(),
         memory_gb=psutil.virtual_memory().total / 2**30,
         gpus=_nvidia_gpus(),
     )
+
+
+def num_cores() -> int:
+    """Processor cores of this computer."""
+    return os.cpu_count() or 1
+
+
+def gpu_name(name: str, memory_bytes: int) -> str:
+    """What to call a GPU everywhere: its maker's name and how much memory it has."""
+    return f"{name}, {memory_bytes / 2**30:.0f} GB"
 
 
 def _nvidia_gpus() -> tuple[str, ...]:
@@ -37,10 +47,16 @@ def _nvidia_gpus() -> tuple[str, ...]:
     if tool is None:
         return ()
     listed = subprocess.run(
-        [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"],
+        [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"],
         capture_output=True,
         text=True,
         timeout=10,
         check=False,
     )
-    return tuple(listed.stdout.splitlines()) if listed.returncode == 0 else ()
+    return tuple(map(_gpu_of_line, listed.stdout.splitlines())) if listed.returncode == 0 else ()
+
+
+def _gpu_of_line(line: str) -> str:
+    """A GPU from the driver's "NAME, MEBIBYTES"; some share the computer's memory and have none to tell."""
+    name, _, mebibytes = line.rpartition(", ")
+    return gpu_name(name, int(mebibytes) * 2**20) if mebibytes.isdigit() else name

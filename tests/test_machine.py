@@ -21,11 +21,15 @@ def test_machine_has_cores_and_memory():
 
 
 def test_gpus_are_those_that_the_driver_lists(tmp_path, monkeypatch):
-    pretend_nvidia_smi(
-        tmp_path, monkeypatch, "echo 'NVIDIA A, 24576 MiB'; echo 'NVIDIA B, 8192 MiB'"
-    )
+    pretend_nvidia_smi(tmp_path, monkeypatch, "echo 'NVIDIA A, 24576'; echo 'NVIDIA B, 8192'")
 
-    assert this_machine().gpus == ("NVIDIA A, 24576 MiB", "NVIDIA B, 8192 MiB")
+    assert this_machine().gpus == ("NVIDIA A, 24 GB", "NVIDIA B, 8 GB")
+
+
+def test_gpu_without_memory_of_its_own_keeps_its_name(tmp_path, monkeypatch):
+    pretend_nvidia_smi(tmp_path, monkeypatch, "echo 'NVIDIA GB10, [N/A]'")
+
+    assert this_machine().gpus == ("NVIDIA GB10",)
 
 
 def test_broken_driver_means_no_gpu(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.features import compute_features
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config import BackboneConfig, PrivacyConfig, short_hash, to_dict
+from mammo_core.device import choose_device, device_name
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.experiments.charges import Charge, Ledger, charged_cohort
 from mammo_core.labels import CLASS_NAMES
@@ -145,7 +146,7 @@ def train_generator(
             f"Expected masses of {side}×{side} px; got {train.images.shape[1:]}. "
             "Choose another --size or other data."
         )
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device()
     trainer = _open_trainer(config, plan, train, device, backbone)
     identity = {
         "config": dataclasses.asdict(config),
@@ -159,14 +160,14 @@ def train_generator(
         trainer.load(state_file)
     charge = _charge(trainer, plan, train.largest_patient, short_hash(identity), goes_on)
     ledger.charge(charged_cohort(train, is_demonstration=is_demonstration), [charge])
-    judge = _Judge(heldout.images, backbone)
+    judge = _Judge(heldout.images, backbone, device)
     card = GeneratorCard(
         config=trainer.config,
         training_data=f"{own}, train split: {len(train)} masses of {train.num_patients} patients",
         licence=plan.licence,
         patients=tuple(sorted(hash_patient(name) for name in np.unique(train.patient_ids))),
         images_seen=0,
-        device=torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
+        device=device_name(device),
         command=plan.command,
         notes=(
             "The last one, whatever its quality; metrics are computed from real masses without noise."
@@ -290,9 +291,9 @@ def sample_grid(generator: nn.Module) -> np.ndarray:
 class _Judge:
     """KID of a generator to fixed held-out masses, from the same seeds every time."""
 
-    def __init__(self, heldout: np.ndarray, backbone: BackboneConfig) -> None:
+    def __init__(self, heldout: np.ndarray, backbone: BackboneConfig, device: torch.device) -> None:
         self._config = dataclasses.replace(backbone, views=1)
-        self._backbone = load_backbone(self._config)
+        self._backbone = load_backbone(self._config, device)
         self._heldout = self._features(heldout)
 
     def distance(self, generator: nn.Module) -> float:

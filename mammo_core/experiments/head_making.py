@@ -16,6 +16,7 @@ from mammo_core.classifiers.heads import LinearHeads
 from mammo_core.classifiers.unlikeness import unlikeness
 from mammo_core.cohorts.drawn import draw_cohort
 from mammo_core.config import PrivacyConfig, RunConfig, Strategy, Unit
+from mammo_core.device import choose_device
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.operating_point import threshold_at_specificity
 from mammo_core.experiments.case_models import SPECIFICITY, CaseModel, CaseModels, class_scores
@@ -103,7 +104,7 @@ def make_heads(
     drawn = draw_cohort(network, _DRAWN)
     upright = replace(bench.backbone, views=1)
     features = compute_features(
-        drawn.images, load_backbone(upright), upright, on_progress=on_progress
+        drawn.images, load_backbone(upright, choose_device()), upright, on_progress=on_progress
     )[:, 0]  # (M, D)
     models = [_model(bench, result) for result in results]
     card = HeadsCard(
