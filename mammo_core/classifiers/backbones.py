@@ -13,6 +13,7 @@ import torch
 from timm.models import is_model
 from torch import Tensor, nn
 
+from mammo_core.classifiers.torchvision_names import is_torchvision_swin, timm_names
 from mammo_core.config import INSTALLED_BACKBONES, BackboneConfig
 from mammo_core.errors import BackboneError
 from mammo_core.tensor_files import read_safetensors, read_torch
@@ -168,7 +169,12 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _load_by_name(network: nn.Module, weights: dict[str, Tensor], path: str) -> None:
-    """Loads weights under timm's names; a missing or different classifier is allowed, nothing else is."""
+    """Loads weights under timm's names, or torchvision's for Swin.
+
+    A missing or different classifier is allowed, nothing else is.
+    """
+    if is_torchvision_swin(weights):
+        weights = timm_names(weights)
     own = network.state_dict()
     classifier = network.pretrained_cfg.get("classifier", "")
     prefixes = tuple([classifier] if isinstance(classifier, str) else classifier)
