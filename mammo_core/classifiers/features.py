@@ -172,17 +172,26 @@ def preprocess(images_uint8: Tensor, backbone: Backbone, config: BackboneConfig)
     Returns:
         (N * views, 3, S, S) float32 on the masses' device, channels last; the views of a mass are neighbours.
     """
-    grey = images_uint8[:, None].float() / 255  # (N, 1, H, W) in [0, 1]
-    size = (config.image_size_px, config.image_size_px)
-    resized = functional.interpolate(grey, size=size, mode="bicubic").clamp(0, 1)  # (N, 1, S, S)
+    resized = resize(images_uint8, config.image_size_px)  # (N, 1, S, S)
     viewed = torch.stack(views_of(resized, config.views), dim=1).flatten(
         0, 1
     )  # (N * views, 1, S, S)
-    mean, std = (
-        torch.tensor(values, device=viewed.device).view(1, 3, 1, 1)
-        for values in (backbone.mean, backbone.std)
+    return normalise(viewed, backbone.mean, backbone.std)
+
+
+def resize(images_uint8: Tensor, image_size_px: int) -> Tensor:
+    """Masses in another size, bicubic: (N, H, W) uint8 -> (N, 1, S, S) float32 in [0, 1], on their device."""
+    grey = images_uint8[:, None].float() / 255  # (N, 1, H, W) in [0, 1]
+    size = (image_size_px, image_size_px)
+    return functional.interpolate(grey, size=size, mode="bicubic").clamp(0, 1)
+
+
+def normalise(grey: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """Grey repeated to three normalised channels: (N, 1, S, S) -> (N, 3, S, S) channels last, on its device."""
+    means, stds = (
+        torch.tensor(values, device=grey.device).view(1, 3, 1, 1) for values in (mean, std)
     )
-    return ((viewed - mean) / std).contiguous(memory_format=torch.channels_last)
+    return ((grey - means) / stds).contiguous(memory_format=torch.channels_last)
 
 
 def views_of(images: Tensor, views: int) -> list[Tensor]:
