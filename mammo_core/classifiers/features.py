@@ -145,7 +145,7 @@ def compute_features(
         pooled = backbone.extract(preprocess(batch, backbone, config))  # (n * views, D)
         return pooled.view(len(batch), config.views, -1).half().cpu().numpy()
 
-    masses_at_once = _inputs_at_once(device, config) // config.views
+    masses_at_once = inputs_at_once(device, config) // config.views
     parts = []
     for part in parts_that_fit(of_rows, len(images), masses_at_once):
         parts.append(part)
@@ -154,7 +154,7 @@ def compute_features(
     return np.concatenate(parts)
 
 
-def _inputs_at_once(device: torch.device, config: BackboneConfig) -> int:
+def inputs_at_once(device: torch.device, config: BackboneConfig) -> int:
     """How many inputs to try at once: on a GPU, what half of its free memory is likely to hold."""
     if device.type != "cuda":
         return _CPU_INPUTS
