@@ -11,10 +11,10 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from mammo_core import validate
-from mammo_core.network_recipe import NetworkRecipe, TrainedPart
+from mammo_core.network_recipe import Kept, NetworkRecipe, TrainedPart
 
 Strategy = Literal["real", "real+synthetic", "synthetic", "pretrain"]
 Unit = Literal["patient", "image"]
@@ -23,7 +23,8 @@ Normalisation = Literal["backbone", "half"]
 STRATEGIES: tuple[Strategy, ...] = ("real", "real+synthetic", "synthetic", "pretrain")
 UNITS: tuple[Unit, ...] = ("patient", "image")
 NOISES: tuple[Noise, ...] = ("secret", "reproducible")
-HEAD_ON_FEATURES: Literal["head on cached features"] = "head on cached features"
+HeadOnFeatures = Literal["head on cached features"]
+HEAD_ON_FEATURES: HeadOnFeatures = "head on cached features"
 NORMALISATIONS: tuple[Normalisation, ...] = ("backbone", "half")
 DEFAULT_BACKBONE = "tf_efficientnet_lite0"
 # whose ImageNet weights come with the installation
@@ -126,6 +127,8 @@ class HeadRecipe:
     max_grad_norm: float = 0.1
     averaged_share: float = 0.5
     synthetic_weight: float = 0.0
+    sample_rate: ClassVar[float] = 1.0  # every unit takes part in every step
+    kept: ClassVar[Kept] = "last"
 
     def __post_init__(self) -> None:
         validate.at_least(1, steps=self.steps)
@@ -164,7 +167,7 @@ class RunConfig:
         validate.at_least(0, seed=self.seed)
 
     @property
-    def trained_part(self) -> TrainedPart | Literal["head on cached features"]:
+    def trained_part(self) -> TrainedPart | HeadOnFeatures:
         """What is trained. Runs that differ in it are never joined into one curve."""
         if isinstance(self.recipe, NetworkRecipe):
             return self.recipe.trained_part

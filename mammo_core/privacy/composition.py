@@ -67,6 +67,18 @@ def for_patient(promise: Promise, largest_patient: int | None) -> Promise | None
     )
 
 
+def added(first: Promise, second: Promise) -> Promise:
+    """What any two releases to the same unit promise together, whatever they are: ε and δ add up.
+
+    Source: Dwork and Roth 2014, The Algorithmic Foundations of Differential Privacy, theorem 3.16.
+    """
+    return Promise(
+        epsilon=first.epsilon + second.epsilon,
+        delta=first.delta + second.delta,
+        unit=first.unit,
+    )
+
+
 def with_gaussian(first: Promise, gaussian: Promise) -> Promise:
     """What any release and then a Gaussian mechanism, which may depend on it, promise together to one unit.
 

@@ -15,8 +15,9 @@ Chances?", USENIX Security (odds in words).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -155,7 +156,7 @@ def careful_odds(mu: float) -> Odds:
 
 
 def sampled_attacker_curve(
-    history: list[tuple[float, float, int]],
+    history: Sequence[tuple[float, float, int]],
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `attacker_curve`, for steps on Poisson samples of the units, which are no Gaussian mechanism together.
 
@@ -173,6 +174,20 @@ def sampled_attacker_curve(
     al. compute the same curve directly; their package riskcal 1.5.1 agrees in the tests, but at an ε of
     hundreds it can name the line of guessing as the bound.
     """
+    fpr = _false_positive_rates()
+    inner = _sampled_bounds(history, fpr[1:-1])
+    return fpr, np.concatenate([[0.0], inner, [1.0]])
+
+
+@lru_cache(maxsize=256)
+def sampled_attacker_tpr(history: tuple[tuple[float, float, int], ...], fpr: float) -> float:
+    """As `attacker_tpr`, for steps on Poisson samples of the units; one point of `sampled_attacker_curve`."""
+    validate.in_open_unit(fpr=fpr)
+    return float(_sampled_bounds(history, np.array([fpr]))[0])
+
+
+def _sampled_bounds(history: Sequence[tuple[float, float, int]], fpr: np.ndarray) -> np.ndarray:
+    """The most that the true positive rate can be at each false one: (G,) -> (G,)."""
     from dp_accounting.pld.privacy_loss_distribution import from_gaussian_mechanism
 
     if not history:
@@ -187,11 +202,9 @@ def sampled_attacker_curve(
     ]
     losses = reduce(lambda composed, part: composed.compose(part), parts)
     deltas = np.asarray(losses.get_delta_for_epsilon(_EPSILONS))[:, None]  # (E, 1)
-    fpr = _false_positive_rates()
     falling = np.exp(_EPSILONS)[:, None] * fpr + deltas  # (E, G)
     rising = 1 - np.exp(-_EPSILONS)[:, None] * (1 - deltas - fpr)
-    inner = np.minimum(falling, rising).min(axis=0)[1:-1]
-    return fpr, np.concatenate([[0.0], inner.clip(max=1.0), [1.0]])
+    return np.minimum(falling, rising).min(axis=0).clip(max=1.0)
 
 
 def _odds(named: float, accused: float) -> Odds:

@@ -9,18 +9,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mammo_core.config import Noise, RunConfig, Strategy, Unit, to_dict
+from mammo_core.config import (
+    HEAD_ON_FEATURES,
+    HeadOnFeatures,
+    Noise,
+    RunConfig,
+    Strategy,
+    Unit,
+    to_dict,
+)
 from mammo_core.errors import InvalidRequestError
+from mammo_core.network_recipe import Kept, TrainedPart
 from mammo_core.privacy import statement_table, statement_words
 from mammo_core.privacy.accounting import composed_mu, spent_epsilon
 from mammo_core.privacy.composition import (
     Promise,
+    added,
     for_patient,
-    gaussian_promise,
     promise_of,
     with_gaussian,
 )
 from mammo_core.privacy.guarantee import Guarantee
+from mammo_core.privacy.risk import attacker_tpr, sampled_attacker_tpr
+from mammo_core.privacy.spending import Spending, Steps, total_epsilon
 from mammo_core.privacy.statement_table import StatementRow
 from mammo_core.privacy.training_data import TrainingData
 
@@ -49,12 +60,16 @@ class Statement:
         noise_multiplier: Noise standard deviation over clipping norm; 0 without DP.
         largest_patient: Most masses of one patient; None if not recorded.
         is_demonstration: Whether synthetic masses play the real ones, with no patient behind.
-        backbone_saw_no_patients: Whether the frozen network's weights are random or installed ones; of others
+        backbone_saw_no_patients: Whether the network's weights at the start are random or installed ones; of others
             it is not known whether they learned from the same patients.
         generator: Of the synthetic masses used; None if none were, empty if it is not known.
         generator_patients: Whether the generator learned from patients of this run ("same", also if some
             are), from "other" ones only by their hashed ids, or "unknown", which counts as the same.
         generator_guarantee: What it promises to its patients; None for nothing, or nothing known.
+        trained_part: A head on cached features, or which part of a network on images.
+        sample_rate: Chance of each unit to take part in a step; 1 if all take part in all.
+        num_weights: That the noise was added to; None if not recorded.
+        kept: Which step's weights are released; validation labels may have chosen it.
     """
 
     strategy: Strategy
@@ -72,6 +87,10 @@ class Statement:
     generator: str | None
     generator_patients: Overlap | None
     generator_guarantee: Guarantee | None
+    trained_part: TrainedPart | HeadOnFeatures = HEAD_ON_FEATURES
+    sample_rate: float = 1.0
+    num_weights: int | None = None
+    kept: Kept = "last"
 
     @property
     def is_private(self) -> bool:
@@ -79,14 +98,37 @@ class Statement:
         return self.noise_multiplier > 0
 
     @property
-    def mu(self) -> float:
-        """Of the training step, as Gaussian DP: √steps / noise multiplier; infinity without DP."""
+    def is_sampled(self) -> bool:
+        """Whether each step drew the units that took part."""
+        return self.sample_rate < 1
+
+    @property
+    def mu(self) -> float | None:
+        """Of the training step, as Gaussian DP: √steps / noise multiplier; infinity without DP.
+
+        None if units were sampled: such steps are no Gaussian mechanism together.
+        """
+        if self.is_private and self.is_sampled:
+            return None
         return composed_mu(self.noise_multiplier, self.steps)
 
     @property
     def epsilon(self) -> float:
         """Spent by the training step, at `delta`; infinity without DP."""
+        if self.mu is None:
+            return total_epsilon([self._spending], self.delta, self.unit)
         return spent_epsilon(self.mu, self.delta)
+
+    def attacker_tpr(self, fpr: float) -> float:
+        """The share of those who took part that no attacker on the training step names more of.
+
+        Args:
+            fpr: The share of those who did not that the attacker wrongly accuses, in (0, 1).
+        """
+        if self.mu is None:
+            history = ((self.noise_multiplier, self.sample_rate, self.steps),)
+            return sampled_attacker_tpr(history, fpr)
+        return attacker_tpr(self.mu, fpr)
 
     @property
     def coverage(self) -> Coverage:
@@ -110,7 +152,9 @@ class Statement:
     @property
     def step(self) -> Promise | None:
         """What the training step alone promises to one unit; None without DP."""
-        return gaussian_promise(self.mu, self.delta, self.unit) if self.is_private else None
+        if not self.is_private:
+            return None
+        return Promise(epsilon=self.epsilon, delta=self.delta, unit=self.unit, mu=self.mu)
 
     @property
     def step_for_patient(self) -> Promise | None:
@@ -120,6 +164,9 @@ class Statement:
         """
         if self.step is None or self.strategy == "synthetic":
             return None
+        if self.mu is None and self.unit == "image" and self.largest_patient is not None:
+            epsilon = total_epsilon([self._spending], self.delta, "patient")
+            return Promise(epsilon=epsilon, delta=self.delta, unit="patient")
         return for_patient(self.step, self.largest_patient)
 
     @property
@@ -168,9 +215,9 @@ class Statement:
         """JSON-ready: the facts, from which `statement_from_dict` reads it back, and what follows from them."""
         follows = {
             "neighbouring": statement_table.NEIGHBOURING,
-            "sampling": statement_table.SAMPLING,
-            "accountant": statement_table.ACCOUNTANT,
-            "randomness": statement_table.RANDOMNESS[self.noise],
+            "sampling": statement_table.sampling(self),
+            "accountant": statement_table.accountant(self),
+            "randomness": statement_table.randomness(self),
             "coverage": self.coverage,
             "step": self.step and to_dict(self.step),
             "step_for_patient": self.step_for_patient and to_dict(self.step_for_patient),
@@ -194,25 +241,55 @@ class Statement:
         """Generator and training step together, or None if that promises nothing."""
         if self.generator_guarantee.unit != self.unit:
             return self._composed_for_patient()
-        return self._meaningful(with_gaussian(promise_of(self.generator_guarantee), self.step))
+        generator = promise_of(self.generator_guarantee)
+        return self._meaningful(self._together(generator, self.step))
 
     def _composed_for_patient(self) -> Promise | None:
         generator, step = self._generator_for_patient(), self.step_for_patient
         if generator is None or step is None:
             return None
-        return self._meaningful(with_gaussian(generator, step))
+        return self._meaningful(self._together(generator, step))
+
+    def _together(self, generator: Promise, step: Promise) -> Promise:
+        """Both for the same unit."""
+        if step.mu is not None:
+            return with_gaussian(generator, step)
+        if generator.mu is None:
+            return added(generator, step)
+        gaussian = Spending(
+            steps=(Steps(1 / generator.mu, 1.0, 1),),
+            unit=generator.unit,
+            largest_patient=self._spending.largest_patient,
+        )
+        epsilon = total_epsilon([gaussian, self._spending], step.delta, step.unit)
+        return Promise(epsilon=epsilon, delta=step.delta, unit=step.unit)
+
+    @property
+    def _spending(self) -> Spending:
+        return Spending(
+            steps=(Steps(self.noise_multiplier, self.sample_rate, self.steps),),
+            unit=self.unit,
+            largest_patient=self.largest_patient or 1,
+        )
 
     def _meaningful(self, promise: Promise) -> Promise | None:
         """None if δ would allow one unit to be published outright."""
         return promise if promise.delta * self.num_units < 1 else None
 
 
-def make_statement(config: RunConfig, data: TrainingData, noise_multiplier: float) -> Statement:
+def make_statement(
+    config: RunConfig,
+    data: TrainingData,
+    noise_multiplier: float,
+    *,
+    num_weights: int | None = None,
+) -> Statement:
     """The statement of one run.
 
     Args:
         data: What it was, or will be, trained on.
         noise_multiplier: What was added, not what was asked for; 0 without DP.
+        num_weights: That the noise was, or will be, added to; None if not known.
     """
     uses_synthetic = config.strategy != "real"
     origin = data.origin
@@ -232,6 +309,10 @@ def make_statement(config: RunConfig, data: TrainingData, noise_multiplier: floa
         generator=origin.generator if uses_synthetic else None,
         generator_patients=_overlap(data) if uses_synthetic else None,
         generator_guarantee=origin.guarantee if uses_synthetic else None,
+        trained_part=config.trained_part,
+        sample_rate=config.recipe.sample_rate,
+        num_weights=num_weights,
+        kept=config.recipe.kept,
     )
 
 

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from mammo_core.privacy.statement import Statement
 
 NEIGHBOURING = "add or remove one whole unit"
-SAMPLING = "none: every unit takes part in every step"
-ACCOUNTANT = "exact composition of Gaussian mechanisms"
 RANDOMNESS: dict[Noise, str] = {
     "secret": "secret: operating system's cryptographic generator, sum of four Gaussians",
     "reproducible": "reproducible noise: for demonstration",
@@ -42,12 +40,41 @@ _COVERAGE_MEANING = {
 }
 
 
+_TRAINED = {
+    "head": "head of the network, backbone frozen",
+    "adapters": "low-rank adapters of the network, and its head",
+    "network": "network, or its last stages",
+}
+
+
 class StatementRow(NamedTuple):
     """One fact of a statement and what it means."""
 
     name: str
     value: str
     meaning: str
+
+
+def sampling(statement: Statement) -> str:
+    """Which units take part in a step."""
+    if statement.is_sampled:
+        return (
+            f"Poisson: each unit takes part in a step with chance {statement.sample_rate:.4g}, drawn anew, "
+            "independently of all others"
+        )
+    return "none: every unit takes part in every step"
+
+
+def accountant(statement: Statement) -> str:
+    """How ε is counted."""
+    if statement.is_sampled:
+        return "privacy loss distributions (dp-accounting), an upper bound"
+    return "exact composition of Gaussian mechanisms"
+
+
+def randomness(statement: Statement) -> str:
+    """Where the noise comes from."""
+    return RANDOMNESS[statement.noise]
 
 
 def table(statement: Statement) -> list[StatementRow]:
@@ -57,6 +84,7 @@ def table(statement: Statement) -> list[StatementRow]:
     rows = [
         ("unit of privacy", unit, "What is added or removed as a whole."),
         ("units trained on", str(statement.num_units), "Treated as public."),
+        *_trained(statement),
         *_mechanism(statement),
         ("coverage", statement.coverage, _COVERAGE_MEANING[statement.coverage]),
         (
@@ -95,6 +123,19 @@ def table(statement: Statement) -> list[StatementRow]:
     return [StatementRow(*row) for row in rows]
 
 
+def _trained(statement: Statement) -> list[tuple[str, str, str]]:
+    if statement.trained_part not in _TRAINED:
+        return []
+    count = "" if statement.num_weights is None else f", {statement.num_weights:,} weights"
+    return [
+        (
+            "trained on images",
+            f"{_TRAINED[statement.trained_part]}{count}",
+            "Clipping and noise act on the gradient of all these weights together.",
+        )
+    ]
+
+
 def _mechanism(statement: Statement) -> list[tuple[str, str, str]]:
     if not statement.is_private:
         return [
@@ -118,6 +159,13 @@ def _mechanism(statement: Statement) -> list[tuple[str, str, str]]:
             "Taking part changes the probability of any outcome at most by the factor e^ε, up to δ.",
         ),
         ("δ", f"{statement.delta:g}", "What that factor may be exceeded by; below 1 / units."),
+        *(_sampled_steps(statement) if statement.is_sampled else _full_steps(statement)),
+        ("randomness", randomness(statement), _NOISE_MEANING[statement.noise]),
+    ]
+
+
+def _full_steps(statement: Statement) -> list[tuple[str, str, str]]:
+    return [
         (
             "μ (Gaussian DP)",
             number_text(statement.mu),
@@ -125,20 +173,51 @@ def _mechanism(statement: Statement) -> list[tuple[str, str, str]]:
         ),
         (
             "mechanism",
-            f"{statement.steps} full-batch steps, noise multiplier {statement.noise_multiplier:.4g}, "
-            f"clipping norm {statement.max_grad_norm:g}",
+            f"{statement.steps} full-batch steps, {_noise_and_clipping(statement)}",
             "Each step sums the clipped gradients of all units and adds Gaussian noise of noise multiplier times "
             "clipping norm.",
         ),
-        ("sampling", SAMPLING, "No amplification is assumed, and no Poisson sampling is needed."),
+        (
+            "sampling",
+            sampling(statement),
+            "No amplification is assumed, and no Poisson sampling is needed.",
+        ),
         (
             "accountant",
-            ACCOUNTANT,
+            accountant(statement),
             "All steps together are one Gaussian mechanism, μ = √steps / noise multiplier. Tested against "
             "Opacus' PRV and dp-accounting's PLD accountant.",
         ),
-        ("randomness", RANDOMNESS[statement.noise], _NOISE_MEANING[statement.noise]),
     ]
+
+
+def _sampled_steps(statement: Statement) -> list[tuple[str, str, str]]:
+    return [
+        (
+            "mechanism",
+            f"{statement.steps} steps on random units, {_noise_and_clipping(statement)}",
+            "Each step (DP-SGD) sums the clipped gradients of the units drawn and adds Gaussian noise of noise "
+            "multiplier times clipping norm.",
+        ),
+        (
+            "sampling",
+            sampling(statement),
+            "Amplification is assumed: it holds as long as nobody learns who took part in which step.",
+        ),
+        (
+            "accountant",
+            accountant(statement),
+            "Steps on random units are no Gaussian mechanism together, so there is no μ. Tested against Opacus' "
+            "PRV accountant.",
+        ),
+    ]
+
+
+def _noise_and_clipping(statement: Statement) -> str:
+    return (
+        f"noise multiplier {statement.noise_multiplier:.4g}, "
+        f"clipping norm {statement.max_grad_norm:g}"
+    )
 
 
 def _generator(statement: Statement) -> list[tuple[str, str, str]]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from mammo_core.config import Unit
 from mammo_core.privacy.composition import Promise, promise_of
-from mammo_core.privacy.risk import attacker_tpr
 
 if TYPE_CHECKING:
     from mammo_core.privacy.statement import Statement
@@ -114,7 +113,7 @@ def _promised(statement: Statement) -> str:
 
 
 def _attack(statement: Statement, units: str) -> str:
-    found = attacker_tpr(statement.mu, _ACCUSED)
+    found = statement.attacker_tpr(_ACCUSED)
     return (
         f"An attacker who sees this model and wrongly accuses {_ACCUSED:.0%} of those who did not take "
         f"part rightly names at most {found:.1%} of the {units} it was trained on (privacy budget "
@@ -172,6 +171,11 @@ def _about_data(statement: Statement) -> list[str]:
             f"The ε = {number_text(statement.epsilon)} spent in training hides single synthetic masses "
             f"({statement.num_units} of them), and so protects no patient."
         )
+    if statement.kept == "best on validation" and statement.is_private:
+        notes.append(
+            "The released weights are those of the step that did best on validation masses: their labels made that "
+            "choice, and no ε covers it."
+        )
     if not statement.backbone_saw_no_patients:
         notes.append(
             "The backbone's weights come from a file or a hub. If they were learned from the same patients without "
@@ -194,17 +198,22 @@ def _about_generator(statement: Statement) -> list[str]:
                 ),
             ]
         case "end to end, composed":
-            how = (
-                "both are Gaussian mechanisms and compose exactly"
-                if statement.end_to_end.mu is not None
-                else "the generator is taken for the worst mechanism with its ε and δ, and the δ add up"
-            )
             return [
-                f"How the two are put together: {how}. The generator's part is as its card says."
+                f"How the two are put together: {_how_composed(statement)}. The generator's part is as its card says."
             ]
         case "generator only":
             return [f"The generator's promise is as its card says ({guarantee.mechanism})."]
     return []
+
+
+def _how_composed(statement: Statement) -> str:
+    if statement.end_to_end.mu is not None:
+        return "both are Gaussian mechanisms and compose exactly"
+    if not statement.is_sampled:
+        return "the generator is taken for the worst mechanism with its ε and δ, and the δ add up"
+    if statement.generator_guarantee.mu is not None:
+        return "their privacy losses are composed numerically, and the ε is an upper bound"
+    return "their ε and their δ add up, which holds for any two mechanisms"
 
 
 def _about_patients(statement: Statement) -> list[str]:
