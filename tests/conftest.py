@@ -90,7 +90,7 @@ def bench():
         train_features=made_features(train),
         test_sets={
             name: TestSet(
-                test, made_features(test), PatientBootstrap(test.labels, test.patient_ids, 200)
+                test, PatientBootstrap(test.labels, test.patient_ids, 200), made_features(test)
             )
             for name, test in tests.items()
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,80 +14,44 @@ from torch import Tensor
 from mammo_core.classifiers.features import FeatureStore
 from mammo_core.classifiers.projection import Projection, fit_projection
 from mammo_core.cohorts.cohort import Cohort
-from mammo_core.cohorts.origins import training_data
-from mammo_core.config import BackboneConfig, HeadRecipe, Strategy, Unit, short_hash
+from mammo_core.config import BackboneConfig, HeadRecipe, Strategy, Unit
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.bootstrap import PatientBootstrap
-from mammo_core.experiments.charges import ChargedCohort, charged_cohort
+from mammo_core.experiments.run_data import TEST, RunData, TestedMasses, parts_of, tested_parts
 from mammo_core.privacy.problem import HeadProblem, bags_of
-from mammo_core.privacy.training_data import UNKNOWN_ORIGIN, SyntheticOrigin, TrainingData
+from mammo_core.privacy.training_data import UNKNOWN_ORIGIN, SyntheticOrigin
 from mammo_core.privacy.vectorised_training import HeadJob, train_heads
 
 Progress = Callable[[int, int], None]
-_TEST = "test "
 
 
 @dataclass(frozen=True)
-class TestSet:
-    """One site's test masses, with the resamples that all its intervals share.
+class TestSet(TestedMasses):
+    """One site's test masses with their features.
 
     Attributes:
         features: (N, V, D) float16.
     """
 
-    __test__ = False  # not a test case, whatever pytest makes of the name
-
-    cohort: Cohort
     features: Tensor
-    bootstrap: PatientBootstrap
 
 
-@dataclass(frozen=True)
-class Workbench:
+@dataclass(frozen=True, kw_only=True)
+class Workbench(RunData):
     """Everything loaded for one choice of data and backbone.
 
     Attributes:
-        train: Real masses of the training site's train split.
         train_features: (N, V, D) float16.
         test_sets: By name: every site with a test split.
-        synthetic: Synthetic masses, or None.
-        validation: The training site's val split, or None; thresholds and curves of progress come from it.
-        origin: Of the synthetic masses.
-        is_demonstration: Whether synthetic masses play the real ones, with no patient behind.
+        validation: The training site's val split, or None.
     """
 
     backbone: BackboneConfig
-    train: Cohort
     train_features: Tensor
     test_sets: dict[str, TestSet]
-    synthetic: Cohort | None
     synthetic_features: Tensor | None
     validation: TestSet | None = None
-    origin: SyntheticOrigin = UNKNOWN_ORIGIN
-    is_demonstration: bool = False
     _prepared: dict[tuple[Strategy, HeadRecipe], PreparedStrategy] = field(default_factory=dict)
-
-    @cached_property
-    def data_hash(self) -> str:
-        """16 hex digits that identify all masses that results depend on, their labels and patients, in order."""
-        parts = [self.train, *(test.cohort for test in self.test_sets.values())]
-        parts += [self.synthetic] if self.synthetic is not None else []
-        return short_hash([part.content_hash for part in parts])
-
-    @cached_property
-    def training_data(self) -> TrainingData:
-        """What a run's guarantee depends on besides its configuration."""
-        return training_data(
-            self.train.patient_ids,
-            0 if self.synthetic is None else len(self.synthetic),
-            self.origin,
-            is_demonstration=self.is_demonstration,
-        )
-
-    @cached_property
-    def charged_cohort(self) -> ChargedCohort:
-        """Whom releases are charged to in the ledger."""
-        return charged_cohort(self.train, is_demonstration=self.is_demonstration)
 
     def prepare(self, strategy: Strategy, recipe: HeadRecipe) -> PreparedStrategy:
         """The vectors of a strategy, computed once and kept."""
@@ -177,12 +141,11 @@ def open_workbench(
         CohortError: If there is no train or no test split, or a class is missing.
         BackboneError: If the backbone or its weights cannot be had.
     """
-    parts = _parts(real, synthetic, site)
+    parts = parts_of(real, synthetic, site)
     features = _features_of(parts, backbone, FeatureStore(store_root), on_progress)
     tests = {
-        name.removeprefix(_TEST): _test_set(part, features[name])
-        for name, part in parts.items()
-        if name.startswith(_TEST)
+        name: _test_set(part, features[f"{TEST}{name}"])
+        for name, part in tested_parts(parts).items()
     }
     return Workbench(
         backbone=backbone,
@@ -200,7 +163,7 @@ def open_workbench(
 
 
 def _test_set(cohort: Cohort, features: Tensor) -> TestSet:
-    return TestSet(cohort, features, PatientBootstrap(cohort.labels, cohort.patient_ids))
+    return TestSet(cohort, PatientBootstrap(cohort.labels, cohort.patient_ids), features)
 
 
 def count_missing_features(
@@ -213,29 +176,8 @@ def count_missing_features(
 ) -> int:
     """How many masses `open_workbench` would have to compute features of; raises what it raises."""
     store = FeatureStore(store_root)
-    parts = _parts(real, synthetic, site).values()
+    parts = parts_of(real, synthetic, site).values()
     return sum(store.count_missing(part.images, backbone) for part in parts)
-
-
-def _parts(real: Cohort, synthetic: Cohort | None, site: str | None) -> dict[str, Cohort]:
-    """The masses that runs use, by name: "train", "test SITE" …, "synthetic", "validation".
-
-    Each has both classes; validation masses that lack one are of no use and left out.
-    """
-    own = real.training_site(site)
-    parts = {"train": real.select(site=own, split="train")}
-    tested = sorted(real.sites_with("test"), key=lambda name: (name != own, name))  # own site first
-    parts |= {f"{_TEST}{name}": real.select(site=name, split="test") for name in tested}
-    if len(parts) == 1:
-        raise CohortError("Expected a test split at one site or more; found none. Add SITE/test.")
-    if synthetic is not None:
-        parts["synthetic"] = synthetic
-    for name, part in parts.items():
-        part.require_both_classes(f"the part {name!r}")
-    validation = real.select(site=own, split="val")
-    if len(set(validation.labels)) == 2 and validation.num_patients > 1:
-        parts["validation"] = validation
-    return parts
 
 
 def _features_of(
