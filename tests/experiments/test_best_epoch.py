@@ -68,7 +68,7 @@ def test_certain_and_wrong_scores_have_a_finite_loss():
 
 @pytest.mark.parametrize(
     ("epsilon", "target", "is_taken"),
-    [(6.0, 6, True), (4.5, 6, False), (4.6, 6, True), (6.3, 6, False), (math.inf, math.inf, True)],
+    [(6.0, 6, True), (4.5, 6, False), (4.6, 6, True), (6.4, 6, False), (math.inf, math.inf, True)],
 )
 def test_epoch_is_taken_only_within_the_papers_window_of_epsilon(epsilon, target, is_taken):
     assert is_within_target(epsilon, target) is is_taken
