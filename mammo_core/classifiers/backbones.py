@@ -76,7 +76,7 @@ def build_network(config: BackboneConfig) -> nn.Module:
         )
     match config.weights:
         case "random":
-            network = _seeded_network(config.name)
+            network = _seeded_network(config)
         case "auto" if config.name in _SHIPPED:
             network = _create(config)
             load_in_order(network, _read_weights(shipped_weights_path(config.name)))
@@ -135,10 +135,10 @@ def _input_size(config: BackboneConfig) -> dict[str, int]:
     return {"img_size": config.image_size_px} if fixed else {}
 
 
-def _seeded_network(name: str) -> nn.Module:
+def _seeded_network(config: BackboneConfig) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return timm.create_model(name, pretrained=False)
+        return _create(config)
 
 
 def _from_hub(config: BackboneConfig) -> nn.Module:
