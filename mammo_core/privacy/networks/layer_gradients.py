@@ -1,0 +1,178 @@
+"""Gradients of one layer's parameters, unit by unit, from its inputs and the gradients of its outputs.
+
+In all functions here `inputs` and `gradients` are (U, R, ...): R rows of the layer's batch belong to each of U
+units. A unit's gradient is the sum over its rows.
+
+Sources: Goodfellow 2015, arXiv:1510.01799 (norms from inputs and output gradients); Li et al. 2021,
+arXiv:2110.05679, section 4 (their Gram matrices, "ghost norm"); Bu et al. 2022, arXiv:2205.10683 (when which).
+"""
+
+from __future__ import annotations
+
+import torch
+from timm.layers.conv2d_same import Conv2dSame
+from timm.layers.padding import pad_same
+from torch import Tensor, nn
+from torch.func import functional_call, vjp, vmap
+
+from mammo_core.privacy.networks.trained_layers import TrainedLayer
+
+_NUMBERS_AT_ONCE = 2**25  # of per-unit gradients in memory
+_SLACK = 4.0  # roundings of the last bit by which a norm from Gram matrices may be too small
+
+
+def unit_gradients(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict[str, Tensor]:
+    """Each unit's gradient of the layer's trained parameters, by name: (U, *shape)."""
+    if _is_linear(layer.module):
+        return _linear(layer, *_as_positions(layer.module, inputs, gradients))
+    if _is_convolution(layer.module):
+        return _convolution(layer, inputs, gradients)
+    return _any_layer(layer, inputs, gradients)
+
+
+def squared_norms(layer: TrainedLayer, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Squared L2 norm of each unit's gradient over all trained parameters of the layer: (U,).
+
+    Args:
+        calls: Inputs and output gradients of every call of the layer; gradients of several calls are added.
+    """
+    size = sum(parameter.numel() for parameter in layer.parameters.values())
+    dtype = next(iter(layer.parameters.values())).dtype
+    step = max(1, _NUMBERS_AT_ONCE // size)
+    found = []
+    for start in range(0, len(calls[0][0]), step):
+        part = [
+            (
+                _as_float(inputs[start : start + step], dtype),
+                gradients[start : start + step].to(dtype),
+            )
+            for inputs, gradients in calls
+        ]
+        found.append(_squared_norms_of_part(layer, part))
+    return torch.cat(found)
+
+
+def is_known(module: nn.Module) -> bool:
+    """Whether the gradient is computed from the layer's formula; else the layer is run again."""
+    return _is_linear(module) or _is_convolution(module)
+
+
+def _squared_norms_of_part(layer: TrainedLayer, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
+    if len(calls) == 1 and _is_linear(layer.module):
+        inputs, gradients = _as_positions(layer.module, *calls[0])
+        positions, width, height = inputs.shape[1], inputs.shape[2], gradients.shape[2]
+        if "weight" in layer.parameters and positions * (width + height) < width * height:
+            return _squared_norms_by_gram(inputs, gradients, with_bias="bias" in layer.parameters)
+    summed = unit_gradients(layer, *calls[0])
+    for call in calls[1:]:
+        for name, gradient in unit_gradients(layer, *call).items():
+            summed[name] = summed[name] + gradient
+    return sum(gradient.flatten(1).square().sum(1) for gradient in summed.values())
+
+
+def _squared_norms_by_gram(inputs: Tensor, gradients: Tensor, *, with_bias: bool) -> Tensor:
+    """‖Σ g aᵀ‖² = Σ Σ (a·a')(g·g') over pairs of positions: (U, P, I), (U, P, O) -> (U,).
+
+    What cancels in that sum loses digits, and a norm that is too small would be clipped too little. The bound
+    of that error, a few roundings of Σ Σ |a||a'||g||g'|, is added.
+    """
+    of_inputs = inputs @ inputs.transpose(1, 2)  # (U, P, P)
+    of_gradients = gradients @ gradients.transpose(1, 2)  # (U, P, P)
+    if with_bias:
+        of_inputs = of_inputs + 1
+    lengths = of_inputs.diagonal(0, 1, 2) * of_gradients.diagonal(0, 1, 2)  # (U, P)
+    largest = lengths.clamp(min=0).sqrt().sum(1).square()  # (U,)
+    exact = (of_inputs * of_gradients).sum((1, 2)).clamp(min=0)
+    return exact + _SLACK * torch.finfo(exact.dtype).eps * largest
+
+
+def _linear(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict[str, Tensor]:
+    """Of y = W x + b at every position: (U, P, I), (U, P, O)."""
+    found = {}
+    if "weight" in layer.parameters:
+        weight = gradients.transpose(1, 2) @ inputs  # (U, O, I)
+        found["weight"] = weight.view(len(weight), *layer.parameters["weight"].shape)
+    if "bias" in layer.parameters:
+        found["bias"] = gradients.sum(1)
+    return found
+
+
+def _as_positions(module: nn.Module, inputs: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and places in them side by side: (U, R, ...) -> (U, P, channels)."""
+    if isinstance(module, nn.Conv2d):
+        down, across = module.stride
+        inputs = inputs[..., ::down, ::across].movedim(2, -1)
+        gradients = gradients.movedim(2, -1)
+    return inputs.flatten(1, -2), gradients.flatten(1, -2)
+
+
+def _convolution(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict[str, Tensor]:
+    """Of a two-dimensional convolution: (U, R, I, H, W), (U, R, O, H', W')."""
+    module, found = layer.module, {}
+    if "weight" in layer.parameters:
+        if isinstance(module, Conv2dSame):
+            inputs = pad_same(
+                inputs.flatten(0, 1), module.kernel_size, module.stride, module.dilation
+            ).unflatten(0, inputs.shape[:2])
+        found["weight"] = torch.stack(
+            [
+                torch.ops.aten.convolution_backward(
+                    of_unit,
+                    shown,
+                    module.weight,
+                    None,
+                    module.stride,
+                    module.padding,
+                    module.dilation,
+                    False,
+                    (0, 0),
+                    module.groups,
+                    (False, True, False),
+                )[1]
+                for shown, of_unit in zip(inputs, gradients, strict=True)
+            ]
+        )
+    if "bias" in layer.parameters:
+        found["bias"] = gradients.sum((1, 3, 4))
+    return found
+
+
+def _any_layer(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict[str, Tensor]:
+    """Of any layer that treats rows alike and apart, by running it again."""
+    weights = {name: parameter.detach() for name, parameter in layer.parameters.items()}
+
+    def of_unit(shown: Tensor, gradient: Tensor) -> dict[str, Tensor]:
+        _, pull_back = vjp(lambda own: functional_call(layer.module, own, (shown,)), weights)
+        return pull_back(gradient)[0]
+
+    return vmap(of_unit)(inputs, gradients)
+
+
+def _as_float(inputs: Tensor, dtype: torch.dtype) -> Tensor:
+    return inputs.to(dtype) if inputs.is_floating_point() else inputs
+
+
+def _has_plain_parameters(module: nn.Module) -> bool:
+    return {name for name, _ in module.named_parameters(recurse=False)} <= {"weight", "bias"}
+
+
+def _is_linear(module: nn.Module) -> bool:
+    """Linear, or a convolution that is one at every place."""
+    if type(module) is nn.Linear:
+        return _has_plain_parameters(module)
+    return (
+        type(module) is nn.Conv2d
+        and _is_convolution(module)
+        and module.kernel_size == (1, 1)
+        and module.groups == 1
+        and module.padding == (0, 0)
+    )
+
+
+def _is_convolution(module: nn.Module) -> bool:
+    return (
+        type(module) in (nn.Conv2d, Conv2dSame)
+        and module.padding_mode == "zeros"
+        and not isinstance(module.padding, str)
+        and _has_plain_parameters(module)
+    )

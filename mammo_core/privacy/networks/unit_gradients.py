@@ -1,0 +1,222 @@
+"""Sums of clipped gradients, unit by unit, in one backward pass and without a gradient per unit in memory.
+
+The backward pass computes gradients of activations only. Of each layer its inputs and the gradients of its outputs
+are kept: from them the norm of every unit's gradient follows first, and then the sum of the clipped ones.
+Source: Bu et al. 2023, arXiv:2210.00038 ("book-keeping").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from mammo_core import validate
+from mammo_core.errors import PrivacyError
+from mammo_core.privacy.networks.layer_gradients import squared_norms, unit_gradients
+from mammo_core.privacy.networks.trained_layers import (
+    LayerCall,
+    TrainedLayer,
+    trained_layers,
+    watched,
+)
+from mammo_core.privacy.vectorised_training import CLIP_EPSILON
+
+
+class UnitGradients:
+    """Adds up clipped gradients of units over as many micro-batches as needed.
+
+    Args:
+        network: Whose parameters that require gradients train. Its layers must keep inputs apart, see
+            `private_layers.require_private_layers`, which is not called here.
+        max_grad_norm: L2 bound of one unit's gradient.
+        autocast: Of the forward and backward pass, for example torch.bfloat16; None for none.
+
+    Guarantee:
+        Adding or removing one unit changes the sum by at most max_grad_norm, up to the rounding of the
+        parameters' own precision (float32: about 1e-6 of it). Autocast does not weaken that: inputs and output
+        gradients are rounded before the norm is taken, and norm and sum are computed from the same
+        rounded numbers in the parameters' precision. A unit whose gradient is not finite adds nothing.
+
+    Raises:
+        PrivacyError: If a trained parameter belongs to two layers or to none, or none trains.
+    """
+
+    def __init__(
+        self, network: nn.Module, *, max_grad_norm: float, autocast: torch.dtype | None = None
+    ) -> None:
+        validate.positive(max_grad_norm=max_grad_norm)
+        self._network = network
+        self._layers = trained_layers(network)
+        self._parameters = [p for p in network.parameters() if p.requires_grad]
+        if not self._parameters:
+            raise PrivacyError(
+                "Expected a network in which something trains; all of it is frozen. Choose a part to train."
+            )
+        self._max_grad_norm = max_grad_norm
+        self._autocast = autocast
+        self._sums: dict[nn.Parameter, Tensor] = {}
+
+    def add(
+        self,
+        inputs: Tensor,
+        unit_of_input: Tensor,
+        losses_of_inputs: Callable[[Tensor], Tensor],
+    ) -> Tensor:
+        """Adds the clipped gradient of each unit's summed loss.
+
+        Args:
+            inputs: (N, ...), the rows of one unit side by side.
+            unit_of_input: (N,) int64, ascending, each of 0 … U - 1 at least once.
+            losses_of_inputs: Called once with the network's outputs; (N,) losses, each of its own input.
+
+        Returns:
+            (U,) norms before clipping; infinity or not a number for units that added nothing.
+
+        Raises:
+            PrivacyError: If a layer's rows cannot be told apart by input, or its inputs were overwritten.
+        """
+        with torch.enable_grad(), watched(self._network, self._layers) as watch:
+            with torch.autocast(
+                inputs.device.type, self._autocast, enabled=self._autocast is not None
+            ):
+                losses = losses_of_inputs(self._network(inputs))
+            if losses.shape != (len(inputs),):
+                raise ValueError(
+                    f"Expected one loss per input, ({len(inputs)},); got {tuple(losses.shape)}."
+                )
+            torch.autograd.grad(losses.sum(), watch.entries, allow_unused=True)
+        with torch.no_grad(), exact_convolutions():
+            reached = [
+                (layer, self._checked(layer, watch.calls.get(layer.name, []), len(inputs)))
+                for layer in self._layers
+            ]
+            reached = [(layer, calls) for layer, calls in reached if calls]
+            norms = self._norms(reached, unit_of_input)
+            self._add_clipped(reached, norms, unit_of_input)
+        return norms
+
+    def take(self) -> list[Tensor]:
+        """The sums since the last time, one per trained parameter in the network's order; then starts anew."""
+        sums = [
+            self._sums.get(parameter, torch.zeros_like(parameter, requires_grad=False))
+            for parameter in self._parameters
+        ]
+        self.clear()
+        return sums
+
+    def clear(self) -> None:
+        """Forgets what was added."""
+        self._sums = {}
+
+    def _checked(
+        self, layer: TrainedLayer, calls: list[LayerCall], num_inputs: int
+    ) -> list[LayerCall]:
+        reached = [call for call in calls if call.gradient is not None]
+        for call in reached:
+            if call.inputs._version != call.version:
+                raise PrivacyError(
+                    f"Expected the inputs of the layer {layer.name} to stay as they are; something overwrote "
+                    "them. Use operations that do not work in place, or freeze the layer."
+                )
+            if len(call.inputs) % num_inputs or len(call.gradient) % num_inputs:
+                raise PrivacyError(
+                    f"Expected the same number of rows of each of {num_inputs} inputs in the layer {layer.name}; "
+                    f"got {len(call.inputs)} rows in all. Freeze the layer."
+                )
+        return reached
+
+    def _norms(
+        self,
+        reached: list[tuple[TrainedLayer, list[LayerCall]]],
+        unit_of_input: Tensor,
+    ) -> Tensor:
+        groups, num_inputs = _units_by_size(unit_of_input), len(unit_of_input)
+        squared = self._parameters[0].new_zeros(int(unit_of_input[-1]) + 1)
+        for layer, calls in reached:
+            for units, inputs in groups:
+                of_units = [
+                    tuple(
+                        _rows_of_units(seen, inputs, num_inputs)
+                        for seen in (call.inputs, call.gradient)
+                    )
+                    for call in calls
+                ]
+                squared[units] += squared_norms(layer, of_units)
+        return squared.sqrt()
+
+    def _add_clipped(
+        self,
+        reached: list[tuple[TrainedLayer, list[LayerCall]]],
+        norms: Tensor,
+        unit_of_input: Tensor,
+    ) -> None:
+        factors = (self._max_grad_norm / (norms + CLIP_EPSILON)).clamp(max=1.0)
+        factors = torch.where(norms.isfinite(), factors, 0)[unit_of_input]  # (N,)
+        for layer, calls in reached:
+            while calls:  # what was used is let go
+                call = calls.pop()
+                inputs = _without_dropped(call.inputs, factors)
+                scaled = _without_dropped(call.gradient, factors).to(norms.dtype)
+                scaled = scaled * _by_row(factors, scaled)
+                if inputs.is_floating_point():
+                    inputs = inputs.to(norms.dtype)
+                for name, found in unit_gradients(layer, inputs[None], scaled[None]).items():
+                    parameter = layer.parameters[name]
+                    if parameter in self._sums:
+                        self._sums[parameter] += found[0]
+                    else:
+                        self._sums[parameter] = found[0]
+
+
+@contextmanager
+def exact_convolutions() -> Iterator[None]:
+    """Within it, CUDA's convolutions of float32 keep all 24 bits, as its matrix products do by default."""
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(
+        enabled=cudnn.enabled,
+        benchmark=cudnn.benchmark,
+        deterministic=cudnn.deterministic,
+        allow_tf32=False,
+    ):
+        yield
+
+
+def _units_by_size(unit_of_input: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Units with equally many inputs, and these inputs: pairs of (V,) and (V, n)."""
+    sizes = torch.bincount(unit_of_input)
+    if bool((unit_of_input.diff() < 0).any()) or bool((sizes == 0).any()):
+        raise ValueError(
+            "Expected unit numbers 0, 1, … in ascending order, each at least once; got others."
+        )
+    starts = sizes.cumsum(0) - sizes
+    groups = []
+    for size in sizes.unique().tolist():
+        units = (sizes == size).nonzero()[:, 0]
+        groups.append((units, starts[units, None] + torch.arange(size, device=sizes.device)))
+    return groups
+
+
+def _rows_of_units(of_layer: Tensor, inputs_of_units: Tensor, num_inputs: int) -> Tensor:
+    """The layer's rows of some units: (N · r, ...), (V, n) -> (V, n · r, ...)."""
+    if inputs_of_units.numel() == num_inputs:  # all, and in order
+        chosen = of_layer
+    else:
+        by_input = of_layer.unflatten(0, (num_inputs, -1))  # (N, r, ...)
+        chosen = by_input[inputs_of_units.flatten()].flatten(0, 1)
+    return chosen.unflatten(0, (len(inputs_of_units), -1))
+
+
+def _by_row(of_inputs: Tensor, of_layer: Tensor) -> Tensor:
+    """A number per input for each of the layer's rows: (N,), (N · r, ...) -> (N · r, 1, ...)."""
+    rows = of_inputs.repeat_interleave(len(of_layer) // len(of_inputs))
+    return rows.view(-1, *[1] * (of_layer.ndim - 1))
+
+
+def _without_dropped(of_layer: Tensor, factors: Tensor) -> Tensor:
+    """Zeros in the rows of inputs with factor 0, whose values may not be finite."""
+    if bool((factors > 0).all()):
+        return of_layer
+    return torch.where(_by_row(factors > 0, of_layer), of_layer, 0)
