@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from mammo_core.cohorts.cohort import Cohort
-from mammo_core.config import Noise, RunConfig, Unit, short_hash, to_dict
-from mammo_core.figures.palette import STRATEGY_NAMES
+from mammo_core.config import HEAD_ON_FEATURES, Noise, RunConfig, Unit, short_hash, to_dict
+from mammo_core.figures.palette import STRATEGY_NAMES, TRAINED_PART_NAMES
 from mammo_core.privacy import accounting
+from mammo_core.privacy.run_noise import noise_of_run
 from mammo_core.privacy.spending import Spending, Steps
 from mammo_core.synthesis.cards import hash_patient
 
@@ -95,11 +96,10 @@ def spending_of_run(config: RunConfig, largest_patient: int) -> Spending | None:
     """What a run costs the real patients; None if it never touches their data."""
     if config.strategy == "synthetic":
         return None
-    privacy, steps = config.privacy, config.recipe.steps
-    noise = accounting.calibrate_noise(privacy.target_epsilon, privacy.target_delta, steps)
+    noise, recipe = noise_of_run(config), config.recipe
     return Spending(
-        steps=(Steps(noise, 1.0, steps),) if privacy.is_private else None,
-        unit=privacy.unit,
+        steps=(Steps(noise, recipe.sample_rate, recipe.steps),) if noise else None,
+        unit=config.privacy.unit,
         largest_patient=largest_patient,
     )
 
@@ -123,7 +123,7 @@ def _charge_of_run(config: RunConfig, spending: Spending, data: list[str]) -> Ch
     seed = config.noise_seed if spending.is_private else None
     return Charge(
         kind="run",
-        title=f"{STRATEGY_NAMES[config.strategy]}, {name}, seed {config.seed}",
+        title=f"{_what(config)}, {name}, seed {config.seed}",
         strategy=config.strategy,
         target_epsilon=budget,
         spending=spending,
@@ -132,6 +132,13 @@ def _charge_of_run(config: RunConfig, spending: Spending, data: list[str]) -> Ch
         release=short_hash({"config": to_dict(config), "data": data}),
         is_counted_once=seed is not None or not spending.is_private,
     )
+
+
+def _what(config: RunConfig) -> str:
+    strategy = STRATEGY_NAMES[config.strategy]
+    if config.trained_part == HEAD_ON_FEATURES:
+        return strategy
+    return f"{strategy}, {TRAINED_PART_NAMES[config.trained_part]}"
 
 
 def spending_of_budget(epsilon: float, delta: float, unit: Unit, largest_patient: int) -> Spending:

@@ -52,7 +52,7 @@ class HeadStore:
                 self._add(named, projection)
             self._kept.add(named)
         content = head_bytes(weights, projection, feature_space, self_contained=False)
-        _log_bytes(self._client, run_id, HEAD_FILE, content)
+        log_bytes(self._client, run_id, HEAD_FILE, content)
 
     def load(self, run_id: str) -> tuple[LinearHeads, HeadFile]:
         """The head of a run, ready to score, and its file.
@@ -117,11 +117,12 @@ class HeadStore:
         run_id = self._client.create_run(
             self._experiment_id, run_name=named, tags={_TAG: named}
         ).info.run_id
-        _log_bytes(self._client, run_id, _PROJECTION_FILE, projection_bytes(projection))
+        log_bytes(self._client, run_id, _PROJECTION_FILE, projection_bytes(projection))
         self._client.set_terminated(run_id)  # found only from now on, so never half written
 
 
-def _log_bytes(client: MlflowClient, run_id: str, name: str, content: bytes) -> None:
+def log_bytes(client: MlflowClient, run_id: str, name: str, content: bytes) -> None:
+    """Keeps a file with a run."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content)

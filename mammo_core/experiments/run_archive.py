@@ -15,7 +15,7 @@ from mlflow.artifacts import load_text
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from mammo_core.config import RunConfig, run_config_from_dict
+from mammo_core.config import HEAD_ON_FEATURES, RunConfig, run_config_from_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.evaluation.metrics import METRIC_NAMES
@@ -32,7 +32,7 @@ from mammo_core.experiments.tracking import EXPERIMENT, HEAD_TAG, VALIDATION
 from mammo_core.privacy.statement import Statement, make_statement, statement_from_dict
 from mammo_core.privacy.training_data import TrainingData
 
-ARCHIVE_COLUMNS = (*COLUMNS, "run_id", "job", "origin", "data_hash", "started")
+ARCHIVE_COLUMNS = (*COLUMNS, "trained_part", "run_id", "job", "origin", "data_hash", "started")
 _PAGE = 1000
 
 
@@ -45,7 +45,7 @@ class StoredRun:
         charged_cohorts: Of an imported run keys of the cohorts that it was charged to where it was made.
         made_elsewhere: Of an imported run what is known of its making, in words; else empty.
         epsilon: Spent; infinity without DP.
-        mu: The same as Gaussian DP.
+        mu: The same as Gaussian DP; None if units were sampled.
         estimates: By test set and measure.
         predictions: test_set, patient_id, image_id, mass_id, label, score of every test mass.
         validation: The same of validation masses; empty if there were none.
@@ -66,7 +66,7 @@ class StoredRun:
     data_hash: str
     config: RunConfig
     epsilon: float
-    mu: float
+    mu: float | None
     noise_multiplier: float
     num_units: int
     seconds: float
@@ -154,7 +154,7 @@ class RunArchive:
             data_hash=run.data.tags["data_hash"],
             config=run_config_from_dict(card["config"]),
             epsilon=metrics.get("epsilon", math.inf),
-            mu=metrics.get("mu", math.inf),
+            mu=metrics.get("mu", None if "epsilon" in metrics else math.inf),
             noise_multiplier=metrics["noise_multiplier"],
             num_units=int(metrics["num_units"]),
             seconds=metrics["seconds"],
@@ -248,6 +248,7 @@ def _rows(run: Run) -> list[dict[str, object]]:
         "num_units": int(metrics["num_units"]),
         "seconds": metrics["seconds"],
         "run_key": tags["run_key"],
+        "trained_part": params.get("recipe.trained_part", HEAD_ON_FEATURES),
         "run_id": run.info.run_id,
         "job": tags["job"],
         "origin": tags["origin"],

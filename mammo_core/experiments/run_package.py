@@ -212,6 +212,8 @@ def _statement(card: Mapping[str, Any], config: RunConfig) -> Statement | None:
     _require(
         largest is None or (type(largest) is int and largest > 0), "its largest patient is none"
     )
+    weights = statement.num_weights
+    _require(weights is None or (type(weights) is int and weights > 0), "it counts no weights")
     for name in ("is_demonstration", "backbone_saw_no_patients"):
         _require(type(getattr(statement, name)) is bool, f"{name} is neither true nor false")
     _require(statement.noise in NOISES, "its noise is of no known kind")
@@ -234,6 +236,9 @@ def _statement(card: Mapping[str, Any], config: RunConfig) -> Statement | None:
         (statement.steps, config.recipe.steps),
         (statement.max_grad_norm, config.recipe.max_grad_norm),
         (statement.noise, config.privacy.noise),
+        (statement.trained_part, config.trained_part),
+        (statement.sample_rate, config.recipe.sample_rate),
+        (statement.kept, config.recipe.kept),
     )
     _require(all(one == other for one, other in same), "its statement is of another configuration")
     statement.to_dict()  # every sentence can be said
@@ -280,7 +285,8 @@ def _require_consistent(
 ) -> None:
     """The numbers must follow from the predictions, and ε from the noise."""
     expected = {"noise_multiplier", "num_units", "seconds"}
-    expected |= {"epsilon", "mu"} if config.privacy.is_private else set()
+    if config.privacy.is_private:
+        expected |= {"epsilon"} if config.recipe.sample_rate < 1 else {"epsilon", "mu"}
     for test_set in test_sets:
         prefix = metric_prefix(test_set)
         part = predictions[predictions["test_set"] == test_set]

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from mammo_core.config import RunConfig
 from mammo_core.errors import InvalidRequestError
-from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.experiments.charges import Ledger, charges_of_runs
+from mammo_core.experiments.run_outcome import RunOutcome
 from mammo_core.experiments.workbench import PreparedStrategy, Workbench
 from mammo_core.privacy import accounting
 from mammo_core.privacy.problem import HeadProblem
-from mammo_core.privacy.statement import Statement, make_statement
+from mammo_core.privacy.statement import make_statement
 from mammo_core.privacy.vectorised_training import HeadJob, train_heads
 
 Engine = Literal["opacus", "vectorised"]
@@ -51,34 +51,15 @@ class StepReport:
 OnStep = Callable[[StepReport], None]
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """One trained and evaluated configuration.
+@dataclass(frozen=True, kw_only=True)
+class RunResult(RunOutcome):
+    """One trained and evaluated head.
 
     Attributes:
-        epsilon: Spent, at the configuration's δ; infinity without DP.
-        mu: The same as Gaussian DP.
-        noise_multiplier: 0 without DP.
-        num_units: Patients or masses protected.
         weights: (K,) of the head.
-        scores: By test set, (N,) P(malignant).
-        validation_scores: (N,) of the training site's validation masses, or None.
-        estimates: By test set and measure.
-        statement: What was promised to whom, and what was not.
-        seconds: From vectors to measured result; runs trained together share the time alike.
     """
 
-    config: RunConfig
-    epsilon: float
-    mu: float
-    noise_multiplier: float
-    num_units: int
     weights: Tensor
-    scores: dict[str, np.ndarray]
-    validation_scores: np.ndarray | None
-    estimates: dict[str, dict[str, Estimate]]
-    statement: Statement
-    seconds: float
 
 
 def run_many(

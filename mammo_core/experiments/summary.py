@@ -7,21 +7,22 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from mammo_core.config import HEAD_ON_FEATURES
 from mammo_core.evaluation.metrics import METRIC_NAMES
 
-KEYS = ["strategy", "unit", "backbone", "test_set", "target_epsilon"]
+KEYS = ["strategy", "trained_part", "unit", "backbone", "test_set", "target_epsilon"]
 _Z95 = 1.959964
 
 
 def curve_points(rows: pd.DataFrame, metric: str = "auroc") -> pd.DataFrame:
-    """One row per strategy, unit, backbone, test set and target ε.
+    """One row per strategy, trained part, unit, backbone, test set and target ε.
 
     The interval is for **one released model**: it joins the sampling of patients (standard error
     from each run's bootstrap) and the noise of training (standard deviation over seeds), as
     mean ± 1.96 √(SE² + SD²), cut to [0, 1]. It does not cover the choice of the recipe.
 
     Args:
-        rows: A results table, see `results_file.COLUMNS`.
+        rows: A results table, see `results_file.COLUMNS`, with trained_part unless all train heads on cached features.
         metric: One of `METRIC_NAMES`.
 
     Returns:
@@ -30,6 +31,8 @@ def curve_points(rows: pd.DataFrame, metric: str = "auroc") -> pd.DataFrame:
     if metric not in METRIC_NAMES:
         raise ValueError(f"Expected one of {METRIC_NAMES}; got {metric!r}.")
     numbers = rows.copy()
+    if "trained_part" not in numbers:
+        numbers["trained_part"] = HEAD_ON_FEATURES
     for column in ("target_epsilon", "epsilon", metric, f"{metric}_low", f"{metric}_high"):
         numbers[column] = numbers[column].astype(float)
     numbers["standard_error"] = (numbers[f"{metric}_high"] - numbers[f"{metric}_low"]) / (2 * _Z95)

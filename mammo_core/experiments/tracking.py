@@ -20,16 +20,19 @@ from torch import Tensor
 
 from mammo_core.classifiers.features import feature_space_id
 from mammo_core.classifiers.projection import Projection
-from mammo_core.config import RunConfig, to_dict
-from mammo_core.experiments.head_store import HeadStore
+from mammo_core.config import HEAD_ON_FEATURES, RunConfig, to_dict
+from mammo_core.experiments.head_store import HeadStore, log_bytes
 from mammo_core.experiments.mlflow_store import open_experiment, store_errors_explained
 from mammo_core.experiments.results_file import run_key
+from mammo_core.experiments.run_data import RunData
+from mammo_core.experiments.run_outcome import RunOutcome
 from mammo_core.experiments.run_tags import TEST_SETS_TAG, metric_prefix, names_as_tag
 from mammo_core.experiments.runs import RunResult
 from mammo_core.experiments.workbench import Workbench
 
 EXPERIMENT = "private-heads"
 HEAD_TAG = "head"  # of runs that keep their head
+NETWORK_TAG, NETWORK_FILE = "network", "network.safetensors"  # of those that keep a whole network
 PREDICTIONS_FILE, CARD_FILE = "predictions.csv", "run.json"
 VALIDATION = "validation"  # in the column test_set of predictions: where thresholds come from
 PREDICTION_COLUMNS = ("test_set", "patient_id", "image_id", "mass_id", "label", "score")
@@ -41,7 +44,8 @@ class Recording:
 
     Attributes:
         test_sets: What it was tested on.
-        metrics: By MLflow's names: noise_multiplier, num_units, seconds, with DP epsilon and mu, and every measure of
+        metrics: By MLflow's names: noise_multiplier, num_units, seconds, with DP epsilon and, unless units
+            were sampled, mu, and every measure of
             every test set as PREFIX/MEASURE, _low and _high.
         predictions: CSV of `PREDICTION_COLUMNS`.
         statement: As `Statement.to_dict`; None if it was not recorded.
@@ -89,42 +93,47 @@ class RunTracker:
         Raises:
             StoreError: If the disk refuses; the run is then not in the store.
         """
-        metrics = {
-            "noise_multiplier": result.noise_multiplier,
-            "num_units": result.num_units,
-            "seconds": result.seconds,
-        }
-        if not math.isinf(result.epsilon):  # MLflow's database cannot hold infinity
-            metrics |= {"epsilon": result.epsilon, "mu": result.mu}
-        for test_set, estimates in result.estimates.items():
-            for measure, estimate in estimates.items():
-                name = f"{metric_prefix(test_set)}/{measure}"
-                metrics |= {
-                    name: estimate.value,
-                    f"{name}_low": estimate.low,
-                    f"{name}_high": estimate.high,
-                }
-        config = result.config
-        recording = Recording(
-            config=config,
-            data_hash=bench.data_hash,
-            test_sets=tuple(result.estimates),
-            metrics=metrics,
-            predictions=_predictions_csv(result, bench),
-            statement=result.statement.to_dict(),
-            tags={"origin": origin, "job": job_id},
-        )
-        projection = bench.prepare(config.strategy, config.recipe).projection
-        space = feature_space_id(config.backbone)
+        recording = _recording(result, bench, {"origin": origin, "job": job_id})
+        projection = bench.prepare(result.config.strategy, result.config.recipe).projection
+        space = feature_space_id(result.config.backbone)
         return self.store(recording, (result.weights, projection, space))
 
+    def record_network(
+        self,
+        outcome: RunOutcome,
+        data: RunData,
+        network: bytes | None,
+        *,
+        origin: str,
+        job_id: str = "",
+    ) -> str:
+        """Stores one finished run of a network.
+
+        Args:
+            network: Content of the file of its weights; None to leave them out.
+            origin: What asked for it: "train" or "fine-tune".
+            job_id: Of the job that made it.
+
+        Returns:
+            MLflow's run id.
+
+        Raises:
+            StoreError: As `record`.
+        """
+        recording = _recording(outcome, data, {"origin": origin, "job": job_id})
+        return self.store(recording, network=network)
+
     def store(
-        self, recording: Recording, head: tuple[Tensor, Projection, str] | None = None
+        self,
+        recording: Recording,
+        head: tuple[Tensor, Projection, str] | None = None,
+        network: bytes | None = None,
     ) -> str:
         """Writes a run; it is in the store when all of it is there.
 
         Args:
             head: Its weights (K + 1,), their projection and the id of their feature space.
+            network: Content of the file of a whole network's weights.
 
         Returns:
             MLflow's run id.
@@ -133,7 +142,8 @@ class RunTracker:
             StoreError: If the disk refuses.
         """
         config, now = recording.config, int(time.time() * 1000)
-        name = f"{config.strategy} ε={config.privacy.target_epsilon:g} seed {config.seed}"
+        part = "" if config.trained_part == HEAD_ON_FEATURES else f", {config.trained_part}"
+        name = f"{config.strategy}{part} ε={config.privacy.target_epsilon:g} seed {config.seed}"
         tags = recording.tags | {
             "run_key": run_key(config, recording.data_hash),
             "data_hash": recording.data_hash,
@@ -141,6 +151,8 @@ class RunTracker:
         }
         if head:
             tags |= {HEAD_TAG: "kept"}
+        if network is not None:
+            tags |= {NETWORK_TAG: "kept"}
         with store_errors_explained():
             run_id = self._client.create_run(
                 self._experiment_id, run_name=name, tags=tags, start_time=recording.started_ms
@@ -155,10 +167,40 @@ class RunTracker:
             self._client.log_text(run_id, card, CARD_FILE)
             if head:
                 self._heads.keep(run_id, *head)
+            if network is not None:
+                log_bytes(self._client, run_id, NETWORK_FILE, network)
             self._client.set_terminated(
                 run_id
             )  # in the lists only from now on, so never half written
         return run_id
+
+
+def _recording(outcome: RunOutcome, data: RunData, tags: dict[str, str]) -> Recording:
+    metrics = {
+        "noise_multiplier": outcome.noise_multiplier,
+        "num_units": outcome.num_units,
+        "seconds": outcome.seconds,
+    }
+    if not math.isinf(outcome.epsilon):  # MLflow's database cannot hold infinity
+        metrics |= {"epsilon": outcome.epsilon}
+        metrics |= {} if outcome.mu is None else {"mu": outcome.mu}
+    for test_set, estimates in outcome.estimates.items():
+        for measure, estimate in estimates.items():
+            name = f"{metric_prefix(test_set)}/{measure}"
+            metrics |= {
+                name: estimate.value,
+                f"{name}_low": estimate.low,
+                f"{name}_high": estimate.high,
+            }
+    return Recording(
+        config=outcome.config,
+        data_hash=data.data_hash,
+        test_sets=tuple(outcome.estimates),
+        metrics=metrics,
+        predictions=_predictions_csv(outcome, data),
+        statement=outcome.statement.to_dict(),
+        tags=tags,
+    )
 
 
 def _flat(values: dict[str, object], prefix: str = "") -> dict[str, object]:
@@ -171,13 +213,13 @@ def _flat(values: dict[str, object], prefix: str = "") -> dict[str, object]:
     return flat
 
 
-def _predictions_csv(result: RunResult, bench: Workbench) -> str:
+def _predictions_csv(result: RunOutcome, data: RunData) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(PREDICTION_COLUMNS)
-    predicted = {name: (bench.test_sets[name], scores) for name, scores in result.scores.items()}
-    if bench.validation is not None:
-        predicted[VALIDATION] = (bench.validation, result.validation_scores)
+    predicted = {name: (data.test_sets[name], scores) for name, scores in result.scores.items()}
+    if data.validation is not None:
+        predicted[VALIDATION] = (data.validation, result.validation_scores)
     for name, (tested, scores) in predicted.items():
         cohort = tested.cohort
         columns = (cohort.patient_ids, cohort.image_ids, cohort.mass_ids, cohort.labels, scores)

@@ -1,6 +1,7 @@
-"""One colour and one name per strategy, in every figure. Colours of Okabe and Ito (2008) for all eyes."""
+"""One colour and one name per strategy, and one name per trained part, in every figure. Colours of Okabe and Ito (2008) for all eyes."""
 
-from mammo_core.config import Strategy
+from mammo_core.config import HEAD_ON_FEATURES, HeadOnFeatures, Strategy
+from mammo_core.network_recipe import TrainedPart
 
 STRATEGY_COLOURS: dict[Strategy, str] = {
     "real": "#0072B2",
@@ -13,6 +14,12 @@ STRATEGY_NAMES: dict[Strategy, str] = {
     "real+synthetic": "real + synthetic",
     "synthetic": "synthetic only",
     "pretrain": "synthetic, then private on real",
+}
+TRAINED_PART_NAMES: dict[TrainedPart | HeadOnFeatures, str] = {
+    HEAD_ON_FEATURES: "head on cached features",
+    "head": "head of a network",
+    "adapters": "adapters in a network",
+    "network": "the network itself",
 }
 TEST_SET_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC5FA0", "#E69F00")
 CLASS_COLOURS = {"benign": "#56B4E9", "malignant": "#D55E00"}

@@ -1,0 +1,37 @@
+"""How much noise a run adds at every step: calibrated to its budget, whatever it trains and however it draws units."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from mammo_core.config import RunConfig
+from mammo_core.network_recipe import Accountant, NetworkRecipe
+from mammo_core.privacy import accounting
+
+
+def noise_of_run(config: RunConfig) -> float:
+    """Noise standard deviation over clipping norm; 0 without DP.
+
+    Where units are sampled an accountant searches for it: seconds the first time, kept from then on.
+
+    Raises:
+        PrivacyError: If the budget cannot be reached.
+    """
+    privacy, recipe = config.privacy, config.recipe
+    if not privacy.is_private:
+        return 0.0
+    budget = (privacy.target_epsilon, privacy.target_delta, recipe.steps)
+    if isinstance(recipe, NetworkRecipe) and recipe.is_sampled:
+        return _sampled_noise(*budget, recipe.sample_rate, recipe.accountant)
+    return accounting.calibrate_noise(*budget)
+
+
+@lru_cache(maxsize=256)
+def _sampled_noise(
+    epsilon: float, delta: float, steps: int, sample_rate: float, accountant: Accountant
+) -> float:
+    from mammo_core.privacy.networks.training_privacy import calibrate_noise  # brings Opacus
+
+    return calibrate_noise(
+        epsilon, delta, steps=steps, sample_rate=sample_rate, accountant=accountant
+    )
