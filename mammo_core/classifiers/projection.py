@@ -7,6 +7,7 @@ Unit length bounds every mass' influence before any clipping.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,8 @@ from torch import Tensor
 
 from mammo_core.config import HeadRecipe
 from mammo_core.errors import InvalidRequestError
+
+_MASSES_AT_ONCE = 4096  # in float32; a large cohort's features fit into memory as float16 only
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class Projection:
 
     def __call__(self, features: Tensor) -> Tensor:
         """Features of all views (N, V, D) to one vector per mass: (N, K + 1) float32."""
+        return torch.cat([self._vectors(part) for part in features.split(_MASSES_AT_ONCE)])
+
+    def _vectors(self, features: Tensor) -> Tensor:
         views = features.float()
         if self.mean is not None and self.matrix is not None:
             views = (views - self.mean) @ self.matrix  # (N, V, K)
@@ -59,15 +65,23 @@ def fit_projection(recipe: HeadRecipe, synthetic_features: Tensor | None) -> Pro
             "Expected synthetic masses to learn the projection from; got none. Give a folder with "
             "--synthetic, or choose the strategy real, which needs none."
         )
-    views = synthetic_features.float().flatten(0, 1)  # (M * V, D)
-    dims = min(recipe.projection_dims, views.shape[0] - 1, views.shape[1])
-    mean = views.mean(dim=0)
-    centred = views - mean
-    variances, directions = torch.linalg.eigh(centred.T @ centred / len(views))  # ascending
+    num_views = synthetic_features.shape[:2].numel()
+    dims = min(recipe.projection_dims, num_views - 1, synthetic_features.shape[2])
+    mean = sum(views.sum(dim=0) for views in _parts(synthetic_features)) / num_views  # (D,)
+    scatter = sum(
+        centred.T @ centred for centred in (views - mean for views in _parts(synthetic_features))
+    )  # (D, D)
+    variances, directions = torch.linalg.eigh(scatter / num_views)  # ascending
     variances, directions = variances.flip(0)[:dims], directions.flip(1)[:, :dims]
     floor = variances[0] * 1e-6  # synthetic masses may not vary at all along the last directions
     scale = variances.clamp(min=floor) ** (recipe.whitening / 2)
     return Projection(mean=mean, matrix=directions / scale, bias=recipe.bias)
+
+
+def _parts(features: Tensor) -> Iterator[Tensor]:
+    """All views (M, V, D), part after part: each (P, D) float32."""
+    for part in features.split(_MASSES_AT_ONCE):
+        yield part.float().flatten(0, 1)
 
 
 def _unit_length(vectors: Tensor) -> Tensor:

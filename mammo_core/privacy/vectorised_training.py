@@ -19,6 +19,7 @@ from mammo_core.privacy.problem import HeadProblem
 from mammo_core.privacy.randomness import noise_from
 
 CLIP_EPSILON = 1e-6  # Opacus adds it to norms before dividing
+_UNITS_AT_ONCE = 4096  # whose vectors are copied, padded to the largest unit
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,7 @@ def train_heads(
     sources = [noise_from(job.seed) for job in jobs]
     rows, mask = problem.bags.clamp(min=0), problem.bags >= 0  # (U, B)
     unit_of_row = problem.unit_of_row
-    bag_vectors = problem.vectors[rows] * mask[..., None]  # (U, B, K)
-    gram = bag_vectors @ bag_vectors.transpose(1, 2)  # (U, B, B)
+    gram = _gram_matrices(problem.vectors, rows, mask)  # (U, B, B)
 
     part = 1.0 if taking_part is None else taking_part.units.float()
     divisor = problem.num_units if taking_part is None else taking_part.expected_units
@@ -106,6 +106,15 @@ def train_heads(
         if on_step:
             on_step(step, weights)
     return average / (recipe.steps - first_averaged + 1)
+
+
+def _gram_matrices(vectors: Tensor, rows: Tensor, mask: Tensor) -> Tensor:
+    """Inner products of each unit's vectors, a part of the units after the other: (U, B, B)."""
+    parts = []
+    for some, present in zip(rows.split(_UNITS_AT_ONCE), mask.split(_UNITS_AT_ONCE), strict=True):
+        bags = vectors[some] * present[..., None]  # (P, B, K)
+        parts.append(bags @ bags.transpose(1, 2))
+    return torch.cat(parts)
 
 
 def _unit_gradient_norms(residuals: Tensor, gram: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from mammo_core.classifiers import projection
 from mammo_core.classifiers.projection import fit_projection
 from mammo_core.config import HeadRecipe
 from mammo_core.errors import InvalidRequestError
@@ -21,9 +22,9 @@ def test_vectors_have_length_one_and_a_constant_last():
 
 def test_directions_are_the_principal_components_whitened():
     views = FEATURES.flatten(0, 1)
-    projection = fit_projection(RECIPE, FEATURES)
+    fitted = fit_projection(RECIPE, FEATURES)
 
-    projected = (views - projection.mean) @ projection.matrix
+    projected = (views - fitted.mean) @ fitted.matrix
 
     torch.testing.assert_close(
         torch.cov(projected.T, correction=0), torch.eye(5), rtol=1e-3, atol=1e-3
@@ -35,10 +36,10 @@ def test_directions_are_the_principal_components_whitened():
 
 
 def test_no_projection_looks_at_no_data():
-    projection = fit_projection(HeadRecipe(projection_dims=None), None)
+    fitted = fit_projection(HeadRecipe(projection_dims=None), None)
 
-    assert projection.mean is None
-    assert projection(FEATURES).shape == (50, 21)
+    assert fitted.mean is None
+    assert fitted(FEATURES).shape == (50, 21)
 
 
 def test_projection_without_synthetic_masses_says_what_to_do():
@@ -47,6 +48,24 @@ def test_projection_without_synthetic_masses_says_what_to_do():
 
 
 def test_fewer_synthetic_views_than_directions_keep_what_there_is():
-    projection = fit_projection(HeadRecipe(projection_dims=512), FEATURES[:1].repeat(2, 1, 1))
+    fitted = fit_projection(HeadRecipe(projection_dims=512), FEATURES[:1].repeat(2, 1, 1))
 
-    assert projection(FEATURES).isfinite().all()
+    assert fitted(FEATURES).isfinite().all()
+
+
+def test_projection_in_parts_is_that_of_all_at_once(monkeypatch):
+    views = FEATURES.flatten(0, 1)
+    centred = views - views.mean(dim=0)
+    variances, directions = torch.linalg.eigh(centred.T @ centred / len(views))
+    whole = fit_projection(RECIPE, FEATURES)
+    vectors = whole(FEATURES)
+
+    monkeypatch.setattr(projection, "_MASSES_AT_ONCE", 7)
+    in_parts = fit_projection(RECIPE, FEATURES)
+
+    # to the bit where one part is all, as for every cohort that results were measured on
+    assert torch.equal(whole.mean, views.mean(dim=0))
+    assert torch.equal(whole.matrix, directions.flip(1)[:, :5] / variances.flip(0)[:5].sqrt())
+    torch.testing.assert_close(in_parts.mean, whole.mean)
+    torch.testing.assert_close(in_parts.matrix.abs(), whole.matrix.abs(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(whole(FEATURES), vectors)

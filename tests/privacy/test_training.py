@@ -9,6 +9,7 @@ import torch
 
 from mammo_core.config import HeadRecipe
 from mammo_core.errors import PrivacyError
+from mammo_core.privacy import vectorised_training
 from mammo_core.privacy.opacus_training import train_head
 from mammo_core.privacy.problem import HeadProblem, bags_of
 from mammo_core.privacy.vectorised_training import HeadJob, train_heads
@@ -68,6 +69,16 @@ def test_vectorised_weights_equal_those_of_opacus_step_by_step(unit, public):
     train_head(problem, RECIPE, job, on_step=lambda _, weights: theirs.append(weights[0].clone()))
 
     torch.testing.assert_close(torch.stack(ours), torch.stack(theirs), rtol=1e-4, atol=1e-5)
+
+
+def test_units_taken_in_parts_give_the_same_weights(monkeypatch):
+    problem = make_problem()
+    job = HeadJob(noise_multiplier=1.5, learning_rate=2.0, seed=3)
+    at_once = train_vectorised(problem, RECIPE, job)
+
+    monkeypatch.setattr(vectorised_training, "_UNITS_AT_ONCE", 7)
+
+    torch.testing.assert_close(train_vectorised(problem, RECIPE, job), at_once)
 
 
 @engines
