@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from opacus.optimizers import DPOptimizer
 from opacus.optimizers.optimizer import _check_processed_flag, _mark_as_processed
+from torch import Tensor
 
 from mammo_core.privacy.randomness import NoiseSource
 
@@ -23,7 +26,7 @@ class NoisyOptimizer(DPOptimizer):
         *,
         noise_multiplier: float,
         max_grad_norm: float,
-        expected_units: int,
+        expected_units: float,
         noise: NoiseSource,
     ) -> None:
         super().__init__(
@@ -43,3 +46,16 @@ class NoisyOptimizer(DPOptimizer):
             noise = self._noise.normal(*parameter.summed_grad.shape).to(parameter.summed_grad)
             parameter.grad = (parameter.summed_grad + deviation * noise).view_as(parameter)
             _mark_as_processed(parameter.summed_grad)
+
+    def set_gradients(self, sums: Sequence[Tensor]) -> None:
+        """Makes noisy mean gradients of sums that were clipped elsewhere; `original_optimizer` can then step.
+
+        Args:
+            sums: Of units' clipped gradients, one per parameter; noise is added here.
+        """
+        for parameter, summed in zip(self.params, sums, strict=True):
+            parameter.summed_grad = summed
+        self.add_noise()
+        for parameter in self.params:
+            parameter.grad /= self.expected_batch_size
+            parameter.summed_grad = None

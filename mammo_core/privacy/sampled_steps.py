@@ -1,9 +1,11 @@
 """Noisy gradient steps on random subsets of units (DP-SGD), and what they spend with a release before.
 
 The units of each step are a Poisson sample: every unit is in or out independently of the others. The
-accountant is Opacus' PRV, whose upper bound is reported.
+accountant is Opacus' PRV, whose upper bound is reported; its older RDP accountant, which reports more, brackets the
+search for noise and counts budgets so large that PRV's double precision ends.
 
-Sources: Abadi et al. 2016, arXiv:1607.00133 (DP-SGD); Gopi, Lee and Wutschitz 2021, arXiv:2106.02848 (PRV).
+Sources: Abadi et al. 2016, arXiv:1607.00133 (DP-SGD); Gopi, Lee and Wutschitz 2021, arXiv:2106.02848 (PRV);
+Mironov 2017, arXiv:1702.07476 (RDP).
 """
 
 from __future__ import annotations
@@ -14,31 +16,51 @@ from contextlib import contextmanager
 
 import torch
 from opacus import GradSampleModule
-from opacus.accountants import PRVAccountant
+from opacus.accountants import PRVAccountant, RDPAccountant
 from scipy.optimize import brentq
 from torch import Tensor, nn
 
 from mammo_core import validate
 from mammo_core.errors import PrivacyError
+from mammo_core.network_recipe import Accountant
 from mammo_core.privacy.noisy_optimizer import NoisyOptimizer
 from mammo_core.privacy.randomness import NoiseSource
 
 History = list[tuple[float, float, int]]  # noise multiplier, sample rate, steps
-_NOISE_RANGE = (0.3, 200.0)
+_LEAST_NOISE, _MOST_NOISE = 0.3, 1e5
 _PRECISION = 1e-3
+_LARGEST_PRV = 100.0
+_SEARCH_STEP = 0.8
 
 
-def composed_epsilon(history: History, delta: float) -> float:
-    """An upper bound of the ε that all steps spend together."""
-    accountant = PRVAccountant()
-    accountant.history = list(history)
-    with warnings.catch_warnings():  # of its RDP start value, and of log 0 at a sample rate of 1
+def composed_epsilon(history: History, delta: float, accountant: Accountant = "prv") -> float:
+    """An upper bound of the ε that all steps spend together.
+
+    Args:
+        accountant: "prv" falls back to "rdp" above ε = 100.
+    """
+    with (
+        warnings.catch_warnings()
+    ):  # of orders and start values tried, and of log 0 at a sample rate of 1
         warnings.simplefilter("ignore")
-        return float(accountant.get_epsilon(delta))
+        rdp = RDPAccountant()
+        rdp.history = list(history)
+        rough = float(rdp.get_epsilon(delta))
+        if accountant == "rdp" or rough > _LARGEST_PRV:
+            return rough
+        prv = PRVAccountant()
+        prv.history = list(history)
+        return float(prv.get_epsilon(delta))
 
 
 def calibrate_sampled_noise(
-    target_epsilon: float, delta: float, *, before: History, sample_rate: float, steps: int
+    target_epsilon: float,
+    delta: float,
+    *,
+    before: History,
+    sample_rate: float,
+    steps: int,
+    accountant: Accountant = "prv",
 ) -> float:
     """The least noise multiplier with which `before` and then the steps spend at most the target.
 
@@ -47,17 +69,28 @@ def calibrate_sampled_noise(
     """
     validate.privacy_budget(target_epsilon)
 
-    def excess(noise: float) -> float:
-        return composed_epsilon([*before, (noise, sample_rate, steps)], delta) - target_epsilon
+    def excess(noise: float, accountant: Accountant = accountant) -> float:
+        history = [*before, (noise, sample_rate, steps)]
+        return composed_epsilon(history, delta, accountant) - target_epsilon
 
-    if excess(_NOISE_RANGE[1]) > 0:
+    if excess(_MOST_NOISE) > 0:
         raise PrivacyError(
             f"Expected a budget that leaves something for {steps} steps; ε = {target_epsilon:g} does not. "
             "Use a larger ε or fewer images."
         )
-    if excess(_NOISE_RANGE[0]) <= 0:  # a budget so large that hardly any noise is needed
-        return _NOISE_RANGE[0]
-    noise = brentq(excess, *_NOISE_RANGE, xtol=_PRECISION)
+    if excess(_LEAST_NOISE, "rdp") <= 0:  # a budget so large that hardly any noise is needed
+        return _LEAST_NOISE
+    enough = _MOST_NOISE
+    if excess(enough, "rdp") <= 0:
+        enough = brentq(excess, _LEAST_NOISE, enough, args=("rdp",), xtol=_PRECISION)
+    while excess(enough) > 0:
+        enough /= _SEARCH_STEP
+    too_little = enough
+    while excess(too_little) <= 0:
+        if too_little <= _LEAST_NOISE:
+            return _LEAST_NOISE
+        enough, too_little = too_little, max(_LEAST_NOISE, _SEARCH_STEP * too_little)
+    noise = brentq(excess, too_little, enough, xtol=_PRECISION)
     while excess(noise) > 0:  # the root finder may stop on the wrong side
         noise += _PRECISION
     return float(noise)
