@@ -1,0 +1,37 @@
+"""The recipe of each trained part of a network, for runs that name no other: one table.
+
+Few large steps on random units: what noise does to a step grows with the number of weights, so a large share of the
+units takes part in each, and adapters or a head alone need less of it than a whole network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mammo_core.config import Strategy
+from mammo_core.network_recipe import NetworkRecipe, TrainedPart
+
+NETWORK_RECIPES: dict[TrainedPart, NetworkRecipe] = {
+    "head": NetworkRecipe(
+        trained_part="head", steps=100, sample_rate=0.25, learning_rate=3e-3, ema_decay=0.9
+    ),
+    "adapters": NetworkRecipe(
+        trained_part="adapters", steps=100, sample_rate=0.25, learning_rate=1e-3, ema_decay=0.9
+    ),
+    "network": NetworkRecipe(
+        trained_part="network", steps=100, sample_rate=0.25, learning_rate=3e-4, ema_decay=0.9
+    ),
+}
+_PRETRAINING_STEPS = 200
+_SYNTHETIC_WEIGHT = 0.1
+
+
+def network_recipe(strategy: Strategy, trained_part: TrainedPart) -> NetworkRecipe:
+    """What to begin with for a strategy."""
+    recipe = NETWORK_RECIPES[trained_part]
+    match strategy:
+        case "pretrain":
+            return replace(recipe, pretraining_steps=_PRETRAINING_STEPS)
+        case "real+synthetic":
+            return replace(recipe, synthetic_weight=_SYNTHETIC_WEIGHT)
+    return recipe
