@@ -21,17 +21,17 @@ def noise_of_run(config: RunConfig) -> float:
     if not privacy.is_private:
         return 0.0
     budget = (privacy.target_epsilon, privacy.target_delta, recipe.steps)
-    if isinstance(recipe, NetworkRecipe) and recipe.is_sampled:
-        return _sampled_noise(*budget, recipe.sample_rate, recipe.accountant)
+    if isinstance(recipe, NetworkRecipe):
+        return _network_noise(*budget, recipe.sample_rate, recipe.accountant)
     return accounting.calibrate_noise(*budget)
 
 
 @lru_cache(maxsize=256)
-def _sampled_noise(
+def _network_noise(
     epsilon: float, delta: float, steps: int, sample_rate: float, accountant: Accountant
 ) -> float:
-    from mammo_core.privacy.networks.training_privacy import calibrate_noise  # brings Opacus
+    from mammo_core.privacy.networks.noise_budget import calibrate_noise  # brings Opacus
 
     return calibrate_noise(
-        epsilon, delta, steps=steps, sample_rate=sample_rate, accountant=accountant
+        epsilon, delta, sample_rate=sample_rate, steps=steps, accountant=accountant
     )

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mammo_core.config import Noise, Unit
+from mammo_core.config import Unit
 from mammo_core.privacy.composition import promise_of
 from mammo_core.privacy.statement_words import number_text, promise_text
 
 if TYPE_CHECKING:
+    from mammo_core.privacy.randomness import Randomness
     from mammo_core.privacy.statement import Statement
 
 NEIGHBOURING = "add or remove one whole unit"
-RANDOMNESS: dict[Noise, str] = {
+_RANDOMNESS: dict[Randomness, str] = {
     "secret": "secret: operating system's cryptographic generator, sum of four Gaussians",
+    "keyed": "secret: expanded by Philox from a key of 128 bits of the operating system's generator",
     "reproducible": "reproducible noise: for demonstration",
 }
 _UNITS: dict[Unit, str] = {"patient": "patient", "image": "image (one mass)"}
-_NOISE_MEANING: dict[Noise, str] = {
+_NOISE_MEANING: dict[Randomness, str] = {
     "secret": "Nobody can draw it again; the sum of four makes attacks on floating-point numbers harder.",
+    "keyed": "Drawn so where millions of weights need noise. Philox was made for simulation, not against "
+    "attackers: none is known, and none is ruled out. Gaussians are not sums of four.",
     "reproducible": "It follows from the configuration: whoever knows that can subtract it.",
 }
 _COVERAGE_MEANING = {
@@ -74,7 +78,7 @@ def accountant(statement: Statement) -> str:
 
 def randomness(statement: Statement) -> str:
     """Where the noise comes from."""
-    return RANDOMNESS[statement.noise]
+    return _RANDOMNESS[_source(statement)]
 
 
 def table(statement: Statement) -> list[StatementRow]:
@@ -160,7 +164,7 @@ def _mechanism(statement: Statement) -> list[tuple[str, str, str]]:
         ),
         ("δ", f"{statement.delta:g}", "What that factor may be exceeded by; below 1 / units."),
         *(_sampled_steps(statement) if statement.is_sampled else _full_steps(statement)),
-        ("randomness", randomness(statement), _NOISE_MEANING[statement.noise]),
+        ("randomness", randomness(statement), _NOISE_MEANING[_source(statement)]),
     ]
 
 
@@ -218,6 +222,12 @@ def _noise_and_clipping(statement: Statement) -> str:
         f"noise multiplier {statement.noise_multiplier:.4g}, "
         f"clipping norm {statement.max_grad_norm:g}"
     )
+
+
+def _source(statement: Statement) -> Randomness:
+    from mammo_core.privacy.randomness import randomness_of  # brings torch
+
+    return randomness_of(statement.num_weights or 1, statement.noise)
 
 
 def _generator(statement: Statement) -> list[tuple[str, str, str]]:

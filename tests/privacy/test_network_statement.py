@@ -153,6 +153,14 @@ def test_statement_survives_json_and_its_sentence_is_one(strategy, unit, noise):
     assert ". " not in said.sentence
 
 
+def test_noise_expanded_from_a_key_is_named_where_millions_of_weights_get_it():
+    row = rows(make())["randomness"]
+
+    assert "Philox" in row.value
+    assert "not against attackers" in row.meaning
+    assert make().to_dict()["follows"]["randomness"] == row.value
+
+
 def test_statement_written_before_networks_were_trained_reads_as_a_head_on_features():
     config = RunConfig(
         strategy="real", privacy=PrivacyConfig(target_epsilon=6.0), recipe=HeadRecipe()
