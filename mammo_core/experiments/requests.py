@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
 from mammo_core.cohorts.installed import DataSource
-from mammo_core.config import BackboneConfig, to_dict
+from mammo_core.config import BackboneConfig, RunConfig, run_config_from_dict, to_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.experiments.attack_audit import AuditPlan, audit_plan_from_dict
 from mammo_core.experiments.sweep import SweepPlan, plan_from_dict
-from mammo_core.figures.palette import STRATEGY_NAMES
+from mammo_core.figures.palette import STRATEGY_NAMES, TRAINED_PART_NAMES
 from mammo_core.intake.fetching.fetch import FetchPlan
 from mammo_core.intake.imports.plan import ImportPlan, import_plan_from_dict
 
@@ -196,9 +196,64 @@ class ImportRequest:
         return cls(plan=import_plan_from_dict(values["plan"]), data_dir=Path(values["data_dir"]))
 
 
+@dataclass(frozen=True, kw_only=True)
+class NetworkRequest:
+    """Train and test one network on images.
+
+    Attributes:
+        device: A wish, see `device.choose_device`.
+        micro_batch: Inputs at once; None for as many as fit.
+        beyond_budget: Why it may exceed the budget of its cohort; empty if it may not.
+    """
+
+    kind: ClassVar[str] = "network"
+    source: DataSource
+    config: RunConfig
+    device: str = "auto"
+    micro_batch: int | None = None
+    beyond_budget: str = ""
+
+    @property
+    def title(self) -> str:
+        """A short name to show."""
+        config = self.config
+        budget = f"{config.privacy.target_epsilon:g}".replace("inf", "∞")
+        names = f"{STRATEGY_NAMES[config.strategy]}, {TRAINED_PART_NAMES[config.trained_part]}"
+        return f"{names} at ε = {budget} on {self.source.name}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {
+            "kind": self.kind,
+            "source": _source_to_dict(self.source),
+            "config": to_dict(self.config),
+            "device": self.device,
+            "micro_batch": self.micro_batch,
+            "beyond_budget": self.beyond_budget,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> NetworkRequest:
+        """The inverse of `to_dict`."""
+        return cls(
+            source=_source_from_dict(values["source"]),
+            config=run_config_from_dict(values["config"]),
+            device=values["device"],
+            micro_batch=values["micro_batch"],
+            beyond_budget=values["beyond_budget"],
+        )
+
+
 _REQUESTS: dict[str, type[JobRequest]] = {
     request.kind: request
-    for request in (FeaturesRequest, SweepRequest, AuditRequest, FetchRequest, ImportRequest)
+    for request in (
+        FeaturesRequest,
+        SweepRequest,
+        NetworkRequest,
+        AuditRequest,
+        FetchRequest,
+        ImportRequest,
+    )
 }
 
 
