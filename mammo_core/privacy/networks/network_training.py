@@ -314,7 +314,7 @@ class _Run:
             found = torch.autograd.grad(
                 loss, self._parameters, allow_unused=True, materialize_grads=True
             )
-        return list(found), float(loss)
+        return list(found), float(loss.detach())
 
     def _public_gradients(self, seed: int) -> list[Tensor]:
         """The weighted mean gradient of a random sample of public units; none without public data."""
