@@ -6,7 +6,8 @@ import torch
 from sklearn.metrics import average_precision_score
 from torch import nn
 
-from mammo_core.experiments.best_epoch import is_within_target, look_at_epoch
+from mammo_core.errors import PrivacyError
+from mammo_core.experiments.best_epoch import first_step_to_choose, look_at_epoch
 
 LABELS = np.array([0, 0, 0, 1, 1])  # three benign
 GOOD = np.array([0.1, 0.2, 0.3, 0.8, 0.9])
@@ -66,9 +67,23 @@ def test_certain_and_wrong_scores_have_a_finite_loss():
     assert math.isfinite(look(1.0 - LABELS).loss)
 
 
-@pytest.mark.parametrize(
-    ("epsilon", "target", "is_taken"),
-    [(6.0, 6, True), (4.5, 6, False), (4.6, 6, True), (6.4, 6, False), (math.inf, math.inf, True)],
-)
-def test_epoch_is_taken_only_within_the_papers_window_of_epsilon(epsilon, target, is_taken):
-    assert is_within_target(epsilon, target) is is_taken
+def test_epochs_are_chosen_from_once_three_quarters_of_the_target_are_spent():
+    asked = []
+
+    def epsilon_after(step):
+        asked.append(step)
+        return 0.01 * step
+
+    assert first_step_to_choose(epsilon_after, 8.0, 800) == 601  # 600 steps spend 6.0, not more
+    assert len(asked) < 15
+
+
+def test_without_dp_any_epoch_may_be_chosen():
+    assert first_step_to_choose(lambda step: math.inf, math.inf, 800) == 1
+
+
+def test_noise_so_large_that_no_epoch_may_be_chosen_is_refused():
+    with pytest.raises(
+        PrivacyError, match="spend more than 75 % of ε = 8.*they spend 2. Keep the last"
+    ):
+        first_step_to_choose(lambda step: 0.01 * step, 8.0, 200)
