@@ -28,7 +28,7 @@ from mammo_core.tensor_files import read_sealed, tensors_from_safetensors
 
 SCHEMA = "mammo-network-checkpoint/1"
 CARD_FILE = "checkpoint.json"
-Phase = Literal["pretraining", "training"]
+PhaseName = Literal["pretraining", "training"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Checkpoint:
         facts: Other JSON-ready values that go with them.
     """
 
-    phase: Phase
+    phase: PhaseName
     tensors: dict[str, Tensor]
     facts: dict[str, Any]
 
@@ -111,7 +111,10 @@ class NetworkCheckpoints:
         return Checkpoint(phase, tensors_from_safetensors(content, name, CheckpointError), facts)
 
     def save(
-        self, phase: Phase, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None
+        self,
+        phase: PhaseName,
+        tensors: Mapping[str, Tensor],
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         """Puts a checkpoint in the place of the one before.
 

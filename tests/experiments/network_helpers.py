@@ -1,0 +1,30 @@
+"""Small cohorts and quick configurations of networks."""
+
+from mammo_core.config import BackboneConfig, PrivacyConfig, RunConfig
+from mammo_core.experiments.run_data import RunData, tested_masses
+from mammo_core.network_recipe import NetworkRecipe
+from tests.conftest import make_cohort
+
+TINY = BackboneConfig(name="test_efficientnet", weights="random", image_size_px=32, views=1)
+
+
+def small_data(**changes):
+    """12 training patients, a validation set, a test set, 20 synthetic masses."""
+    values = {
+        "train": make_cohort(12),
+        "test_sets": {"site": tested_masses(make_cohort(8, split="test", seed=1))},
+        "validation": tested_masses(make_cohort(8, split="val", seed=2)),
+        "synthetic": make_cohort(20, 1, site="made", source="synthetic", seed=3),
+    }
+    return RunData(**values | changes)
+
+
+def small_config(strategy="real", epsilon=20.0, unit="patient", noise="reproducible", **recipe):
+    """Four full-batch steps unless told otherwise."""
+    return RunConfig(
+        strategy=strategy,
+        privacy=PrivacyConfig(target_epsilon=epsilon, target_delta=1e-3, unit=unit, noise=noise),
+        recipe=NetworkRecipe(**{"steps": 4, "trained_part": "head"} | recipe),
+        backbone=TINY,
+        seed=1,
+    )
