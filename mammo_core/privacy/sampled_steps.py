@@ -30,7 +30,8 @@ History = list[tuple[float, float, int]]  # noise multiplier, sample rate, steps
 _LEAST_NOISE, _MOST_NOISE = 0.3, 1e5
 _PRECISION = 1e-3
 _LARGEST_PRV = 100.0
-_SEARCH_STEP = 0.8
+_PRV_ERROR, _RELATIVE_PRV_ERROR = 0.01, 1e-3  # by which its upper bound may lie above; less takes minutes
+_SEARCH_STEP = 0.9
 
 
 def composed_epsilon(history: History, delta: float, accountant: Accountant = "prv") -> float:
@@ -50,7 +51,8 @@ def composed_epsilon(history: History, delta: float, accountant: Accountant = "p
             return rough
         prv = PRVAccountant()
         prv.history = list(history)
-        return float(prv.get_epsilon(delta))
+        error = max(_PRV_ERROR, rough * _RELATIVE_PRV_ERROR)
+        return float(prv.get_epsilon(delta, eps_error=error))
 
 
 def calibrate_sampled_noise(

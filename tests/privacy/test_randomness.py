@@ -5,7 +5,13 @@ import pytest
 import torch
 from scipy import stats
 
-from mammo_core.privacy.randomness import ReproducibleNoise, SecretNoise, noise_from
+from mammo_core.privacy.randomness import (
+    KeyedNoise,
+    ReproducibleNoise,
+    SecretNoise,
+    noise_from,
+    randomness_of,
+)
 
 
 def test_torch_generators_keep_only_32_bits_of_a_seed():
@@ -17,7 +23,7 @@ def test_torch_generators_keep_only_32_bits_of_a_seed():
     assert torch.equal(first, second)
 
 
-@pytest.mark.parametrize("source", [SecretNoise(), ReproducibleNoise(3)])
+@pytest.mark.parametrize("source", [SecretNoise(), KeyedNoise(), ReproducibleNoise(3)])
 def test_numbers_have_the_distribution_they_are_named_after(source):
     normal, uniform = source.normal(200, 500).double(), source.uniform(100_000).double()
 
@@ -27,8 +33,9 @@ def test_numbers_have_the_distribution_they_are_named_after(source):
     assert abs(np.corrcoef(normal[:100].ravel(), normal[100:].ravel())[0, 1]) < 0.02
 
 
-def test_secret_noise_is_never_the_same():
-    first, second = (SecretNoise().normal(4) for _ in range(2))
+@pytest.mark.parametrize("source", [SecretNoise, KeyedNoise])
+def test_secret_noise_is_never_the_same(source):
+    first, second = (source().normal(4) for _ in range(2))
 
     assert not torch.equal(first, second)
 
@@ -50,3 +57,34 @@ def test_the_least_and_the_largest_random_words_give_finite_noise(monkeypatch):
 
 def test_no_seed_means_secret():
     assert isinstance(noise_from(None), SecretNoise)
+
+
+def test_a_key_comes_from_the_operating_system_and_all_of_it_counts(monkeypatch):
+    keys = [bytes(16), bytes(15) + b"\x01", b"\x01" + bytes(15)]
+    drawn = []
+    for key in keys:
+        monkeypatch.setattr("os.urandom", lambda count, key=key: key[:count])
+        drawn.append(KeyedNoise().normal(4))
+
+    assert len({tuple(numbers.tolist()) for numbers in drawn}) == 3
+    monkeypatch.setattr("os.urandom", lambda count: keys[0])
+    assert torch.equal(KeyedNoise().normal(4), drawn[0])
+
+
+def test_millions_of_weights_get_noise_from_a_key():
+    assert isinstance(noise_from(None, 28_000_000), KeyedNoise)
+    assert isinstance(noise_from(None, 100_000), SecretNoise)
+    assert isinstance(noise_from(7, 28_000_000), ReproducibleNoise)
+    assert randomness_of(28_000_000, "secret") == "keyed"
+    assert randomness_of(100_000, "secret") == "secret"
+    assert randomness_of(28_000_000, "reproducible") == "reproducible"
+
+
+def test_reproducible_noise_goes_on_from_its_state():
+    first, second = ReproducibleNoise(1), ReproducibleNoise(2)
+    first.normal(5)
+
+    second.restore(first.state())
+
+    assert torch.equal(first.normal(3), second.normal(3))
+    assert torch.equal(first.uniform(3), second.uniform(3))

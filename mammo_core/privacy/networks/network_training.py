@@ -133,7 +133,8 @@ def train_network(
         source: Private data by unit.
         noise: Of the gradients and of who takes part; secret where the result is released.
         seed: Of views, dropout and public samples, another for every step; None takes it from the
-            operating system.
+            operating system. With DP and secret noise, dropout's is always from there: which zeros a unit
+            gets depends on who else takes part, so nobody may know them.
         micro_batch: Units computed at once; None for as many as fit. Halved when memory is short.
         state: To go on from; None starts anew.
         public: Data of nobody: as many units as a private step expects add their gradient, noise-free.
@@ -184,6 +185,7 @@ class _Run:
         self._training, self._noise, self._device, self._seed = training, noise, device, seed
         self._named = trained_parameters(network)
         self._parameters = list(self._named.values())
+        self._is_reproducible = isinstance(noise, ReproducibleNoise)
         self._expected_units = training.sample_rate * source.num_units
         self._optimizer = _make_optimizer(training, self._parameters)
         self._clipped: UnitGradients | None = None
@@ -268,7 +270,7 @@ class _Run:
             network=_copied(self._named, self._parameters),
             ema=_copied(self._named, self._ema),
             optimizer=optimizer_tensors(self._optimizer),
-            noise=self._noise.state() if isinstance(self._noise, ReproducibleNoise) else None,
+            noise=self._noise.state() if self._is_reproducible else None,
         )
 
     def restore(self, state: TrainingState) -> None:
@@ -279,14 +281,14 @@ class _Run:
             state.ema[name].to(self._device, copy=True) for name in self._named if state.ema
         ]
         self._history, self.step = list(state.history), state.step
-        if isinstance(self._noise, ReproducibleNoise) and state.noise is not None:
+        if self._is_reproducible and state.noise is not None:
             self._noise.restore(state.noise)
 
     def _add_clipped(self, units: Tensor, seed: int) -> tuple[float, int]:
         """Adds units' clipped gradients; their summed loss, and how many were clipped."""
         self._clipped.clear()
         total, num_clipped = 0.0, 0
-        with seeded(seed):
+        with seeded(seed if self._is_reproducible else seed_of_step(None, self.step + 1)):
             for part in _parts(units, self.micro_batch):
                 batch = self._batch(self._source, part, seed)
                 losses = _Remembered(self._losses(batch))

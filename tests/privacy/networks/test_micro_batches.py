@@ -1,0 +1,37 @@
+import pytest
+import torch
+
+from mammo_core.privacy.networks.micro_batches import fit_micro_batch, is_out_of_memory
+from tests.privacy.networks.made_networks import MadeSource
+
+
+def test_on_a_processor_the_number_follows_from_the_size_of_inputs():
+    def never(_):
+        raise AssertionError("nothing needs to be computed")
+
+    small, large = (
+        fit_micro_batch(never, MadeSource(shape=(3, side, side)), torch.device("cpu"))
+        for side in (16, 224)
+    )
+
+    assert large == 21  # 1.5 inputs per unit of the first two
+    assert small == pytest.approx(large * (224 / 16) ** 2, rel=0.1)
+
+
+def test_units_larger_than_that_go_one_by_one():
+    source = MadeSource(4, shape=(3, 2000, 2000))
+
+    assert fit_micro_batch(print, source, torch.device("cpu")) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+    ],
+)
+def test_shortage_of_memory_is_told_from_other_errors(error, expected):
+    assert is_out_of_memory(error) == expected

@@ -1,0 +1,385 @@
+"""The loop: its steps written out, noise, sampling, going on after a stop, and memory that is too small."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from mammo_core.errors import CheckpointError, InvalidRequestError, PrivacyError
+from mammo_core.privacy.networks.network_training import NetworkTraining, train_network
+from mammo_core.privacy.networks.noise_budget import epsilon_spent
+from mammo_core.privacy.networks.training_state import TrainingState
+from mammo_core.privacy.networks.unit_gradients import UnitGradients
+from mammo_core.privacy.randomness import ReproducibleNoise, SecretNoise
+from tests.privacy.networks.made_networks import MadeSource
+
+CPU = torch.device("cpu")
+PRIVATE = NetworkTraining(
+    steps=6, noise_multiplier=0.8, max_grad_norm=0.3, learning_rate=0.05, sample_rate=1.0
+)
+QUIET = replace(PRIVATE, noise_multiplier=0.0)
+PLAIN = replace(PRIVATE, noise_multiplier=None)
+SAMPLED = replace(PRIVATE, sample_rate=0.3)
+
+
+def small_network(*, outputs=1, dropout=0.0):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Dropout(dropout), nn.Linear(8, outputs))
+
+
+def train(training, *, network=None, source=None, noise=None, seed=5, **options):
+    network = small_network() if network is None else network
+    return train_network(
+        network,
+        source or MadeSource(),
+        training,
+        noise=noise or ReproducibleNoise(3),
+        device=CPU,
+        seed=seed,
+        **options,
+    )
+
+
+def flat(weights):
+    return torch.cat([tensor.flatten() for tensor in weights.values()])
+
+
+def moved_by(training, **options):
+    """How far one plain step of rate 1 moves the weights, times the number of units."""
+    network = small_network()
+    before = flat(dict(network.named_parameters())).detach().clone()
+    one_step = replace(training, steps=1, optimizer="sgd", learning_rate=1.0)
+    after = flat(train(one_step, network=network, **options).network)
+    return 24 * training.sample_rate * (before - after)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_step_without_noise_is_the_mean_of_clipped_gradients_written_out(outputs):
+    network, source = small_network(outputs=outputs), MadeSource()
+    draw = torch.Generator()
+    sums = [torch.zeros_like(parameter) for parameter in network.parameters()]
+    whole = small_network(outputs=outputs)
+    seen = Spy(source)
+
+    training = replace(QUIET, steps=1, optimizer="sgd", label_smoothing=0.1)
+    train(training, network=network, source=seen, micro_batch=24)
+
+    draw.set_state(seen.states[-1])
+    batch = source.batch(torch.arange(24), draw)
+    for unit in range(24):
+        logits = whole(batch.inputs[batch.unit_of_input == unit])
+        labels = batch.labels[batch.unit_of_input == unit]
+        smooth = 0.9 * labels + 0.05
+        if outputs == 1:
+            chances = torch.cat(
+                [-nn.functional.softplus(logits), -nn.functional.softplus(-logits)], 1
+            )
+        else:
+            chances = logits.log_softmax(1)
+        loss = -((1 - smooth) * chances[:, 0] + smooth * chances[:, 1]).sum()
+        gradients = torch.autograd.grad(loss, list(whole.parameters()))
+        norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
+        for summed, gradient in zip(sums, gradients, strict=True):
+            summed += gradient * min(1.0, 0.3 / float(norm))
+    for before, summed, after in zip(whole.parameters(), sums, network.parameters(), strict=True):
+        torch.testing.assert_close(after, before - 0.05 * summed / 24, rtol=1e-4, atol=1e-6)
+
+
+class Spy:
+    """A source that remembers the states of its generators."""
+
+    def __init__(self, source):
+        self._source, self.num_units, self.states, self.asked = source, source.num_units, [], []
+
+    def batch(self, units, draw):
+        self.states.append(draw.get_state())
+        self.asked.append(units.tolist())
+        return self._source.batch(units, draw)
+
+
+def test_noise_has_the_calibrated_size():
+    wide = MadeSource(shape=(6,))
+    training = replace(PRIVATE, noise_multiplier=50.0)
+
+    noise = moved_by(training, source=wide) - moved_by(QUIET, source=wide)
+
+    assert len(noise) == 65
+    expected = torch.cat(
+        [rng.flatten() for rng in drawn_like(small_network(), ReproducibleNoise(3))]
+    )
+    torch.testing.assert_close(noise, -(-50.0 * 0.3 * expected), rtol=1e-3, atol=1e-3)
+
+
+def drawn_like(network, noise):
+    return [noise.normal(*parameter.shape) for parameter in network.parameters()]
+
+
+@pytest.mark.parametrize("size", [1.0, 1e4])
+def test_no_unit_moves_a_step_by_more_than_the_bound(size):
+    source, without = MadeSource(), MadeSource()
+    source._inputs[source._starts[5] :] *= size
+    without._inputs = source._inputs
+
+    class Without:
+        """The same units, of which the last adds nothing."""
+
+        num_units = 24
+
+        def batch(self, units, draw):
+            batch = without.batch(units, draw)
+            weights = batch.weights * (units[batch.unit_of_input] != 23)
+            return replace(batch, weights=weights)
+
+    difference = moved_by(QUIET, source=source) - moved_by(QUIET, source=Without())
+
+    assert 0.01 < difference.norm() <= 0.3 * (1 + 1e-4)
+
+
+@pytest.mark.parametrize("training", [PRIVATE, PLAIN, SAMPLED], ids=["private", "plain", "sampled"])
+def test_micro_batches_of_any_size_give_the_same_weights(training):
+    weights = [flat(train(training, micro_batch=size).weights) for size in (1, 7, 24, None)]
+
+    for other in weights[1:]:
+        torch.testing.assert_close(other, weights[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("training", [PRIVATE, PLAIN, SAMPLED], ids=["private", "plain", "sampled"])
+def test_going_on_after_a_stop_gives_the_weights_of_one_go(training, optimizer):
+    training = replace(training, optimizer=optimizer, ema_decay=0.5, weight_decay=0.1)
+    whole = train(training, network=small_network(dropout=0.3))
+    saved = []
+
+    train(training, network=small_network(dropout=0.3), save=saved.append, save_every=4)
+    state = TrainingState.from_tensors(saved[0].to_tensors())
+    later = train(
+        training, network=small_network(dropout=0.3), state=state, noise=ReproducibleNoise(99)
+    )
+
+    assert [one.step for one in saved] == [4]
+    assert torch.equal(flat(later.network), flat(whole.network))
+    assert torch.equal(flat(later.weights), flat(whole.weights))
+    assert later.history == whole.history
+    assert later.step == whole.step == 6
+
+
+def test_secret_noise_is_not_written_down_and_goes_on_afresh():
+    saved = []
+    train(PRIVATE, noise=SecretNoise(), save=saved.append, save_every=3)
+
+    first, second = (train(PRIVATE, state=saved[0], noise=SecretNoise()).history for _ in range(2))
+    assert saved[0].noise is None
+    assert first == second == [(0.8, 1.0, 6)]
+    one, other = (
+        flat(train(PRIVATE, state=saved[0], noise=SecretNoise()).weights) for _ in range(2)
+    )
+    assert not torch.allclose(one, other)
+
+
+@pytest.mark.parametrize(("noise", "same"), [(ReproducibleNoise, True), (SecretNoise, False)])
+def test_dropout_of_a_secret_training_follows_from_no_seed(noise, same):
+    """Who gets which zeros depends on who else takes part: known zeros would give that away."""
+
+    def moved():
+        source = noise(1) if same else noise()
+        training = replace(QUIET, steps=1)
+        return flat(train(training, network=small_network(dropout=0.5), noise=source).weights)
+
+    assert torch.equal(moved(), moved()) == same
+
+
+def test_a_state_of_another_network_is_refused():
+    state = train(PLAIN)
+
+    with pytest.raises(CheckpointError, match="2 are missing, too many or of another shape"):
+        train(PLAIN, network=small_network(outputs=2), state=state)
+
+
+def test_units_of_a_step_are_a_poisson_sample():
+    source, steps = Spy(MadeSource(200)), []
+
+    train(replace(SAMPLED, steps=30), source=source, on_step=steps.append, micro_batch=200)
+
+    counts = torch.tensor([step.num_units for step in steps]).float()
+    assert counts.mean() == pytest.approx(60, abs=4 * math.sqrt(200 * 0.21 / 30))
+    assert counts.std() == pytest.approx(math.sqrt(200 * 0.21), rel=0.5)
+    assert len({tuple(asked) for asked in source.asked}) > 30
+
+
+def test_a_step_without_units_is_noise_all_the_same():
+    rare = replace(PRIVATE, sample_rate=1e-9, steps=1, optimizer="sgd", learning_rate=1e-9)
+    steps = []
+    before = flat(dict(small_network().named_parameters()))
+
+    after = train(rare, on_step=steps.append)
+
+    assert steps[0].num_units == 0 and math.isnan(steps[0].loss)
+    assert (flat(after.weights) - before).abs().min() > 0
+    assert after.history == [(0.8, 1e-9, 1)]
+
+
+def test_the_history_counts_every_private_step_and_no_plain_one():
+    steps = []
+
+    state = train(SAMPLED, on_step=steps.append)
+
+    assert state.history == [(0.8, 0.3, 6)]
+    spent = [epsilon_spent(step.history, 1e-4) for step in steps]
+    assert spent == sorted(spent) and spent[0] > 0
+    assert train(PLAIN).history == []
+
+
+def test_steps_tell_loss_clipping_and_time():
+    steps = []
+
+    train(replace(PLAIN, steps=60), on_step=steps.append)
+    assert steps[-1].loss < 0.7 * steps[0].loss
+    assert {step.clipped_share for step in steps} == {0.0}
+
+    train(replace(QUIET, max_grad_norm=0.01), on_step=steps.append)
+    assert steps[-1].clipped_share == 1.0
+    assert steps[-1].seconds > 0
+    assert [step.step for step in steps[-6:]] == [1, 2, 3, 4, 5, 6]
+
+
+def test_plain_training_does_not_clip():
+    plain = moved_by(replace(PLAIN, max_grad_norm=1e-6))
+
+    torch.testing.assert_close(plain, moved_by(replace(QUIET, max_grad_norm=1e6)))
+
+
+def test_public_gradients_are_added_without_noise_or_clipping():
+    public = MadeSource(24, seed=9)
+    alone = moved_by(PLAIN, source=public)
+
+    both = moved_by(replace(PRIVATE, public_weight=0.5), public=public)
+
+    torch.testing.assert_close(both - moved_by(PRIVATE), 0.5 * alone, rtol=1e-2, atol=1e-3)
+
+
+def test_moving_average_is_that_of_the_weights_after_each_step():
+    network, seen = small_network(), []
+    training = replace(PRIVATE, ema_decay=0.5, steps=3)
+
+    state = train(
+        training,
+        network=network,
+        on_step=lambda _: seen.append(flat(dict(network.named_parameters())).detach().clone()),
+    )
+
+    expected = 0.5 * (0.5 * seen[0] + 0.5 * seen[1]) + 0.5 * seen[2]
+    torch.testing.assert_close(flat(state.weights), expected)
+    torch.testing.assert_close(flat(state.network), seen[2])
+
+
+def test_a_network_that_mixes_patients_is_refused_before_data_are_used():
+    network, steps = nn.Sequential(nn.BatchNorm1d(6), nn.Linear(6, 1)), []
+
+    with pytest.raises(PrivacyError, match="0 \\(BatchNorm1d\\)"):
+        train(PRIVATE, network=network, on_step=steps.append)
+
+    assert steps == []
+    train(PLAIN, network=network, on_step=steps.append)
+    assert len(steps) == 6
+
+
+def test_frozen_weights_stay_and_are_not_in_the_state():
+    network = small_network()
+    network[0].requires_grad_(False)
+    before = network[0].weight.clone()
+
+    state = train(replace(PRIVATE, weight_decay=0.5), network=network)
+
+    assert torch.equal(network[0].weight, before)
+    assert set(state.network) == {"3.weight", "3.bias"}
+
+
+SHORTAGES = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+    RuntimeError(
+        "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate"
+    ),
+]
+
+
+@pytest.mark.parametrize("shortage", SHORTAGES, ids=["GPU", "CPU"])
+@pytest.mark.parametrize("training", [SAMPLED, PLAIN], ids=["private", "plain"])
+def test_short_memory_halves_the_micro_batch_and_changes_nothing_else(training, shortage):
+    expected = flat(train(training, micro_batch=1).weights)
+    steps, source = [], MadeSource()
+
+    class Large:
+        num_units = 24
+
+        def batch(self, units, draw):
+            if len(units) > 2:
+                raise shortage
+            return source.batch(units, draw)
+
+    state = train(training, source=Large(), micro_batch=8, on_step=steps.append)
+
+    torch.testing.assert_close(flat(state.weights), expected, rtol=1e-4, atol=1e-5)
+    assert [step.micro_batch for step in steps] == [2] * 6
+    assert "going on with 2 units at once" in steps[0].message
+    assert steps[1].message == ""
+    if training is SAMPLED:
+        assert state.history == [(0.8, 0.3, 6)], "a repeated step is one release"
+
+
+def test_shortage_in_the_middle_of_a_step_does_not_count_units_twice(monkeypatch):
+    expected = flat(train(PRIVATE, micro_batch=4).weights)
+    original, calls = UnitGradients.add, []
+
+    def sometimes(self, inputs, unit_of_input, losses):
+        calls.append(len(inputs))
+        if len(calls) == 3:
+            raise SHORTAGES[0]
+        return original(self, inputs, unit_of_input, losses)
+
+    monkeypatch.setattr(UnitGradients, "add", sometimes)
+
+    torch.testing.assert_close(
+        flat(train(PRIVATE, micro_batch=8).weights), expected, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_memory_for_not_even_one_unit_is_an_error_that_says_what_to_do():
+    class Huge(Spy):
+        def batch(self, units, draw):
+            if self.asked:  # once, for the shape of inputs
+                raise SHORTAGES[0]
+            return super().batch(units, draw)
+
+    with pytest.raises(InvalidRequestError, match="one unit at a time .* Choose a smaller network"):
+        train(PRIVATE, source=Huge(MadeSource()), micro_batch=8)
+
+
+def test_other_errors_are_not_taken_for_short_memory():
+    class Broken:
+        num_units = 24
+
+        def batch(self, units, draw):
+            if len(units) > 1:
+                raise RuntimeError("something else")
+            return MadeSource().batch(units, draw)
+
+    with pytest.raises(RuntimeError, match="something else"):
+        train(PRIVATE, source=Broken(), micro_batch=8)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": 0},
+        {"sample_rate": 1.5},
+        {"noise_multiplier": -1.0},
+        {"optimizer": "lion"},
+        {"max_grad_norm": 0.0},
+    ],
+)
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(InvalidRequestError, match=next(iter(wrong))):
+        replace(PRIVATE, **wrong)
