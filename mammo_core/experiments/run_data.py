@@ -26,10 +26,10 @@ class TestedMasses:
     cohort: Cohort
     bootstrap: PatientBootstrap
 
-
-def tested_masses(cohort: Cohort) -> TestedMasses:
-    """With the usual number of resamples."""
-    return TestedMasses(cohort, PatientBootstrap(cohort.labels, cohort.patient_ids))
+    @classmethod
+    def of(cls, cohort: Cohort) -> TestedMasses:
+        """With the usual number of resamples."""
+        return cls(cohort, PatientBootstrap(cohort.labels, cohort.patient_ids))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +99,9 @@ def run_data(
     validation = parts.get("validation")
     return RunData(
         train=parts["train"],
-        test_sets={name: tested_masses(part) for name, part in tested_parts(parts).items()},
+        test_sets={name: TestedMasses.of(part) for name, part in tested_parts(parts).items()},
         synthetic=synthetic,
-        validation=None if validation is None else tested_masses(validation),
+        validation=None if validation is None else TestedMasses.of(validation),
         origin=origin,
         is_demonstration=is_demonstration,
     )

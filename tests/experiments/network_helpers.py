@@ -1,7 +1,7 @@
 """Small cohorts and quick configurations of networks."""
 
 from mammo_core.config import BackboneConfig, PrivacyConfig, RunConfig
-from mammo_core.experiments.run_data import RunData, tested_masses
+from mammo_core.experiments.run_data import RunData, TestedMasses
 from mammo_core.network_recipe import NetworkRecipe
 from tests.conftest import make_cohort
 
@@ -12,8 +12,8 @@ def small_data(**changes):
     """12 training patients, a validation set, a test set, 20 synthetic masses."""
     values = {
         "train": make_cohort(12),
-        "test_sets": {"site": tested_masses(make_cohort(8, split="test", seed=1))},
-        "validation": tested_masses(make_cohort(8, split="val", seed=2)),
+        "test_sets": {"site": TestedMasses.of(make_cohort(8, split="test", seed=1))},
+        "validation": TestedMasses.of(make_cohort(8, split="val", seed=2)),
         "synthetic": make_cohort(20, 1, site="made", source="synthetic", seed=3),
     }
     return RunData(**values | changes)
