@@ -92,7 +92,7 @@ def growth_exponent(sizes: list[float], values: list[float]) -> float:
 
 
 def peak_memory_mb() -> float | None:
-    """The most memory that this process ever held, in MB of 2^20 bytes; None where the system does not tell.
+    """The most memory that this process held so far, in MB of 2^20 bytes; None where the system does not tell.
 
     `resource.getrusage` is no use: a process inherits the peak of the one that started it.
     """
@@ -103,6 +103,14 @@ def peak_memory_mb() -> float | None:
         return int(peak) / 2**10
     peak = getattr(psutil.Process().memory_info(), "peak_wset", None)  # Windows
     return peak and peak / 2**20
+
+
+def start_of_peak_memory_mb() -> float | None:
+    """Lets the peak begin anew, where the system can, and returns what it begins at."""
+    forget = Path("/proc/self/clear_refs")
+    if forget.exists():
+        forget.write_text("5")
+    return peak_memory_mb()
 
 
 def in_own_process(function: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
