@@ -1,4 +1,4 @@
-"""Names that others chose, made fit to be shown: one line, of bounded length, in reading order.
+"""Names that others chose, made fit to be shown: one line, of bounded length, in reading order; and times to read.
 
 Folder names, patient ids, run names and reasons come from outside. What a display takes for markup is escaped
 by the display's own function: `figures.plotly_text.plotly_text`, `pages.ui.literal.literal`.
@@ -32,3 +32,16 @@ def one_line(text: str, longest: int = LONGEST) -> str:
         return line
     head = longest // 2
     return f"{line[:head]}…{line[len(line) - (longest - head - 1) :]}"
+
+
+def duration(seconds: float) -> str:
+    """A time to read: "8 s", "3 min", "1 h 20 min".
+
+    Example:
+        >>> duration(200)
+        '3 min'
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

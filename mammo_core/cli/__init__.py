@@ -7,7 +7,19 @@ import sys
 from collections.abc import Sequence
 
 from mammo_core import __version__
-from mammo_core.cli import audit, data, features, gan, heads, ledger, runs, serve, sweep, train
+from mammo_core.cli import (
+    audit,
+    data,
+    features,
+    fine_tune,
+    gan,
+    heads,
+    ledger,
+    runs,
+    serve,
+    sweep,
+    train,
+)
 from mammo_core.errors import MammoError
 
 
@@ -20,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (data, features, train, sweep, audit, gan, heads, runs, ledger, serve):
+    for module in (data, features, train, sweep, fine_tune, audit, gan, heads, runs, ledger, serve):
         module.add_command(commands)
     options = parser.parse_args(arguments)
     try:

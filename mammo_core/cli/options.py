@@ -36,14 +36,16 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--site", help="site to train on, if several have a train split")
 
 
-def add_backbone_options(parser: argparse.ArgumentParser) -> None:
+def add_backbone_options(
+    parser: argparse.ArgumentParser,
+    title: str = "backbone (frozen; its features are computed once and kept)",
+) -> None:
     """--backbone, --weights, --image-size, --views."""
-    group = parser.add_argument_group("backbone (frozen; its features are computed once and kept)")
+    group = parser.add_argument_group(title)
     group.add_argument(
         "--backbone",
-        default=DEFAULT_BACKBONE,
         metavar="NAME",
-        help="any timm model; default: %(default)s",
+        help=f"any timm model; default: {DEFAULT_BACKBONE}, or a preset's own",
     )
     group.add_argument(
         "--weights",
@@ -109,7 +111,7 @@ def ledger_from(options: argparse.Namespace, origin: str) -> LedgerForWork:
 def backbone_from(options: argparse.Namespace) -> BackboneConfig:
     """The backbone that the options describe."""
     return BackboneConfig(
-        name=options.backbone,
+        name=options.backbone or DEFAULT_BACKBONE,
         weights=options.weights,
         image_size_px=options.image_size,
         views=options.views,

@@ -64,7 +64,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def run_train(options: argparse.Namespace) -> int:
     """Trains, tracks and prints one run."""
     from mammo_core.cli.options import backbone_from, ledger_from, workbench_from
-    from mammo_core.cli.tables import print_table, with_interval
+    from mammo_core.cli.outcome import print_outcome
     from mammo_core.config import PrivacyConfig, RunConfig
     from mammo_core.experiments.recipes import RECIPES
     from mammo_core.experiments.runs import run_many
@@ -88,22 +88,5 @@ def run_train(options: argparse.Namespace) -> int:
         bench, [config], ledger=ledger_from(options, "train"), engine=options.engine
     )
     run_id = RunTracker(home_dir()).record(result, bench, origin="train")
-    print_table(
-        [
-            {"test set": name}
-            | {
-                measure.replace("_", " "): with_interval(e.value, e.low, e.high)
-                for measure, e in estimates.items()
-            }
-            for name, estimates in result.estimates.items()
-        ]
-    )
-    print(
-        f"\nε spent {result.epsilon:.6g} of {options.epsilon:g}, μ {result.mu:.3g}, noise multiplier "
-        f"{result.noise_multiplier:.4g}, {result.seconds:.2f} s, MLflow run {run_id}"
-    )
-    print(result.statement.sentence)
-    for caveat in result.statement.caveats:
-        print(f"- {caveat}")
-    print("95 % intervals: bootstrap over test patients. Research use only, not for diagnosis.")
+    print_outcome(result, run_id)
     return 0

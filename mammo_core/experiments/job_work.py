@@ -11,12 +11,14 @@ from mammo_core.cohorts.installed import load_source
 from mammo_core.experiments.attack_audit import AuditTables, run_audit
 from mammo_core.experiments.job_context import JobContext
 from mammo_core.experiments.ledger import open_ledger
+from mammo_core.experiments.network_job import train_network_job
 from mammo_core.experiments.requests import (
     AuditRequest,
     FeaturesRequest,
     FetchRequest,
     ImportRequest,
     JobRequest,
+    NetworkRequest,
     SweepRequest,
 )
 from mammo_core.experiments.run_archive import RunArchive
@@ -43,6 +45,8 @@ def do_work(request: JobRequest, job: JobContext, home: Path) -> None:
             _open_bench(request, job, home)
         case SweepRequest():
             _sweep(request, job, home)
+        case NetworkRequest():
+            train_network_job(request, job, home)
         case AuditRequest():
             _audit(request, job, home)
         case FetchRequest():

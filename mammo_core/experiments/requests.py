@@ -202,7 +202,7 @@ class NetworkRequest:
 
     Attributes:
         device: A wish, see `device.choose_device`.
-        micro_batch: Inputs at once; None for as many as fit.
+        micro_batch: Units computed at once; None for as many as fit.
         beyond_budget: Why it may exceed the budget of its cohort; empty if it may not.
     """
 

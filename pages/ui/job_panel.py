@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mammo_core.figures.progress import training_figure
+from mammo_core.plain_text import duration
 from pages.ui import jobs
 from pages.ui.errors import shown_errors
 from pages.ui.literal import literal
@@ -137,16 +138,3 @@ def draw_curve(job_id: str) -> None:
         "Loss and AUROC are computed from real masses without noise, for you who hold the data: "
         "publishing them is not covered by ε."
     )
-
-
-def duration(seconds: float) -> str:
-    """A time to read: "8 s", "3 min", "1 h 20 min".
-
-    Example:
-        >>> duration(200)
-        '3 min'
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

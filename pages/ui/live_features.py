@@ -8,8 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from mammo_core.cohorts.installed import DataSource
+from mammo_core.plain_text import duration
 from pages.ui import jobs, resources
-from pages.ui.job_panel import duration, show_job
+from pages.ui.job_panel import show_job
 
 if TYPE_CHECKING:
     from mammo_core.experiments.job_store import JobView

@@ -91,7 +91,7 @@ def test_run_without_privacy_learns_what_tells_the_masses_apart(tmp_path):
     "recipe",
     [
         {},
-        {"ema_decay": 0.5, "sample_rate": 0.5, "accountant": "rdp"},
+        {"ema_decay": 0.5, "sample_rate": 0.5, "epsilon": 1.0},
         {"kept": "best on validation", "trained_part": "network"},
     ],
 )
@@ -175,7 +175,7 @@ def test_damaged_checkpoint_is_refused_before_anything_is_charged_again(tmp_path
 
 def test_recorded_run_is_read_back_told_apart_and_leaves_no_checkpoint(private_home):
     data = small_data()
-    outcome = train(small_config(sample_rate=0.5, accountant="rdp"), private_home, data)
+    outcome = train(small_config(epsilon=1.0, sample_rate=0.5), private_home, data)
 
     run_id = record_network(outcome, data, private_home, origin="fine-tune")
 
@@ -193,7 +193,7 @@ def test_recorded_run_is_read_back_told_apart_and_leaves_no_checkpoint(private_h
 
 
 def test_sampled_run_is_charged_with_its_noise_rate_and_steps(tmp_path):
-    config, ledger = small_config(sample_rate=0.5, unit="image", accountant="rdp"), FreeLedger()
+    config, ledger = small_config(epsilon=1.0, sample_rate=0.5, unit="image"), FreeLedger()
 
     outcome = train(config, tmp_path, ledger=ledger)
 

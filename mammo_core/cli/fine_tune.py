@@ -1,0 +1,277 @@
+"""`fine-tune`: one run that trains the network itself, or a part of it, on images."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mammo_core.config import STRATEGIES, UNITS
+from mammo_core.network_recipe import PRECISIONS, TRAINED_PARTS
+
+if TYPE_CHECKING:
+    from mammo_core.config import RunConfig
+    from mammo_core.experiments.network_phases import NetworkProgress
+    from mammo_core.experiments.network_runs import NetworkRun
+    from mammo_core.network_recipe import NetworkRecipe
+
+_INTERRUPTED = 130
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Adds `fine-tune`."""
+    from mammo_core.cli.options import (
+        add_backbone_options,
+        add_budget_option,
+        add_data_options,
+        add_delta_option,
+        add_noise_option,
+    )
+
+    parser = commands.add_parser(
+        "fine-tune",
+        help="train the network itself privately, on images (slow)",
+        description="Trains a network, its adapters or its head on images by DP-SGD, spending at most the privacy "
+        "budget, tests it on every site and says what the budget guarantees. Interrupted, the same command goes on "
+        "from its last checkpoint. `train` trains a head on cached features: minutes where this takes hours.",
+    )
+    add_data_options(parser)
+    add_backbone_options(parser, "network, where its training starts")
+    group = parser.add_argument_group("training and privacy")
+    group.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="an experiment of the paper, for example dbr1: it decides strategy, ε, unit and recipe; see docs/paper.md",
+    )
+    group.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        default="real",
+        help="real: real masses only; real+synthetic: with the noise-free gradient of synthetic masses; synthetic: never "
+        "sees real masses; pretrain: synthetic first, then privately on real. Default: %(default)s",
+    )
+    group.add_argument(
+        "--epsilon",
+        type=float,
+        default=6.0,
+        help="privacy budget ε, 0.05 to 1000, or inf for no privacy (not DP); default: %(default)g",
+    )
+    group.add_argument(
+        "--unit",
+        choices=UNITS,
+        default="patient",
+        help="what one ε hides: all masses of a patient, or a single mass; default: %(default)s",
+    )
+    add_delta_option(group)
+    group.add_argument(
+        "--seed", type=int, default=42, help="tells repetitions apart; default: %(default)s"
+    )
+    add_noise_option(group)
+    add_budget_option(group)
+    _add_recipe_options(parser)
+    machine = parser.add_argument_group("this computer (changes the time only)")
+    machine.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="auto: a GPU if there is one; default: %(default)s",
+    )
+    machine.add_argument(
+        "--micro-batch",
+        type=int,
+        metavar="N",
+        help="units computed at once; default: as many as fit into memory",
+    )
+    parser.set_defaults(run=run_fine_tune)
+
+
+def _add_recipe_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("recipe (defaults: see experiments/network_recipes.py)")
+    group.add_argument(
+        "--trained-part",
+        choices=TRAINED_PARTS,
+        default="network",
+        help="network: all of it, or its last stages; adapters: low-rank updates and the head; head: the backbone is "
+        "frozen. Default: %(default)s",
+    )
+    group.add_argument(
+        "--stages", type=int, metavar="N", help="of network: train the last N stages and the head"
+    )
+    group.add_argument("--steps", type=int, metavar="N", help="private gradient steps")
+    group.add_argument(
+        "--sample-rate",
+        type=float,
+        metavar="SHARE",
+        help="chance of each unit to take part in a step; 1: all do",
+    )
+    group.add_argument("--learning-rate", type=float, metavar="RATE", help="of the private steps")
+    group.add_argument(
+        "--train-views",
+        type=int,
+        metavar="N",
+        help="random flips and turns of each mass in a step, averaged before clipping",
+    )
+    group.add_argument(
+        "--pretraining-steps",
+        type=int,
+        metavar="N",
+        help="of the strategy pretrain: plain steps on synthetic masses before",
+    )
+    group.add_argument("--precision", choices=PRECISIONS, help="of forward and backward passes")
+
+
+def run_fine_tune(options: argparse.Namespace) -> int:
+    """Trains, tracks and prints one run."""
+    from mammo_core.cli.options import data_from, ledger_from
+    from mammo_core.cli.outcome import print_outcome
+    from mammo_core.cli.preset import preset_config, print_preset, run_on_features
+    from mammo_core.device import choose_device, device_name
+    from mammo_core.experiments.network_phases import TrainingStopped
+    from mammo_core.experiments.network_runs import prepare_network, record_network, run_network
+    from mammo_core.experiments.paper_presets import paper_preset
+    from mammo_core.experiments.run_data import run_data
+    from mammo_core.settings import home_dir
+
+    device = choose_device(options.device)
+    loaded = data_from(options)
+    data = run_data(
+        loaded.real,
+        loaded.synthetic,
+        site=options.site,
+        origin=loaded.origin,
+        is_demonstration=loaded.is_demonstration,
+    )
+    print(f"On {device_name(device)}.")
+    if options.preset:
+        preset = paper_preset(options.preset)
+        config = preset_config(preset, options, data)
+        print_preset(preset, config)
+        if preset.path == "cached features":
+            return run_on_features(config, loaded, device, options)
+    else:
+        config = _config(options)
+    run = prepare_network(data, config)
+    _print_plan(run)
+    with _stop_asked() as should_stop:
+        try:
+            outcome = run_network(
+                run,
+                ledger=ledger_from(options, "fine-tune"),
+                home=home_dir(),
+                device=device,
+                micro_batch=options.micro_batch,
+                on_progress=_Lines().show,
+                should_stop=should_stop,
+            )
+        except TrainingStopped:
+            print(
+                "Stopped; what was done is kept. The same command goes on from there, without spending more.",
+                file=sys.stderr,
+            )
+            return _INTERRUPTED
+    run_id = record_network(outcome, data, home_dir(), origin="fine-tune")
+    if outcome.network is None:
+        print("The network's weights are too large to be kept with the run.")
+    print_outcome(outcome, run_id)
+    return 0
+
+
+def _config(options: argparse.Namespace) -> RunConfig:
+    from mammo_core.cli.options import backbone_from
+    from mammo_core.config import PrivacyConfig, RunConfig
+
+    return RunConfig(
+        strategy=options.strategy,
+        privacy=PrivacyConfig(
+            target_epsilon=options.epsilon,
+            target_delta=options.delta,
+            unit=options.unit,
+            noise=options.noise,
+        ),
+        recipe=_recipe(options),
+        backbone=backbone_from(options),
+        seed=options.seed,
+    )
+
+
+def _recipe(options: argparse.Namespace) -> NetworkRecipe:
+    """The usual one with what was asked for otherwise."""
+    from dataclasses import replace
+
+    from mammo_core.experiments.network_recipes import network_recipe
+
+    changes = {
+        "trained_stages": options.stages,
+        "steps": options.steps,
+        "sample_rate": options.sample_rate,
+        "learning_rate": options.learning_rate,
+        "views": options.train_views,
+        "pretraining_steps": options.pretraining_steps,
+        "precision": options.precision,
+    }
+    asked = {name: value for name, value in changes.items() if value is not None}
+    return replace(network_recipe(options.strategy, options.trained_part), **asked)
+
+
+def _print_plan(run: NetworkRun) -> None:
+    name = run.config.backbone.name
+    print(f"{name}: {run.num_weights:,} weights are trained; {'; '.join(run.classifier.changes)}.")
+    recipe = run.recipe
+    drawn = (
+        f"each of {run.statement.num_units} {run.config.privacy.unit}s drawn with chance "
+        f"{recipe.sample_rate:.4g}"
+        if recipe.is_sampled
+        else f"all {run.statement.num_units} {run.config.privacy.unit}s in every step"
+    )
+    noise = f"noise multiplier {run.noise_multiplier:.4g}" if run.noise_multiplier else "no noise"
+    print(f"{recipe.steps} steps, {drawn}; {noise}, clipping norm {recipe.max_grad_norm:g}.")
+    print(run.statement.sentence, flush=True)
+
+
+class _Lines:
+    """A line per step, with ε so far and the time left."""
+
+    def __init__(self) -> None:
+        self._seconds: list[float] = []
+        self._phase = ""
+
+    def show(self, progress: NetworkProgress) -> None:
+        """Prints where the run is."""
+        from mammo_core.plain_text import duration
+
+        if progress.phase != self._phase:
+            self._phase, self._seconds = progress.phase, []
+        self._seconds.append(progress.seconds_each)
+        each = sum(self._seconds) / len(self._seconds)
+        parts = [f"{progress.phase} step {progress.step}/{progress.steps}"]
+        if not math.isnan(progress.loss):
+            parts.append(f"loss {progress.loss:.4f}")
+        if progress.epsilon is not None and not math.isinf(progress.epsilon):
+            parts.append(f"ε so far {progress.epsilon:.4g}")
+        if progress.validation_auroc is not None:
+            parts.append(f"validation AUROC {progress.validation_auroc:.3f}")
+        parts.append(f"{each:.2g} s per step")
+        parts.append(f"about {duration(each * (progress.steps - progress.step))} left")
+        print("; ".join(parts) + f". {progress.message}".rstrip(), flush=True)
+
+
+@contextmanager
+def _stop_asked() -> Iterator[object]:
+    """Turns the first Ctrl-C into a wish to stop at the next step, which writes a checkpoint; the second ends at once."""
+    asked = False
+
+    def note(*_: object) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGINT, before)
+        print("Stopping after this step; press Ctrl-C again to stop at once.", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,33 @@
+"""How a finished run is told: measures, what was spent, and what that promises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mammo_core.cli.tables import print_table, with_interval
+
+if TYPE_CHECKING:
+    from mammo_core.experiments.run_outcome import RunOutcome
+
+
+def print_outcome(outcome: RunOutcome, run_id: str) -> None:
+    """Prints a recorded run."""
+    print_table(
+        [
+            {"test set": name}
+            | {
+                measure.replace("_", " "): with_interval(e.value, e.low, e.high)
+                for measure, e in estimates.items()
+            }
+            for name, estimates in outcome.estimates.items()
+        ]
+    )
+    mu = "" if outcome.mu is None else f"μ {outcome.mu:.3g}, "
+    print(
+        f"\nε spent {outcome.epsilon:.6g} of {outcome.config.privacy.target_epsilon:g}, {mu}noise multiplier "
+        f"{outcome.noise_multiplier:.4g}, {outcome.seconds:.2f} s, MLflow run {run_id}"
+    )
+    print(outcome.statement.sentence)
+    for caveat in outcome.statement.caveats:
+        print(f"- {caveat}")
+    print("95 % intervals: bootstrap over test patients. Research use only, not for diagnosis.")

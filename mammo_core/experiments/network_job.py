@@ -1,0 +1,99 @@
+"""How a job trains a network on images: what it reports, and that cancelling keeps a checkpoint."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from mammo_core.cohorts.installed import load_source
+from mammo_core.device import choose_device, device_name
+from mammo_core.experiments.job_context import JobContext
+from mammo_core.experiments.ledger import open_ledger
+from mammo_core.experiments.network_phases import NetworkProgress, TrainingStopped
+from mammo_core.experiments.network_runs import (
+    NetworkRun,
+    prepare_network,
+    record_network,
+    run_network,
+)
+from mammo_core.experiments.requests import NetworkRequest
+from mammo_core.experiments.results_file import run_key
+from mammo_core.experiments.run_archive import RunArchive
+from mammo_core.experiments.run_data import run_data
+
+_DOING = {"pretraining": "Training on synthetic masses first", "training": "Training"}
+
+
+def train_network_job(request: NetworkRequest, job: JobContext, home: Path) -> None:
+    """Trains, measures and records the network of a request, unless it is recorded already.
+
+    Raises:
+        JobStopped: If it was cancelled; its checkpoint is kept, and a new attempt goes on from there.
+        MammoError: If the request cannot be done.
+    """
+    job.report(0, 0, "Reading masses")
+    loaded = load_source(
+        request.source,
+        on_progress=lambda done, total: job.report(done, total, "Drawing the demo's masses"),
+    )
+    data = run_data(
+        loaded.real,
+        loaded.synthetic,
+        origin=loaded.origin,
+        is_demonstration=loaded.is_demonstration,
+    )
+    job.note_data(data.data_hash)
+    total = request.config.recipe.steps
+    if run_key(request.config, data.data_hash) in RunArchive(home).finished_keys(data.data_hash):
+        job.report(total, total, "This run was recorded before")
+        return
+    job.report(0, 0, "Building the network and finding how much noise its budget needs")
+    run = prepare_network(data, request.config)
+    device = choose_device(request.device)
+    reports = _Reports(job, run, device_name(device))
+    try:
+        outcome = run_network(
+            run,
+            ledger=open_ledger(home).on_behalf_of(
+                "train", job=job.job_id, beyond_budget=request.beyond_budget
+            ),
+            home=home,
+            device=device,
+            micro_batch=request.micro_batch,
+            on_progress=reports.show,
+            should_stop=job.is_stopping,
+        )
+    except TrainingStopped:
+        job.check()
+        raise
+    record_network(outcome, data, home, origin="train", job_id=job.job_id)
+    job.report(total, total, f"Tested after step {outcome.kept_step} of {total}")
+
+
+class _Reports:
+    """Says how far a run is, with the last ε that was counted, and draws its curve."""
+
+    def __init__(self, job: JobContext, run: NetworkRun, device: str) -> None:
+        self._job, self._run, self._device = job, run, device
+        self._epsilon: float | None = None
+
+    def show(self, progress: NetworkProgress) -> None:
+        """Listens after every step."""
+        is_training = progress.phase == "training"
+        if progress.epsilon is not None and not math.isinf(progress.epsilon):
+            self._epsilon = progress.epsilon
+        if is_training and not math.isnan(progress.loss):
+            point = {"loss": progress.loss}
+            if progress.validation_auroc is not None:
+                point["validation_auroc"] = progress.validation_auroc
+            self._job.add_point(progress.step, point)
+        if self._job.is_stopping():
+            return  # the training stops by itself and writes its checkpoint first
+        # one step more than there are: the last message is of the tested network
+        self._job.report(
+            progress.step,
+            progress.steps + 1,
+            f"{_DOING[progress.phase]} on {self._device}: step {progress.step} of {progress.steps}, "
+            f"{progress.seconds_each:.2g} s each. {progress.message}".strip(),
+            epsilon=self._epsilon if is_training else None,
+        )
