@@ -1,7 +1,7 @@
 """Gradients of one layer's parameters, unit by unit, from its inputs and the gradients of its outputs.
 
 In all functions here `inputs` and `gradients` are (U, R, ...): R rows of the layer's batch belong to each of U
-units. A unit's gradient is the sum over its rows.
+units. A unit's gradient is the sum over its rows, and over all calls of the layer.
 
 Sources: Goodfellow 2015, arXiv:1510.01799 (norms from inputs and output gradients); Li et al. 2021,
 arXiv:2110.05679, section 4 (their Gram matrices, "ghost norm"); Bu et al. 2022, arXiv:2205.10683 (when which).
@@ -14,10 +14,12 @@ from timm.layers.conv2d_same import Conv2dSame
 from timm.layers.padding import pad_same
 from torch import Tensor, nn
 from torch.func import functional_call, vjp, vmap
+from torch.nn import functional
 
 from mammo_core.privacy.networks.trained_layers import TrainedLayer
 
-_NUMBERS_AT_ONCE = 2**25  # of per-unit gradients in memory
+Calls = list[tuple[Tensor, Tensor]]  # inputs and gradients of each call of a layer
+_NUMBERS_AT_ONCE = 2**25  # of gradients per unit that only their norm is taken of
 _SLACK = 4.0  # roundings of the last bit by which a norm from Gram matrices may be too small
 
 
@@ -30,26 +32,33 @@ def unit_gradients(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> di
     return _any_layer(layer, inputs, gradients)
 
 
-def squared_norms(layer: TrainedLayer, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Squared L2 norm of each unit's gradient over all trained parameters of the layer: (U,).
+def summed_over_calls(layer: TrainedLayer, calls: Calls) -> dict[str, Tensor]:
+    """Each unit's gradient over all calls of the layer, by name: (U, *shape)."""
+    calls = _in_precision_of(layer, calls)
+    summed = unit_gradients(layer, *calls[0])
+    for call in calls[1:]:
+        for name, gradient in unit_gradients(layer, *call).items():
+            summed[name] = summed[name] + gradient
+    return summed
 
-    Args:
-        calls: Inputs and output gradients of every call of the layer; gradients of several calls are added.
-    """
-    size = sum(parameter.numel() for parameter in layer.parameters.values())
-    dtype = next(iter(layer.parameters.values())).dtype
-    step = max(1, _NUMBERS_AT_ONCE // size)
+
+def squared_norms(layer: TrainedLayer, calls: Calls) -> Tensor:
+    """Squared L2 norm of each unit's gradient over all trained parameters of the layer: (U,)."""
+    step = max(1, _NUMBERS_AT_ONCE // layer.size)
     found = []
     for start in range(0, len(calls[0][0]), step):
-        part = [
-            (
-                _as_float(inputs[start : start + step], dtype),
-                gradients[start : start + step].to(dtype),
-            )
-            for inputs, gradients in calls
-        ]
-        found.append(_squared_norms_of_part(layer, part))
+        part = [tuple(seen[start : start + step] for seen in call) for call in calls]
+        if len(calls) == 1 and _is_shorter_by_gram(layer, *part[0]):
+            part = _in_precision_of(layer, part)
+            found.append(_squared_norms_by_gram(layer, *_as_positions(layer.module, *part[0])))
+        else:
+            found.append(squared_lengths(summed_over_calls(layer, part)))
     return torch.cat(found)
+
+
+def squared_lengths(gradients: dict[str, Tensor]) -> Tensor:
+    """Of each unit's gradients of several parameters together: (U, *shape) each -> (U,)."""
+    return sum(gradient.flatten(1).square().sum(1) for gradient in gradients.values())
 
 
 def is_known(module: nn.Module) -> bool:
@@ -57,20 +66,17 @@ def is_known(module: nn.Module) -> bool:
     return _is_linear(module) or _is_convolution(module)
 
 
-def _squared_norms_of_part(layer: TrainedLayer, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
-    if len(calls) == 1 and _is_linear(layer.module):
-        inputs, gradients = _as_positions(layer.module, *calls[0])
-        positions, width, height = inputs.shape[1], inputs.shape[2], gradients.shape[2]
-        if "weight" in layer.parameters and positions * (width + height) < width * height:
-            return _squared_norms_by_gram(inputs, gradients, with_bias="bias" in layer.parameters)
-    summed = unit_gradients(layer, *calls[0])
-    for call in calls[1:]:
-        for name, gradient in unit_gradients(layer, *call).items():
-            summed[name] = summed[name] + gradient
-    return sum(gradient.flatten(1).square().sum(1) for gradient in summed.values())
+def _is_shorter_by_gram(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> bool:
+    """Whether P² products of I + O numbers are fewer than P of I · O, for P positions of a unit."""
+    module = layer.module
+    if "weight" not in layer.parameters or not is_known(module) or getattr(module, "groups", 1) > 1:
+        return False
+    outputs, width = len(module.weight), module.weight[0].numel()
+    positions = gradients[0].numel() // outputs
+    return positions * (width + outputs) < width * outputs
 
 
-def _squared_norms_by_gram(inputs: Tensor, gradients: Tensor, *, with_bias: bool) -> Tensor:
+def _squared_norms_by_gram(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> Tensor:
     """‖Σ g aᵀ‖² = Σ Σ (a·a')(g·g') over pairs of positions: (U, P, I), (U, P, O) -> (U,).
 
     What cancels in that sum loses digits, and a norm that is too small would be clipped too little. The bound
@@ -78,7 +84,7 @@ def _squared_norms_by_gram(inputs: Tensor, gradients: Tensor, *, with_bias: bool
     """
     of_inputs = inputs @ inputs.transpose(1, 2)  # (U, P, P)
     of_gradients = gradients @ gradients.transpose(1, 2)  # (U, P, P)
-    if with_bias:
+    if "bias" in layer.parameters:
         of_inputs = of_inputs + 1
     lengths = of_inputs.diagonal(0, 1, 2) * of_gradients.diagonal(0, 1, 2)  # (U, P)
     largest = lengths.clamp(min=0).sqrt().sum(1).square()  # (U,)
@@ -98,22 +104,36 @@ def _linear(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict[str,
 
 
 def _as_positions(module: nn.Module, inputs: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows and places in them side by side: (U, R, ...) -> (U, P, channels)."""
-    if isinstance(module, nn.Conv2d):
+    """What one multiplication by the weights sees, and the places of all rows: (U, R, ...) -> (U, P, I or O)."""
+    if not isinstance(module, nn.Conv2d):
+        return inputs.flatten(1, -2), gradients.flatten(1, -2)
+    if _is_linear(module):
         down, across = module.stride
-        inputs = inputs[..., ::down, ::across].movedim(2, -1)
-        gradients = gradients.movedim(2, -1)
-    return inputs.flatten(1, -2), gradients.flatten(1, -2)
+        inputs = inputs[..., ::down, ::across].movedim(2, -1).flatten(1, -2)
+    else:
+        patches = functional.unfold(
+            _padded(module, inputs).flatten(0, 1),
+            module.kernel_size,
+            module.dilation,
+            module.padding,
+            module.stride,
+        )  # (U · R, I, places)
+        inputs = patches.unflatten(0, inputs.shape[:2]).movedim(2, -1).flatten(1, -2)
+    return inputs, gradients.movedim(2, -1).flatten(1, -2)
+
+
+def _padded(module: nn.Conv2d, inputs: Tensor) -> Tensor:
+    """Inputs (U, R, I, H, W), with the zeros around them that the layer adds by itself."""
+    if not isinstance(module, Conv2dSame):
+        return inputs
+    padded = pad_same(inputs.flatten(0, 1), module.kernel_size, module.stride, module.dilation)
+    return padded.unflatten(0, inputs.shape[:2])
 
 
 def _convolution(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict[str, Tensor]:
     """Of a two-dimensional convolution: (U, R, I, H, W), (U, R, O, H', W')."""
     module, found = layer.module, {}
     if "weight" in layer.parameters:
-        if isinstance(module, Conv2dSame):
-            inputs = pad_same(
-                inputs.flatten(0, 1), module.kernel_size, module.stride, module.dilation
-            ).unflatten(0, inputs.shape[:2])
         found["weight"] = torch.stack(
             [
                 torch.ops.aten.convolution_backward(
@@ -129,7 +149,7 @@ def _convolution(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict
                     module.groups,
                     (False, True, False),
                 )[1]
-                for shown, of_unit in zip(inputs, gradients, strict=True)
+                for shown, of_unit in zip(_padded(module, inputs), gradients, strict=True)
             ]
         )
     if "bias" in layer.parameters:
@@ -148,8 +168,13 @@ def _any_layer(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict[s
     return vmap(of_unit)(inputs, gradients)
 
 
-def _as_float(inputs: Tensor, dtype: torch.dtype) -> Tensor:
-    return inputs.to(dtype) if inputs.is_floating_point() else inputs
+def _in_precision_of(layer: TrainedLayer, calls: Calls) -> Calls:
+    """Autocast's numbers in the precision of the weights; whole numbers stay as they are."""
+    dtype = next(iter(layer.parameters.values())).dtype
+    return [
+        tuple(seen.to(dtype) if seen.is_floating_point() else seen for seen in call)
+        for call in calls
+    ]
 
 
 def _has_plain_parameters(module: nn.Module) -> bool:

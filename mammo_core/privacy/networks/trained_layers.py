@@ -25,6 +25,11 @@ class TrainedLayer:
     module: nn.Module
     parameters: dict[str, nn.Parameter]
 
+    @property
+    def size(self) -> int:
+        """How many numbers train."""
+        return sum(parameter.numel() for parameter in self.parameters.values())
+
 
 @dataclass
 class LayerCall:

@@ -1,7 +1,8 @@
-"""Sums of clipped gradients, unit by unit, in one backward pass and without a gradient per unit in memory.
+"""Sums of clipped gradients, unit by unit, in one backward pass and the memory of a plain one, about twice.
 
 The backward pass computes gradients of activations only. Of each layer its inputs and the gradients of its outputs
-are kept: from them the norm of every unit's gradient follows first, and then the sum of the clipped ones.
+are kept: from them the norm of every unit's gradient follows first, and then the sum of the clipped ones. Layers
+whose gradients of all units take less memory than that keep these instead.
 Source: Bu et al. 2023, arXiv:2210.00038 ("book-keeping").
 """
 
@@ -9,13 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from mammo_core import validate
 from mammo_core.errors import PrivacyError
-from mammo_core.privacy.networks.layer_gradients import squared_norms, unit_gradients
+from mammo_core.privacy.networks.layer_gradients import (
+    squared_lengths,
+    squared_norms,
+    summed_over_calls,
+)
 from mammo_core.privacy.networks.trained_layers import (
     LayerCall,
     TrainedLayer,
@@ -89,13 +95,13 @@ class UnitGradients:
                 )
             torch.autograd.grad(losses.sum(), watch.entries, allow_unused=True)
         with torch.no_grad(), exact_convolutions():
-            reached = [
-                (layer, self._checked(layer, watch.calls.get(layer.name, []), len(inputs)))
+            seen = [
+                _Seen(layer, self._checked(layer, watch.calls.get(layer.name, []), len(inputs)))
                 for layer in self._layers
             ]
-            reached = [(layer, calls) for layer, calls in reached if calls]
-            norms = self._norms(reached, unit_of_input)
-            self._add_clipped(reached, norms, unit_of_input)
+            del watch
+            norms = self._norms(seen, unit_of_input)
+            self._add_clipped(seen, norms, unit_of_input)
         return norms
 
     def take(self) -> list[Tensor]:
@@ -128,47 +134,70 @@ class UnitGradients:
                 )
         return reached
 
-    def _norms(
-        self,
-        reached: list[tuple[TrainedLayer, list[LayerCall]]],
-        unit_of_input: Tensor,
-    ) -> Tensor:
+    def _norms(self, seen: list[_Seen], unit_of_input: Tensor) -> Tensor:
         groups, num_inputs = _units_by_size(unit_of_input), len(unit_of_input)
         squared = self._parameters[0].new_zeros(int(unit_of_input[-1]) + 1)
-        for layer, calls in reached:
+        for of_layer in seen:
+            if not of_layer.calls:
+                continue
+            is_small = of_layer.layer.size * len(squared) <= of_layer.numbers
             for units, inputs in groups:
-                of_units = [
-                    tuple(
-                        _rows_of_units(seen, inputs, num_inputs)
-                        for seen in (call.inputs, call.gradient)
+                calls = [
+                    (
+                        _rows_of_units(call.inputs, inputs, num_inputs),
+                        _rows_of_units(call.gradient, inputs, num_inputs),
                     )
-                    for call in calls
+                    for call in of_layer.calls
                 ]
-                squared[units] += squared_norms(layer, of_units)
+                if is_small:
+                    gradients = summed_over_calls(of_layer.layer, calls)
+                    of_layer.gradients.append((units, gradients))
+                    squared[units] += squared_lengths(gradients)
+                else:
+                    squared[units] += squared_norms(of_layer.layer, calls)
+            if is_small:
+                of_layer.calls.clear()
         return squared.sqrt()
 
-    def _add_clipped(
-        self,
-        reached: list[tuple[TrainedLayer, list[LayerCall]]],
-        norms: Tensor,
-        unit_of_input: Tensor,
-    ) -> None:
+    def _add_clipped(self, seen: list[_Seen], norms: Tensor, unit_of_input: Tensor) -> None:
         factors = (self._max_grad_norm / (norms + CLIP_EPSILON)).clamp(max=1.0)
-        factors = torch.where(norms.isfinite(), factors, 0)[unit_of_input]  # (N,)
-        for layer, calls in reached:
-            while calls:  # what was used is let go
-                call = calls.pop()
-                inputs = _without_dropped(call.inputs, factors)
-                scaled = _without_dropped(call.gradient, factors).to(norms.dtype)
-                scaled = scaled * _by_row(factors, scaled)
-                if inputs.is_floating_point():
-                    inputs = inputs.to(norms.dtype)
-                for name, found in unit_gradients(layer, inputs[None], scaled[None]).items():
-                    parameter = layer.parameters[name]
-                    if parameter in self._sums:
-                        self._sums[parameter] += found[0]
-                    else:
-                        self._sums[parameter] = found[0]
+        factors = torch.where(norms.isfinite(), factors, 0)  # (U,)
+        of_inputs = factors[unit_of_input]  # (N,)
+        for of_layer in seen:
+            layer = of_layer.layer
+            for units, gradients in of_layer.gradients:
+                of_units = factors[units]
+                for name, gradient in gradients.items():
+                    kept = _without_dropped(gradient, of_units)
+                    self._add(layer.parameters[name], torch.tensordot(of_units, kept, 1))
+            of_layer.gradients.clear()
+            while of_layer.calls:  # what was used is let go
+                call = of_layer.calls.pop()
+                inputs = _without_dropped(call.inputs, of_inputs)
+                scaled = _without_dropped(call.gradient, of_inputs).to(norms.dtype)
+                scaled = scaled * _by_row(of_inputs, scaled)
+                for name, found in summed_over_calls(layer, [(inputs[None], scaled[None])]).items():
+                    self._add(layer.parameters[name], found[0])
+
+    def _add(self, parameter: nn.Parameter, summed: Tensor) -> None:
+        if parameter in self._sums:
+            self._sums[parameter] += summed
+        else:
+            self._sums[parameter] = summed
+
+
+@dataclass
+class _Seen:
+    """What is known of a layer in one micro-batch: its calls, or already the gradients of groups of units."""
+
+    layer: TrainedLayer
+    calls: list[LayerCall]
+    gradients: list[tuple[Tensor, dict[str, Tensor]]] = field(default_factory=list)
+
+    @property
+    def numbers(self) -> int:
+        """That its calls keep in memory."""
+        return sum(call.inputs.numel() + call.gradient.numel() for call in self.calls)
 
 
 @contextmanager

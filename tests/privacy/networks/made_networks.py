@@ -27,9 +27,9 @@ class AsItWas(nn.Module):
 class Twice(nn.Module):
     """Calls one layer two times."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 6) -> None:
         super().__init__()
-        self.shared, self.last = nn.Linear(6, 6), nn.Linear(6, 1)
+        self.shared, self.last = nn.Linear(width, width), nn.Linear(width, 1)
 
     def forward(self, vectors: Tensor) -> Tensor:
         return self.last(torch.tanh(self.shared(torch.tanh(self.shared(vectors)))))
@@ -105,6 +105,16 @@ NETWORKS = {
         16,
     ),
     "convolutions": (conv_net, 16),
+    "deep convolutions": (
+        lambda: nn.Sequential(
+            nn.Conv2d(3, 40, 8, stride=4, padding=1),
+            nn.Tanh(),
+            Conv2dSame(40, 40, 3, stride=2),
+            nn.Flatten(),
+            nn.Linear(160, 1),
+        ),
+        16,
+    ),
     "ViT": (lambda: timm_net("test_vit"), 160),
     "EfficientNet": (lambda: timm_net("test_efficientnet"), 40),
     "ConvNeXt": (lambda: timm_net("test_convnext"), 32),

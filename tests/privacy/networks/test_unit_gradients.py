@@ -6,6 +6,7 @@ from opacus import GradSampleModule
 from torch import nn
 
 from mammo_core.errors import PrivacyError
+from mammo_core.privacy.networks import layer_gradients
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
 from mammo_core.privacy.noisy_optimizer import NoisyOptimizer
 from mammo_core.privacy.randomness import ReproducibleNoise
@@ -242,12 +243,9 @@ def test_network_is_left_as_it_was():
     assert len(sums) == len(list(network.parameters()))
 
 
-def test_per_unit_gradients_are_never_all_in_memory(monkeypatch):
-    """One layer of a million weights, 8 units: Opacus would keep 8 million numbers."""
-    sizes = []
-    from mammo_core.privacy.networks import layer_gradients
-
-    original = layer_gradients.unit_gradients
+def test_gradients_of_large_layers_are_never_all_in_memory(monkeypatch):
+    """A layer of 10 000 weights, called twice by 20 units: Opacus would keep 400 000 numbers."""
+    sizes, original = [], layer_gradients.unit_gradients
 
     def spied(layer, inputs, gradients):
         found = original(layer, inputs, gradients)
@@ -255,17 +253,28 @@ def test_per_unit_gradients_are_never_all_in_memory(monkeypatch):
         return found
 
     monkeypatch.setattr(layer_gradients, "unit_gradients", spied)
-    monkeypatch.setattr(layer_gradients, "_NUMBERS_AT_ONCE", 2_000_000)
-    network = nn.Linear(1000, 1000)
+    monkeypatch.setattr(layer_gradients, "_NUMBERS_AT_ONCE", 50_000)
+    network = Twice(width=100)
 
-    added(
-        network,
-        torch.randn(8, 600, 1000),
-        torch.arange(8),
-        losses=lambda outputs: outputs.sum((1, 2)),
-    )
+    added(network, torch.randn(20, 100), torch.arange(20))
 
-    assert sizes and max(sizes) <= 2_000_000
+    assert 10_000 < max(sizes) <= 50_000
+
+
+def test_gradients_of_small_layers_are_computed_once(monkeypatch):
+    """Where all units' gradients are fewer numbers than the maps that they come from, they are kept."""
+    network, size = make_network("convolutions")
+    calls, original = [], layer_gradients.unit_gradients
+
+    def spied(layer, inputs, gradients):
+        calls.append(layer.name)
+        return original(layer, inputs, gradients)
+
+    monkeypatch.setattr(layer_gradients, "unit_gradients", spied)
+
+    added(network, make_inputs(size, 4), torch.arange(4))
+
+    assert calls.count("4") == 1, "a depthwise convolution of 72 weights"
 
 
 class OverwritesInputs(nn.Module):
