@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import torch
 
 ROOT = Path(__file__).parents[1]
 _MOST_SECONDS = 900  # of a process of its own
@@ -71,7 +70,8 @@ def seconds_of(way: Callable[[], object]) -> float:
 
 
 def _finish_gpu() -> None:
-    if torch.cuda.is_initialized():
+    torch = sys.modules.get("torch")  # what is not loaded computes nothing
+    if torch and torch.cuda.is_initialized():
         torch.cuda.synchronize()
 
 
@@ -113,7 +113,7 @@ def start_of_peak_memory_mb() -> float | None:
     return peak_memory_mb()
 
 
-def in_own_process(function: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+def in_own_process(function: Callable[..., Any], **arguments: Any) -> Any:
     """Calls a function of a module in a fresh process, which then tells what it measured of itself.
 
     Args:

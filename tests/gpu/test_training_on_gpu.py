@@ -84,7 +84,7 @@ def test_noise_free_steps_in_bfloat16_go_the_way_of_float32(gpu):
     exact = trained_on(gpu, noise_multiplier=None, steps=1) - start()
     rounded = trained_on(gpu, noise_multiplier=None, steps=1, autocast=torch.bfloat16) - start()
 
-    assert torch.cosine_similarity(exact, rounded, dim=0) > 0.95
+    assert torch.cosine_similarity(exact, rounded, dim=0) > 0.9
 
 
 @pytest.mark.parametrize("autocast", [None, torch.bfloat16])
