@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from mammo_core.cli import fine_tune, main
-from mammo_core.experiments import network_phases
+from mammo_core.experiments import network_phases, paper_presets
 from mammo_core.experiments.run_archive import RunArchive
 from tests.experiments.job_helpers import write_cohort
 
@@ -75,7 +75,11 @@ def test_interrupted_command_goes_on_where_it_was_and_spends_nothing_more(
     assert not list(private_home.glob("networks/*/checkpoint.json"))
 
 
-def test_paper_preset_on_cached_features_is_trained_and_recorded(cohort, private_home, capsys):
+def test_paper_preset_on_cached_features_is_trained_and_recorded(
+    cohort, private_home, capsys, monkeypatch
+):
+    monkeypatch.setattr(paper_presets, "EPOCHS", 10)
+
     assert main(["fine-tune", "--data", cohort, "--preset", "dbr1", *TINY]) == 0
 
     said = capsys.readouterr().out
