@@ -8,10 +8,12 @@ from pages.ui.header import page_header
 from pages.ui.job_panel import show_job
 from pages.ui.navigation import enter
 from pages.ui.texts import GET_DATA
-from pages.ui.train_form import choose_plan, choose_source
-from pages.ui.train_job import choose_job, start_training
+from pages.ui.train_form import choose_kind, choose_plan, choose_source
+from pages.ui.train_job import choose_job, start_label, start_training
 from pages.ui.train_ledger import show_ledger_line
 from pages.ui.train_meaning import show_meaning
+from pages.ui.train_network_form import choose_network
+from pages.ui.train_network_meaning import show_network_meaning
 from pages.ui.train_results import show_results
 
 enter()
@@ -29,19 +31,20 @@ with choices:
             "The built-in demo cohort: synthetic masses and patients. Its numbers say nothing about real ones."
         )
     with shown_errors("These choices cannot be trained"):
-        plan = choose_plan(source)
+        is_network = choose_kind()
+        asked = choose_network(source) if is_network else choose_plan(source)
 with meaning:
     st.subheader("What this choice means")
-    can_start = show_meaning(source, plan)
-    beyond_budget = show_ledger_line(source, plan) if can_start else None
+    can_start = show_network_meaning(asked) if is_network else show_meaning(source, asked)
+    beyond_budget = show_ledger_line(source, asked) if can_start else None
     st.button(
-        "Start training" if plan.num_runs == 1 else f"Start {plan.num_runs} runs",
+        start_label(asked),
         type="primary",
         icon=":material/play_arrow:",
         disabled=beyond_budget is None,
         key="train_start",
         on_click=start_training,
-        args=(source, plan, beyond_budget),
+        args=(source, asked, beyond_budget),
     )
 
 jobs.prepare()

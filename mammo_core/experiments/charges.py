@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from mammo_core.cohorts.cohort import Cohort
-from mammo_core.config import HEAD_ON_FEATURES, Noise, RunConfig, Unit, short_hash, to_dict
-from mammo_core.figures.palette import STRATEGY_NAMES, TRAINED_PART_NAMES
+from mammo_core.config import Noise, RunConfig, Unit, short_hash, to_dict
+from mammo_core.figures.palette import name_of_run
 from mammo_core.privacy import accounting
 from mammo_core.privacy.run_noise import noise_of_run
 from mammo_core.privacy.spending import Spending, Steps
@@ -123,7 +123,7 @@ def _charge_of_run(config: RunConfig, spending: Spending, data: list[str]) -> Ch
     seed = config.noise_seed if spending.is_private else None
     return Charge(
         kind="run",
-        title=f"{_what(config)}, {name}, seed {config.seed}",
+        title=f"{name_of_run(config)}, {name}, seed {config.seed}",
         strategy=config.strategy,
         target_epsilon=budget,
         spending=spending,
@@ -132,13 +132,6 @@ def _charge_of_run(config: RunConfig, spending: Spending, data: list[str]) -> Ch
         release=short_hash({"config": to_dict(config), "data": data}),
         is_counted_once=seed is not None or not spending.is_private,
     )
-
-
-def _what(config: RunConfig) -> str:
-    strategy = STRATEGY_NAMES[config.strategy]
-    if config.trained_part == HEAD_ON_FEATURES:
-        return strategy
-    return f"{strategy}, {TRAINED_PART_NAMES[config.trained_part]}"
 
 
 def spending_of_budget(epsilon: float, delta: float, unit: Unit, largest_patient: int) -> Spending:

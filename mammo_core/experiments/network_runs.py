@@ -111,6 +111,17 @@ class NetworkOutcome(RunOutcome):
     checkpoints: NetworkCheckpoints
 
 
+def count_weights(config: RunConfig) -> int:
+    """How many weights a configuration trains, without loading any.
+
+    Raises:
+        BackboneError: If the network is unknown.
+        InvalidRequestError: If the recipe does not fit it.
+    """
+    random = replace(config.backbone, weights="random")
+    return _num_trained(build_classifier(random, config.recipe, seed=0))
+
+
 def prepare_network(data: RunData, config: RunConfig) -> NetworkRun:
     """Checks a configuration and builds its network; trains and charges nothing.
 
@@ -127,9 +138,8 @@ def prepare_network(data: RunData, config: RunConfig) -> NetworkRun:
         accounting.require_meaningful_delta(config.privacy.target_delta, num_units)
     classifier = build_classifier(config.backbone, config.recipe, seed=config.seed)
     classifier.network.eval()
-    num_weights = sum(p.numel() for p in classifier.network.parameters() if p.requires_grad)
     statement = make_statement(
-        config, data.training_data, noise_multiplier, num_weights=num_weights
+        config, data.training_data, noise_multiplier, num_weights=_num_trained(classifier)
     )
     first_choice = _first_choice(config, noise_multiplier)
     run = NetworkRun(data, config, classifier, noise_multiplier, statement, first_choice)
@@ -358,6 +368,10 @@ class _Training:
     def _seconds(self) -> float:
         """Of all starts so far."""
         return self._seconds_before + time.monotonic() - self._started
+
+
+def _num_trained(classifier: Classifier) -> int:
+    return sum(p.numel() for p in classifier.network.parameters() if p.requires_grad)
 
 
 def _require_fitting(data: RunData, config: RunConfig) -> None:

@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
 from mammo_core.cohorts.installed import DataSource
-from mammo_core.config import BackboneConfig, RunConfig, run_config_from_dict, to_dict
+from mammo_core.config import (
+    HEAD_ON_FEATURES,
+    BackboneConfig,
+    RunConfig,
+    run_config_from_dict,
+    to_dict,
+)
 from mammo_core.errors import InvalidRequestError
 from mammo_core.experiments.attack_audit import AuditPlan, audit_plan_from_dict
-from mammo_core.experiments.sweep import SweepPlan, plan_from_dict
-from mammo_core.figures.palette import STRATEGY_NAMES, TRAINED_PART_NAMES
+from mammo_core.experiments.sweep import SweepPlan, plan_from_dict, plan_like
+from mammo_core.figures.palette import STRATEGY_NAMES, name_of_run
 from mammo_core.intake.fetching.fetch import FetchPlan
 from mammo_core.intake.imports.plan import ImportPlan, import_plan_from_dict
 
@@ -218,8 +224,7 @@ class NetworkRequest:
         """A short name to show."""
         config = self.config
         budget = f"{config.privacy.target_epsilon:g}".replace("inf", "∞")
-        names = f"{STRATEGY_NAMES[config.strategy]}, {TRAINED_PART_NAMES[config.trained_part]}"
-        return f"{names} at ε = {budget} on {self.source.name}"
+        return f"{name_of_run(config)} at ε = {budget} on {self.source.name}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
@@ -242,6 +247,25 @@ class NetworkRequest:
             micro_batch=values["micro_batch"],
             beyond_budget=values["beyond_budget"],
         )
+
+
+def requests_like(
+    config: RunConfig, epsilons: tuple[float, ...], source: DataSource
+) -> list[JobRequest]:
+    """Jobs that train a run again at other budgets: one for heads, which train together, or one for each network."""
+    if config.trained_part == HEAD_ON_FEATURES:
+        return [SweepRequest(source=source, plan=plan_like(config, epsilons))]
+    return [
+        NetworkRequest(
+            source=source,
+            config=replace(
+                config,
+                privacy=replace(config.privacy, target_epsilon=epsilon),
+                recipe=replace(config.recipe, preset=""),  # the paper's had its own ε
+            ),
+        )
+        for epsilon in epsilons
+    ]
 
 
 _REQUESTS: dict[str, type[JobRequest]] = {

@@ -103,6 +103,12 @@ class RunArchive:
         """Keys (`results_file.run_key`) of all runs made here on these data; imported ones take nobody's place."""
         return {run.data.tags["run_key"] for run in self._made_here(data_hash)}
 
+    def id_of(self, config: RunConfig, data_hash: str) -> str | None:
+        """The newest run of a configuration made here on these data; None if there is none."""
+        key = run_key(config, data_hash)
+        made = (run for run in self._made_here(data_hash) if run.data.tags["run_key"] == key)
+        return next((run.info.run_id for run in made), None)
+
     def ids_with_head(self) -> set[str]:
         """Ids of the runs that keep their head, so that a new mass can be read with them."""
         return {run.info.run_id for run in self._search(f"tags.{HEAD_TAG} = 'kept'")}

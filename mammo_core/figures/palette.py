@@ -1,6 +1,6 @@
 """One colour and one name per strategy, and one name per trained part, in every figure. Colours of Okabe and Ito (2008) for all eyes."""
 
-from mammo_core.config import HEAD_ON_FEATURES, HeadOnFeatures, Strategy
+from mammo_core.config import HEAD_ON_FEATURES, HeadOnFeatures, RunConfig, Strategy
 from mammo_core.network_recipe import TrainedPart
 
 STRATEGY_COLOURS: dict[Strategy, str] = {
@@ -24,6 +24,14 @@ TRAINED_PART_NAMES: dict[TrainedPart | HeadOnFeatures, str] = {
 TEST_SET_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC5FA0", "#E69F00")
 CLASS_COLOURS = {"benign": "#56B4E9", "malignant": "#D55E00"}
 NEUTRAL = "#888888"
+
+
+def name_of_run(config: RunConfig) -> str:
+    """What a run trained on what, for example "real only" or "real only, adapters in a network"."""
+    strategy = STRATEGY_NAMES[config.strategy]
+    if config.trained_part == HEAD_ON_FEATURES:
+        return strategy
+    return f"{strategy}, {TRAINED_PART_NAMES[config.trained_part]}"
 
 
 def faded(colour: str, opacity: float) -> str:

@@ -69,8 +69,8 @@ def _own() -> list[CaseModels]:
     kept = table[table.index.isin(_ids_with_head())]
     if len(kept) < len(table):
         st.caption(
-            f"{len(table) - len(kept)} run(s) are left out: they were recorded before heads were kept. Train them "
-            "again to read with them."
+            f"{len(table) - len(kept)} run(s) are left out: they train a network on images, which cannot read a case "
+            "here, or were recorded before heads were kept."
         )
     names = {
         run_id: f"{run['training data']}, {run['unit']}, ε = {run['target ε']}, seed {run['seed']}, "

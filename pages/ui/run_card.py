@@ -16,10 +16,11 @@ from mammo_core.evaluation.calibration import reliability
 from mammo_core.evaluation.operating_point import confusion_at, threshold_at_specificity
 from mammo_core.figures.calibration import calibration_figure
 from mammo_core.figures.confusion import confusion_figure
-from mammo_core.figures.palette import STRATEGY_NAMES
+from mammo_core.figures.palette import TRAINED_PART_NAMES, name_of_run
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
+from mammo_core.privacy.statement_words import number_text
 from pages.ui import resources
 from pages.ui.errors import shown_errors
 from pages.ui.literal import literal
@@ -66,7 +67,7 @@ def _head(run: StoredRun) -> None:
         if math.isinf(run.epsilon)
         else f"ε spent {run.epsilon:.4g} per {privacy.unit}, δ {privacy.target_delta:g}"
     )
-    st.markdown(f"**{STRATEGY_NAMES[run.config.strategy]}**, {spent}, seed {run.config.seed}")
+    st.markdown(f"**{name_of_run(run.config)}**, {spent}, seed {run.config.seed}")
     if run.made_elsewhere:
         st.info(
             f"**Imported**: trained elsewhere ({literal(run.made_elsewhere)}). It is not in the ledger of this machine"
@@ -201,10 +202,12 @@ def _configuration(run: StoredRun) -> None:
         "asked for by": run.origin,
         "data": run.data_hash,
         "noise multiplier": f"{run.noise_multiplier:.4g}",
-        "μ (Gaussian DP)": "∞" if math.isinf(run.mu) else f"{run.mu:.4g}",
+        "μ (Gaussian DP)": "none: units were sampled" if run.mu is None else number_text(run.mu),
+        "trained part": TRAINED_PART_NAMES[run.config.trained_part],
         "units protected": str(run.num_units),
         "backbone": f"{run.config.backbone.name}, {run.config.backbone.views} view(s)",
         "steps": str(run.config.recipe.steps),
+        "sample rate": f"{run.config.recipe.sample_rate:.4g}",
         "clipping norm": f"{run.config.recipe.max_grad_norm:g}",
     }
     left.dataframe(
@@ -244,7 +247,7 @@ def _parcel(
 ) -> Parcel:
     """What a figure or table of the run is taken away as, with what its ε promises."""
     stem = f"run_{run.run_id[:8]}"
-    about = f"{STRATEGY_NAMES[run.config.strategy]}, seed {run.config.seed}"
+    about = f"{name_of_run(run.config)}, seed {run.config.seed}"
     notes = (
         run.statement.sentence,
         f"Run {run.run_id}, data {run.data_hash}.",

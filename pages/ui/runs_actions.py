@@ -100,11 +100,10 @@ def repeat(run_id: str) -> None:
     if not epsilons:
         st.warning("Choose at least one ε.", icon=":material/touch_app:")
         return
-    from mammo_core.experiments.requests import SweepRequest
-    from mammo_core.experiments.sweep import plan_like
+    from mammo_core.experiments.requests import requests_like
 
-    plan = plan_like(config, tuple(sorted(epsilons)))
-    show_on_train(jobs.start(SweepRequest(source=source, plan=plan)))
+    for request in requests_like(config, tuple(sorted(epsilons)), source):
+        show_on_train(jobs.start(request))
     st.switch_page("pages/train.py")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mammo_core.figures.palette import STRATEGY_NAMES
+from mammo_core.figures.palette import STRATEGY_NAMES, TRAINED_PART_NAMES
 from pages.ui.budgets import budget_name
 
 
@@ -15,6 +15,7 @@ def one_line_per_run(rows: pd.DataFrame) -> pd.DataFrame:
         {
             "when": first["started"].dt.tz_localize(None),  # UTC
             "training data": first["strategy"].map(STRATEGY_NAMES),
+            "trained part": first["trained_part"].map(TRAINED_PART_NAMES),
             "unit": first["unit"],
             "target ε": first["target_epsilon"].map(budget_name),
             "seed": first["seed"],

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mammo_core.config import PAPER_DELTA, Strategy, Unit
+from mammo_core.config import HEAD_ON_FEATURES, PAPER_DELTA, Strategy, Unit
 from mammo_core.experiments.run_tags import ORIGIN_IMPORTED
 from mammo_core.experiments.summary import curve_points
+from mammo_core.figures.palette import TRAINED_PART_NAMES
 from mammo_core.figures.trade_off_marks import OWN, SHIPPED, point_id
 from mammo_core.settings import home_dir
 from pages.ui import resources
 
 TEST_SET_NAMES = {"cbis-ddsm": "CBIS-DDSM test (same site)", "bcdr": "BCDR (another site)"}
 SHIPPED_TEST_SETS = tuple(TEST_SET_NAMES)
+_TOGETHER = ["data_hash", "backbone", "trained_part"]
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,11 @@ class Choices:
 
 @dataclass(frozen=True)
 class OwnData:
-    """Runs of one's own that can be drawn together: on the same masses with the same backbone."""
+    """Runs of one's own that can be drawn together: on the same masses, training the same part of one network."""
 
     data_hash: str
     backbone: str
+    trained_part: str
     test_sets: tuple[str, ...]
     num_runs: int
     is_shipped_data: bool
@@ -50,7 +53,11 @@ class OwnData:
     def name(self) -> str:
         """What they are called in a list and in the URL."""
         same = ", the data of the shipped results" if self.is_shipped_data else ""
-        return f"{' + '.join(self.test_sets)} ({self.data_hash[:6]}{same}), {self.backbone}"
+        part = TRAINED_PART_NAMES[self.trained_part]
+        trained = "" if self.trained_part == HEAD_ON_FEATURES else f", {part}"
+        return (
+            f"{' + '.join(self.test_sets)} ({self.data_hash[:6]}{same}), {self.backbone}{trained}"
+        )
 
 
 @dataclass(frozen=True)
@@ -93,11 +100,12 @@ def own_data() -> list[OwnData]:
         OwnData(
             data_hash=data_hash,
             backbone=backbone,
+            trained_part=trained_part,
             test_sets=tuple(sorted(part["test_set"].unique())),
             num_runs=part["run_key"].nunique(),
             is_shipped_data=data_hash == shipped,
         )
-        for (data_hash, backbone), part in rows.groupby(["data_hash", "backbone"])
+        for (data_hash, backbone, trained_part), part in rows.groupby(_TOGETHER)
     ]
     return sorted(found, key=lambda data: -data.num_runs)
 
@@ -109,10 +117,8 @@ def draw_from(choices: Choices) -> Drawn:
     if choices.own is None:
         own_rows = own_rows.iloc[:0]
     else:
-        is_meant = (own_rows["data_hash"] == choices.own.data_hash) & (
-            own_rows["backbone"] == choices.own.backbone
-        )
-        own_rows = own_rows[is_meant]
+        meant = [getattr(choices.own, name) for name in _TOGETHER]
+        own_rows = own_rows[(own_rows[_TOGETHER] == meant).all(axis=1)]
     own = _chosen(own_rows, choices)
     paper = resources.paper_points()
     is_shown = choices.with_paper and choices.metric == "auroc"
@@ -152,7 +158,11 @@ def _own_rows() -> pd.DataFrame:
     """Runs made here, each once; those at another δ than the shipped ones are no points of these curves."""
     uses_server = "MLFLOW_TRACKING_URI" in os.environ
     if not uses_server and not (home_dir() / "mlflow.db").exists():
-        return resources.measured_rows().iloc[:0].assign(data_hash="", run_id="")
+        return (
+            resources.measured_rows()
+            .iloc[:0]
+            .assign(data_hash="", run_id="", trained_part=HEAD_ON_FEATURES)
+        )
     rows = resources.archive_rows()
     is_own = (rows["delta"] == PAPER_DELTA) & (rows["origin"] != ORIGIN_IMPORTED)
     return rows[is_own].drop_duplicates(["run_key", "test_set"])

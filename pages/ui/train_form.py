@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _BACKBONES = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2")
 _ONE, _SEVERAL = "one model", "several at once"
 _FIRST_SEED = 42
+KINDS = ("heads on features", "the network itself (slow)")
 _STRATEGY_HELP = (
     "real only: no synthetic mass is used. real + synthetic: both in one private training. synthetic only: "
     "never sees a real mass. synthetic, then private on real: starts from what synthetic masses teach."
@@ -37,6 +38,23 @@ def choose_source() -> DataSource:
         key="train_cohort",
         persist_state="session",
         help="Real cohorts found in the data folder, and the built-in demo of synthetic masses.",
+    )
+
+
+def choose_kind() -> bool:
+    """Whether a network is trained on images, in place of heads on cached features."""
+    return (
+        st.segmented_control(
+            "What is trained",
+            KINDS,
+            default=KINDS[0],
+            required=True,
+            key="train_kind",
+            bind="query-params",
+            help="A linear head on features that a frozen network computed once: minutes. Or the network itself, by "
+            "whole-model DP-SGD on images: slow, a GPU helps.",
+        )
+        == KINDS[1]
     )
 
 
@@ -59,35 +77,13 @@ def choose_plan(source: DataSource) -> SweepPlan:
         help="Several: every combination of training data, unit, ε and seed, a sweep.",
     )
     strategies, units, epsilons, num_seeds = (
-        _choose_one(available) if many == _ONE else _choose_several(available)
+        choose_one(available) if many == _ONE else _choose_several(available)
     )
     with st.expander("Advanced settings", icon=":material/settings:"):
-        backbone = _choose_backbone(source)
-        delta = st.number_input(
-            "δ (chance that the promise fails)",
-            min_value=1e-9,
-            max_value=0.1,
-            value=PAPER_DELTA,
-            format="%.1e",
-            key="train_delta",
-            persist_state="session",
-            help="Keep it well below 1 / number of patients; the paper uses 1e-4.",
-        )
-        first_seed = st.number_input(
-            "Seed" if num_seeds == 1 else "First seed",
-            min_value=0,
-            value=_FIRST_SEED,
-            key="train_seed",
-            persist_state="session",
-            help="Tells repetitions apart: another seed is another release.",
-        )
-        reproducible = st.checkbox(
-            "Reproducible noise, for demonstration",
-            key="train_reproducible",
-            persist_state="session",
-            help="The noise follows from the seed, so that others can repeat the result; whoever knows the "
-            "seed can subtract it again. Otherwise the noise is secret: drawn from the operating system.",
-        )
+        backbone = choose_backbone(source)
+        delta = choose_delta()
+        first_seed = choose_seed("Seed" if num_seeds == 1 else "First seed")
+        reproducible = choose_reproducible()
         engine = st.segmented_control(
             "Engine",
             ("opacus", "vectorised"),
@@ -103,7 +99,7 @@ def choose_plan(source: DataSource) -> SweepPlan:
         strategies=strategies,
         units=units,
         epsilons=epsilons,
-        seeds=tuple(range(int(first_seed), int(first_seed) + num_seeds)),
+        seeds=tuple(range(first_seed, first_seed + num_seeds)),
         delta=delta,
         backbone=backbone,
         noise="reproducible" if reproducible else "secret",
@@ -112,9 +108,49 @@ def choose_plan(source: DataSource) -> SweepPlan:
     )
 
 
-def _choose_one(
+def choose_delta() -> float:
+    """δ."""
+    return st.number_input(
+        "δ (chance that the promise fails)",
+        min_value=1e-9,
+        max_value=0.1,
+        value=PAPER_DELTA,
+        format="%.1e",
+        key="train_delta",
+        persist_state="session",
+        help="Keep it well below 1 / number of patients; the paper uses 1e-4.",
+    )
+
+
+def choose_seed(name: str) -> int:
+    """The seed, under a name."""
+    return int(
+        st.number_input(
+            name,
+            min_value=0,
+            value=_FIRST_SEED,
+            key="train_seed",
+            persist_state="session",
+            help="Tells repetitions apart: another seed is another release.",
+        )
+    )
+
+
+def choose_reproducible() -> bool:
+    """Whether the noise follows from the seed."""
+    return st.checkbox(
+        "Reproducible noise, for demonstration",
+        key="train_reproducible",
+        persist_state="session",
+        help="The noise follows from the seed, so that others can repeat the result; whoever knows the "
+        "seed can subtract it again. Otherwise the noise is secret: drawn from the operating system.",
+    )
+
+
+def choose_one(
     available: tuple[Strategy, ...],
 ) -> tuple[tuple[Strategy, ...], tuple[Unit, ...], tuple[float, ...], int]:
+    """Training data, unit and budget of one run, and one seed."""
     epsilon = st.select_slider(
         "Privacy budget ε",
         EPSILONS,
@@ -182,7 +218,8 @@ def _choose_several(
     return tuple(strategies), tuple(units), tuple(sorted(epsilons)), int(num_seeds)
 
 
-def _choose_backbone(source: DataSource) -> BackboneConfig:
+def choose_backbone(source: DataSource) -> BackboneConfig:
+    """The network to begin with."""
     default = resources.backbone_for(source)
     names = dict.fromkeys((default.name, *_BACKBONES))
     name = st.selectbox(

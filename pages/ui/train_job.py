@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -10,18 +11,35 @@ from pages.ui import jobs
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
+    from mammo_core.experiments.requests import NetworkRequest
     from mammo_core.experiments.sweep import SweepPlan
 
 _URL, _CHOSEN = "job", "train_job"
 _SHOWN = 30
-_KINDS = ("sweep", "features", "audit")
+_KINDS = ("sweep", "network", "features", "audit")
 
 
-def start_training(source: DataSource, plan: SweepPlan, beyond_budget: str) -> None:
+def start_training(
+    source: DataSource, asked: SweepPlan | NetworkRequest, beyond_budget: str
+) -> None:
     """Starts a job and shows it from now on; with a reason it may exceed the budget of its cohort."""
-    from mammo_core.experiments.requests import SweepRequest
+    from mammo_core.experiments.requests import NetworkRequest, SweepRequest
 
-    show_on_train(jobs.start(SweepRequest(source=source, plan=plan, beyond_budget=beyond_budget)))
+    request = (
+        replace(asked, beyond_budget=beyond_budget)
+        if isinstance(asked, NetworkRequest)
+        else SweepRequest(source=source, plan=asked, beyond_budget=beyond_budget)
+    )
+    show_on_train(jobs.start(request))
+
+
+def start_label(asked: SweepPlan | NetworkRequest) -> str:
+    """What the button that starts it says."""
+    from mammo_core.experiments.requests import NetworkRequest
+
+    if isinstance(asked, NetworkRequest):
+        return "Start training the network"
+    return "Start training" if asked.num_runs == 1 else f"Start {asked.num_runs} runs"
 
 
 def show_on_train(job_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What a plan adds to its cohort's ledger, and going beyond a budget knowingly."""
+"""What a plan or a network adds to its cohort's ledger, and going beyond a budget knowingly."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from pages.ui.literal import literal
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
     from mammo_core.experiments.charges import Charge
+    from mammo_core.experiments.requests import NetworkRequest
     from mammo_core.experiments.sweep import SweepPlan
     from mammo_core.privacy.training_data import TrainingData
 
 
-def show_ledger_line(source: DataSource, plan: SweepPlan) -> str | None:
-    """Says what everything released from these patients costs now, and after the plan.
+def show_ledger_line(source: DataSource, asked: SweepPlan | NetworkRequest) -> str | None:
+    """Says what everything released from these patients costs now, and after what was asked for.
 
     Returns:
         Why it may exceed a budget, as typed, empty if it need not; None if it would and there is no reason.
@@ -26,7 +27,7 @@ def show_ledger_line(source: DataSource, plan: SweepPlan) -> str | None:
     from mammo_core.experiments.ledger_words import budget_sentence, short_total
 
     data = resources.training_data(source)
-    more = _planned(plan, data)
+    more = _planned(asked, data)
     if not more:
         st.caption("This cohort's ledger: these runs never see its patients and add nothing.")
         return ""
@@ -52,13 +53,18 @@ def show_ledger_line(source: DataSource, plan: SweepPlan) -> str | None:
     return reason or None
 
 
-def _planned(plan: SweepPlan, data: TrainingData) -> list[Charge]:
+def _planned(asked: SweepPlan | NetworkRequest, data: TrainingData) -> list[Charge]:
     from mammo_core.experiments.charges import planned_charges, spending_of_run
+    from mammo_core.experiments.requests import NetworkRequest
 
+    if isinstance(asked, NetworkRequest):
+        configs, count = [asked.config], 1
+    else:
+        configs = [config for group in asked.groups() for config in group]
+        configs = [config for config in configs if config.seed == asked.seeds[0]]
+        count = len(asked.seeds)
     charges: list[Charge] = []
-    for group in plan.groups():
-        for config in group:
-            if config.seed == plan.seeds[0]:
-                spending = spending_of_run(config, data.largest_patient)
-                charges += planned_charges(spending, len(plan.seeds)) if spending else []
+    for config in configs:
+        spending = spending_of_run(config, data.largest_patient)
+        charges += planned_charges(spending, count) if spending else []
     return charges

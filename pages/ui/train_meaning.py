@@ -34,12 +34,12 @@ def show_meaning(source: DataSource, plan: SweepPlan) -> bool:
     try:
         configs = _checked(plan)
         data = resources.training_data(source)
-        statements = [_planned(config, data) for config in configs]
+        statements = [planned_statement(config, data) for config in configs]
     except MammoError as error:
         st.error(literal(error, longest=2000), icon=":material/error:")
         return False
     if plan.num_runs == 1:
-        _show_one(statements[0])
+        show_promise(statements[0])
     else:
         _show_several(plan, statements)
     return True
@@ -58,29 +58,29 @@ def _checked(plan: SweepPlan) -> list[RunConfig]:
     return [config for group in plan.groups() for config in group if config.seed == plan.seeds[0]]
 
 
-def _planned(config: RunConfig, data: TrainingData) -> Statement:
+def planned_statement(
+    config: RunConfig, data: TrainingData, num_weights: int | None = None
+) -> Statement:
     """What the run will promise, which follows from its plan."""
     from mammo_core.privacy import accounting
+    from mammo_core.privacy.run_noise import noise_of_run
     from mammo_core.privacy.statement import make_statement
 
-    privacy, noise = config.privacy, 0.0
+    privacy = config.privacy
     if privacy.is_private:
         num_units = data.num_units(config.strategy, privacy.unit)
         accounting.require_meaningful_delta(privacy.target_delta, num_units)
-        noise = accounting.calibrate_noise(
-            privacy.target_epsilon, privacy.target_delta, config.recipe.steps
-        )
-    return make_statement(config, data, noise)
+    return make_statement(config, data, noise_of_run(config), num_weights=num_weights)
 
 
-def _found(statement: Statement) -> float:
-    """The share that an attacker finds at most."""
-    from mammo_core.privacy.risk import attacker_tpr
+def _mu_text(statement: Statement) -> str:
+    if statement.mu is None:
+        return "none"
+    return "∞" if math.isinf(statement.mu) else f"{statement.mu:.3g}"
 
-    return attacker_tpr(statement.mu, _FALSE_ALARMS)
 
-
-def _show_one(statement: Statement) -> None:
+def show_promise(statement: Statement) -> None:
+    """Draws what one run promises: three numbers, the sentence, and more when opened."""
     with st.container(horizontal=True, key="train_promise"):
         st.metric(
             "Noise multiplier",
@@ -91,15 +91,16 @@ def _show_one(statement: Statement) -> None:
         )
         st.metric(
             "μ (GDP)",
-            "∞" if math.isinf(statement.mu) else f"{statement.mu:.3g}",
+            _mu_text(statement),
             border=True,
             width="content",
             help="Gaussian DP, the whole guarantee in one number: telling with or without you apart is as hard as telling "
-            "two bell curves apart whose centres lie μ standard deviations from each other.",
+            "two bell curves apart whose centres lie μ standard deviations from each other. Where units are sampled there is "
+            "no such number.",
         )
         st.metric(
             "Attacker finds ≤",
-            f"{_found(statement):.1%}",
+            f"{statement.attacker_tpr(_FALSE_ALARMS):.1%}",
             border=True,
             width="content",
             help="At most this share of those who took part, when 1 in 100 others is wrongly accused. Without "
@@ -115,8 +116,8 @@ def _show_several(plan: SweepPlan, statements: list[Statement]) -> None:
             "unit": statement.unit,
             "ε": statement.target_epsilon,
             "noise multiplier": statement.noise_multiplier,
-            "μ": statement.mu,
-            "attacker finds at most": _found(statement),
+            "μ": _mu_text(statement),
+            "attacker finds at most": statement.attacker_tpr(_FALSE_ALARMS),
             "covers": statement.coverage,
         }
         for statement in statements
@@ -127,7 +128,6 @@ def _show_several(plan: SweepPlan, statements: list[Statement]) -> None:
     )
     table = pd.DataFrame(rows)
     table["ε"] = table["ε"].map(budget_name)
-    table["μ"] = table["μ"].map(lambda mu: "∞" if math.isinf(mu) else f"{mu:.3g}")
     table["noise multiplier"] = table["noise multiplier"].map("{:.3g}".format)
     table["attacker finds at most"] = table["attacker finds at most"].map("{:.1%}".format)
     st.dataframe(table, hide_index=True, key="train_promises")

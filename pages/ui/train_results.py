@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 
 def show_results(job: JobView) -> None:
     """Draws what the runs of a job reached: a card of one, curves and a choice of cards of several."""
-    from mammo_core.experiments.requests import AuditRequest, SweepRequest
+    from mammo_core.experiments.requests import AuditRequest, NetworkRequest, SweepRequest
 
     if isinstance(job.request, AuditRequest):
         show_audit_results(job)
+        return
+    if isinstance(job.request, NetworkRequest):
+        _show_network(job)
         return
     if not isinstance(job.request, SweepRequest):
         st.success("The features are ready.", icon=":material/check:")
@@ -49,6 +52,17 @@ def show_results(job: JobView) -> None:
     st.page_link("pages/runs.py", label="Compare and export all runs", icon=":material/table_rows:")
     names = _names(rows)
     show_run_card(st.selectbox("Run", list(names), format_func=names.get, key=f"card_of_{job.id}"))
+
+
+def _show_network(job: JobView) -> None:
+    run_id = resources.archive().id_of(job.request.config, job.data_hash)
+    if run_id is None:
+        st.info(
+            "Not finished. What was done is kept: *Continue* goes on from the last checkpoint.",
+            icon=":material/hourglass_empty:",
+        )
+        return
+    show_run_card(run_id)
 
 
 def _show_curves(unit: str, rows: pd.DataFrame) -> None:

@@ -1,0 +1,164 @@
+"""The inputs of the Train page for a network trained on images. Returns a request, trains nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from mammo_core.config import STRATEGIES, PrivacyConfig, RunConfig, Strategy
+from mammo_core.figures.palette import TRAINED_PART_NAMES
+from mammo_core.network_recipe import PRECISIONS, TRAINED_PARTS, NetworkRecipe, TrainedPart
+from pages.ui import resources
+from pages.ui.train_form import (
+    choose_backbone,
+    choose_delta,
+    choose_one,
+    choose_reproducible,
+    choose_seed,
+)
+
+if TYPE_CHECKING:
+    from mammo_core.cohorts.installed import DataSource
+    from mammo_core.experiments.requests import NetworkRequest
+
+_OWN = "own recipe"
+_PART_HELP = (
+    "The network itself: all of it, or its last stages. Adapters: small updates of frozen layers, which need far "
+    "fewer noisy numbers. Head: the backbone stays frozen; cached features train it much faster."
+)
+
+
+def choose_network(source: DataSource) -> NetworkRequest:
+    """What to train, as a request.
+
+    Raises:
+        MammoError: If the inputs do not make one.
+    """
+    from mammo_core.experiments.paper_presets import paper_presets
+    from mammo_core.experiments.requests import NetworkRequest
+
+    presets = paper_presets()
+    name = st.selectbox(
+        "Recipe",
+        (_OWN, *presets),
+        format_func=lambda name: name if name == _OWN else f"{name}: {presets[name].meaning}",
+        key="network_preset",
+        persist_state="session",
+        help="Your own choices, or an experiment of the paper with all its settings.",
+    )
+    config = _own_config(source) if name == _OWN else _preset_config(source, name)
+    with st.expander("This computer", icon=":material/memory:"):
+        device = st.segmented_control(
+            "Device",
+            ("auto", "cpu", "cuda"),
+            default="auto",
+            required=True,
+            key="network_device",
+            persist_state="session",
+            help="auto: a GPU if there is one. It changes the time only.",
+        )
+    return NetworkRequest(source=source, config=config, device=device)
+
+
+def _own_config(source: DataSource) -> RunConfig:
+    from mammo_core.experiments.network_recipes import network_recipe
+
+    available = STRATEGIES if source.is_demo or source.synthetic else ("real",)
+    (strategy,), (unit,), (epsilon,), _ = choose_one(available)
+    part = st.segmented_control(
+        "Trained part",
+        TRAINED_PARTS[::-1],
+        default=TRAINED_PARTS[-1],
+        format_func=TRAINED_PART_NAMES.get,
+        required=True,
+        key="network_part",
+        persist_state="session",
+        help=_PART_HELP,
+    )
+    with st.expander("Advanced settings", icon=":material/settings:"):
+        backbone = choose_backbone(source)
+        recipe = _choose_recipe(network_recipe(strategy, part), strategy, part)
+        delta, seed = choose_delta(), choose_seed("Seed")
+        noise = "reproducible" if choose_reproducible() else "secret"
+    return RunConfig(
+        strategy=strategy,
+        privacy=PrivacyConfig(target_epsilon=epsilon, target_delta=delta, unit=unit, noise=noise),
+        recipe=recipe,
+        backbone=backbone,
+        seed=seed,
+    )
+
+
+def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) -> NetworkRecipe:
+    """The usual recipe with what was changed; widgets of different parts are different."""
+    key = f"{strategy}_{part}"
+    steps = st.number_input("Training steps", 1, 20_000, usual.steps, key=f"network_steps_{key}")
+    rate = st.number_input(
+        "Sample rate",
+        min_value=0.001,
+        max_value=1.0,
+        value=usual.sample_rate,
+        format="%.3f",
+        key=f"network_rate_{key}",
+        help="Chance of each unit to take part in a step. At 1 all do: slowest, with the least noise for its ε.",
+    )
+    learning_rate = st.number_input(
+        "Learning rate",
+        min_value=1e-7,
+        max_value=10.0,
+        value=usual.learning_rate,
+        format="%.1e",
+        key=f"network_learning_{key}",
+    )
+    views = st.number_input(
+        "Random views per mass and step",
+        1,
+        16,
+        usual.views,
+        key=f"network_views_{key}",
+        help="Flips and quarter turns, averaged before clipping: they cost time, not privacy.",
+    )
+    stages = None
+    if part == "network":
+        stages = (
+            st.number_input(
+                "Last stages that train",
+                0,
+                20,
+                0,
+                key=f"network_stages_{key}",
+                help="0: all of the network.",
+            )
+            or None
+        )
+    precision = st.segmented_control(
+        "Precision",
+        PRECISIONS,
+        default=usual.precision,
+        required=True,
+        key=f"network_precision_{key}",
+        help="Of forward and backward passes; bfloat16 is faster on recent GPUs.",
+    )
+    return replace(
+        usual,
+        steps=int(steps),
+        sample_rate=rate,
+        learning_rate=learning_rate,
+        views=int(views),
+        trained_stages=None if stages is None else int(stages),
+        precision=precision,
+    )
+
+
+def _preset_config(source: DataSource, name: str) -> RunConfig:
+    from mammo_core.experiments.paper_presets import paper_preset
+
+    preset, data = paper_preset(name), resources.training_data(source)
+    with st.expander("How this differs from the paper", icon=":material/difference:"):
+        st.markdown("\n".join(f"- {text}" for text in (*preset.differences, *preset.inferred)))
+    with st.expander("Advanced settings", icon=":material/settings:"):
+        seed = choose_seed("Seed")
+        noise = "reproducible" if choose_reproducible() else "secret"
+    return preset.for_data(data.num_images, data.num_synthetic, seed=seed, noise=noise)
