@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from mammo_core.cohorts.installed import load_source
+from mammo_core.cohorts.installed import LoadedData, load_source
 from mammo_core.device import choose_device, device_name
 from mammo_core.experiments.job_context import JobContext
 from mammo_core.experiments.ledger import open_ledger
@@ -16,10 +16,14 @@ from mammo_core.experiments.network_runs import (
     record_network,
     run_network,
 )
+from mammo_core.experiments.paper_presets import paper_preset
+from mammo_core.experiments.paper_runs import EpochReport, run_frozen_preset
 from mammo_core.experiments.requests import NetworkRequest
 from mammo_core.experiments.results_file import run_key
 from mammo_core.experiments.run_archive import RunArchive
 from mammo_core.experiments.run_data import run_data
+from mammo_core.experiments.tracking import RunTracker
+from mammo_core.experiments.workbench import open_workbench
 
 _DOING = {"pretraining": "Training on synthetic masses first", "training": "Training"}
 
@@ -47,6 +51,9 @@ def train_network_job(request: NetworkRequest, job: JobContext, home: Path) -> N
     if run_key(request.config, data.data_hash) in RunArchive(home).finished_keys(data.data_hash):
         job.report(total, total, "This run was recorded before")
         return
+    if _is_on_features(request):
+        _train_on_features(request, loaded, job, home)
+        return
     job.report(0, 0, "Building the network and finding how much noise its budget needs")
     run = prepare_network(data, request.config)
     device = choose_device(request.device)
@@ -67,6 +74,48 @@ def train_network_job(request: NetworkRequest, job: JobContext, home: Path) -> N
         job.check()
         raise
     record_network(outcome, data, home, origin="train", job_id=job.job_id)
+    job.report(total, total, f"Tested after step {outcome.kept_step} of {total}")
+
+
+def _is_on_features(request: NetworkRequest) -> bool:
+    """Whether it is an experiment of the paper that needs the images only once."""
+    preset = request.config.recipe.preset
+    return bool(preset) and paper_preset(preset).path == "cached features"
+
+
+def _train_on_features(
+    request: NetworkRequest, loaded: LoadedData, job: JobContext, home: Path
+) -> None:
+    config = request.config
+    bench = open_workbench(
+        loaded.real,
+        loaded.synthetic,
+        config.backbone,
+        home / "features",
+        origin=loaded.origin,
+        is_demonstration=loaded.is_demonstration,
+        on_progress=lambda done, total: job.report(done, total, "Computing features of masses"),
+    )
+
+    def show(epoch: EpochReport) -> None:
+        job.add_point(epoch.epoch, {"loss": epoch.loss})
+        job.report(
+            epoch.epoch,
+            epoch.epochs + 1,
+            f"Training: epoch {epoch.epoch} of {epoch.epochs}",
+        )
+
+    outcome = run_frozen_preset(
+        bench,
+        config,
+        ledger=open_ledger(home).on_behalf_of(
+            "train", job=job.job_id, beyond_budget=request.beyond_budget
+        ),
+        device=choose_device(request.device),
+        on_epoch=show,
+    )
+    RunTracker(home).record_network(outcome, bench, None, origin="train", job_id=job.job_id)
+    total = config.recipe.steps
     job.report(total, total, f"Tested after step {outcome.kept_step} of {total}")
 
 

@@ -1,11 +1,12 @@
 """Jobs that train a network: progress, curve, result, cancelled and continued; with a thread in place of Dask."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from mammo_core.errors import InvalidRequestError
-from mammo_core.experiments import network_job, network_phases
+from mammo_core.experiments import network_job, network_phases, paper_presets
 from mammo_core.experiments.engine import JobEngine
 from mammo_core.experiments.ledger import open_ledger
 from mammo_core.experiments.requests import NetworkRequest, request_from_dict
@@ -75,6 +76,22 @@ def test_cancelled_job_keeps_its_checkpoint_and_goes_on_from_there(
     assert steps == [1, 2, 3, 4]
     assert num_charges(private_home) == 1
     assert not list(private_home.glob("networks/*/checkpoint.json"))
+
+
+def test_paper_preset_of_a_frozen_network_is_trained_on_cached_features(
+    engine, request_, private_home, monkeypatch
+):
+    monkeypatch.setattr(paper_presets, "EPOCHS", 4)
+    backbone = replace(request_.config.backbone, views=8)
+    config = paper_presets.paper_preset("dbr1").for_data(12, 0, backbone=backbone)
+
+    job = engine.start(NetworkRequest(source=request_.source, config=config), "ana")
+
+    job = wait_until_over(engine, job.id)
+    assert (job.state, job.error) == ("finished", "")
+    assert (private_home / "features").is_dir()
+    assert RunArchive(private_home).rows()["trained_part"].tolist() == ["head"]
+    assert len(engine.store.curve(job.id, "loss")) == 4
 
 
 def test_job_that_cannot_be_done_says_why(engine, request_):
