@@ -54,7 +54,7 @@ class Sizes:
     rounds: int = 3
 
 
-FULL = Sizes(masses=(1_000, 10_000, 100_000), runs=(1, 10, 100), budgets=(10, 100, 1000))
+FULL = Sizes(masses=(1_000, 10_000, 100_000), runs=(1, 10, 100), budgets=(100, 1_000, 10_000))
 QUICK = replace(FULL, masses=(1_000, 4_000), runs=(1, 10), budgets=(10, 100), rounds=1)
 
 
@@ -65,7 +65,7 @@ def measure(sizes: Sizes, device: torch.device) -> Report:
     }
     by_runs = {runs: _repeated(sizes, masses=sizes.masses[0], runs=runs) for runs in sizes.runs}
     by_budgets = {
-        count: spread_of([_seconds_to_calibrate(count) for _ in range(3)])
+        count: spread_of([_seconds_to_calibrate(count) for _ in range(5)])
         for count in sizes.budgets
     }
     largest = sizes.masses[-1]

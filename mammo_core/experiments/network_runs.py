@@ -20,7 +20,7 @@ from mammo_core.classifiers.networks.sources import MassSource
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config import RunConfig
 from mammo_core.errors import CohortError, InvalidRequestError
-from mammo_core.experiments.best_epoch import first_step_to_choose
+from mammo_core.experiments.best_epoch import first_choice
 from mammo_core.experiments.charges import Ledger, charges_of_runs
 from mammo_core.experiments.network_checkpoints import Checkpoint, NetworkCheckpoints
 from mammo_core.experiments.network_looks import ValidationLooks
@@ -38,7 +38,6 @@ from mammo_core.experiments.tracking import RunTracker
 from mammo_core.network_recipe import NetworkRecipe
 from mammo_core.privacy import accounting
 from mammo_core.privacy.networks.network_training import NetworkTraining, train_network
-from mammo_core.privacy.networks.noise_budget import epsilon_spent
 from mammo_core.privacy.networks.training_state import TrainingState
 from mammo_core.privacy.randomness import noise_from
 from mammo_core.privacy.run_noise import noise_of_run
@@ -141,8 +140,8 @@ def prepare_network(data: RunData, config: RunConfig) -> NetworkRun:
     statement = make_statement(
         config, data.training_data, noise_multiplier, num_weights=_num_trained(classifier)
     )
-    first_choice = _first_choice(config, noise_multiplier)
-    run = NetworkRun(data, config, classifier, noise_multiplier, statement, first_choice)
+    first = first_choice(config, noise_multiplier)  # told before days are spent if there is none
+    run = NetworkRun(data, config, classifier, noise_multiplier, statement, first)
     run.source(run.masses, torch.device("cpu"))  # too few units are told now
     return run
 
@@ -400,19 +399,6 @@ def _require_fitting(data: RunData, config: RunConfig) -> None:
             "Expected validation masses of both classes to choose the best step by; found none. Add SITE/val, or keep "
             "the last weights."
         )
-
-
-def _first_choice(config: RunConfig, noise_multiplier: float) -> int:
-    """The first step whose weights may be kept; told before days are spent if there is none."""
-    privacy, recipe = config.privacy, config.recipe
-    if recipe.kept == "last":
-        return recipe.steps
-
-    def epsilon_after(steps: int) -> float:
-        history = [(noise_multiplier, recipe.sample_rate, steps)]
-        return epsilon_spent(history, privacy.target_delta, recipe.accountant)
-
-    return first_step_to_choose(epsilon_after, privacy.target_epsilon, recipe.steps)
 
 
 def _with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

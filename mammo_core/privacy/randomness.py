@@ -16,17 +16,15 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from scipy.special import ndtri
 from torch import Tensor
 
-from mammo_core.config import Noise
+from mammo_core.privacy.noise_kinds import randomness_of
 
-Randomness = Literal["secret", "keyed", "reproducible"]
-_MOST_SECRET_NUMBERS = 2_000_000
 _KEY_BYTES = 16
 _SUMMED = 4
 _BITS = 53  # of a double's fraction
@@ -109,17 +107,6 @@ def noise_from(seed: int | None, num_weights: int = 1) -> NoiseSource:
             return KeyedNoise()
         case "reproducible":
             return ReproducibleNoise(seed)
-
-
-def randomness_of(num_weights: int, noise: Noise) -> Randomness:
-    """What the noise of a training comes from, which its statement says.
-
-    Args:
-        num_weights: Numbers that each step draws.
-    """
-    if noise == "reproducible":
-        return "reproducible"
-    return "secret" if num_weights <= _MOST_SECRET_NUMBERS else "keyed"
 
 
 def _uniform(count: int) -> np.ndarray:

@@ -30,7 +30,10 @@ History = list[tuple[float, float, int]]  # noise multiplier, sample rate, steps
 _LEAST_NOISE, _MOST_NOISE = 0.3, 1e5
 _PRECISION = 1e-3
 _LARGEST_PRV = 100.0
-_PRV_ERROR, _RELATIVE_PRV_ERROR = 0.01, 1e-3  # by which its upper bound may lie above; less takes minutes
+_PRV_ERROR, _RELATIVE_PRV_ERROR = (
+    0.01,
+    1e-3,
+)  # by which its upper bound may lie above; less takes minutes
 _SEARCH_STEP = 0.9
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mammo_core.config import Unit
 from mammo_core.privacy.composition import promise_of
+from mammo_core.privacy.noise_kinds import Randomness, randomness_of
 from mammo_core.privacy.statement_words import number_text, promise_text
 
 if TYPE_CHECKING:
-    from mammo_core.privacy.randomness import Randomness
     from mammo_core.privacy.statement import Statement
 
 NEIGHBOURING = "add or remove one whole unit"
@@ -225,8 +225,6 @@ def _noise_and_clipping(statement: Statement) -> str:
 
 
 def _source(statement: Statement) -> Randomness:
-    from mammo_core.privacy.randomness import randomness_of  # brings torch
-
     return randomness_of(statement.num_weights or 1, statement.noise)
 
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 from scipy import stats
 
+from mammo_core.privacy.noise_kinds import randomness_of
 from mammo_core.privacy.randomness import (
     KeyedNoise,
     ReproducibleNoise,
     SecretNoise,
     noise_from,
-    randomness_of,
 )
 
 

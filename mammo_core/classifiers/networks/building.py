@@ -18,9 +18,11 @@ from mammo_core.classifiers.networks.normalisation import replace_batch_norm
 from mammo_core.classifiers.networks.stages import freeze_first_stages
 from mammo_core.config import BackboneConfig
 from mammo_core.labels import BENIGN, MALIGNANT
-from mammo_core.network_recipe import NetworkRecipe
-from mammo_core.privacy.networks.trained_layers import raw_parameters
+from mammo_core.network_recipe import NetworkRecipe, Precision
+from mammo_core.privacy.networks.private_layers import freeze_raw_parameters
 
+# what forward and backward passes are cast to, see `torch.autocast`
+AUTOCAST: dict[Precision, torch.dtype | None] = {"float32": None, "bfloat16": torch.bfloat16}
 _LEAK = 0.2  # of the paper's LeakyReLU
 
 
@@ -170,9 +172,7 @@ def _frozen(network: nn.Module, recipe: NetworkRecipe, rng: torch.Generator) -> 
         changes.append(
             f"frozen but for the last {recipe.trained_stages} of {stages} stages and the head"
         )
-    raw = raw_parameters(network)
-    for name in raw:
-        network.get_parameter(name).requires_grad_(False)
+    raw = freeze_raw_parameters(network)
     if raw:
         changes.append(f"frozen, because they belong to no layer: {', '.join(raw)}")
     return changes
