@@ -98,12 +98,10 @@ FULL = Sizes(
         Case("swin_tiny_patch4_window7_224", 224, 4, ways=_WITHOUT_OPACUS),
     ),
     cuda=_ON_GPU,
-    steps=2,
+    steps=1,
     rounds=5,
 )
-QUICK = replace(
-    FULL, cpu=(Case("tf_efficientnet_lite0", 64, 8),), cuda=_ON_GPU[:1], steps=1, rounds=3
-)
+QUICK = replace(FULL, cpu=(Case("tf_efficientnet_lite0", 64, 8),), cuda=_ON_GPU[:1], rounds=3)
 
 
 def measure(sizes: Sizes, device: torch.device) -> Report:
