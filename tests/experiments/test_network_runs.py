@@ -22,6 +22,8 @@ from mammo_core.experiments.network_phases import TrainingStopped
 from mammo_core.experiments.network_runs import prepare_network, record_network, run_network
 from mammo_core.experiments.run_archive import RunArchive
 from mammo_core.experiments.run_data import TestedMasses
+from mammo_core.experiments.run_export import export_runs
+from mammo_core.experiments.run_import import import_runs
 from mammo_core.privacy.spending import Spending, Steps, total_epsilon
 from tests.conftest import make_cohort
 from tests.experiments.network_helpers import small_config, small_data
@@ -190,6 +192,19 @@ def test_recorded_run_is_read_back_told_apart_and_leaves_no_checkpoint(private_h
     assert not archive.ids_with_head()
     assert list(private_home.glob("artifacts/**/network.safetensors"))
     assert not outcome.checkpoints.folder.exists()
+
+
+def test_sampled_run_is_exported_and_imported_elsewhere_as_it_is(private_home, tmp_path):
+    data = small_data()
+    outcome = train(small_config(epsilon=1.0, sample_rate=0.5), private_home, data)
+    run_id = record_network(outcome, data, private_home, origin="fine-tune")
+    (tmp_path / "runs.zip").write_bytes(export_runs(private_home, [run_id]))
+
+    (imported,) = import_runs(tmp_path / "runs.zip", tmp_path / "elsewhere")
+
+    stored = RunArchive(tmp_path / "elsewhere").load(imported.run_id)
+    assert (stored.config, stored.statement) == (outcome.config, outcome.statement)
+    assert stored.mu is None
 
 
 def test_sampled_run_is_charged_with_its_noise_rate_and_steps(tmp_path):

@@ -33,7 +33,7 @@ def source_of(cohort, classifier, views=1):
     )
 
 
-def synthetic(count=60, seed=5):
+def synthetic(count=24, seed=5):
     return make_cohort(count, 1, source="synthetic", seed=seed)
 
 
@@ -61,7 +61,7 @@ def changed(network, before):
 
 
 def test_whole_network_learns_a_made_up_task_from_other_masses():
-    recipe = dataclasses.replace(RECIPE, pretraining_steps=25, label_smoothing=0.1)
+    recipe = dataclasses.replace(RECIPE, pretraining_steps=20, label_smoothing=0.1)
     classifier = build_classifier(TINY, recipe, seed=0)
     new = make_cohort(60, 1, seed=9)
     before = roc_auc_score(new.labels, score_masses(classifier, new.images, TINY))
@@ -69,7 +69,7 @@ def test_whole_network_learns_a_made_up_task_from_other_masses():
 
     pretrain(
         classifier.network,
-        source_of(synthetic(150), classifier),
+        source_of(synthetic(80), classifier),
         recipe,
         device=CPU,
         seed=0,
