@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from mammo_core import validate
+from mammo_core.errors import InvalidRequestError
 from mammo_core.network_recipe import Kept, NetworkRecipe, TrainedPart
 
 Strategy = Literal["real", "real+synthetic", "synthetic", "pretrain"]
@@ -26,12 +27,11 @@ NOISES: tuple[Noise, ...] = ("secret", "reproducible")
 HeadOnFeatures = Literal["head on cached features"]
 HEAD_ON_FEATURES: HeadOnFeatures = "head on cached features"
 NORMALISATIONS: tuple[Normalisation, ...] = ("backbone", "half")
-DEFAULT_BACKBONE = "tf_efficientnet_lite0"
 # whose ImageNet weights come with the installation
 INSTALLED_BACKBONES = tuple(f"tf_efficientnet_lite{size}" for size in (0, 1, 2))
 PAPER_DELTA = 1e-4
 # left out of `to_dict` where they are so: what was hashed before there were such choices keeps its hash
-_ADDED_LATER = {"normalisation": "backbone"}
+_ADDED_LATER = {"normalisation": "backbone", "layer": ""}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +46,16 @@ class BackboneConfig:
         views: 1 (upright) or 8 (all flips and quarter turns).
         normalisation: Of grey in [0, 1]: by the "backbone"'s own mean and deviation, or by "half", mean and
             deviation of 0.5, as in the paper.
+        layer: Name of the module that features are taken from, e.g. "blocks.5": mean and deviation over places
+            of what it gives. "": the network's own features, before its classifier.
     """
 
-    name: str = DEFAULT_BACKBONE
+    name: str = "tf_efficientnet_lite0"
     weights: str = "auto"
     image_size_px: int = 224
     views: int = 8
     normalisation: Normalisation = "backbone"
+    layer: str = ""
 
     def __post_init__(self) -> None:
         validate.at_least(32, image_size_px=self.image_size_px)
@@ -68,6 +71,10 @@ class BackboneConfig:
         return self.weights == "random" or (
             self.weights == "auto" and self.name in INSTALLED_BACKBONES
         )
+
+
+# what heads are trained on; chosen on CBIS-DDSM training and validation masses, see docs/recipes.md
+HEAD_BACKBONE = BackboneConfig(name="tf_efficientnet_lite2", image_size_px=260, layer="blocks.5")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +172,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         validate.one_of(STRATEGIES, strategy=self.strategy)
         validate.at_least(0, seed=self.seed)
+        if isinstance(self.recipe, NetworkRecipe) and self.backbone.layer:
+            raise InvalidRequestError(
+                f"Expected a whole network to train; got one that ends at {self.backbone.layer}. Leave "
+                "the layer out, or train a head on cached features."
+            )
 
     @property
     def trained_part(self) -> TrainedPart | HeadOnFeatures:

@@ -13,6 +13,7 @@ import torch
 from timm.models import is_model
 from torch import Tensor, nn
 
+from mammo_core.classifiers.layer_maps import pooled_maps, stop_at
 from mammo_core.classifiers.torchvision_names import is_torchvision_swin, timm_names
 from mammo_core.config import INSTALLED_BACKBONES, BackboneConfig
 from mammo_core.errors import BackboneError
@@ -32,15 +33,23 @@ class Backbone:
     Attributes:
         network: The whole timm model.
         mean, std: Per-channel normalisation of inputs in [0, 1].
+        layer: The layer that its forward passes end at; "" for none.
     """
 
     network: nn.Module
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    layer: str = ""
 
     @torch.inference_mode()
     def extract(self, inputs: Tensor) -> Tensor:
-        """Pooled features of normalised inputs: (N, 3, S, S) -> (N, D)."""
+        """Pooled features of normalised inputs: (N, 3, S, S) -> (N, D).
+
+        Raises:
+            BackboneError: If its layer gives no maps.
+        """
+        if self.layer:
+            return pooled_maps(self.network, inputs)
         maps = self.network.forward_features(inputs)
         return self.network.forward_head(maps, pre_logits=True)  # (N, D)
 
@@ -49,11 +58,14 @@ def load_backbone(config: BackboneConfig, device: torch.device | str = "cpu") ->
     """Builds the network, loads its weights and moves it to a device.
 
     Raises:
-        BackboneError: If timm does not know the name, or the weights cannot be had or do not fit.
+        BackboneError: If timm does not know the name, the weights cannot be had or do not fit, or the network
+            has no such layer.
     """
     network = build_network(config)
     mean, std = normalisation_of(network, config)
-    return Backbone(network.to(device, memory_format=torch.channels_last), mean, std)
+    if config.layer:
+        stop_at(network, config.layer)
+    return Backbone(network.to(device, memory_format=torch.channels_last), mean, std, config.layer)
 
 
 def normalisation_of(

@@ -223,6 +223,8 @@ def _space_description(config: BackboneConfig) -> dict[str, object]:
     }
     if config.normalisation != "backbone":  # else left out, so that older spaces keep their ids
         description["normalisation"] = config.normalisation
+    if config.layer:
+        description["pooling"] = f"mean and deviation over places of {config.layer}"
     return description
 
 

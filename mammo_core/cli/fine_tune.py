@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mammo_core.config import STRATEGIES, UNITS
+from mammo_core.config import STRATEGIES, UNITS, BackboneConfig
 from mammo_core.network_recipe import PRECISIONS, TRAINED_PARTS
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "from its last checkpoint. `train` trains a head on cached features: minutes where this takes hours.",
     )
     add_data_options(parser)
-    add_backbone_options(parser, "network, where its training starts")
+    add_backbone_options(parser, "network, where its training starts", default=BackboneConfig())
     group = parser.add_argument_group("training and privacy")
     group.add_argument(
         "--preset",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mammo_core import validate
 from mammo_core.cli.gan_attack import add_attack
+from mammo_core.config import BackboneConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +51,7 @@ def _add_train(parts: argparse._SubParsersAction) -> None:
         "private and the last generator is kept. A killed training goes on with the same command.",
     )
     add_data_options(train)
-    add_backbone_options(train)
+    add_backbone_options(train, default=BackboneConfig())
     group = train.add_argument_group("generator")
     group.add_argument(
         "--architecture",
@@ -194,7 +195,7 @@ def _add_evaluate(parts: argparse._SubParsersAction) -> None:
         "computed from real masses without noise: the ledger has them as a release without DP.",
     )
     add_data_options(evaluate)
-    add_backbone_options(evaluate)
+    add_backbone_options(evaluate, default=BackboneConfig())
     evaluate.add_argument(
         "--generator", type=Path, metavar="NAME", help="NAME.safetensors and NAME.json"
     )

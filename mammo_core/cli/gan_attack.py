@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mammo_core.config import BackboneConfig
+
 if TYPE_CHECKING:
     from mammo_core.experiments.generator_attacks import AttackTarget, GeneratorAttack
 
@@ -29,7 +31,7 @@ def add_attack(parts: argparse._SubParsersAction) -> None:
         "attacks work.",
     )
     add_data_options(attack)
-    add_backbone_options(attack)
+    add_backbone_options(attack, default=BackboneConfig())
     group = attack.add_argument_group("what to attack (one or more)")
     group.add_argument(
         "--generator",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mammo_core.config import DEFAULT_BACKBONE, PAPER_DELTA, BackboneConfig
+from mammo_core.config import HEAD_BACKBONE, PAPER_DELTA, BackboneConfig
 from mammo_core.settings import data_dir, home_dir
 
 if TYPE_CHECKING:
@@ -39,13 +40,20 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 def add_backbone_options(
     parser: argparse.ArgumentParser,
     title: str = "backbone (frozen; its features are computed once and kept)",
+    *,
+    default: BackboneConfig = HEAD_BACKBONE,
 ) -> None:
-    """--backbone, --weights, --image-size, --views."""
+    """--backbone, --weights, --image-size, --layer, --views.
+
+    Args:
+        default: What is meant when no --backbone is named.
+    """
+    parser.set_defaults(default_backbone=default)
     group = parser.add_argument_group(title)
     group.add_argument(
         "--backbone",
         metavar="NAME",
-        help=f"any timm model; default: {DEFAULT_BACKBONE}, or a preset's own",
+        help=f"any timm model; default: {_in_words(default)}",
     )
     group.add_argument(
         "--weights",
@@ -55,7 +63,16 @@ def add_backbone_options(
         "weights, else timm's hub",
     )
     group.add_argument(
-        "--image-size", type=int, default=224, metavar="PX", help="input side; default: %(default)s"
+        "--image-size",
+        type=int,
+        metavar="PX",
+        help=f"input side; default: {BackboneConfig().image_size_px}, or the default backbone's own",
+    )
+    group.add_argument(
+        "--layer",
+        metavar="NAME",
+        help="take features from this module of the network, mean and deviation over places; default: the "
+        "network's own features, before its classifier, or the default backbone's own layer",
     )
     group.add_argument(
         "--views",
@@ -110,12 +127,19 @@ def ledger_from(options: argparse.Namespace, origin: str) -> LedgerForWork:
 
 def backbone_from(options: argparse.Namespace) -> BackboneConfig:
     """The backbone that the options describe."""
-    return BackboneConfig(
-        name=options.backbone or DEFAULT_BACKBONE,
+    named = BackboneConfig(name=options.backbone) if options.backbone else options.default_backbone
+    return replace(
+        named,
         weights=options.weights,
-        image_size_px=options.image_size,
+        image_size_px=options.image_size or named.image_size_px,
         views=options.views,
+        layer=named.layer if options.layer is None else options.layer,
     )
+
+
+def _in_words(backbone: BackboneConfig) -> str:
+    layer = f", {backbone.layer}" if backbone.layer else ""
+    return f"{backbone.name} at {backbone.image_size_px} px{layer}"
 
 
 def source_from(options: argparse.Namespace) -> DataSource:

@@ -31,7 +31,7 @@ def preset_config(preset: Preset, options: argparse.Namespace, data: RunData) ->
         backbone = BackboneConfig(
             name=options.backbone,
             weights=options.weights,
-            image_size_px=options.image_size,
+            image_size_px=options.image_size or theirs.image_size_px,
             views=theirs.views,
         )
     num_synthetic = 0 if data.synthetic is None else len(data.synthetic)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mammo_core import reference
 from mammo_core.cohorts.origins import PAPER_ORIGIN
-from mammo_core.config import PrivacyConfig, RunConfig, Strategy, Unit
+from mammo_core.config import HEAD_BACKBONE, PrivacyConfig, RunConfig, Strategy, Unit
 from mammo_core.experiments.recipes import RECIPES
 from mammo_core.privacy.accounting import calibrate_noise
 from mammo_core.privacy.statement import Statement, make_statement
@@ -18,7 +18,9 @@ def shipped_statement(
     privacy = PrivacyConfig(
         target_epsilon=target_epsilon, target_delta=target_delta, unit=unit, noise="reproducible"
     )
-    config = RunConfig(strategy=strategy, privacy=privacy, recipe=RECIPES[strategy])
+    config = RunConfig(
+        strategy=strategy, privacy=privacy, recipe=RECIPES[strategy], backbone=HEAD_BACKBONE
+    )
     noise = (
         calibrate_noise(target_epsilon, target_delta, config.recipe.steps)
         if privacy.is_private

@@ -231,12 +231,7 @@ def choose_backbone(source: DataSource) -> BackboneConfig:
         help="A frozen network with ImageNet weights that turns masses into features. The listed ones are "
         "installed; any other timm model is fetched from its hub when there is a network.",
     )
-    return BackboneConfig(
-        name=name,
-        weights=default.weights,
-        image_size_px=default.image_size_px,
-        views=default.views,
-    )
+    return default if name == default.name else BackboneConfig(name=name, views=default.views)
 
 
 def _choose_changes() -> RecipeChanges:
