@@ -2,16 +2,69 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
+from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.networks.unit_source import UnitBatch, UnitSource
 
+_LOG = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 _CPU_NUMBERS = 32 * 3 * 224 * 224  # of inputs at once: more is not faster on a CPU
 _PROBED_UNITS = (2, 6)
 _USED_SHARE = 0.8  # of free memory: units differ in size
 _CPU_MESSAGES = ("not enough memory", "can't allocate memory")
+
+
+class MicroBatches:
+    """Cuts the units of a step into parts, smaller ones from when memory was short.
+
+    Attributes:
+        size: Units at once.
+    """
+
+    def __init__(self, device: torch.device, size: int = 1) -> None:
+        self._device = device
+        self._message = ""
+        self.size = size
+
+    def of(self, units: Tensor) -> tuple[Tensor, ...]:
+        """Parts of whole units: (U,) -> none for no units."""
+        return units.split(self.size) if len(units) else ()
+
+    def patiently(self, compute: Callable[[], _Result]) -> _Result:
+        """Computes, and starts again with half the units at once where memory does not hold them.
+
+        Raises:
+            InvalidRequestError: If not even one unit fits.
+        """
+        while True:
+            try:
+                return compute()
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                shortage = str(error).splitlines()[0]
+            # outside of the handler: the error would keep what was computed so far in memory
+            if self.size == 1:
+                raise InvalidRequestError(
+                    f"Expected one unit at a time to fit into memory; it does not: {shortage} Choose a smaller "
+                    "network or image size, fewer views, or end what else uses the memory."
+                )
+            self.size //= 2
+            self._message = f"Memory was short: going on with {self.size} units at once."
+            _LOG.warning(self._message)
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def take_message(self) -> str:
+        """What the user should know since the last time; else empty."""
+        message, self._message = self._message, ""
+        return message
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -37,11 +90,19 @@ def fit_micro_batch(
         return max(1, _CPU_NUMBERS * few // _first_units(source, few).inputs.numel())
     if few == more:
         return source.num_units
-    low, high = (
-        _peak(compute, _first_units(source, count).to(device), device) for count in (few, more)
-    )
-    per_unit = max(1, (high - low) / (more - few))
+    peaks = []
+    for count in (few, more):
+        try:
+            peaks.append(_peak(compute, _first_units(source, count).to(device), device))
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            break
     torch.cuda.empty_cache()
+    if len(peaks) < 2:
+        return few if peaks else 1
+    low, high = peaks
+    per_unit = max(1, (high - low) / (more - few))
     free = torch.cuda.mem_get_info(device)[0] * _USED_SHARE
     return max(1, min(source.num_units, int((free - low) / per_unit) + few))
 

@@ -49,3 +49,10 @@ def calibrate_noise(
         steps=steps,
         accountant=accountant,
     )
+
+
+def with_one_more_step(history: History, noise_multiplier: float, sample_rate: float) -> History:
+    """The history after another step; steps alike are counted together."""
+    if history and history[-1][:2] == (noise_multiplier, sample_rate):
+        return [*history[:-1], (noise_multiplier, sample_rate, history[-1][2] + 1)]
+    return [*history, (noise_multiplier, sample_rate, 1)]

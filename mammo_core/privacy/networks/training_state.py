@@ -79,6 +79,45 @@ class TrainingState:
         )
 
 
+def require_same_training(
+    state: TrainingState, *, is_private: bool, is_reproducible: bool, is_averaged: bool
+) -> None:
+    """Raises CheckpointError unless the steps so far are of the same kind as those to come.
+
+    Plain steps before private ones, or noise that can be drawn again before secret noise, would stand beside an ε that
+    does not cover them.
+
+    Args:
+        is_reproducible: Whether noise and samples follow from a seed.
+        is_averaged: Whether a moving average is kept.
+    """
+    if state.step == 0:
+        return
+    private = sum(steps for *_, steps in state.history)
+    for is_other, got, wanted in (
+        (
+            private != is_private * state.step,
+            f"of {state.step} steps of which {private} were private",
+            f"with {'private' if is_private else 'plain'} steps only",
+        ),
+        (
+            (state.noise is not None) != is_reproducible,
+            f"with {'secret' if state.noise is None else 'reproducible'} noise",
+            f"with {'reproducible' if is_reproducible else 'secret'} noise",
+        ),
+        (
+            bool(state.ema) != is_averaged,
+            f"{'with' if state.ema else 'without'} a moving average",
+            f"{'with' if is_averaged else 'without'} a moving average",
+        ),
+    ):
+        if is_other:
+            raise CheckpointError(
+                f"Expected the state of a training {wanted}; got one {got}. Start anew, or take the settings that it "
+                "was trained with."
+            )
+
+
 def trained_parameters(network: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters that require gradients, by name."""
     return {name: p for name, p in network.named_parameters() if p.requires_grad}

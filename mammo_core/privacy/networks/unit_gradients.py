@@ -94,7 +94,7 @@ class UnitGradients:
                     f"Expected one loss per input, ({len(inputs)},); got {tuple(losses.shape)}."
                 )
             torch.autograd.grad(losses.sum(), watch.entries, allow_unused=True)
-        with torch.no_grad(), exact_convolutions():
+        with torch.no_grad(), exact_products():
             seen = [
                 _Seen(layer, self._checked(layer, watch.calls.get(layer.name, []), len(inputs)))
                 for layer in self._layers
@@ -201,16 +201,26 @@ class _Seen:
 
 
 @contextmanager
-def exact_convolutions() -> Iterator[None]:
-    """Within it, CUDA's convolutions of float32 keep all 24 bits, as its matrix products do by default."""
-    cudnn = torch.backends.cudnn
-    with cudnn.flags(
-        enabled=cudnn.enabled,
-        benchmark=cudnn.benchmark,
-        deterministic=cudnn.deterministic,
-        allow_tf32=False,
-    ):
+def exact_products() -> Iterator[None]:
+    """Within it, convolutions and matrix products of float32 keep all 24 bits, whatever was chosen outside.
+
+    TF32 and bfloat16 products would round norm and sum apart, by more than the slack that norms are given.
+    """
+    backends = torch.backends
+    operations = (
+        backends.cuda.matmul,
+        backends.cudnn.conv,
+        backends.mkldnn.matmul,
+        backends.mkldnn.conv,
+    )
+    before = [operation.fp32_precision for operation in operations]
+    try:
+        for operation in operations:
+            operation.fp32_precision = "ieee"
         yield
+    finally:
+        for operation, precision in zip(operations, before, strict=True):
+            operation.fp32_precision = precision
 
 
 def _units_by_size(unit_of_input: Tensor) -> list[tuple[Tensor, Tensor]]:

@@ -12,7 +12,7 @@ from mammo_core.privacy.networks.network_training import NetworkTraining, train_
 from mammo_core.privacy.networks.noise_budget import epsilon_spent
 from mammo_core.privacy.networks.training_state import TrainingState
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
-from mammo_core.privacy.randomness import ReproducibleNoise, SecretNoise
+from mammo_core.privacy.randomness import KeyedNoise, ReproducibleNoise, SecretNoise
 from tests.privacy.networks.made_networks import MadeSource
 
 CPU = torch.device("cpu")
@@ -113,6 +113,60 @@ def test_noise_has_the_calibrated_size():
     torch.testing.assert_close(noise, -(-50.0 * 0.3 * expected), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("rate", [0.3, 0.7])
+def test_noise_and_sum_are_divided_by_the_expected_number_whoever_was_sampled(rate):
+    """Divided by the number that was drawn, the noise would tell how many patients took part."""
+    training = replace(PRIVATE, noise_multiplier=50.0, sample_rate=rate)
+    counts = []
+
+    noise = moved_by(training, on_step=lambda step: counts.append(step.num_units))
+    noise -= moved_by(replace(training, noise_multiplier=0.0))
+
+    source = ReproducibleNoise(3)
+    source.uniform(24)  # draws who takes part
+    drawn = torch.cat([one.flatten() for one in drawn_like(small_network(), source)])
+    assert counts[0] != pytest.approx(24 * rate, abs=0.5)
+    torch.testing.assert_close(noise, 50.0 * 0.3 * drawn, rtol=1e-3, atol=1e-3)
+
+
+def test_a_step_without_units_moves_by_noise_of_the_usual_size():
+    rare = replace(PRIVATE, sample_rate=1e-6)
+
+    noise = moved_by(rare)
+
+    source = ReproducibleNoise(3)
+    assert (source.uniform(24) > 1e-6).all()
+    drawn = torch.cat([one.flatten() for one in drawn_like(small_network(), source)])
+    torch.testing.assert_close(noise, 0.8 * 0.3 * drawn, rtol=1e-3, atol=1e-5)
+
+
+def test_views_of_a_unit_are_clipped_together():
+    """Each clipped as a patient of its own, eight views would move the sum by eight times the bound."""
+
+    class InViews:
+        """Each unit in so many views, of which each is the same."""
+
+        def __init__(self, views):
+            self._source, self._views, self.num_units = MadeSource(), views, 24
+
+        def batch(self, units, draw):
+            batch = self._source.batch(units, draw)
+            return replace(
+                batch,
+                inputs=batch.inputs.repeat_interleave(self._views, 0),
+                labels=batch.labels.repeat_interleave(self._views),
+                weights=batch.weights.repeat_interleave(self._views) / self._views,
+                unit_of_input=batch.unit_of_input.repeat_interleave(self._views),
+            )
+
+    tight = replace(QUIET, max_grad_norm=0.01)
+
+    one, eight = (moved_by(tight, source=InViews(views)) for views in (1, 8))
+
+    torch.testing.assert_close(eight, one, rtol=1e-3, atol=1e-5)
+    assert eight.norm() <= 24 * 0.01 * (1 + 1e-3)
+
+
 def drawn_like(network, noise):
     return [noise.normal(*parameter.shape) for parameter in network.parameters()]
 
@@ -189,6 +243,91 @@ def test_dropout_of_a_secret_training_follows_from_no_seed(noise, same):
         return flat(train(training, network=small_network(dropout=0.5), noise=source).weights)
 
     assert torch.equal(moved(), moved()) == same
+
+
+@pytest.mark.parametrize(("noise", "same"), [(ReproducibleNoise, True), (SecretNoise, False)])
+def test_views_of_a_secret_training_follow_from_no_seed(noise, same):
+    """Views are drawn in the order of units: one more before a unit would show it otherwise."""
+
+    def moved():
+        source, seen = noise(1) if same else noise(), Spy(MadeSource())
+        train(replace(QUIET, steps=2), source=seen, noise=source, micro_batch=8)
+        return seen.states[1:]  # the first is asked for its shape only
+
+    first, second = moved(), moved()
+
+    assert torch.equal(first[0], first[2]), "the same in all micro-batches of a step"
+    assert not torch.equal(first[0], first[3]), "others in another step"
+    assert torch.equal(first[0], second[0]) == same
+
+
+def test_views_and_dropout_of_a_plain_training_follow_from_the_seed():
+    one, other = (
+        flat(train(PLAIN, network=small_network(dropout=0.5), noise=SecretNoise()).weights)
+        for _ in range(2)
+    )
+
+    assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (PLAIN, PRIVATE, "private steps only; got one of 6 steps of which 0 were private"),
+        (PRIVATE, PLAIN, "plain steps only; got one of 6 steps of which 6 were private"),
+        (replace(PRIVATE, ema_decay=0.5), PRIVATE, "without a moving average; got one with"),
+        (PRIVATE, replace(PRIVATE, ema_decay=0.5), "with a moving average; got one without"),
+    ],
+    ids=["plain before private", "private before plain", "average before", "average after"],
+)
+def test_a_state_of_other_steps_is_refused(before, after, message):
+    """Plain steps would stand beside an ε that counts the private ones only."""
+    state = train(before)
+
+    with pytest.raises(CheckpointError, match=message):
+        train(replace(after, steps=8), state=state)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (ReproducibleNoise(3), SecretNoise(), "secret noise; got one with reproducible"),
+        (SecretNoise(), ReproducibleNoise(3), "reproducible noise; got one with secret"),
+    ],
+)
+def test_secret_and_reproducible_noise_are_not_mixed(before, after, message):
+    """Else steps whose noise anybody can draw again would be called secret."""
+    state = train(PRIVATE, noise=before)
+
+    with pytest.raises(CheckpointError, match=message):
+        train(replace(PRIVATE, steps=8), state=state, noise=after)
+
+
+@pytest.mark.parametrize("noise", [SecretNoise, KeyedNoise, lambda: ReproducibleNoise(3)])
+def test_steps_after_a_stop_draw_no_noise_that_was_used_before(noise):
+    """The same noise on two gradients cancels when their sums are subtracted."""
+    drawn = []
+
+    class Spied(MadeSource):
+        """Nothing to learn: each step moves by its noise."""
+
+        def batch(self, units, draw):
+            batch = super().batch(units, draw)
+            return replace(batch, weights=torch.zeros_like(batch.weights))
+
+    training = replace(PRIVATE, optimizer="sgd", steps=2)
+    weights = [flat(dict(small_network().named_parameters())).detach()]
+    state = None
+    for steps in (1, 2, 3, 4):  # each in a process of its own
+        state = train(
+            replace(training, steps=steps), source=Spied(), state=state, noise=noise(), seed=None
+        )
+        weights.append(flat(state.network))
+        drawn.append(weights[-1] - weights[-2])
+
+    correlations = torch.corrcoef(torch.stack(drawn))[~torch.eye(4, dtype=torch.bool)]
+    assert correlations.abs().max() < 6 / 65**0.5
+    assert state.history == [(0.8, 1.0, 4)]
 
 
 def test_a_state_of_another_network_is_refused():
@@ -378,6 +517,9 @@ def test_other_errors_are_not_taken_for_short_memory():
         {"noise_multiplier": -1.0},
         {"optimizer": "lion"},
         {"max_grad_norm": 0.0},
+        {"max_grad_norm": math.inf},
+        {"label_smoothing": 1.0},
+        {"ema_decay": 1.0},
     ],
 )
 def test_impossible_settings_are_refused(wrong):

@@ -182,6 +182,41 @@ def test_rounding_does_not_let_a_unit_through_the_bound(autocast):
         assert all(summed.dtype == torch.float32 for summed in sums)
 
 
+@pytest.fixture
+def lossy_products():
+    """Operations whose products of float32 may lose digits."""
+    backends = torch.backends
+    operations = (
+        backends.cuda.matmul,
+        backends.cudnn.conv,
+        backends.mkldnn.matmul,
+        backends.mkldnn.conv,
+    )
+    before = [operation.fp32_precision for operation in operations]
+    for operation in operations:
+        operation.fp32_precision = "tf32"
+    yield operations
+    for operation, precision in zip(operations, before, strict=True):
+        operation.fp32_precision = precision
+
+
+def test_norms_and_sums_keep_all_digits_whatever_products_may_lose(monkeypatch, lossy_products):
+    """With TF32 or bfloat16 products the norm may come out too small, and the unit is clipped too little."""
+    network, size = make_network("convolutions")
+    seen, original = [], layer_gradients.unit_gradients
+
+    def spied(layer, inputs, gradients):
+        seen.append({operation.fp32_precision for operation in lossy_products})
+        return original(layer, inputs, gradients)
+
+    monkeypatch.setattr(layer_gradients, "unit_gradients", spied)
+
+    added(network, make_inputs(size))
+
+    assert seen and all(precisions == {"ieee"} for precisions in seen)
+    assert {operation.fp32_precision for operation in lossy_products} == {"tf32"}
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_norm_of_gradients_that_cancel_is_never_too_small(seed):
     """Two positions whose gradients all but cancel: the sum over pairs of positions loses its digits."""
