@@ -53,6 +53,7 @@ def workbench(
         },
         synthetic=made,
         synthetic_features=features_of(made.labels, features, views),
+        texture_features=features_of(made.labels[:256], features, views),
     )
 
 

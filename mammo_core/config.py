@@ -112,8 +112,8 @@ class HeadRecipe:
     """How a linear head is trained on frozen features. Chosen on CBIS-DDSM validation, see `recipes`.
 
     Attributes:
-        projection_dims: Principal directions of *synthetic* features kept; None keeps all features as
-            they are and learns nothing from any data.
+        projection_dims: Principal directions kept, of *synthetic* masses' features, or in the strategy real of
+            computed textures'; None keeps all features as they are and learns nothing from any data.
         whitening: Power of the singular values divided out: 0 keeps, 1 makes all directions alike.
         bias: The constant appended to each unit-length feature vector.
         steps: Full-batch gradient steps; each is one release.

@@ -96,4 +96,5 @@ def bench():
         },
         synthetic=synthetic,
         synthetic_features=made_features(synthetic),
+        texture_features=made_features(synthetic, seed=9),
     )

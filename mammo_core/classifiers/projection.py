@@ -1,7 +1,7 @@
 """From backbone features to the unit-length vectors a head is trained on. Never learned from private data.
 
-With a projection: each view is centred and half-whitened along the principal directions of *synthetic*
-masses' features, scaled to length 1, and the views averaged. Without: the same on the raw features.
+With a projection: each view is centred and half-whitened along the principal directions of the features of
+*synthetic* masses or computed textures, scaled to length 1, and the views averaged. Without: the same on the raw features.
 Unit length bounds every mass' influence before any clipping.
 """
 
@@ -46,34 +46,34 @@ class Projection:
         return torch.cat([vectors, constant], dim=1)  # (N, K + 1)
 
 
-def fit_projection(recipe: HeadRecipe, synthetic_features: Tensor | None) -> Projection:
-    """The map of a recipe; looks at synthetic features only, and at nothing if it projects nowhere.
+def fit_projection(recipe: HeadRecipe, public_features: Tensor | None) -> Projection:
+    """The map of a recipe; looks at these features only, and at nothing if it projects nowhere.
 
     Args:
         recipe: Says how many directions to keep and how much to whiten.
-        synthetic_features: (M, V, D), or None.
+        public_features: (M, V, D) of synthetic masses or of textures, or None.
 
     Raises:
-        InvalidRequestError: If the recipe projects and there are no, or too few, synthetic masses.
+        InvalidRequestError: If the recipe projects and there are no, or too few, features to learn from.
 
     Source: principal component analysis by the eigenvectors of the covariance of all views.
     """
     if recipe.projection_dims is None:
         return Projection(mean=None, matrix=None, bias=recipe.bias)
-    if synthetic_features is None or len(synthetic_features) < 2:
+    if public_features is None or len(public_features) < 2:
         raise InvalidRequestError(
             "Expected synthetic masses to learn the projection from; got none. Give a folder with "
             "--synthetic, or choose the strategy real, which needs none."
         )
-    num_views = synthetic_features.shape[:2].numel()
-    dims = min(recipe.projection_dims, num_views - 1, synthetic_features.shape[2])
-    mean = sum(views.sum(dim=0) for views in _parts(synthetic_features)) / num_views  # (D,)
+    num_views = public_features.shape[:2].numel()
+    dims = min(recipe.projection_dims, num_views - 1, public_features.shape[2])
+    mean = sum(views.sum(dim=0) for views in _parts(public_features)) / num_views  # (D,)
     scatter = sum(
-        centred.T @ centred for centred in (views - mean for views in _parts(synthetic_features))
+        centred.T @ centred for centred in (views - mean for views in _parts(public_features))
     )  # (D, D)
     variances, directions = torch.linalg.eigh(scatter / num_views)  # ascending
     variances, directions = variances.flip(0)[:dims], directions.flip(1)[:, :dims]
-    floor = variances[0] * 1e-6  # synthetic masses may not vary at all along the last directions
+    floor = variances[0] * 1e-6  # they may not vary at all along the last directions
     scale = variances.clamp(min=floor) ** (recipe.whitening / 2)
     return Projection(mean=mean, matrix=directions / scale, bias=recipe.bias)
 

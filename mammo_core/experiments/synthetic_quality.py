@@ -22,7 +22,7 @@ from torch.nn import functional
 from mammo_core.classifiers.features import FeatureStore
 from mammo_core.classifiers.projection import fit_projection
 from mammo_core.cohorts.cohort import Cohort, join
-from mammo_core.config import BackboneConfig, PrivacyConfig, RunConfig
+from mammo_core.config import BackboneConfig, HeadRecipe, PrivacyConfig, RunConfig, Strategy
 from mammo_core.errors import CohortError
 from mammo_core.experiments.charges import Ledger
 from mammo_core.experiments.recipes import RECIPES
@@ -40,6 +40,7 @@ from mammo_core.synthesis.radiomics import frechet_distance, radiomics
 
 LOW_PASS_PX = 64
 COPY_FLAG_RATE = 0.01
+_RANKING = HeadRecipe(projection_dims=None, whitening=0.0, steps=200)  # one for all cards
 Progress = Callable[[int, int], None]
 
 
@@ -220,7 +221,7 @@ def _radiomics_distances(cohorts: dict[str, Cohort]) -> dict[str, float]:
 
 def _class_auroc(bench: Workbench, labels: np.ndarray, ledger: Ledger) -> float:
     """How well the real-only head without DP ranks the synthetic classes."""
-    config = _without_privacy(bench, "real")
+    config = _without_privacy(bench, "real", _RANKING)
     (result,) = run_many(bench, [config], ledger=ledger)
     vectors = fit_projection(config.recipe, None)(bench.synthetic_features)
     return float(roc_auc_score(labels, (vectors @ result.weights).numpy()))
@@ -228,14 +229,15 @@ def _class_auroc(bench: Workbench, labels: np.ndarray, ledger: Ledger) -> float:
 
 def _transfer_auroc(bench: Workbench, ledger: Ledger) -> dict[str, float]:
     """Train on synthetic, test on real."""
-    (result,) = run_many(bench, [_without_privacy(bench, "synthetic")], ledger=ledger)
+    config = _without_privacy(bench, "synthetic", RECIPES["synthetic"])
+    (result,) = run_many(bench, [config], ledger=ledger)
     return {name: estimates["auroc"].value for name, estimates in result.estimates.items()}
 
 
-def _without_privacy(bench: Workbench, strategy: str) -> RunConfig:
+def _without_privacy(bench: Workbench, strategy: Strategy, recipe: HeadRecipe) -> RunConfig:
     return RunConfig(
         strategy=strategy,
         privacy=PrivacyConfig(target_epsilon=math.inf),
-        recipe=RECIPES[strategy],
+        recipe=recipe,
         backbone=bench.backbone,
     )

@@ -15,14 +15,16 @@ from mammo_core.classifiers.features import FeatureStore
 from mammo_core.classifiers.projection import Projection, fit_projection
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config import BackboneConfig, HeadRecipe, Strategy, Unit
-from mammo_core.errors import CohortError, InvalidRequestError
+from mammo_core.errors import CohortError
 from mammo_core.evaluation.bootstrap import PatientBootstrap
 from mammo_core.experiments.run_data import TEST, RunData, TestedMasses, parts_of, tested_parts
 from mammo_core.privacy.problem import HeadProblem, bags_of
 from mammo_core.privacy.training_data import UNKNOWN_ORIGIN, SyntheticOrigin
 from mammo_core.privacy.vectorised_training import HeadJob, train_heads
+from mammo_core.synthesis.textures import texture_images
 
 Progress = Callable[[int, int], None]
+_TEXTURES = "textures"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Workbench(RunData):
     Attributes:
         train_features: (N, V, D) float16.
         test_sets: By name: every site with a test split.
+        texture_features: (T, V, D) float16, of pictures that are computed: of nobody.
         validation: The training site's val split, or None.
     """
 
@@ -50,6 +53,7 @@ class Workbench(RunData):
     train_features: Tensor
     test_sets: dict[str, TestSet]
     synthetic_features: Tensor | None
+    texture_features: Tensor
     validation: TestSet | None = None
     _prepared: dict[tuple[Strategy, HeadRecipe], PreparedStrategy] = field(default_factory=dict)
 
@@ -142,7 +146,7 @@ def open_workbench(
         BackboneError: If the backbone or its weights cannot be had.
     """
     parts = parts_of(real, synthetic, site)
-    features = _features_of(parts, backbone, FeatureStore(store_root), on_progress)
+    features = _features_of(_images_of(parts), backbone, FeatureStore(store_root), on_progress)
     tests = {
         name: _test_set(part, features[f"{TEST}{name}"])
         for name, part in tested_parts(parts).items()
@@ -154,6 +158,7 @@ def open_workbench(
         test_sets=tests,
         synthetic=synthetic,
         synthetic_features=features.get("synthetic"),
+        texture_features=features[_TEXTURES],
         validation=_test_set(parts["validation"], features["validation"])
         if "validation" in parts
         else None,
@@ -174,25 +179,30 @@ def count_missing_features(
     *,
     site: str | None = None,
 ) -> int:
-    """How many masses `open_workbench` would have to compute features of; raises what it raises."""
+    """How many pictures `open_workbench` would have to compute features of; raises what it raises."""
     store = FeatureStore(store_root)
-    parts = parts_of(real, synthetic, site).values()
-    return sum(store.count_missing(part.images, backbone) for part in parts)
+    parts = _images_of(parts_of(real, synthetic, site)).values()
+    return sum(store.count_missing(images, backbone) for images in parts)
+
+
+def _images_of(parts: dict[str, Cohort]) -> dict[str, np.ndarray]:
+    """The pictures (N, H, W) of each part, and textures."""
+    return {name: part.images for name, part in parts.items()} | {_TEXTURES: texture_images()}
 
 
 def _features_of(
-    parts: dict[str, Cohort],
+    parts: dict[str, np.ndarray],
     backbone: BackboneConfig,
     store: FeatureStore,
     on_progress: Progress | None,
 ) -> dict[str, Tensor]:
     """Features (N, V, D) of each part, with one progress over all of them."""
-    missing = {name: store.count_missing(part.images, backbone) for name, part in parts.items()}
+    missing = {name: store.count_missing(images, backbone) for name, images in parts.items()}
     total, before = sum(missing.values()), 0
     features = {}
-    for name, part in parts.items():
+    for name, images in parts.items():
         shifted = on_progress and partial(_report, on_progress, before, total)
-        computed = store.features(part.images, backbone, on_progress=shifted)
+        computed = store.features(images, backbone, on_progress=shifted)
         features[name] = torch.from_numpy(computed)
         before += missing[name]
     return features
@@ -205,14 +215,9 @@ def _report(on_progress: Progress, before: int, total: int, done: int, _: int) -
 def _prepare(bench: Workbench, strategy: Strategy, recipe: HeadRecipe) -> PreparedStrategy:
     """Vectors, labels and starting point of a strategy.
 
-    `real` never touches the synthetic masses: its recipe projects nowhere, and none are passed on.
+    `real` never touches the synthetic masses: its projection is learned from textures, and none are passed on.
     """
     if strategy == "real":
-        if recipe.projection_dims is not None:
-            raise InvalidRequestError(
-                f"Expected projection_dims None for the strategy real, which uses no synthetic data; "
-                f"got {recipe.projection_dims}. Choose real+synthetic or pretrain to project."
-            )
         synthetic, synthetic_features = None, None
     else:
         if bench.synthetic is None or bench.synthetic_features is None:
@@ -221,7 +226,9 @@ def _prepare(bench: Workbench, strategy: Strategy, recipe: HeadRecipe) -> Prepar
                 "with --synthetic, or choose the strategy real."
             )
         synthetic, synthetic_features = bench.synthetic, bench.synthetic_features
-    project = fit_projection(recipe, synthetic_features)
+    project = fit_projection(
+        recipe, bench.texture_features if synthetic is None else synthetic_features
+    )
     test_vectors = {name: project(test.features) for name, test in bench.test_sets.items()}
     validation = bench.validation
     trained_on = bench.train

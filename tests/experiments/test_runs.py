@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from mammo_core.cohorts.cohort import join
-from mammo_core.config import HeadRecipe, PrivacyConfig, RunConfig, run_config_from_dict, to_dict
+from mammo_core.config import PrivacyConfig, RunConfig, run_config_from_dict, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError, MammoError, PrivacyError
 from mammo_core.experiments.recipes import RECIPES
 from mammo_core.experiments.workbench import open_workbench
 from mammo_core.privacy.training_data import SyntheticOrigin
 from mammo_core.synthesis.cards import hash_patient
+from mammo_core.synthesis.textures import texture_images
 from tests.classifiers.test_features import TINY
 from tests.conftest import made_features, make_cohort
 from tests.ledgers import run_many
@@ -132,9 +133,23 @@ def test_projection_never_depends_on_real_masses(bench):
     assert torch.equal(ours.initial_weights, theirs.initial_weights)
 
 
-def test_real_strategy_with_a_projection_is_refused(bench):
-    with pytest.raises(InvalidRequestError, match="uses no synthetic data"):
-        bench.prepare("real", HeadRecipe(projection_dims=4))
+def test_strategy_real_projects_by_textures_and_never_by_masses(bench):
+    others = replace(
+        bench,
+        synthetic=None,
+        synthetic_features=None,
+        train_features=-3 * bench.train_features,
+        _prepared={},
+    )
+    other_textures = replace(bench, texture_features=-bench.texture_features, _prepared={})
+    recipe = RECIPES["real"]
+
+    ours, theirs = bench.prepare("real", recipe), others.prepare("real", recipe)
+
+    for name in ours.test_vectors:
+        assert torch.equal(ours.test_vectors[name], theirs.test_vectors[name])
+    moved = other_textures.prepare("real", recipe).projection.mean
+    assert not torch.equal(ours.projection.mean, moved)
 
 
 def test_strategy_that_needs_synthetic_masses_says_so(bench):
@@ -220,7 +235,8 @@ def test_workbench_opens_from_images_and_keeps_parts_apart(tmp_path):
 
     bench = open_workbench(real, synthetic, TINY, tmp_path, on_progress=lambda *a: seen.append(a))
 
-    assert seen[-1] == (len(real) + len(synthetic), len(real) + len(synthetic))
+    total = len(real) + len(synthetic) + len(texture_images())
+    assert seen[-1] == (total, total)
     assert len(bench.train_features) == 60
     assert list(bench.test_sets) == ["b"]
     assert len(bench.synthetic_features) == 8
