@@ -67,6 +67,7 @@ def by_severity(status: Status) -> dict[Severity, list[Pitfall]]:
 
 
 _ABADI = "Abadi et al. 2016, arXiv:1607.00133"
+_DE = "De et al. 2022, arXiv:2204.13650"
 _DONG = "Dong, Roth and Su 2019, arXiv:1905.02383"
 _GARFINKEL = "Garfinkel and Leclerc 2020, arXiv:2009.03777"
 _JAX = "jax-privacy, Common Pitfalls in DP Training"
@@ -125,10 +126,65 @@ _NOISE = (
         source="McMahan et al. 2018, arXiv:1710.06963",
     ),
     Pitfall(
+        name="A patient split over micro-batches",
+        problem="Memory holds few images at once. A patient whose crops lie in two micro-batches is clipped twice and "
+        "moves the sum by twice the norm.",
+        answer="Micro-batches hold whole patients, however small they are; sums of clipped gradients are added up, and "
+        "noise comes once.",
+        severity="critical",
+        source=f"found here; {_PONOMAREVA}",
+    ),
+    Pitfall(
+        name="Views clipped one by one",
+        problem="Eight turned views of one mass, each clipped as if it were a patient, move the sum by eight times "
+        "the norm.",
+        answer="The loss of a mass is the mean over its views, and a patient's gradient is clipped after all of them "
+        "are in it.",
+        severity="critical",
+        source=_DE,
+    ),
+    Pitfall(
+        name="Gradients of single patients that are not theirs",
+        problem="Rules that take gradients apart can be wrong: Opacus 1.6 misreads convolutions of maps stored "
+        "channels last, and takes the windows of a Swin for samples.",
+        answer="Networks are trained by rules of our own, held to one backward pass per patient, and compared with "
+        "autograd on every network before it starts.",
+        severity="critical",
+        source="found here; see privacy/networks/layer_gradients.py",
+    ),
+    Pitfall(
+        name="Weights beside layers, left out of the norm",
+        problem="Tables of positions, class tokens and shared weights have gradients that no layer's rule sees: they "
+        "would change without being clipped.",
+        answer="Such weights are refused by name, or frozen and named when a classifier is built.",
+        severity="critical",
+        source="found here; see privacy/networks/trained_layers.py",
+    ),
+    Pitfall(
+        name="Norms rounded down",
+        problem="TF32 or bfloat16 products, or sums that cancel, can make a norm too small; the gradient is then "
+        "clipped too little.",
+        answer="Norm and sum come from the same numbers by products of full single precision, whatever a program "
+        "chose outside; a bound of the rounding is added to norms.",
+        severity="negligible",
+        source="found here; see privacy/networks/unit_gradients.py",
+    ),
+    Pitfall(
+        name="Noise expanded from a key",
+        problem="Noise for millions of weights is expanded from a secret key by Philox, made for simulation and not "
+        "proven to withstand an attack.",
+        answer="The key comes from the operating system and is never written down. The statement names it; up to two "
+        "million weights draw from the operating system itself.",
+        severity="theoretical",
+        status="partly",
+        source="Salmon et al. 2011, doi:10.1145/2063384.2063405",
+    ),
+    Pitfall(
         name="Features that are no numbers",
         problem="One NaN or infinity passes every clip, spreads to all weights and tells that its patient took "
         "part.",
-        answer="Masses with such features are refused before training.",
+        answer="Masses with such features are refused before training. Where a network is trained, a patient whose "
+        "gradient is no number adds nothing.",
         severity="critical",
         source=_JAX,
     ),
@@ -158,8 +214,8 @@ _SAMPLING = (
         name="A step left out when nobody was sampled",
         problem="A random batch can be empty. A trainer that then skips the step, or fails, shows that a patient "
         "was not there.",
-        answer="Heads take all patients in every step. Where generators sample, an empty step is noise like any "
-        "other.",
+        answer="Heads take all patients in every step. Where generators and networks sample, an empty step is noise "
+        "like any other.",
         severity="critical",
         source=f"{_JAX}; Opacus",
     ),
@@ -183,8 +239,8 @@ _SAMPLING = (
         name="Shuffling accounted as random sampling",
         problem="Batches cut from a shuffled list are accounted as if every patient were drawn independently. The "
         "real ε can be several times larger.",
-        answer="Heads take all patients in every step and claim no gain from sampling. Generators draw every "
-        "patient independently.",
+        answer="Heads take all patients in every step and claim no gain from sampling. Generators and networks draw "
+        "every patient independently.",
         severity="critical",
         source="Chua et al. 2024, arXiv:2403.17673",
     ),
@@ -199,10 +255,20 @@ _SAMPLING = (
     Pitfall(
         name="Batch norm and other mixing of patients",
         problem="A patient's gradient then depends on who else was drawn, and clipping it bounds nothing.",
-        answer="Backbones are frozen and see each mass alone; trainable batch norm is refused, and so is the "
-        "paper's GAN with a budget.",
+        answer="Frozen backbones see each mass alone. A network that trains is tried on two inputs first and refused "
+        "by the name of the layer that mixes them; so is the paper's GAN with a budget.",
         severity="critical",
         source=_PONOMAREVA,
+    ),
+    Pitfall(
+        name="Views and dropout that depend on who else is there",
+        problem="If random views or zeros are dealt out in the order of patients from known numbers, one patient more "
+        "changes those of all behind, and so their gradients.",
+        answer="Views are drawn for all patients, whoever was sampled; with secret noise they and dropout follow from "
+        "the operating system. On a processor torch keeps only four billion starts.",
+        severity="theoretical",
+        status="partly",
+        source=_JAX,
     ),
     Pitfall(
         name="Random state that tells who was sampled",
@@ -219,17 +285,18 @@ _AROUND = (
         name="Statistics of private data before training",
         problem="Scaling, projecting, encoding or starting weights are learned from the private data, outside of "
         "any ε.",
-        answer="Projections and starting weights come from synthetic masses or from nothing; what scales a private "
-        "generator's features, from masses that it drew itself.",
+        answer="Projections and starting weights come from synthetic masses, computed textures or from nothing; what "
+        "scales a private generator's features, from masses that it drew itself.",
         severity="critical",
         source=_PONOMAREVA,
     ),
     Pitfall(
         name="Early stopping and keeping the best",
         problem="Stopping when, or keeping what, does best on private data is a choice that reveals them.",
-        answer="The number of steps is fixed, the result is the mean of the last half, and of a private generator "
-        "the last one is kept, whatever its quality.",
+        answer="The number of steps is fixed; the last weights, their mean or the last generator are kept. The paper's "
+        "choice of a network's best step must be asked for, and the statement says that no ε covers it.",
         severity="critical",
+        status="partly",
         source="Papernot and Steinke 2022, arXiv:2110.03620",
     ),
     Pitfall(
@@ -237,7 +304,7 @@ _AROUND = (
         problem="Averaged weights are accounted as if only the averaged steps had touched the data.",
         answer="Every step is counted, from the first; averaging itself costs nothing.",
         severity="critical",
-        source="De et al. 2022, arXiv:2204.13650",
+        source=_DE,
     ),
     Pitfall(
         name="A release repeated when a training goes on",
@@ -246,6 +313,23 @@ _AROUND = (
         answer="The first release is kept in the saved state, and it is what the resumed training uses.",
         severity="critical",
         source="found here; see synthesis/private_training.py",
+    ),
+    Pitfall(
+        name="Noise used again when a training goes on",
+        problem="A resumed training that draws the noise of its first steps again adds it to other gradients: "
+        "subtracted, the noise cancels.",
+        answer="Secret noise is never written down and goes on afresh; reproducible noise goes on where it stopped. "
+        "A state of the one is refused to the other.",
+        severity="critical",
+        source="found here; see privacy/networks/training_state.py",
+    ),
+    Pitfall(
+        name="Plain steps before the private ones",
+        problem="A training without noise that goes on with noise carries what it learned, under an ε that counts the "
+        "later steps only.",
+        answer="A state is gone on from only if all its steps are in the accountant's history.",
+        severity="critical",
+        source="found here; see privacy/networks/training_state.py",
     ),
     Pitfall(
         name="Loss curves, thresholds and scores",

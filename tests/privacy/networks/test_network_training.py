@@ -171,8 +171,9 @@ def drawn_like(network, noise):
     return [noise.normal(*parameter.shape) for parameter in network.parameters()]
 
 
+@pytest.mark.parametrize("micro_batch", [1, 24])
 @pytest.mark.parametrize("size", [1.0, 1e4])
-def test_no_unit_moves_a_step_by_more_than_the_bound(size):
+def test_no_unit_moves_a_step_by_more_than_the_bound(size, micro_batch):
     source, without = MadeSource(), MadeSource()
     source._inputs[source._starts[5] :] *= size
     without._inputs = source._inputs
@@ -187,7 +188,10 @@ def test_no_unit_moves_a_step_by_more_than_the_bound(size):
             weights = batch.weights * (units[batch.unit_of_input] != 23)
             return replace(batch, weights=weights)
 
-    difference = moved_by(QUIET, source=source) - moved_by(QUIET, source=Without())
+    difference, others = (
+        moved_by(QUIET, source=one, micro_batch=micro_batch) for one in (source, Without())
+    )
+    difference -= others
 
     assert 0.01 < difference.norm() <= 0.3 * (1 + 1e-4)
 
@@ -198,6 +202,26 @@ def test_micro_batches_of_any_size_give_the_same_weights(training):
 
     for other in weights[1:]:
         torch.testing.assert_close(other, weights[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("micro_batch", [1, 7])
+def test_no_unit_is_split_over_micro_batches(micro_batch, monkeypatch):
+    """Each half would be clipped by itself, and the unit move the sum by twice the bound."""
+    sizes, original = [], UnitGradients.add
+
+    def spied(self, inputs, unit_of_input, losses):
+        sizes.append(torch.bincount(unit_of_input))
+        return original(self, inputs, unit_of_input, losses)
+
+    source = MadeSource()
+    monkeypatch.setattr(UnitGradients, "add", spied)
+
+    train(replace(QUIET, steps=1), source=source, micro_batch=micro_batch)
+
+    # the layers are tried on two inputs first
+    seen = torch.cat(sizes)[-24:]
+    assert torch.equal(seen, source._sizes)
+    assert source._sizes.max() == 3
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
