@@ -58,7 +58,8 @@ st.caption(
 
 with st.expander("What these ε promise, and what they leave out"):
     st.markdown(
-        "- **real only** uses no synthetic data: its ε covers everything learned from the patients.\n"
+        "- **real only** uses no synthetic data; its features are projected by textures that are computed, "
+        "not learned: its ε covers everything learned from the patients.\n"
         "- **real + synthetic** and **synthetic, then private on real** use the paper's synthetic masses, "
         "whose generator saw the same patients **without** differential privacy: their ε covers the "
         "private training step only.\n"

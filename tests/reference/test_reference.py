@@ -82,7 +82,7 @@ def test_provenance_names_command_date_backbone_and_data():
     made = reference.measured_provenance()
 
     assert made["command"].startswith("python -m mammo_core sweep")
-    assert made["backbone"]["name"] == "tf_efficientnet_lite0"
+    assert made["backbone"]["name"] == "tf_efficientnet_lite2"
     assert made["train"] == {"masses": 1104, "patients": 578, "largest_patient": 14}
     assert made["made"] >= "2026-11-22"
 
