@@ -48,7 +48,7 @@ def test_other_errors_while_trying_are_not_taken_for_short_memory(monkeypatch):
 
 
 def test_units_larger_than_that_go_one_by_one():
-    source = MadeSource(4, shape=(3, 2000, 2000))
+    source = MadeSource(2, shape=(3, 1300, 1300))
 
     assert fit_micro_batch(print, source, torch.device("cpu")) == 1
 
