@@ -27,7 +27,7 @@ from mammo_core.device import choose_device, parts_that_fit
 from mammo_core.hashing import image_hash
 
 SHARD_ROWS = 64
-_CPU_INPUTS = 8  # at once; what more of them give does not stay in a processor's caches, and is slower
+_CPU_INPUTS = 8  # at once; more of them do not stay in the caches of a processor, and are slower
 _MOST_GPU_INPUTS = 512
 _GPU_BYTES = 64 * 2**20  # that one input of 224 px is allowed for; networks in use need less
 _RECIPE_VERSION = 1  # raise when preprocessing changes meaning
