@@ -61,7 +61,12 @@ def trained_on(device, *, noise_multiplier=1.0, autocast=None, steps=3):
         autocast=autocast,
     )
     train_network(
-        network, source_on(device, built), training, noise=ReproducibleNoise(0), device=device
+        network,
+        source_on(device, built),
+        training,
+        noise=ReproducibleNoise(0),
+        device=device,
+        seed=0,
     )
     return torch.cat([one.detach().cpu().flatten() for one in network.parameters()])
 
