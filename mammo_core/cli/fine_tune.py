@@ -14,9 +14,11 @@ from mammo_core.config import STRATEGIES, UNITS, BackboneConfig
 from mammo_core.network_recipe import PRECISIONS, TRAINED_PARTS
 
 if TYPE_CHECKING:
+    import torch
+
     from mammo_core.config import RunConfig
     from mammo_core.experiments.network_phases import NetworkProgress
-    from mammo_core.experiments.network_runs import NetworkRun
+    from mammo_core.experiments.network_plan import NetworkRun
     from mammo_core.network_recipe import NetworkRecipe
 
 _INTERRUPTED = 130
@@ -131,7 +133,8 @@ def run_fine_tune(options: argparse.Namespace) -> int:
     from mammo_core.cli.preset import preset_config, print_preset, run_on_features
     from mammo_core.device import choose_device, device_name
     from mammo_core.experiments.network_phases import TrainingStopped
-    from mammo_core.experiments.network_runs import prepare_network, record_network, run_network
+    from mammo_core.experiments.network_plan import prepare_network
+    from mammo_core.experiments.network_runs import record_network, run_network
     from mammo_core.experiments.paper_presets import paper_preset
     from mammo_core.experiments.run_data import run_data
     from mammo_core.settings import home_dir
@@ -156,6 +159,7 @@ def run_fine_tune(options: argparse.Namespace) -> int:
         config = _config(options)
     run = prepare_network(data, config)
     _print_plan(run)
+    _print_time(run, device)
     with _stop_asked() as should_stop:
         try:
             outcome = run_network(
@@ -230,6 +234,19 @@ def _print_plan(run: NetworkRun) -> None:
     noise = f"noise multiplier {run.noise_multiplier:.4g}" if run.noise_multiplier else "no noise"
     print(f"{recipe.steps} steps, {drawn}; {noise}, clipping norm {recipe.max_grad_norm:g}.")
     print(run.statement.sentence, flush=True)
+
+
+def _print_time(run: NetworkRun, device: torch.device) -> None:
+    from mammo_core.experiments.network_timing import measure_pace, time_of_run
+    from mammo_core.plain_text import duration
+
+    pace = measure_pace(run.config, device)
+    time = time_of_run(run.config, run.data.training_data, pace)
+    print(
+        f"Expected to take about {duration(time.total_seconds)} on {pace.device}, from steps measured on a few made-up "
+        "images; scoring masses comes on top. Ctrl-C stops it and keeps a checkpoint.",
+        flush=True,
+    )
 
 
 class _Lines:

@@ -10,13 +10,9 @@ from mammo_core.device import choose_device, device_name
 from mammo_core.experiments.job_context import JobContext
 from mammo_core.experiments.ledger import open_ledger
 from mammo_core.experiments.network_phases import NetworkProgress, TrainingStopped
-from mammo_core.experiments.network_runs import (
-    NetworkRun,
-    prepare_network,
-    record_network,
-    run_network,
-)
-from mammo_core.experiments.paper_presets import paper_preset
+from mammo_core.experiments.network_plan import NetworkRun, prepare_network
+from mammo_core.experiments.network_runs import record_network, run_network
+from mammo_core.experiments.paper_presets import is_on_features
 from mammo_core.experiments.paper_runs import EpochReport, run_frozen_preset
 from mammo_core.experiments.requests import NetworkRequest
 from mammo_core.experiments.results_file import run_key
@@ -51,13 +47,14 @@ def train_network_job(request: NetworkRequest, job: JobContext, home: Path) -> N
     if run_key(request.config, data.data_hash) in RunArchive(home).finished_keys(data.data_hash):
         job.report(total, total, "This run was recorded before")
         return
-    if _is_on_features(request):
+    if is_on_features(request.config):
         _train_on_features(request, loaded, job, home)
         return
     job.report(0, 0, "Building the network and finding how much noise its budget needs")
-    run = prepare_network(data, request.config)
     device = choose_device(request.device)
+    run = prepare_network(data, request.config)
     reports = _Reports(job, run, device_name(device))
+    job.report(0, total + 1, f"The first step on {device_name(device)}, the slowest")
     try:
         outcome = run_network(
             run,
@@ -77,16 +74,10 @@ def train_network_job(request: NetworkRequest, job: JobContext, home: Path) -> N
     job.report(total, total, f"Tested after step {outcome.kept_step} of {total}")
 
 
-def _is_on_features(request: NetworkRequest) -> bool:
-    """Whether it is an experiment of the paper that needs the images only once."""
-    preset = request.config.recipe.preset
-    return bool(preset) and paper_preset(preset).path == "cached features"
-
-
 def _train_on_features(
     request: NetworkRequest, loaded: LoadedData, job: JobContext, home: Path
 ) -> None:
-    config = request.config
+    config, device = request.config, choose_device(request.device)
     bench = open_workbench(
         loaded.real,
         loaded.synthetic,
@@ -102,7 +93,7 @@ def _train_on_features(
         job.report(
             epoch.epoch,
             epoch.epochs + 1,
-            f"Training: epoch {epoch.epoch} of {epoch.epochs}",
+            f"Training on {device_name(device)}: epoch {epoch.epoch} of {epoch.epochs}",
         )
 
     outcome = run_frozen_preset(
@@ -111,7 +102,7 @@ def _train_on_features(
         ledger=open_ledger(home).on_behalf_of(
             "train", job=job.job_id, beyond_budget=request.beyond_budget
         ),
-        device=choose_device(request.device),
+        device=device,
         on_epoch=show,
     )
     RunTracker(home).record_network(outcome, bench, None, origin="train", job_id=job.job_id)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from mammo_core.experiments.network_checkpoints import NetworkCheckpoints, PhaseName
-from mammo_core.privacy.networks.network_training import NetworkStep
+from mammo_core.privacy.networks.training_settings import NetworkStep
 from mammo_core.privacy.networks.training_state import TrainingState
 
 SAVE_SECONDS = 60.0

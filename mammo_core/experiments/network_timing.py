@@ -1,16 +1,21 @@
-"""How long a network would train, from one measured step on made-up images: no mass is looked at."""
+"""How long a network would train, from steps measured on made-up images: no mass is looked at."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
-from mammo_core.classifiers.networks.building import AUTOCAST, build_classifier
-from mammo_core.classifiers.networks.pretraining import BATCH_MASSES
-from mammo_core.config import RunConfig
+from mammo_core.classifiers.networks.building import AUTOCAST, Classifier, build_classifier
+from mammo_core.classifiers.networks.pretraining import BATCH_MASSES, pretrain
+from mammo_core.classifiers.networks.scoring import score_masses
+from mammo_core.config import BackboneConfig, RunConfig
 from mammo_core.device import device_name
-from mammo_core.privacy.networks.network_training import NetworkTraining, train_network
+from mammo_core.network_recipe import NetworkRecipe
+from mammo_core.privacy.networks.network_training import train_network
+from mammo_core.privacy.networks.training_settings import NetworkStep, NetworkTraining
 from mammo_core.privacy.networks.unit_source import UnitBatch
 from mammo_core.privacy.randomness import ReproducibleNoise
 from mammo_core.privacy.training_data import TrainingData
@@ -20,57 +25,141 @@ _STEPS = 2  # the first warms up
 
 
 @dataclass(frozen=True)
-class NetworkTime:
-    """What a measured step says of a whole run.
+class NetworkPace:
+    """What was measured on a device, in seconds per input; everything else follows by counting.
 
     Attributes:
-        device: That it was measured on, in words.
-        step_seconds: Of a private step with as many inputs as are expected in it.
-        total_seconds: Of all steps, those on synthetic masses before them included; scoring is not.
+        device: In words.
+        training: Of a step of the run, forward and backward.
+        pretraining: Of a plain step on synthetic masses; 0 without such.
+        scoring: Of a forward pass.
     """
 
     device: str
+    training: float
+    pretraining: float
+    scoring: float
+
+
+@dataclass(frozen=True)
+class NetworkTime:
+    """What a pace means for a whole run.
+
+    Attributes:
+        step_seconds: Of a step with as many inputs as are expected in it.
+        total_seconds: Of all steps, those on synthetic masses before them included; scoring validation and
+            test masses is not.
+    """
+
     step_seconds: float
     total_seconds: float
 
 
-def measure_network_time(
-    config: RunConfig, data: TrainingData, device: torch.device
-) -> NetworkTime:
-    """Trains a throw-away network on a few images of noise and scales what that took.
+def what_paces(config: RunConfig) -> tuple[BackboneConfig, NetworkRecipe, bool]:
+    """What of a configuration changes its pace: others with the same need not be measured again."""
+    recipe = replace(
+        config.recipe,
+        steps=1,
+        sample_rate=1.0,
+        learning_rate=1.0,
+        views=1,
+        preset="",
+        pretraining_steps=int(_is_pretrained(config)),
+    )
+    return replace(config.backbone, views=1), recipe, config.privacy.is_private
 
-    Few inputs keep a GPU less busy than many, so there it takes less in fact.
+
+def measure_pace(config: RunConfig, device: torch.device) -> NetworkPace:
+    """Trains a throw-away network on a few images of noise.
+
+    Few inputs keep a GPU less busy than many, so there a run takes less in fact.
 
     Raises:
         MammoError: As `build_classifier` and `train_network`.
     """
+    classifier = build_classifier(config.backbone, config.recipe, seed=config.seed)
+    classifier.network.eval()
+    return NetworkPace(
+        device=device_name(device),
+        training=_training_seconds(classifier, config, device) / _INPUTS,
+        pretraining=_pretraining_seconds(classifier, config, device) / _INPUTS
+        if _is_pretrained(config)
+        else 0.0,
+        scoring=_scoring_seconds(classifier, config, device) / _INPUTS,
+    )
+
+
+def time_of_run(config: RunConfig, data: TrainingData, pace: NetworkPace) -> NetworkTime:
+    """How long a run takes whose images go through the network at every step."""
     recipe = config.recipe
-    size = config.backbone.image_size_px
-    classifier = build_classifier(config.backbone, recipe, seed=config.seed)
-    seconds: list[float] = []
+    masses = data.num_synthetic if config.strategy == "synthetic" else data.num_images
+    inputs = masses * recipe.sample_rate
+    if config.strategy == "real+synthetic":
+        units = data.num_units(config.strategy, config.privacy.unit)
+        inputs += min(data.num_synthetic, units * recipe.sample_rate)
+    step_seconds = inputs * recipe.views * pace.training
+    before = recipe.pretraining_steps if _is_pretrained(config) else 0
+    batch = min(BATCH_MASSES, data.num_synthetic)
+    return NetworkTime(
+        step_seconds=step_seconds,
+        total_seconds=recipe.steps * step_seconds
+        + before * batch * recipe.views * pace.pretraining,
+    )
+
+
+def time_of_features(config: RunConfig, num_masses: int, pace: NetworkPace) -> float:
+    """Seconds until the features of so many masses are cached, in all their views."""
+    return num_masses * config.backbone.views * pace.scoring
+
+
+def _is_pretrained(config: RunConfig) -> bool:
+    return config.strategy == "pretrain"
+
+
+def _training_seconds(classifier: Classifier, config: RunConfig, device: torch.device) -> float:
+    steps: list[NetworkStep] = []
     train_network(
-        classifier.network.eval(),
-        _NoiseImages(size),
+        classifier.network,
+        _NoiseImages(config.backbone.image_size_px),
         NetworkTraining(
             steps=_STEPS,
             noise_multiplier=1.0 if config.privacy.is_private else None,
-            autocast=AUTOCAST[recipe.precision],
+            autocast=AUTOCAST[config.recipe.precision],
         ),
         noise=ReproducibleNoise(0),
         device=device,
         micro_batch=_INPUTS,
-        on_step=lambda done: seconds.append(done.seconds),
+        on_step=steps.append,
     )
-    each_input = seconds[-1] / _INPUTS
-    masses = data.num_synthetic if config.strategy == "synthetic" else data.num_images
-    step_seconds = each_input * masses * recipe.sample_rate * recipe.views
-    before = recipe.pretraining_steps if config.strategy == "pretrain" else 0
-    return NetworkTime(
-        device=device_name(device),
-        step_seconds=step_seconds,
-        total_seconds=recipe.steps * step_seconds
-        + before * BATCH_MASSES * recipe.views * each_input,
+    return steps[-1].seconds
+
+
+def _pretraining_seconds(classifier: Classifier, config: RunConfig, device: torch.device) -> float:
+    steps: list[NetworkStep] = []
+    pretrain(
+        classifier.network,
+        _NoiseImages(config.backbone.image_size_px),
+        replace(config.recipe, pretraining_steps=_STEPS),
+        device=device,
+        seed=0,
+        micro_batch=_INPUTS,
+        on_step=steps.append,
     )
+    return steps[-1].seconds
+
+
+def _scoring_seconds(classifier: Classifier, config: RunConfig, device: torch.device) -> float:
+    size = config.backbone.image_size_px
+    images = np.zeros((_INPUTS, size, size), np.uint8)
+    started = time.monotonic()
+    score_masses(
+        classifier,
+        images,
+        config.backbone,
+        device=device,
+        autocast=AUTOCAST[config.recipe.precision],
+    )
+    return time.monotonic() - started
 
 
 class _NoiseImages:

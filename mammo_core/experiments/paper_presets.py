@@ -12,19 +12,18 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mammo_core import validate
 from mammo_core.config import BackboneConfig, Noise, PrivacyConfig, RunConfig, Strategy
 from mammo_core.errors import InvalidRequestError
+from mammo_core.experiments.paper_words import differences_of, inferred_of, meaning_of
 from mammo_core.network_recipe import NetworkRecipe
 from mammo_core.reference import paper_results
 
 EPOCHS, BATCH_SIZE = 300, 128
-NUM_REAL, NUM_SYNTHETIC, NUM_VALIDATION = 1104, 3000, 192  # masses of the published data
+NUM_REAL, NUM_SYNTHETIC = 1104, 3000  # training masses of the published data
 PAPER_BACKBONE = BackboneConfig(
     name="swin_tiny_patch4_window7_224", image_size_px=224, normalisation="half"
 )
 _HEAD_REINITIALISED = "pretrain_head_reinitialised"  # a strategy in the results sheet only
-_FORWARD_SHARE = 1 / 3  # of the time of a training step: one forward pass, without the backward one
 
 Path = Literal["cached features", "network"]
 
@@ -139,26 +138,14 @@ def paper_preset(name: str) -> Preset:
     return presets[name]
 
 
-def estimated_hours(preset: Preset, seconds_per_image: float) -> float:
-    """How long a run of a preset on the paper's data would take where images go through the network.
-
-    Args:
-        seconds_per_image: Of one training step, forward and backward, over its images; measured here.
-
-    Returns:
-        Hours of training, pre-training and validation after every epoch, which a forward pass makes at a
-        third of a step's cost. Of the path "cached features" only the features, once, in all their views.
-    """
-    validate.positive(seconds_per_image=seconds_per_image)
-    forward = _FORWARD_SHARE * seconds_per_image
-    config, recipe = preset.config, preset.config.recipe
-    num_units = _num_units(config.strategy, NUM_REAL, NUM_SYNTHETIC)
-    if preset.path == "cached features":
-        return (num_units + NUM_VALIDATION) * config.backbone.views * forward / 3600
-    each_step = forward if recipe.trained_part == "head" else seconds_per_image
-    seconds = EPOCHS * (num_units * each_step + NUM_VALIDATION * forward)
-    seconds += recipe.pretraining_steps * BATCH_SIZE * seconds_per_image
-    return seconds / 3600
+def is_on_features(config: RunConfig) -> bool:
+    """Whether a run is an experiment of the paper that needs its images only once."""
+    recipe = config.recipe
+    return (
+        isinstance(recipe, NetworkRecipe)
+        and bool(recipe.preset)
+        and paper_preset(recipe.preset).path == "cached features"
+    )
 
 
 def _preset(
@@ -199,12 +186,12 @@ def _preset(
     )
     return Preset(
         name=name,
-        meaning=_meaning(config, is_reinitialised=is_reinitialised),
+        meaning=meaning_of(config, is_reinitialised=is_reinitialised),
         config=config,
         path=path,
         published=published,
-        differences=_differences(config),
-        inferred=_inferred(name, is_reinitialised=is_reinitialised),
+        differences=differences_of(config),
+        inferred=inferred_of(name, is_reinitialised=is_reinitialised),
     )
 
 
@@ -232,73 +219,3 @@ def _batches(strategy: Strategy, num_real: int, num_synthetic: int) -> int:
             "choose a preset of the strategy synthetic."
         )
     return math.ceil(_num_units(strategy, num_real, num_synthetic) / BATCH_SIZE)
-
-
-def _meaning(config: RunConfig, *, is_reinitialised: bool) -> str:
-    masses = {
-        "real": "real masses",
-        "real+synthetic": "real and synthetic masses mixed",
-        "synthetic": "synthetic masses only",
-        "pretrain": "real masses",
-    }[config.strategy]
-    if config.recipe.trained_part == "network":
-        part = "The whole Swin-T"
-    elif config.strategy == "pretrain":
-        part = "A linear head, begun on synthetic masses with the whole Swin-T, then alone,"
-    else:
-        part = "A head of two layers on the frozen ImageNet Swin-T"
-    privacy = (
-        f"with DP at ε = {config.privacy.target_epsilon:g}"
-        if config.privacy.is_private
-        else "without DP"
-    )
-    again = ", after a pre-training whose head is thrown away" if is_reinitialised else ""
-    return f"{part} trained on {masses} {privacy}{again}."
-
-
-_ALL_DIFFER = (
-    "ImageNet weights: timm's ms_in1k, by Swin's authors; the paper's are torchvision's IMAGENET1K_V1. "
-    "Torchvision's file, given with --weights, makes the network the same.",
-    "Resizing from 128 to 224 px: bicubic; the paper's is OpenCV's area method, rounded to whole greys.",
-    "Random numbers: other generators, so that no seed begins, flips or draws as the paper's does.",
-)
-_CHOICE_DIFFERS = (
-    "ε: of all steps, since the best epoch was chosen after looking at all; the paper reports what was "
-    "spent up to the chosen epoch. The noise is calibrated by the RDP accountant as in the paper; the "
-    "tighter ε of the same noise is stated."
-)
-_PLAIN_BATCHES_DIFFER = (
-    "Batches: each mass is drawn anew at every step, as with DP; the paper deals all masses out once an "
-    "epoch, in batches of 128."
-)
-_FROZEN_DIFFERS = (
-    "Stochastic depth: the paper's frozen network stays in training mode, so blocks are left out at random "
-    "(up to one time in five) and features vary; ours do not."
-)
-_WHOLE_DIFFERS = "Stochastic depth (up to 0.2) is off, and tables of relative positions stay as ImageNet left them."
-_PRETRAINED_DIFFERS = "Pre-training: its last step is taken; the paper takes its best epoch on real validation masses."
-
-
-def _differences(config: RunConfig) -> tuple[str, ...]:
-    differences = list(_ALL_DIFFER)
-    is_whole = config.recipe.trained_part == "network"
-    differences.append(_WHOLE_DIFFERS if is_whole else _FROZEN_DIFFERS)
-    if config.strategy == "pretrain":
-        differences += [_WHOLE_DIFFERS, _PRETRAINED_DIFFERS]
-    differences.append(_CHOICE_DIFFERS if config.privacy.is_private else _PLAIN_BATCHES_DIFFER)
-    return tuple(differences)
-
-
-def _inferred(name: str, *, is_reinitialised: bool) -> tuple[str, ...]:
-    if name == "dbr0":
-        return (
-            "The configuration names the frozen network, the results sheet the whole one. Taken: the whole "
-            "one with a linear head, as in dbr15; the height of the result speaks for it.",
-        )
-    if is_reinitialised:
-        return (
-            "The configuration loads a network of which only the head was pre-trained (dbr14), and the code "
-            "then puts a new head in its place: nothing of the pre-training is left. Taken: dbr1 once more, "
-            "with other random numbers. The sheet's dbr5 and dbr11 agree to every digit.",
-        )
-    return ()

@@ -24,11 +24,8 @@ from mammo_core.experiments.run_outcome import RunOutcome
 from mammo_core.experiments.workbench import TestSet, Workbench
 from mammo_core.network_recipe import NetworkRecipe
 from mammo_core.privacy import accounting
-from mammo_core.privacy.networks.network_training import (
-    NetworkStep,
-    NetworkTraining,
-    train_network,
-)
+from mammo_core.privacy.networks.network_training import train_network
+from mammo_core.privacy.networks.training_settings import NetworkStep, NetworkTraining
 from mammo_core.privacy.randomness import noise_from
 from mammo_core.privacy.run_noise import noise_of_run
 from mammo_core.privacy.statement import make_statement

@@ -24,6 +24,7 @@ _BADGES = {
     "failed": ("Failed", ":material/error:", "red"),
     "interrupted": ("Interrupted", ":material/power_off:", "orange"),
 }
+_ENDED_EARLY = ("cancelled", "failed", "interrupted")
 
 
 def show_job(job_id: str) -> JobView:
@@ -81,7 +82,7 @@ def _draw_buttons(view: JobView) -> None:
             key=f"cancel_{view.id}",
             icon=":material/stop:",
             disabled=view.cancel_requested,
-            help="Stops within two seconds; what is finished is kept.",
+            help="Stops after the step under way: within seconds, of a large network within minutes. What is finished is kept.",
             on_click=jobs.engine().cancel,
             args=(view.id,),
         )
@@ -111,7 +112,8 @@ def _draw_progress(view: JobView) -> None:
     if not progress.message:
         return
     share = progress.done / progress.total if progress.total else 0.0
-    st.progress(min(share, 1.0), literal(progress.message))
+    words = literal(progress.message)
+    st.progress(min(share, 1.0), f"Last: {words}" if view.state in _ENDED_EARLY else words)
     if view.state != "running":
         return
     parts = [f"{progress.done} of {progress.total} done"] if progress.total else []

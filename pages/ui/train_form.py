@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _BACKBONES = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2")
 _ONE, _SEVERAL = "one model", "several at once"
 _FIRST_SEED = 42
-KINDS = ("heads on features", "the network itself (slow)")
+KINDS = ("heads on features", "networks on images")
 _STRATEGY_HELP = (
     "real only: no synthetic mass is used. real + synthetic: both in one private training. synthetic only: "
     "never sees a real mass. synthetic, then private on real: starts from what synthetic masses teach."
@@ -49,10 +49,11 @@ def choose_kind() -> bool:
             KINDS,
             default=KINDS[0],
             required=True,
+            wrap=True,
             key="train_kind",
             bind="query-params",
-            help="A linear head on features that a frozen network computed once: minutes. Or the network itself, by "
-            "whole-model DP-SGD on images: slow, a GPU helps.",
+            help="Heads on features: a linear head on what a frozen network saw once in each mass; minutes. Networks on "
+            "images: a whole network, adapters in it, or the paper's own experiments; slow, a GPU helps.",
         )
         == KINDS[1]
     )

@@ -7,23 +7,20 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from mammo_core.config import STRATEGIES, PrivacyConfig, RunConfig, Strategy
+from mammo_core.config import STRATEGIES, BackboneConfig, PrivacyConfig, RunConfig, Strategy
 from mammo_core.figures.palette import TRAINED_PART_NAMES
 from mammo_core.network_recipe import PRECISIONS, TRAINED_PARTS, NetworkRecipe, TrainedPart
 from pages.ui import resources
-from pages.ui.train_form import (
-    choose_backbone,
-    choose_delta,
-    choose_one,
-    choose_reproducible,
-    choose_seed,
-)
+from pages.ui.budgets import budget_name
+from pages.ui.train_form import choose_delta, choose_one, choose_reproducible, choose_seed
+from pages.ui.train_network_backbone import choose_start
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
+    from mammo_core.experiments.paper_presets import Preset
     from mammo_core.experiments.requests import NetworkRequest
 
-_OWN = "own recipe"
+_OWN = "my own"
 _PART_HELP = (
     "The network itself: all of it, or its last stages. Adapters: small updates of frozen layers, which need far "
     "fewer noisy numbers. Head: the backbone stays frozen; cached features train it much faster."
@@ -43,12 +40,12 @@ def choose_network(source: DataSource) -> NetworkRequest:
     name = st.selectbox(
         "Recipe",
         (_OWN, *presets),
-        format_func=lambda name: name if name == _OWN else f"{name}: {presets[name].meaning}",
+        format_func=lambda name: name if name == _OWN else _short(presets[name]),
         key="network_preset",
         persist_state="session",
-        help="Your own choices, or an experiment of the paper with all its settings.",
+        help="Your own choices, or one of the paper's 21 experiments with all its settings, under the paper's name.",
     )
-    config = _own_config(source) if name == _OWN else _preset_config(source, name)
+    config = _own_config(source) if name == _OWN else _preset_config(source, presets[name])
     with st.expander("This computer", icon=":material/memory:"):
         device = st.segmented_control(
             "Device",
@@ -73,12 +70,15 @@ def _own_config(source: DataSource) -> RunConfig:
         default=TRAINED_PARTS[-1],
         format_func=TRAINED_PART_NAMES.get,
         required=True,
+        wrap=True,
         key="network_part",
         persist_state="session",
         help=_PART_HELP,
     )
     with st.expander("Advanced settings", icon=":material/settings:"):
-        backbone = choose_backbone(source)
+        backbone = choose_start(
+            resources.DEMO_BACKBONE if source.is_demo else BackboneConfig(), "own"
+        )
         recipe = _choose_recipe(network_recipe(strategy, part), strategy, part)
         delta, seed = choose_delta(), choose_seed("Seed")
         noise = "reproducible" if choose_reproducible() else "secret"
@@ -120,6 +120,16 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
         key=f"network_views_{key}",
         help="Flips and quarter turns, averaged before clipping: they cost time, not privacy.",
     )
+    before = usual.pretraining_steps
+    if strategy == "pretrain":
+        before = st.number_input(
+            "Steps on synthetic masses before",
+            1,
+            20_000,
+            usual.pretraining_steps,
+            key=f"network_before_{key}",
+            help="Plain steps of the whole network on batches of 128; they see no real mass.",
+        )
     stages = None
     if part == "network":
         stages = (
@@ -147,18 +157,36 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
         sample_rate=rate,
         learning_rate=learning_rate,
         views=int(views),
+        pretraining_steps=int(before),
         trained_stages=None if stages is None else int(stages),
         precision=precision,
     )
 
 
-def _preset_config(source: DataSource, name: str) -> RunConfig:
-    from mammo_core.experiments.paper_presets import paper_preset
+def _short(preset: Preset) -> str:
+    """A preset in few words, for a list: the paper's names and its target."""
+    config = preset.config
+    budget = f"ε {budget_name(config.privacy.target_epsilon)}"
+    whole = ["whole network"] if config.recipe.trained_part == "network" else []
+    return " · ".join([preset.name, config.strategy, *whole, budget])
 
-    preset, data = paper_preset(name), resources.training_data(source)
+
+def _preset_config(source: DataSource, preset: Preset) -> RunConfig:
+    data = resources.training_data(source)
+    st.markdown(preset.meaning)
+    published = ", ".join(f"{of.test_set.upper()} {of.mean:.3f}" for of in preset.published)
+    st.caption(
+        f"AUROC in the paper, mean of {len(preset.published[0].by_seed)} seeds: {published}."
+        + (" On the demo cohort other numbers come out." if source.is_demo else "")
+    )
     with st.expander("How this differs from the paper", icon=":material/difference:"):
         st.markdown("\n".join(f"- {text}" for text in (*preset.differences, *preset.inferred)))
     with st.expander("Advanced settings", icon=":material/settings:"):
+        backbone = choose_start(preset.config.backbone, preset.path)
+        if backbone.name != preset.config.backbone.name:
+            st.caption("Another network than the paper's: no longer its experiment.")
         seed = choose_seed("Seed")
         noise = "reproducible" if choose_reproducible() else "secret"
-    return preset.for_data(data.num_images, data.num_synthetic, seed=seed, noise=noise)
+    return preset.for_data(
+        data.num_images, data.num_synthetic, seed=seed, noise=noise, backbone=backbone
+    )

@@ -2,8 +2,11 @@
 
 import pytest
 
+from mammo_core.errors import BackboneError
+from mammo_core.experiments import network_timing
 from mammo_core.experiments.run_archive import RunArchive
-from pages.ui import jobs, train_network_form
+from mammo_core.reference import paper_results
+from pages.ui import jobs, train_network_backbone, train_network_form
 from tests.app.helpers import open_page
 from tests.app.test_runs_page import select
 from tests.app.test_train_page import job_of, metric, start, texts
@@ -18,7 +21,7 @@ def executors(monkeypatch):
 @pytest.fixture
 def page():
     app = open_page("train")
-    app.get_by_key("train_kind").set_value("the network itself (slow)").run()
+    app.get_by_key("train_kind").set_value("networks on images").run()
     app.selectbox(key="train_strategy").set_value("real").run()
     app.get_by_key("network_part").set_value("head").run()
     app.number_input(key="network_steps_real_head").set_value(3).run()
@@ -38,8 +41,10 @@ def test_choice_is_explained_before_anything_starts(page):
 
     assert metric(page, "μ") != "none"
     assert "An attacker who sees this model" in said
-    assert "Every step sends images through the network: slow" in said
-    assert "cannot be chosen on *Read a case* yet" in said
+    assert "Trains on **CPU, " in said
+    assert "no GPU" in said
+    assert "Every step sends images through the network: minutes to hours with a GPU" in said
+    assert "cannot be asked on *Read a case* yet" in said
     assert "This cohort's ledger" in said
 
 
@@ -52,13 +57,28 @@ def test_sampled_units_are_explained_without_mu(page):
     assert not page.exception
 
 
-def test_time_is_measured_only_when_asked_for(page):
-    assert "per step, measured just now" not in texts(page)
+def test_time_is_measured_only_when_asked_for_and_counted_on_from_there(page):
+    assert "made-up images" not in texts(page)
 
     page.button(key="network_time").click().run()
 
-    assert "per step, measured just now on a few made-up images" in texts(page)
+    assert "for each of 3 private steps. Scoring" in texts(page)
+    page.number_input(key="network_steps_real_head").set_value(7).run()
+    assert "for each of 7 private steps. Scoring" in texts(page)
     assert not page.exception
+
+
+def test_network_that_cannot_be_timed_is_told_and_hides_nothing_else(page, monkeypatch):
+    def fail(*_):
+        raise BackboneError("Expected weights; got none. Give a file.")
+
+    monkeypatch.setattr(network_timing, "measure_pace", fail)
+    page.button(key="network_time").click().run()
+
+    assert "This network cannot be timed" in page.error[0].value
+    assert "Give a file." in page.error[0].value
+    assert not page.button(key="train_start").disabled
+    assert "Jobs" in [header.value for header in page.subheader]
 
 
 def test_network_is_trained_shown_as_a_card_and_told_apart_among_runs(page, private_home):
@@ -79,13 +99,54 @@ def test_network_is_trained_shown_as_a_card_and_told_apart_among_runs(page, priv
     assert RunArchive(private_home).count() == 2
 
 
-def test_paper_preset_says_how_it_differs(page):
+def test_paper_preset_says_what_it_is_what_came_out_and_how_ours_differs(page):
     page.selectbox(key="network_preset").set_value("dbr15").run()
 
+    said = texts(page)
+    assert "The whole Swin-T trained on synthetic masses only without DP." in said
+    assert "AUROC in the paper, mean of 3 seeds: CBIS-DDSM 0.639, BCDR 0.622." in said
     assert "How this differs from the paper" in [box.label for box in page.expander]
-    assert "timm's ms_in1k" in texts(page)
-    assert "No privacy (not DP)" in texts(page) or "No promise" in texts(page)
+    assert "timm's ms_in1k" in said
+    assert "fetched from timm's hub once, before anything is trained or charged" in said
+    assert "No privacy (not DP)" in said or "No promise" in said
     assert not page.exception
+
+
+def test_every_experiment_of_the_paper_can_be_chosen(page):
+    options = page.selectbox(key="network_preset").options
+
+    names = {option.split(" · ")[0] for option in options}
+    assert set(paper_results()["experiment"]) <= names
+    assert len(options) == 1 + paper_results()["experiment"].nunique()
+
+
+def test_preset_on_a_frozen_network_is_explained_as_such_and_runs_on_another_one(page, monkeypatch):
+    monkeypatch.setattr(train_network_backbone, "INSTALLED_BACKBONES", ("test_efficientnet",))
+    page.selectbox(key="network_preset").set_value("dbr1").run()
+    page.selectbox(key="network_name_cached features").set_value("test_efficientnet").run()
+    page.selectbox(key="network_weights_cached features").set_value("random").run()
+    page.number_input(key="network_size_cached features").set_value(32).run()
+    page.button(key="network_time").click().run()
+
+    said = texts(page)
+    assert "features of every mass are computed once and kept" in said
+    assert "Another network than the paper's" in said
+    assert "masses in 8 views" in said
+    start(page)
+    (job, *_) = jobs.views()
+    assert job.request.config.backbone.name == "test_efficientnet"
+    assert job.request.config.recipe.preset == "dbr1"
+    jobs.engine().cancel(job.id)
+    wait_until_over(jobs.engine(), job.id)
+
+
+def test_missing_gpu_is_told_before_anything_starts(page, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+
+    page.get_by_key("network_device").set_value("cuda").run()
+
+    assert "Expected an NVIDIA GPU" in page.error[0].value
+    assert page.button(key="train_start").disabled
 
 
 def test_recipe_that_cannot_be_is_told_and_cannot_start(page, monkeypatch):

@@ -28,6 +28,7 @@ def test_run_is_trained_explained_and_recorded(cohort, private_home, capsys):
     said = capsys.readouterr().out
     assert "257 weights are trained; its classifier replaced by a new head of 256 → 1" in said
     assert "3 steps, all 12 patients in every step; noise multiplier" in said
+    assert "Expected to take about " in said
     assert "training step 3/3" in said
     assert "ε so far 6;" in said
     assert "0 s left" in said

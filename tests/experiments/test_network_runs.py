@@ -19,7 +19,8 @@ from mammo_core.experiments import network_phases
 from mammo_core.experiments.ledger import open_ledger
 from mammo_core.experiments.ledger_book import Budget
 from mammo_core.experiments.network_phases import TrainingStopped
-from mammo_core.experiments.network_runs import prepare_network, record_network, run_network
+from mammo_core.experiments.network_plan import prepare_network
+from mammo_core.experiments.network_runs import record_network, run_network
 from mammo_core.experiments.run_archive import RunArchive
 from mammo_core.experiments.run_data import TestedMasses
 from mammo_core.experiments.run_export import export_runs

@@ -10,7 +10,6 @@ from mammo_core.experiments.paper_presets import (
     EPOCHS,
     NUM_REAL,
     NUM_SYNTHETIC,
-    estimated_hours,
     paper_preset,
     paper_presets,
 )
@@ -120,17 +119,3 @@ def test_preset_without_the_masses_it_needs_is_refused(name, sizes, missing):
 def test_unknown_experiment_lists_the_known_ones():
     with pytest.raises(InvalidRequestError, match=r"dbr0, dbr1, dbr2, .*dbr160; got 'dbr3'"):
         paper_preset("dbr3")
-
-
-def test_hours_count_every_image_of_every_epoch():
-    seconds = 0.36
-
-    whole = estimated_hours(PRESETS["dbr0"], seconds)
-    cached = estimated_hours(PRESETS["dbr1"], seconds)
-    pretrained = estimated_hours(PRESETS["dbr156"], seconds)
-
-    assert whole == pytest.approx(300 * (1104 + 192 / 3) * 1e-4)
-    assert cached == pytest.approx((1104 + 192) * 8 / 3 * 1e-4)
-    assert pretrained > 300 * 3000 * 1e-4
-    with pytest.raises(InvalidRequestError, match="seconds_per_image > 0"):
-        estimated_hours(PRESETS["dbr0"], 0)
