@@ -103,7 +103,7 @@ def test_readme_names_commands_that_exist():
 
     named = set(re.findall(r"(?:^|`|\d )make ([a-z]+)", readme, re.M))
     assert {"run", "setup", "test"} <= named <= set(targets)
-    for command in set(re.findall(r"python -m mammo_core ([a-z]+)", readme)):
+    for command in set(re.findall(r"python -m mammo_core ([a-z-]+)", readme)):
         done = subprocess.run(
             [sys.executable, "-m", "mammo_core", command, "--help"],
             cwd=ROOT,

@@ -62,21 +62,17 @@ def make_heads(
         licence: Of the training data, with attribution.
         command: That makes heads like these.
         generator: Of `models/`, whose masses can be compared with a new one.
-        strategy: One that projects.
         on_progress: Called with (masses done, masses to do) while synthetic masses are looked at.
 
     Raises:
-        InvalidRequestError: If the strategy learns no projection, or there is no budget.
+        InvalidRequestError: If there is no budget.
         CohortError: If there are no validation masses to choose thresholds by.
         MammoError: As `run_many`.
     """
     validate.at_least(1, repeats=repeats)
     recipe = RECIPES[strategy]
-    if recipe.projection_dims is None or not epsilons:
-        raise InvalidRequestError(
-            f"Expected a strategy that learns a projection, and an ε or more; got {strategy} and "
-            f"{len(epsilons)} ε. Use pretrain."
-        )
+    if not epsilons:
+        raise InvalidRequestError("Expected an ε or more; got none. Give budgets, or inf.")
     if bench.validation is None:
         raise CohortError(
             "Expected a val split with both classes at the training site, to choose thresholds by; found "

@@ -59,6 +59,9 @@ _FEATURE_BOUND = 5.0  # norm of one unit's standardised features, 1 for a mass l
 _REFERENCE_MASSES = 128
 _AT_ONCE = 16  # masses whose eight turns are described together
 _MOMENT_MEMORY = 0.9  # of the running means of synthetic features
+_DARK = (
+    1e-12  # added below a root: the gradient of the root of an all-zero map would not be a number
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -350,7 +353,7 @@ class _Moments(nn.Module):
         maps = [part.float() for part in maps]
         plain = torch.cat(
             [part.mean(dim=(2, 3)) for part in maps]
-            + [part.square().mean(dim=(2, 3)).sqrt() for part in maps],
+            + [(part.square().mean(dim=(2, 3)) + _DARK).sqrt() for part in maps],
             dim=1,
         )
         return (plain - self.offset) / self.scale

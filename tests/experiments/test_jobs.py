@@ -14,6 +14,7 @@ from mammo_core.experiments.ledger import open_ledger
 from mammo_core.experiments.ledger_book import Budget
 from mammo_core.experiments.requests import request_from_dict
 from mammo_core.experiments.run_archive import RunArchive
+from mammo_core.synthesis.textures import texture_images
 from tests.experiments.job_helpers import (
     ThreadExecutors,
     features_request,
@@ -86,7 +87,7 @@ def test_same_request_again_trains_nothing_twice(engine, source, private_home):
 def test_features_job_computes_them(engine, source, private_home):
     job = wait_until_over(engine, engine.start(features_request(source), "ana").id)
 
-    assert (job.state, job.progress.done) == ("finished", 36)
+    assert (job.state, job.progress.done) == ("finished", 36 + len(texture_images()))
     assert list((private_home / "features").rglob("*.safetensors"))
 
 

@@ -116,15 +116,13 @@ def test_threshold_clears_nine_in_ten_benign_validation_masses():
         assert np.any(np.isclose(row, model.threshold, rtol=1e-3))
 
 
-def test_heads_need_validation_masses_a_projection_and_a_budget():
+def test_heads_need_validation_masses_and_a_budget():
     bench, asked = small_bench(), {"ledger": FreeLedger(), "licence": "", "command": ""}
     asked |= {"generator": "cascade", "delta": 1e-4}
 
     with pytest.raises(CohortError, match="Add SITE/val"):
         make_heads(replace(bench, validation=None), [1.0], 1, **asked)
-    with pytest.raises(InvalidRequestError, match="Use pretrain"):
-        make_heads(bench, [1.0], 1, strategy="real", **asked)
-    with pytest.raises(InvalidRequestError, match="0 ε"):
+    with pytest.raises(InvalidRequestError, match="Expected an ε or more"):
         make_heads(bench, [], 1, **asked)
 
 

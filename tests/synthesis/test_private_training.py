@@ -13,6 +13,7 @@ from mammo_core.synthesis.private_training import (
     PrivateDiscriminatorTrainer,
     PrivateMasses,
 )
+from mammo_core.synthesis.projected import MIXED_CHANNELS
 from mammo_core.synthesis.structure import NormalStructure
 from tests.conftest import make_cohort
 from tests.synthesis.conftest import CPU, TINY, public_network
@@ -170,6 +171,16 @@ def test_noise_of_two_trainings_differs_though_the_seed_is_one():
 
     assert not torch.equal(first.moments.target, second.moments.target)
     assert not torch.equal(first.generator.structure.mean, second.generator.structure.mean)
+
+
+def test_maps_that_stay_dark_pull_nowhere():
+    trainer = moments_trainer()
+    maps = [torch.zeros(2, count, 3, 3, requires_grad=True) for count in MIXED_CHANNELS]
+
+    trainer.moments(maps).square().sum().backward()
+
+    for part in maps:
+        assert torch.equal(part.grad.isfinite(), torch.ones_like(part, dtype=torch.bool))
 
 
 @pytest.mark.parametrize("begin", [discriminator_trainer, moments_trainer])
