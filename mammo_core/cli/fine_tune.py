@@ -22,6 +22,21 @@ if TYPE_CHECKING:
     from mammo_core.network_recipe import NetworkRecipe
 
 _INTERRUPTED = 130
+_DECIDED_BY_PRESET = (
+    "strategy",
+    "epsilon",
+    "unit",
+    "delta",
+    "views",
+    "trained_part",
+    "stages",
+    "steps",
+    "sample_rate",
+    "learning_rate",
+    "train_views",
+    "pretraining_steps",
+    "precision",
+)
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -88,7 +103,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         metavar="N",
         help="units computed at once; default: as many as fit into memory",
     )
-    parser.set_defaults(run=run_fine_tune)
+    usual = {name: parser.get_default(name) for name in _DECIDED_BY_PRESET}
+    parser.set_defaults(run=run_fine_tune, decided_by_preset=usual)
 
 
 def _add_recipe_options(parser: argparse.ArgumentParser) -> None:
@@ -130,7 +146,12 @@ def run_fine_tune(options: argparse.Namespace) -> int:
     """Trains, tracks and prints one run."""
     from mammo_core.cli.options import data_from, ledger_from
     from mammo_core.cli.outcome import print_outcome
-    from mammo_core.cli.preset import preset_config, print_preset, run_on_features
+    from mammo_core.cli.preset import (
+        preset_config,
+        print_preset,
+        require_only_preset,
+        run_on_features,
+    )
     from mammo_core.device import choose_device, device_name
     from mammo_core.experiments.network_phases import TrainingStopped
     from mammo_core.experiments.network_plan import prepare_network
@@ -140,6 +161,11 @@ def run_fine_tune(options: argparse.Namespace) -> int:
     from mammo_core.settings import home_dir
 
     device = choose_device(options.device)
+    preset = paper_preset(options.preset) if options.preset else None
+    if preset is None:
+        config = _config(options)
+    else:
+        require_only_preset(options)
     loaded = data_from(options)
     data = run_data(
         loaded.real,
@@ -149,14 +175,11 @@ def run_fine_tune(options: argparse.Namespace) -> int:
         is_demonstration=loaded.is_demonstration,
     )
     print(f"On {device_name(device)}.")
-    if options.preset:
-        preset = paper_preset(options.preset)
+    if preset is not None:
         config = preset_config(preset, options, data)
         print_preset(preset, config)
         if preset.path == "cached features":
             return run_on_features(config, loaded, device, options)
-    else:
-        config = _config(options)
     run = prepare_network(data, config)
     _print_plan(run)
     _print_time(run, device)

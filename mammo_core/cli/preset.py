@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mammo_core.config import BackboneConfig
+from mammo_core.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     import torch
@@ -16,6 +17,24 @@ if TYPE_CHECKING:
     from mammo_core.experiments.paper_presets import Preset
     from mammo_core.experiments.paper_runs import EpochReport
     from mammo_core.experiments.run_data import RunData
+
+
+def require_only_preset(options: argparse.Namespace) -> None:
+    """Refuses options beside a preset that it decides itself: they would be ignored.
+
+    Raises:
+        InvalidRequestError: If there are any.
+    """
+    asked = [
+        f"--{name.replace('_', '-')}"
+        for name, usual in options.decided_by_preset.items()
+        if getattr(options, name) != usual
+    ]
+    if asked:
+        raise InvalidRequestError(
+            f"Expected a preset alone, which decides strategy, ε, δ, unit, views and recipe; got {', '.join(asked)} beside "
+            f"--preset {options.preset}. Leave them out, or leave --preset out and choose everything yourself."
+        )
 
 
 def preset_config(preset: Preset, options: argparse.Namespace, data: RunData) -> RunConfig:

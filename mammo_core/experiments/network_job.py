@@ -54,7 +54,7 @@ def train_network_job(request: NetworkRequest, job: JobContext, home: Path) -> N
     device = choose_device(request.device)
     run = prepare_network(data, request.config)
     reports = _Reports(job, run, device_name(device))
-    job.report(0, total + 1, f"The first step on {device_name(device)}, the slowest")
+    job.report(0, total, f"The first step on {device_name(device)}, the slowest")
     try:
         outcome = run_network(
             run,
@@ -92,7 +92,7 @@ def _train_on_features(
         job.add_point(epoch.epoch, {"loss": epoch.loss})
         job.report(
             epoch.epoch,
-            epoch.epochs + 1,
+            epoch.epochs,
             f"Training on {device_name(device)}: epoch {epoch.epoch} of {epoch.epochs}",
         )
 
@@ -129,10 +129,9 @@ class _Reports:
             self._job.add_point(progress.step, point)
         if self._job.is_stopping():
             return  # the training stops by itself and writes its checkpoint first
-        # one step more than there are: the last message is of the tested network
         self._job.report(
             progress.step,
-            progress.steps + 1,
+            progress.steps,
             f"{_DOING[progress.phase]} on {self._device}: step {progress.step} of {progress.steps}, "
             f"{progress.seconds_each:.2g} s each. {progress.message}".strip(),
             epsilon=self._epsilon if is_training else None,

@@ -13,7 +13,8 @@ from mammo_core.experiments.network_checkpoints import NetworkCheckpoints, Phase
 from mammo_core.privacy.networks.training_settings import NetworkStep
 from mammo_core.privacy.networks.training_state import TrainingState
 
-SAVE_SECONDS = 60.0
+SAVE_SECONDS = 60.0  # between two checkpoints
+PART_SECONDS = 5.0  # between two looks at whether to stop; a longer step is a part of its own
 _STATE = "state."
 
 
@@ -118,7 +119,8 @@ def train_phase(
         on_progress: Called after every step.
 
     Raises:
-        TrainingStopped: If `should_stop` says so, at the next step; at most a minute of work is lost.
+        TrainingStopped: If `should_stop` says so, at the end of a part: after some seconds, or the step under
+            way. Every step done is in the checkpoint then; a kill loses about a minute of them.
         MammoError: As `train_network`.
     """
     steps, micro_batch = phase.steps, phase.micro_batch
@@ -146,8 +148,6 @@ def train_phase(
             last = done
             if done.step < stop_at:
                 show(done, Looked())
-                if should_stop():
-                    raise TrainingStopped
 
         state = phase.train(
             stop_at,
@@ -174,7 +174,7 @@ def save_phase(phase: Phase, state: TrainingState, checkpoints: NetworkCheckpoin
 
 
 def _end_of_part(step: int, phase: Phase, last: NetworkStep | None) -> int:
-    """The step to pause at: the next look, or as many steps as a minute has; at first only one."""
-    pace = 1 if last is None else max(1, int(SAVE_SECONDS / max(last.seconds, 1e-3)))
+    """The step to pause at: the next look, or as many steps as a part has; at first only one."""
+    pace = 1 if last is None else max(1, int(PART_SECONDS / max(last.seconds, 1e-3)))
     next_look = (step // phase.look_every + 1) * phase.look_every
     return min(step + pace, next_look, phase.steps)

@@ -113,11 +113,6 @@ def _require_fitting(data: RunData, config: RunConfig) -> None:
         raise InvalidRequestError(
             "Expected the recipe of a network; got one of a head on cached features. Train that with `train`."
         )
-    if config.backbone.layer:
-        raise InvalidRequestError(
-            f"Expected a whole network to train; got its features at the layer {config.backbone.layer!r}. Leave the layer "
-            "empty, or train a head on these features with `train`."
-        )
     if config.strategy != "real" and data.synthetic is None:
         raise CohortError(
             f"Expected synthetic masses for the strategy {config.strategy}; got none. Give a folder "

@@ -51,6 +51,7 @@ def test_interrupted_command_goes_on_where_it_was_and_spends_nothing_more(
     cohort, private_home, capsys, monkeypatch
 ):
     monkeypatch.setattr(network_phases, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(network_phases, "PART_SECONDS", 0.0)
     shown = fine_tune._Lines.show
 
     def interrupted(self, progress):
@@ -89,6 +90,12 @@ def test_paper_preset_on_cached_features_is_trained_and_recorded(
     assert "Kept: the weights after step" in said
     (row,) = RunArchive(private_home).rows().to_dict("records")
     assert (row["trained_part"], row["unit"]) == ("head", "image")
+
+
+def test_preset_that_would_override_other_choices_is_refused(cohort, capsys):
+    assert main(["fine-tune", "--data", cohort, "--preset", "dbr1", "--epsilon", "1"]) == 2
+
+    assert "got --epsilon beside --preset dbr1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ def test_cancelled_job_keeps_its_checkpoint_and_goes_on_from_there(
     engine, request_, private_home, monkeypatch
 ):
     monkeypatch.setattr(network_phases, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(network_phases, "PART_SECONDS", 0.0)
     shown, steps = network_job._Reports.show, []
 
     def cancelling(self, progress):

@@ -37,6 +37,7 @@ CPU = torch.device("cpu")
 def save_often(monkeypatch):
     """Every part is one step, and each is written down."""
     monkeypatch.setattr(network_phases, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(network_phases, "PART_SECONDS", 0.0)
 
 
 def train(config, home, data=None, ledger=None, **options):
