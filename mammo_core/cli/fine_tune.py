@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mammo_core.config import STRATEGIES, UNITS, BackboneConfig
+from mammo_core.config import BackboneConfig
 from mammo_core.network_recipe import PRECISIONS, TRAINED_PARTS
 
 if TYPE_CHECKING:
@@ -43,10 +43,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     """Adds `fine-tune`."""
     from mammo_core.cli.options import (
         add_backbone_options,
-        add_budget_option,
         add_data_options,
-        add_delta_option,
-        add_noise_option,
+        add_run_options,
     )
 
     parser = commands.add_parser(
@@ -64,31 +62,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         metavar="NAME",
         help="an experiment of the paper, for example dbr1: it decides strategy, ε, unit and recipe; see docs/paper.md",
     )
-    group.add_argument(
-        "--strategy",
-        choices=STRATEGIES,
-        default="real",
-        help="real: real masses only; real+synthetic: with the noise-free gradient of synthetic masses; synthetic: never "
-        "sees real masses; pretrain: synthetic first, then privately on real. Default: %(default)s",
-    )
-    group.add_argument(
-        "--epsilon",
-        type=float,
-        default=6.0,
-        help="privacy budget ε, 0.05 to 1000, or inf for no privacy (not DP); default: %(default)g",
-    )
-    group.add_argument(
-        "--unit",
-        choices=UNITS,
-        default="patient",
-        help="what one ε hides: all masses of a patient, or a single mass; default: %(default)s",
-    )
-    add_delta_option(group)
-    group.add_argument(
-        "--seed", type=int, default=42, help="tells repetitions apart; default: %(default)s"
-    )
-    add_noise_option(group)
-    add_budget_option(group)
+    add_run_options(group, default_strategy="real")
     _add_recipe_options(parser)
     machine = parser.add_argument_group("this computer (changes the time only)")
     machine.add_argument(

@@ -9,7 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mammo_core.config import HEAD_BACKBONE, PAPER_DELTA, BackboneConfig
+from mammo_core.config import (
+    HEAD_BACKBONE,
+    PAPER_DELTA,
+    STRATEGIES,
+    UNITS,
+    BackboneConfig,
+    Strategy,
+)
 from mammo_core.settings import data_dir, home_dir
 
 if TYPE_CHECKING:
@@ -81,6 +88,35 @@ def add_backbone_options(
         default=8,
         help="8: average over all flips and quarter turns (better, eight times the computing); default: %(default)s",
     )
+
+
+def add_run_options(group: argparse._ActionsContainer, *, default_strategy: Strategy) -> None:
+    """--strategy, --epsilon, --unit, --delta, --seed, --reproducible, --beyond-budget: of a single run."""
+    group.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        default=default_strategy,
+        help="real: real masses only; real+synthetic: both in one private run; synthetic: never "
+        "sees real masses; pretrain: synthetic first, then privately on real. Default: %(default)s",
+    )
+    group.add_argument(
+        "--epsilon",
+        type=float,
+        default=6.0,
+        help="privacy budget ε, 0.05 to 1000, or inf for no privacy (not DP); default: %(default)g",
+    )
+    group.add_argument(
+        "--unit",
+        choices=UNITS,
+        default="patient",
+        help="what one ε hides: all masses of a patient, or a single mass; default: %(default)s",
+    )
+    add_delta_option(group)
+    group.add_argument(
+        "--seed", type=int, default=42, help="tells repetitions apart; default: %(default)s"
+    )
+    add_noise_option(group)
+    add_budget_option(group)
 
 
 def add_delta_option(parser: argparse._ActionsContainer) -> None:

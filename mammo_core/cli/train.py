@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from mammo_core.config import STRATEGIES, UNITS
-
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Adds `train`."""
     from mammo_core.cli.options import (
         add_backbone_options,
-        add_budget_option,
         add_data_options,
-        add_delta_option,
-        add_noise_option,
+        add_run_options,
     )
 
     parser = commands.add_parser(
@@ -27,31 +23,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     add_data_options(parser)
     add_backbone_options(parser)
     group = parser.add_argument_group("training and privacy")
-    group.add_argument(
-        "--strategy",
-        choices=STRATEGIES,
-        default="pretrain",
-        help="real: real masses only; real+synthetic: both in one private run; synthetic: never "
-        "sees real masses; pretrain: synthetic first, then privately on real. Default: %(default)s",
-    )
-    group.add_argument(
-        "--epsilon",
-        type=float,
-        default=6.0,
-        help="privacy budget ε, 0.05 to 1000, or inf for no privacy (not DP); default: %(default)g",
-    )
-    group.add_argument(
-        "--unit",
-        choices=UNITS,
-        default="patient",
-        help="what one ε hides: all masses of a patient, or a single mass; default: %(default)s",
-    )
-    add_delta_option(group)
-    group.add_argument(
-        "--seed", type=int, default=42, help="tells repetitions apart; default: %(default)s"
-    )
-    add_noise_option(group)
-    add_budget_option(group)
+    add_run_options(group, default_strategy="pretrain")
     group.add_argument(
         "--engine",
         choices=("opacus", "vectorised"),
