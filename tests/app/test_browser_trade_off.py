@@ -65,18 +65,18 @@ def test_paper_switch_adds_the_papers_points(page, address):
 def test_clicked_point_opens_its_card_and_stands_in_the_link(page, address):
     open_trade_off(page, address)
 
-    click_point(page, 2)
+    click_point(page, 1)
 
     card = page.locator(".st-key-shipped_card")
-    expect(card).to_contain_text("real only, ε 1 per patient, on CBIS-DDSM")
-    expect(card).to_contain_text("ε = 1 per patient, δ = 0.0001, end to end")
+    expect(card).to_contain_text("real only, ε 0.3 per patient, on CBIS-DDSM")
+    expect(card).to_contain_text("ε = 0.3 per patient, δ = 0.0001, end to end")
     expect(page).to_have_url(re.compile("point=real"))
     settle(page)
 
     link = page.url
     page.goto("about:blank")
     page.goto(link)
-    expect(card).to_contain_text("real only, ε 1 per patient, on CBIS-DDSM")
+    expect(card).to_contain_text("real only, ε 0.3 per patient, on CBIS-DDSM")
     page.get_by_role("button", name="Clear value").last.click()
     expect(card).to_have_count(0)
 
