@@ -20,6 +20,7 @@ from mammo_core.figures.palette import TRAINED_PART_NAMES, name_of_run
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
+from mammo_core.network_recipe import NetworkRecipe
 from mammo_core.privacy.statement_words import number_text
 from pages.ui import resources
 from pages.ui.errors import shown_errors
@@ -29,6 +30,7 @@ from pages.ui.statement import show_statement
 from pages.ui.take_away import Parcel, download, plain_name, take_away
 
 if TYPE_CHECKING:
+    from mammo_core.config import BackboneConfig
     from mammo_core.experiments.run_archive import StoredRun
 
 
@@ -196,23 +198,10 @@ def _calibration(run: StoredRun) -> None:
 
 def _configuration(run: StoredRun) -> None:
     left, right = st.columns([3, 2])
-    facts = {
-        "run": run.run_id,
-        "recorded": f"{run.started:%Y-%m-%d %H:%M} UTC",
-        "asked for by": run.origin,
-        "data": run.data_hash,
-        "noise multiplier": f"{run.noise_multiplier:.4g}",
-        "μ (Gaussian DP)": "none: units were sampled" if run.mu is None else number_text(run.mu),
-        "trained part": TRAINED_PART_NAMES[run.config.trained_part],
-        "units protected": str(run.num_units),
-        "backbone": f"{run.config.backbone.name}, {run.config.backbone.views} view(s)",
-        "steps": str(run.config.recipe.steps),
-        "sample rate": f"{run.config.recipe.sample_rate:.4g}",
-        "clipping norm": f"{run.config.recipe.max_grad_norm:g}",
-    }
     left.dataframe(
-        pd.DataFrame(facts.items(), columns=["what", "value"]),
+        pd.DataFrame(facts_of(run).items(), columns=["what", "value"]),
         hide_index=True,
+        height="content",
         key=f"f_{run.run_id}",
     )
     with right:
@@ -231,6 +220,36 @@ def _configuration(run: StoredRun) -> None:
         take_away(
             _parcel(run, "predictions", "Predictions", {"predictions": predictions}), "Predictions"
         )
+
+
+def facts_of(run: StoredRun) -> dict[str, str]:
+    """How a run was made, by name, to be read."""
+    facts = {
+        "run": run.run_id,
+        "recorded": f"{run.started:%Y-%m-%d %H:%M} UTC",
+        "asked for by": run.origin,
+        "data": run.data_hash,
+        "noise multiplier": f"{run.noise_multiplier:.4g}",
+        "μ (Gaussian DP)": "none: units were sampled" if run.mu is None else number_text(run.mu),
+        "trained part": TRAINED_PART_NAMES[run.config.trained_part],
+        "units protected": str(run.num_units),
+        "backbone": _backbone_words(run.config.backbone),
+        "steps": str(run.config.recipe.steps),
+        "sample rate": f"{run.config.recipe.sample_rate:.4g}",
+        "clipping norm": f"{run.config.recipe.max_grad_norm:g}",
+    }
+    if isinstance(run.config.recipe, NetworkRecipe):
+        facts["the paper's experiment"] = run.config.recipe.preset or "none"
+        facts["weights kept"] = run.config.recipe.kept
+    return facts
+
+
+def _backbone_words(backbone: BackboneConfig) -> str:
+    """A file of weights is not named: its path is of one computer."""
+    weights = {"auto": "ImageNet weights", "random": "random weights"}.get(
+        backbone.weights, "weights of a file"
+    )
+    return f"{backbone.name}, {weights}, {backbone.image_size_px} px, {backbone.views} view(s)"
 
 
 def _predictions(run: StoredRun, keep_patient_ids: bool) -> pd.DataFrame:

@@ -6,7 +6,8 @@ from mammo_core.errors import BackboneError
 from mammo_core.experiments import network_timing
 from mammo_core.experiments.run_archive import RunArchive
 from mammo_core.reference import paper_results
-from pages.ui import jobs, train_network_backbone, train_network_form
+from pages.ui import jobs, resources, train_network_backbone, train_network_form
+from pages.ui.run_card import facts_of
 from tests.app.helpers import open_page
 from tests.app.test_runs_page import select
 from tests.app.test_train_page import job_of, metric, start, texts
@@ -87,6 +88,10 @@ def test_network_is_trained_shown_as_a_card_and_told_apart_among_runs(page, priv
     assert not page.exception
     assert "**real only, head of a network**" in texts(page)
     assert {"AUROC, demo", "AUROC, demo-external"} <= {element.label for element in page.metric}
+    run_id = RunArchive(private_home).rows()["run_id"].iloc[0]
+    facts = facts_of(resources.stored_run(run_id))
+    assert facts["backbone"] == "test_efficientnet, random weights, 32 px, 1 view(s)"
+    assert (facts["the paper's experiment"], facts["weights kept"]) == ("none", "last")
     runs = open_page("runs")
     assert runs.dataframe[0].value["trained part"].tolist() == ["head of a network"]
     select(runs, 0)
