@@ -156,7 +156,7 @@ def measure(sizes: Sizes, device: torch.device) -> Report:
             f"The second ratio cannot exceed {_times_fewer_passes(sizes, masses):.0f}, by which we run the network "
             "fewer times: once for every mass and view.",
             "Ours is whole: projection, every run's training, and the scores of two test sets with 1000 bootstrap "
-            "resamples each. It trains another head by other steps (full batches, 100 or 200 of them): what the "
+            "resamples each. It trains another head by other steps (full batches, 100 of them): what the "
             "reference needs 300 epochs for. The third ratio is for the same features, the fourth for the same updates.",
             "Features and masses are simulated; times do not depend on their values. Another network than "
             f"{network} is timed once, without a spread, with random weights.",
