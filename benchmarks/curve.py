@@ -153,8 +153,8 @@ def measure(sizes: Sizes, device: torch.device) -> Report:
             f"{BATCH}; a run takes {EPOCHS} epochs of the {sizes.train} real masses, of real and synthetic ones together "
             f"({sizes.train + sizes.synthetic}) in `real+synthetic`. Runs without privacy are counted alike. Left out in "
             "the reference's favour: decoding and resizing, validation after every epoch, pretraining, testing.",
-            f"The second ratio cannot exceed {_times_fewer_passes(sizes, masses):.0f}, by which we run the network "
-            "fewer times: once for every mass and view.",
+            f"We run the network {_times_fewer_passes(sizes, masses):.0f} times less often: once for every mass and "
+            "view. The rest of the second ratio is what their step costs besides, and smaller batches of ours.",
             "Ours is whole: projection, every run's training, and the scores of two test sets with 1000 bootstrap "
             "resamples each. It trains another head by other steps (full batches, 100 of them): what the "
             "reference needs 300 epochs for. The third ratio is for the same features, the fourth for the same updates.",
