@@ -1,5 +1,5 @@
-"""Mammo Privacy Explorer: the entry point. The pages are declared in `pages/ui/navigation.py`."""
+"""Mammo Privacy Explorer: the entry point. The pages are declared in `pages/ui/shell/navigation.py`."""
 
-from pages.ui.navigation import run_app
+from pages.ui.shell.navigation import run_app
 
 run_app()

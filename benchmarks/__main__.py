@@ -20,8 +20,8 @@ from benchmarks.report import (
     with_circumstances,
     write_page,
 )
-from mammo_core.device import DEVICE_WISHES, choose_device
 from mammo_core.errors import MammoError
+from mammo_core.system.device import DEVICE_WISHES, choose_device
 
 NAMES = ("curve", "network_step", "features", "generator", "growth")
 RESULTS, PAGE = ROOT / "benchmarks" / "results", ROOT / "docs" / "benchmarks.md"

@@ -25,11 +25,11 @@ from benchmarks.measuring import Spread, ratios, spread_of, take_turns
 from benchmarks.report import Figure, Ratio, Report
 from mammo_core.classifiers.backbones import Backbone, load_backbone
 from mammo_core.classifiers.features import compute_features
-from mammo_core.config import PAPER_DELTA, BackboneConfig, Strategy
-from mammo_core.experiments.runs import run_many
-from mammo_core.experiments.sweep import SweepPlan, run_sweep
-from mammo_core.experiments.workbench import Workbench
-from mammo_core.privacy.sampled_steps import quiet_hooks
+from mammo_core.config.runs import PAPER_DELTA, BackboneConfig, Strategy
+from mammo_core.privacy.noise.sampled_steps import quiet_hooks
+from mammo_core.training.heads.feature_dataset import Workbench
+from mammo_core.training.heads.runs import run_many
+from mammo_core.training.heads.sweep import SweepPlan, run_sweep
 
 EPOCHS, BATCH = 300, 128  # of the paper
 _STRATEGIES: tuple[Strategy, ...] = ("real", "real+synthetic", "pretrain")

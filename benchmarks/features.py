@@ -12,7 +12,7 @@ from benchmarks.measuring import ratios, spread_of, take_turns
 from benchmarks.report import Figure, Ratio, Report
 from mammo_core.classifiers.backbones import Backbone, load_backbone
 from mammo_core.classifiers.features import compute_features
-from mammo_core.config import BackboneConfig
+from mammo_core.config.runs import BackboneConfig
 
 _TARGET = 0.95
 _BATCH = {"cpu": 32, "cuda": 512}

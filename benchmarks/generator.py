@@ -11,10 +11,10 @@ from torch import nn
 from benchmarks.measuring import ratios, spread_of, take_turns
 from benchmarks.report import Figure, Ratio, Report
 from mammo_core.classifiers.backbones import build_network
-from mammo_core.config import BackboneConfig
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.config import DEFAULTS, GanConfig
-from mammo_core.synthesis.mcgan_training import McganTrainer
+from mammo_core.synthesis.mcgan import McganTrainer
 from mammo_core.synthesis.networks import build_generator
 from mammo_core.synthesis.sampling import sample_masses, to_uint8
 

@@ -24,10 +24,10 @@ from benchmarks.measuring import (
 )
 from benchmarks.report import Figure, Ratio, Report
 from mammo_core.classifiers.projection import fit_projection
-from mammo_core.config import PAPER_DELTA, HeadRecipe
-from mammo_core.privacy.accounting import calibrate_noise
-from mammo_core.privacy.problem import HeadProblem, bags_of
-from mammo_core.privacy.vectorised_training import HeadJob, train_heads
+from mammo_core.config.runs import PAPER_DELTA, HeadRecipe
+from mammo_core.privacy.accounting.gaussian import calibrate_noise
+from mammo_core.privacy.heads.problem import HeadProblem, bags_of
+from mammo_core.privacy.heads.vectorised import HeadJob, train_heads
 
 _MOST_SLOPE, _MOST_MEMORY_MB = 1.05, 4 * 2**10
 _RECIPE = HeadRecipe()

@@ -163,9 +163,9 @@ def bare_crop(task: tuple[Path, Path, Path]) -> None:
 
 def ours(root: Path, name: str, processes: int, count: int) -> None:
     """The import of the product."""
-    from mammo_core.intake.imports.importing import run_import
-    from mammo_core.intake.imports.plan import ImportPlan
-    from mammo_core.intake.imports.splitting import SplitPlan
+    from mammo_core.ingestion.imports.plan import ImportPlan
+    from mammo_core.ingestion.imports.run import run_import
+    from mammo_core.ingestion.imports.splitting import SplitPlan
 
     plan = ImportPlan(
         kind="cbis-ddsm", source=root / "tcia", name=name, split=SplitPlan(by="official")

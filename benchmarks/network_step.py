@@ -31,12 +31,12 @@ from benchmarks.measuring import (
 )
 from benchmarks.report import Figure, Ratio, Report
 from mammo_core.classifiers.networks.building import build_classifier
-from mammo_core.config import BackboneConfig
-from mammo_core.network_recipe import NetworkRecipe
+from mammo_core.config.network_recipe import NetworkRecipe
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
-from mammo_core.privacy.noisy_optimizer import NoisyOptimizer
-from mammo_core.privacy.randomness import NoiseSource, noise_from
-from mammo_core.privacy.sampled_steps import quiet_hooks
+from mammo_core.privacy.noise.optimizer import NoisyOptimizer
+from mammo_core.privacy.noise.sampled_steps import quiet_hooks
+from mammo_core.privacy.noise.sources import NoiseSource, noise_from
 
 # ours for any network, Opacus' only where its layers see one row an input
 _WAYS, _WITHOUT_OPACUS = ("ours", "opacus", "not private"), ("ours", "not private")

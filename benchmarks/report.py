@@ -15,8 +15,8 @@ import psutil
 import torch
 
 from benchmarks.measuring import Spread
-from mammo_core.atomic import write_text
-from mammo_core.device import device_name
+from mammo_core.storage.atomic import write_text
+from mammo_core.system.device import device_name
 
 _PACKAGES = ("torch", "opacus", "timm", "numpy")
 

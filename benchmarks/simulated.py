@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from mammo_core.cohorts.cohort import Cohort, Source
-from mammo_core.config import BackboneConfig
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.evaluation.bootstrap import PatientBootstrap
-from mammo_core.experiments.workbench import TestSet, Workbench
+from mammo_core.training.heads.feature_dataset import TestSet, Workbench
 
 # of the measured results, see mammo_core/reference/measured_results.json
 TRAIN, SYNTHETIC = 1104, 3000

@@ -1,9 +1,9 @@
 """Data: what is installed, the paper's data in one step, and mammograms of one's own."""
 
-from pages.ui import jobs
-from pages.ui.data_tabs import show_tabs
-from pages.ui.header import page_header
-from pages.ui.navigation import enter
+from pages.ui.data.tabs import show_tabs
+from pages.ui.shell.header import page_header
+from pages.ui.shell.navigation import enter
+from pages.ui.state import jobs
 
 enter()
 page_header(

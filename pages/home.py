@@ -4,11 +4,11 @@ import importlib.metadata
 
 import streamlit as st
 
-from pages.ui import resources
-from pages.ui.header import page_header
-from pages.ui.literal import literal
-from pages.ui.navigation import enter
-from pages.ui.texts import GET_DATA
+from pages.ui.components.messages import literal
+from pages.ui.components.texts import GET_DATA
+from pages.ui.shell.header import page_header
+from pages.ui.shell.navigation import enter
+from pages.ui.state import resources
 
 enter()
 page_header(

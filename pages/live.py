@@ -2,32 +2,31 @@
 
 import streamlit as st
 
-from mammo_core.config import STRATEGIES
-from mammo_core.figures.palette import STRATEGY_NAMES
-from pages.ui import (
-    live_budget,
-    live_features,
-    live_play,
-    live_releases,
-    live_session,
-    live_tracking,
-    live_view,
-    resources,
+from mammo_core.config.names import STRATEGY_NAMES
+from mammo_core.config.runs import STRATEGIES
+from mammo_core.text.numbers import budget_name
+from pages.ui.components import feature_job
+from pages.ui.components.messages import shown_errors
+from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, choose_unit
+from pages.ui.components.statement import show_statement
+from pages.ui.components.talk_mode import (
+    in_talk_mode,
+    step_through,
+    talk_frame,
+    talk_link,
+    talk_title,
 )
-from pages.ui.budgets import EPSILON_HELP, EPSILONS, budget_name
-from pages.ui.errors import shown_errors
-from pages.ui.header import page_header
-from pages.ui.navigation import enter
-from pages.ui.statement import show_statement
-from pages.ui.talk import in_talk_mode, step_through, talk_frame, talk_link, talk_title
-from pages.ui.unit_choice import choose_unit
+from pages.ui.live import budget, play, recording, releases, training, view
+from pages.ui.shell.header import page_header
+from pages.ui.shell.navigation import enter
+from pages.ui.state import resources
 
 enter()
 on_big_screen = in_talk_mode()
 if on_big_screen:
     talk_frame()
     talk_title("Live")
-    live_view.show_step(step_through([name for name, _ in live_view.STORY], "live"))
+    view.show_step(step_through([name for name, _ in view.STORY], "live"))
 else:
     page_header(
         "Live", "Move the privacy budget: a classifier retrains on the spot and is tested at once."
@@ -45,12 +44,12 @@ if len(sources) > 1:
         bind="query-params",
     )
 if source.is_demo:
-    live_view.say_demo(on_big_screen)
+    view.say_demo(on_big_screen)
 with shown_errors("This cohort cannot be used"):
-    live_features.show_left_out(source)
-    bench = live_features.open_bench(source)
+    feature_job.show_left_out(source)
+    bench = feature_job.open_bench(source)
 
-live_play.advance_if_due()
+play.advance_if_due()
 slider, buttons = st.columns([5, 2], vertical_alignment="bottom")
 epsilon = slider.select_slider(
     "Privacy budget ε: ← better privacy · better accuracy →",
@@ -59,13 +58,13 @@ epsilon = slider.select_slider(
     format_func=budget_name,
     key="live_epsilon",
     bind="query-params",
-    on_change=live_play.pause,
+    on_change=play.pause,
     help=EPSILON_HELP,
 )
 with buttons, st.container(horizontal=True, gap="small"):
-    live_play.play_buttons()
+    play.play_buttons()
 
-results, choices = live_view.places(on_big_screen)
+results, choices = view.places(on_big_screen)
 with choices, st.container(horizontal=True, vertical_alignment="bottom"):
     available = STRATEGIES if bench.synthetic is not None else ("real",)
     strategy = st.selectbox(
@@ -78,10 +77,10 @@ with choices, st.container(horizontal=True, vertical_alignment="bottom"):
         width=260,
     )
     unit = choose_unit("live_unit")
-    test_set = live_view.choose_test_set(bench)
+    test_set = view.choose_test_set(bench)
     specificity = st.select_slider(
         "Specificity of the decision",
-        live_session.SPECIFICITIES,
+        training.SPECIFICITIES,
         value=0.9,
         format_func="{:.0%}".format,
         key="live_specificity",
@@ -100,22 +99,22 @@ with choices, st.container(horizontal=True, vertical_alignment="bottom"):
     )
 
 with choices:
-    beyond_budget = live_budget.ask_reason(bench)
+    beyond_budget = budget.ask_reason(bench)
 
 with shown_errors("Cannot train with these choices"):
-    result = live_session.retrain(
+    result = training.retrain(
         bench, strategy, epsilon, unit, int(seed), beyond_budget=beyond_budget
     )
-    decision = live_session.decide(bench, result, test_set, specificity)
-history = live_releases.remember(source, result)
+    decision = training.decide(bench, result, test_set, specificity)
+history = releases.remember(source, result)
 
 with results:
-    live_view.show_metrics(result, history, unit)
-    live_view.show_charts(bench, result, decision, test_set)
-    st.markdown(live_session.decision_text(decision, test_set, specificity))
-    st.markdown(live_session.spent_text(result))
-live_view.show_rates(decision)
-live_view.show_total(history, unit)
+    view.show_metrics(result, history, unit)
+    view.show_charts(bench, result, decision, test_set)
+    st.markdown(training.decision_text(decision, test_set, specificity))
+    st.markdown(training.spent_text(result))
+view.show_rates(decision)
+view.show_total(history, unit)
 show_statement(result.statement, key="live")
-live_tracking.track(bench, result)
-live_play.frame_drawn()
+recording.track(bench, result)
+play.frame_drawn()

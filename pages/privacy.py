@@ -2,17 +2,17 @@
 
 import streamlit as st
 
-from pages.ui import privacy_story, privacy_tabs
-from pages.ui.header import page_header
-from pages.ui.navigation import enter
-from pages.ui.plots import readable_type
-from pages.ui.talk import in_talk_mode, talk_frame, talk_link, talk_title
+from pages.ui.components.charts import readable_type
+from pages.ui.components.talk_mode import in_talk_mode, talk_frame, talk_link, talk_title
+from pages.ui.privacy import tabs, talk
+from pages.ui.shell.header import page_header
+from pages.ui.shell.navigation import enter
 
 enter()
 if in_talk_mode():
     talk_frame()
     talk_title("Privacy")
-    privacy_story.show_story()
+    talk.show_story()
     st.stop()
 page_header(
     "Privacy",
@@ -21,4 +21,4 @@ page_header(
 )
 talk_link()
 readable_type()
-privacy_tabs.show_tabs()
+tabs.show_tabs()

@@ -2,10 +2,13 @@
 
 import streamlit as st
 
-from pages.ui import case_answer, case_models, case_nearest, case_picture
-from pages.ui.errors import shown_errors
-from pages.ui.header import page_header
-from pages.ui.navigation import enter
+from pages.ui.case import answer as case_answer
+from pages.ui.case import image as case_picture
+from pages.ui.case import models as case_models
+from pages.ui.case import nearest
+from pages.ui.components.messages import shown_errors
+from pages.ui.shell.header import page_header
+from pages.ui.shell.navigation import enter
 
 enter()
 page_header(
@@ -32,9 +35,9 @@ with shown_errors("The mass cannot be read with these models"):
     case_answer.show_answer(case.image, features, groups)
 
 with st.expander("Synthetic masses like it", icon=":material/blur_circular:"):
-    case_nearest.show_nearest_synthetic(features)
+    nearest.show_nearest_synthetic(features)
 with st.expander("Real masses like it", icon=":material/folder_shared:"):
-    case_nearest.show_nearest_real(case.image)
+    nearest.show_nearest_real(case.image)
 st.caption(
     "Nothing of your image is kept: no file, no copy, no log. Remove it above, or close this tab, and it is gone."
 )

@@ -2,16 +2,17 @@
 
 import streamlit as st
 
-from mammo_core.config import STRATEGIES, UNITS
-from mammo_core.figures.palette import STRATEGY_NAMES
-from pages.ui import resources, runs_actions
-from pages.ui.errors import shown_errors
-from pages.ui.header import page_header
-from pages.ui.navigation import enter
-from pages.ui.run_card import show_run_card
-from pages.ui.runs_table import filtered, one_line_per_run
-from pages.ui.runs_transfer import show_export, show_import
-from pages.ui.texts import mlflow_command
+from mammo_core.config.names import STRATEGY_NAMES
+from mammo_core.config.runs import STRATEGIES, UNITS
+from pages.ui.components.messages import shown_errors
+from pages.ui.components.run_card import show_run_card
+from pages.ui.components.runs_table import filtered, one_line_per_run
+from pages.ui.runs import actions
+from pages.ui.runs.transfer import show_export, show_import
+from pages.ui.shell.header import page_header
+from pages.ui.shell.navigation import enter
+from pages.ui.state import resources
+from pages.ui.state.resources import mlflow_command
 
 enter()
 page_header(
@@ -79,7 +80,7 @@ run_ids = [shown.index[row] for row in chosen["selection"]["rows"] if row < len(
 with st.container(horizontal=True):
     show_export(rows[rows["run_id"].isin(shown.index)], run_ids)
     if run_ids and st.button("Delete", icon=":material/delete:", key="delete_runs"):
-        runs_actions.confirm_delete(run_ids)
+        actions.confirm_delete(run_ids)
 
 names = {
     run_id: f"{run['training data']}, ε = {run['target ε']}, seed {run['seed']}"
@@ -88,10 +89,10 @@ names = {
 if len(run_ids) == 1:
     show_run_card(run_ids[0])
     st.subheader("Repeat at another ε")
-    runs_actions.repeat(run_ids[0])
+    actions.repeat(run_ids[0])
 elif run_ids:
     with shown_errors("These runs cannot be compared"):
-        runs_actions.compare(run_ids, names)
+        actions.compare(run_ids, names)
 
 show_import()
 with st.expander("Open in MLflow's own interface", icon=":material/open_in_new:"):

@@ -2,21 +2,21 @@
 
 import streamlit as st
 
-from pages.ui import mass_drawing
-from pages.ui.errors import shown_errors
-from pages.ui.header import page_header
-from pages.ui.mass_board import HINT, mass_board
-from pages.ui.mass_downloads import show_downloads
-from pages.ui.mass_quality import show_quality
-from pages.ui.mass_rating import show_ratings
-from pages.ui.mass_request import controls, explain_bad_link, promise_in_words
-from pages.ui.mass_story import show_story
-from pages.ui.mass_view import captioned, mass_to_open, open_mass, show_large
-from pages.ui.navigation import enter
-from pages.ui.talk import in_talk_mode, talk_link
+from pages.ui.components.image_grid import HINT, mass_board
+from pages.ui.components.messages import shown_errors
+from pages.ui.components.talk_mode import in_talk_mode, talk_link
+from pages.ui.masses import drawing
+from pages.ui.masses.controls import controls, explain_bad_link, promise_in_words
+from pages.ui.masses.detail import captioned, mass_to_open, open_mass, show_large
+from pages.ui.masses.downloads import show_downloads
+from pages.ui.masses.quality import show_quality
+from pages.ui.masses.rating import show_ratings
+from pages.ui.masses.talk import show_story
+from pages.ui.shell.header import page_header
+from pages.ui.shell.navigation import enter
 
 enter()
-if mass_drawing.cards() and in_talk_mode():
+if drawing.cards() and in_talk_mode():
     show_story()
     st.stop()
 page_header(
@@ -26,7 +26,7 @@ page_header(
 )
 
 asked, note = st.query_params.to_dict(), st.container()
-if not mass_drawing.cards():
+if not drawing.cards():
     st.info(
         "No generator is installed: the folder `models` has no card with its weights. Get the folder from "
         "the project again, or train one: `python -m mammo_core gan train --data DIR --out models/NAME`.",
@@ -40,7 +40,7 @@ with st.container(border=True):
     st.markdown(promise_in_words(request.generator))
 
 with shown_errors("These masses cannot be drawn"):
-    masses = mass_drawing.draw_with_progress(request.generator, request.ids)
+    masses = drawing.draw_with_progress(request.generator, request.ids)
 
 chosen = mass_board(
     [captioned(mass.id, mass.image) for mass in masses],

@@ -2,23 +2,25 @@
 
 import streamlit as st
 
-from pages.ui import resources, trade_off_card, trade_off_export, trade_off_talk
-from pages.ui.header import page_header
-from pages.ui.navigation import enter
-from pages.ui.tables import points_table
-from pages.ui.talk import in_talk_mode, talk_frame, talk_link, talk_title
-from pages.ui.texts import INTERVALS
-from pages.ui.trade_off_charts import show_curves
-from pages.ui.trade_off_citation import citation
-from pages.ui.trade_off_controls import choose
-from pages.ui.trade_off_gaps import show_gaps
-from pages.ui.trade_off_points import draw_from
+from pages.ui.components.talk_mode import in_talk_mode, talk_frame, talk_link, talk_title
+from pages.ui.components.texts import INTERVALS
+from pages.ui.shell.header import page_header
+from pages.ui.shell.navigation import enter
+from pages.ui.state import resources
+from pages.ui.trade_off import card as trade_off_card
+from pages.ui.trade_off import export, talk
+from pages.ui.trade_off.charts import show_curves
+from pages.ui.trade_off.citation import citation
+from pages.ui.trade_off.controls import choose
+from pages.ui.trade_off.missing_runs import show_gaps
+from pages.ui.trade_off.points import draw_from
+from pages.ui.trade_off.table import points_table
 
 enter()
 if in_talk_mode():
     talk_frame()
     talk_title("Trade-off")
-    trade_off_talk.show_story()
+    talk.show_story()
     st.stop()
 page_header(
     "Trade-off",
@@ -75,8 +77,8 @@ with st.expander("Table of these points"):
         st.markdown("**Your runs**")
         st.dataframe(points_table(drawn.own, choices.metric), hide_index=True, key="own_table")
 with st.expander("Download and cite"):
-    image_format = trade_off_export.choose_image_format()
-    trade_off_export.show_downloads(choices, drawn)
+    image_format = export.choose_image_format()
+    export.show_downloads(choices, drawn)
     st.markdown("How it was made, to copy:")
     st.code(citation(choices), language=None, wrap_lines=True)
 show_gaps(choices)

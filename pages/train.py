@@ -2,19 +2,19 @@
 
 import streamlit as st
 
-from pages.ui import jobs
-from pages.ui.errors import shown_errors
-from pages.ui.header import page_header
-from pages.ui.job_panel import show_job
-from pages.ui.navigation import enter
-from pages.ui.texts import GET_DATA
-from pages.ui.train_form import choose_kind, choose_plan, choose_source
-from pages.ui.train_job import choose_job, start_label, start_training
-from pages.ui.train_ledger import show_ledger_line
-from pages.ui.train_meaning import show_meaning
-from pages.ui.train_network_form import choose_network
-from pages.ui.train_network_meaning import show_network_meaning
-from pages.ui.train_results import show_results
+from pages.ui.components.job_panel import show_job
+from pages.ui.components.messages import shown_errors
+from pages.ui.components.texts import GET_DATA
+from pages.ui.shell.header import page_header
+from pages.ui.shell.navigation import enter
+from pages.ui.state import jobs
+from pages.ui.train.head_form import choose_kind, choose_plan, choose_source
+from pages.ui.train.head_preview import show_meaning
+from pages.ui.train.jobs import choose_job, start_label, start_training
+from pages.ui.train.ledger import show_ledger_line
+from pages.ui.train.network_form import choose_network
+from pages.ui.train.network_preview import show_network_meaning
+from pages.ui.train.results import show_results
 
 enter()
 page_header(

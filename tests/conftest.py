@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mammo_core.cohorts.cohort import Cohort
-from mammo_core.config import BackboneConfig
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.evaluation.bootstrap import PatientBootstrap
 
 REAL_DATA = Path(
@@ -76,7 +76,7 @@ def made_features(cohort: Cohort, dims: int = 12, seed: int = 0) -> torch.Tensor
 @pytest.fixture
 def bench():
     """A workbench with made-up features: 60 training patients, two test sites, 80 synthetic masses."""
-    from mammo_core.experiments.workbench import TestSet, Workbench
+    from mammo_core.training.heads.feature_dataset import TestSet, Workbench
 
     train = make_cohort(60)
     tests = {

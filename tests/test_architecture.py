@@ -36,7 +36,7 @@ def imports_of(path):
 
 
 def room_of(name):
-    """The room of a module or path: 'privacy' of mammo_core.privacy.accounting; '' at the ground."""
+    """The room of a module or path: 'privacy' of mammo_core.privacy.accounting.gaussian; '' at the ground."""
     parts = name.split(".")
     return parts[1] if len(parts) > 1 and parts[1] in LEVELS else ""
 
@@ -65,21 +65,21 @@ def test_only_the_privacy_room_imports_opacus():
 @pytest.mark.parametrize(
     "module",
     [
-        "mammo_core.config",
+        "mammo_core.config.runs",
         "mammo_core.cli",
         "mammo_core.reference",
         "mammo_core.cohorts.installed",
         "mammo_core.figures.trade_off",
-        "mammo_core.experiments.summary",
-        "pages.ui.resources",
-        "pages.ui.live_session",
+        "mammo_core.evaluation.curves",
+        "pages.ui.state.resources",
+        "pages.ui.live.training",
         "pages.home",
         "pages.trade_off",
         "pages.privacy",
-        "pages.ui.mass_story",
-        "pages.ui.mass_downloads",
-        "pages.ui.mass_quality",
-        "pages.ui.data_tabs",
+        "pages.ui.masses.talk",
+        "pages.ui.masses.downloads",
+        "pages.ui.masses.quality",
+        "pages.ui.data.tabs",
     ],
 )
 def test_import_brings_no_torch(module):

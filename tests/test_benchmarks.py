@@ -19,7 +19,7 @@ from benchmarks.measuring import (
     take_turns,
 )
 from benchmarks.report import Figure, Ratio, Report, as_page, with_circumstances
-from mammo_core.config import BackboneConfig
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.synthesis.config import GanConfig
 
 CPU = torch.device("cpu")

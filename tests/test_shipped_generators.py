@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from mammo_core.cohorts.folders import read_real
-from mammo_core.settings import DEFAULT_GENERATOR, models_dir
 from mammo_core.synthesis.cards import hash_patient, load_card
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.sampling import sample_masses
+from mammo_core.system.paths import DEFAULT_GENERATOR, models_dir
 
 NAMES = sorted(path.stem for path in models_dir().glob("*.json"))
 PRIVATE = [name for name in NAMES if load_card(models_dir() / name).guarantee]

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from mammo_core.classifiers.layer_maps import pooled_maps, stop_at
 from mammo_core.classifiers.torchvision_names import is_torchvision_swin, timm_names
-from mammo_core.config import INSTALLED_BACKBONES, BackboneConfig
+from mammo_core.config.runs import INSTALLED_BACKBONES, BackboneConfig
 from mammo_core.errors import BackboneError
-from mammo_core.tensor_files import read_safetensors, read_torch
+from mammo_core.storage.tensors import read_safetensors, read_torch
 
 # timm name -> (PyPI package, class) that ships the ImageNet weights as a file, Apache-2.0
 _SHIPPED = {

@@ -20,11 +20,11 @@ from safetensors.numpy import load_file, save
 from torch import Tensor
 from torch.nn import functional
 
-from mammo_core.atomic import disk_errors_explained, write_bytes, write_text
 from mammo_core.classifiers.backbones import Backbone, load_backbone, weights_identity
-from mammo_core.config import BackboneConfig, short_hash
-from mammo_core.device import choose_device, parts_that_fit
-from mammo_core.hashing import image_hash
+from mammo_core.config.runs import BackboneConfig, short_hash
+from mammo_core.storage.atomic import disk_errors_explained, write_bytes, write_text
+from mammo_core.storage.hashing import image_hash
+from mammo_core.system.device import choose_device, parts_that_fit
 
 SHARD_ROWS = 64
 _CPU_INPUTS = 8  # at once; more of them do not stay in the caches of a processor, and are slower

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mammo_core.classifiers.projection import Projection
 from mammo_core.errors import CheckpointError
-from mammo_core.tensor_files import tensors_from_safetensors
+from mammo_core.storage.tensors import tensors_from_safetensors
 
 HEAD_FORMAT = "mammo-head/1"
 PROJECTION_FORMAT = "mammo-projection/1"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mammo_core.config import HeadRecipe
+from mammo_core.config.runs import HeadRecipe
 from mammo_core.errors import InvalidRequestError
 
 _MASSES_AT_ONCE = 4096  # in float32; a large cohort's features fit into memory as float16 only

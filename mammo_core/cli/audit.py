@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mammo_core.experiments.attack_audit import AuditTables
+    from mammo_core.auditing.heads import AuditTables
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -73,11 +73,11 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run_audit_command(options: argparse.Namespace) -> int:
     """Attacks, prints, and writes the tables."""
+    from mammo_core.auditing.heads import AuditPlan, AuditTables, run_audit
     from mammo_core.cli.options import backbone_from, workbench_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table
-    from mammo_core.experiments.attack_audit import AuditPlan, AuditTables, run_audit
-    from mammo_core.experiments.results_file import write_provenance
+    from mammo_core.results.table_file import write_provenance
 
     plans = [
         AuditPlan(
@@ -114,8 +114,8 @@ def run_audit_command(options: argparse.Namespace) -> int:
 
 
 def _lines(tables: AuditTables) -> list[dict[str, Any]]:
-    from mammo_core.cli.tables import with_interval
-    from mammo_core.experiments.attack_audit import best_attacks, headline_audits
+    from mammo_core.auditing.heads import best_attacks, headline_audits
+    from mammo_core.text.numbers import with_interval
 
     keys = ["strategy", "unit", "target_epsilon"]
     audited = headline_audits(tables.frames()["audits"]).set_index(keys)["audited_epsilon"]

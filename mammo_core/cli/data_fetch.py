@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mammo_core.cli.progress import progress_bar
-from mammo_core.settings import data_dir
+from mammo_core.system.paths import data_dir
 
 
 def add_part(parts: argparse._SubParsersAction) -> None:
@@ -49,9 +49,9 @@ def add_part(parts: argparse._SubParsersAction) -> None:
 
 def run_fetch_command(options: argparse.Namespace) -> int:
     """Shows the terms, fetches, says what came."""
-    from mammo_core.intake.fetching.fetch import FetchPlan, run_fetch
-    from mammo_core.intake.fetching.paper_terms import TERMS
-    from mammo_core.intake.housekeeping import sweep_incoming
+    from mammo_core.ingestion.download.paper_data import FetchPlan, run_fetch
+    from mammo_core.ingestion.download.paper_files import TERMS
+    from mammo_core.ingestion.installed import sweep_incoming
 
     print(TERMS)
     if not (options.accept or _agrees()):

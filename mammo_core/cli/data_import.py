@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mammo_core.settings import data_dir, home_dir
+from mammo_core.system.paths import data_dir, home_dir
 
 if TYPE_CHECKING:
-    from mammo_core.intake.imports.import_report import ImportPreview, ImportReport, SplitCount
-    from mammo_core.intake.imports.plan import ImportPlan
-    from mammo_core.intake.imports.survey import Skipped
+    from mammo_core.ingestion.imports.import_report import ImportPreview, ImportReport, SplitCount
+    from mammo_core.ingestion.imports.plan import ImportPlan
+    from mammo_core.ingestion.imports.survey import Skipped
 
 _SHOWN = 5  # of each kind of what was skipped
 _TABLES = """\
@@ -111,9 +111,9 @@ def plan_from(options: argparse.Namespace) -> ImportPlan:
     """The plan that the options describe."""
     from dataclasses import replace
 
-    from mammo_core.intake.imports.plan import ImportPlan
-    from mammo_core.intake.imports.splitting import SplitPlan
-    from mammo_core.intake.pictures.crops import RECIPES
+    from mammo_core.ingestion.images.crops import RECIPES
+    from mammo_core.ingestion.imports.plan import ImportPlan
+    from mammo_core.ingestion.imports.splitting import SplitPlan
 
     recipe = RECIPES[options.recipe or "standard"]
     if options.size:
@@ -141,8 +141,8 @@ def plan_from(options: argparse.Namespace) -> ImportPlan:
 def run_import_command(options: argparse.Namespace) -> int:
     """Imports, or says what would be imported."""
     from mammo_core.cli.progress import progress_bar
-    from mammo_core.intake.imports.cohort_writer import discard_partial
-    from mammo_core.intake.imports.importing import preview_import, run_import
+    from mammo_core.ingestion.imports.cohort_writer import discard_partial
+    from mammo_core.ingestion.imports.run import preview_import, run_import
 
     plan = plan_from(options)
     if options.dry_run:
@@ -193,7 +193,7 @@ def _print_counts(counts: Sequence[SplitCount]) -> None:
 
 
 def _print_notes(skipped: Sequence[Skipped], warnings: Iterable[str]) -> None:
-    from mammo_core.intake.imports.import_report import kinds_of
+    from mammo_core.ingestion.imports.import_report import kinds_of
 
     for warning in warnings:
         print(f"warning: {warning}")

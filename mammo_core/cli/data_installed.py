@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mammo_core.settings import data_dir
+from mammo_core.system.paths import data_dir
 
 
 def add_parts(parts: argparse._SubParsersAction) -> None:
@@ -30,7 +30,7 @@ def add_parts(parts: argparse._SubParsersAction) -> None:
 def run_list(options: argparse.Namespace) -> int:
     """Prints one line per cohort."""
     from mammo_core.cli.tables import print_table
-    from mammo_core.intake.housekeeping import installed_cohorts, sweep_incoming
+    from mammo_core.ingestion.installed import installed_cohorts, sweep_incoming
 
     sweep_incoming(data_dir())
     cohorts = installed_cohorts(data_dir())
@@ -56,7 +56,7 @@ def run_list(options: argparse.Namespace) -> int:
 
 def run_remove(options: argparse.Namespace) -> int:
     """Removes after a yes."""
-    from mammo_core.intake.housekeeping import NOT_UNDONE, remove_cohort
+    from mammo_core.ingestion.installed import NOT_UNDONE, remove_cohort
 
     print(NOT_UNDONE)
     if not (options.yes or _agrees(options.name)):

@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mammo_core.config import BackboneConfig
-from mammo_core.network_recipe import PRECISIONS, TRAINED_PARTS
+from mammo_core.config.network_recipe import PRECISIONS, TRAINED_PARTS
+from mammo_core.config.runs import BackboneConfig
 
 if TYPE_CHECKING:
     import torch
 
-    from mammo_core.config import RunConfig
-    from mammo_core.experiments.network_phases import NetworkProgress
-    from mammo_core.experiments.network_plan import NetworkRun
-    from mammo_core.network_recipe import NetworkRecipe
+    from mammo_core.config.network_recipe import NetworkRecipe
+    from mammo_core.config.runs import RunConfig
+    from mammo_core.training.networks.loop import NetworkProgress
+    from mammo_core.training.networks.plan import NetworkRun
 
 _INTERRUPTED = 130
 _DECIDED_BY_PRESET = (
@@ -41,11 +41,7 @@ _DECIDED_BY_PRESET = (
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Adds `fine-tune`."""
-    from mammo_core.cli.options import (
-        add_backbone_options,
-        add_data_options,
-        add_run_options,
-    )
+    from mammo_core.cli.options import add_backbone_options, add_data_options, add_run_options
 
     parser = commands.add_parser(
         "fine-tune",
@@ -126,13 +122,14 @@ def run_fine_tune(options: argparse.Namespace) -> int:
         require_only_preset,
         run_on_features,
     )
-    from mammo_core.device import choose_device, device_name
-    from mammo_core.experiments.network_phases import TrainingStopped
-    from mammo_core.experiments.network_plan import prepare_network
-    from mammo_core.experiments.network_runs import record_network, run_network
-    from mammo_core.experiments.paper_presets import paper_preset
-    from mammo_core.experiments.run_data import run_data
-    from mammo_core.settings import home_dir
+    from mammo_core.results.recording import record_network
+    from mammo_core.system.device import choose_device, device_name
+    from mammo_core.system.paths import home_dir
+    from mammo_core.training.dataset import run_data
+    from mammo_core.training.networks.loop import TrainingStopped
+    from mammo_core.training.networks.plan import prepare_network
+    from mammo_core.training.networks.runs import run_network
+    from mammo_core.training.paper.presets import paper_preset
 
     device = choose_device(options.device)
     preset = paper_preset(options.preset) if options.preset else None
@@ -183,7 +180,7 @@ def run_fine_tune(options: argparse.Namespace) -> int:
 
 def _config(options: argparse.Namespace) -> RunConfig:
     from mammo_core.cli.options import backbone_from
-    from mammo_core.config import PrivacyConfig, RunConfig
+    from mammo_core.config.runs import PrivacyConfig, RunConfig
 
     return RunConfig(
         strategy=options.strategy,
@@ -203,7 +200,7 @@ def _recipe(options: argparse.Namespace) -> NetworkRecipe:
     """The usual one with what was asked for otherwise."""
     from dataclasses import replace
 
-    from mammo_core.experiments.network_recipes import network_recipe
+    from mammo_core.config.recipes import network_recipe
 
     changes = {
         "trained_stages": options.stages,
@@ -234,8 +231,8 @@ def _print_plan(run: NetworkRun) -> None:
 
 
 def _print_time(run: NetworkRun, device: torch.device) -> None:
-    from mammo_core.experiments.network_timing import measure_pace, time_of_run
-    from mammo_core.plain_text import duration
+    from mammo_core.text.numbers import duration
+    from mammo_core.training.networks.timing import measure_pace, time_of_run
 
     pace = measure_pace(run.config, device)
     time = time_of_run(run.config, run.data.training_data, pace)
@@ -255,7 +252,7 @@ class _Lines:
 
     def show(self, progress: NetworkProgress) -> None:
         """Prints where the run is."""
-        from mammo_core.plain_text import duration
+        from mammo_core.text.numbers import duration
 
         if progress.phase != self._phase:
             self._phase, self._seconds = progress.phase, []

@@ -8,9 +8,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mammo_core import validate
 from mammo_core.cli.gan_attack import add_attack
-from mammo_core.config import BackboneConfig
+from mammo_core.config import validate
+from mammo_core.config.runs import BackboneConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from mammo_core.experiments.synthetic_files import Drawing
+    from mammo_core.generators.files import Drawing
     from mammo_core.synthesis.cards import GeneratorCard
 
 
@@ -39,7 +39,7 @@ def _add_train(parts: argparse._SubParsersAction) -> None:
         add_data_options,
         add_delta_option,
     )
-    from mammo_core.config import UNITS
+    from mammo_core.config.runs import UNITS
     from mammo_core.synthesis.config import ARCHITECTURES, MECHANISMS
 
     train = parts.add_parser(
@@ -144,7 +144,7 @@ def _add_sample(parts: argparse._SubParsersAction) -> None:
 
 
 def _add_format(sample: argparse.ArgumentParser) -> None:
-    from mammo_core.experiments.dicom_options import UUID_ROOT
+    from mammo_core.generators.dicom import UUID_ROOT
 
     group = sample.add_argument_group("files")
     group.add_argument(
@@ -169,7 +169,7 @@ def _add_format(sample: argparse.ArgumentParser) -> None:
 
 
 def _add_generator_option(parser: argparse.ArgumentParser) -> None:
-    from mammo_core.settings import DEFAULT_GENERATOR, models_dir
+    from mammo_core.system.paths import DEFAULT_GENERATOR, models_dir
 
     parser.add_argument(
         "--generator",
@@ -219,11 +219,11 @@ def run_train(options: argparse.Namespace) -> int:
 
     from mammo_core.cli.options import backbone_from, data_from, ledger_from
     from mammo_core.cli.progress import progress_bar
-    from mammo_core.config import PrivacyConfig
-    from mammo_core.experiments.gan_training import TrainingPlan, train_generator
-    from mammo_core.experiments.generator_tracking import GeneratorRecord
-    from mammo_core.settings import home_dir
+    from mammo_core.config.runs import PrivacyConfig
+    from mammo_core.generators.recording import GeneratorRecord
+    from mammo_core.generators.training import TrainingPlan, train_generator
     from mammo_core.synthesis.config import DEFAULTS
+    from mammo_core.system.paths import home_dir
 
     defaults = DEFAULTS[options.architecture]
     config = dataclasses.replace(
@@ -268,7 +268,7 @@ def run_train(options: argparse.Namespace) -> int:
 def run_sample(options: argparse.Namespace) -> int:
     """Draws masses into a folder."""
     from mammo_core.cli.progress import progress_bar
-    from mammo_core.experiments.synthetic_files import write_masses
+    from mammo_core.generators.files import write_masses
     from mammo_core.synthesis.checkpoints import load_generator
 
     generator, card = load_generator(options.generator)
@@ -297,7 +297,7 @@ def _file_format(
 ) -> tuple[str, Callable[[np.ndarray, Drawing], bytes] | None]:
     """Suffix of the files, and how a mass becomes the content of one."""
     from mammo_core.errors import InvalidRequestError
-    from mammo_core.experiments.dicom_options import UUID_ROOT, DicomOptions
+    from mammo_core.generators.dicom import UUID_ROOT, DicomOptions
 
     if options.format == "png":
         if options.burn_in or options.uid_root != UUID_ROOT:
@@ -306,8 +306,8 @@ def _file_format(
                 "them out."
             )
         return ".png", None
-    from mammo_core.experiments.synthetic_dicom import dicom_file
-    from mammo_core.experiments.synthetic_files import DrawnMass
+    from mammo_core.generators.dicom import dicom_file
+    from mammo_core.generators.files import DrawnMass
     from mammo_core.synthesis.mass_id import MassId
 
     if any(item.seed is None for item in drawings):
@@ -328,14 +328,9 @@ def _drawings(generator: nn.Module, options: argparse.Namespace) -> list[Drawing
     """What the options ask for: `--count` masses in all."""
     from functools import partial
 
-    from mammo_core.experiments.synthetic_files import Drawing
+    from mammo_core.generators.files import Drawing
     from mammo_core.labels import CLASS_NAMES
-    from mammo_core.synthesis.sampling import (
-        along,
-        between,
-        origin_of_seed,
-        principal_directions,
-    )
+    from mammo_core.synthesis.sampling import along, between, origin_of_seed, principal_directions
 
     start = partial(origin_of_seed, generator, truncation=options.truncation)
     classes = [
@@ -378,10 +373,10 @@ def run_evaluate(options: argparse.Namespace) -> int:
     from mammo_core.cli.tables import print_table
     from mammo_core.cohorts.drawn import draw_cohort
     from mammo_core.errors import CohortError
-    from mammo_core.experiments.synthetic_quality import evaluate_synthetic
-    from mammo_core.settings import home_dir
+    from mammo_core.generators.quality import evaluate_synthetic
     from mammo_core.synthesis.cards import write_card
     from mammo_core.synthesis.checkpoints import load_generator
+    from mammo_core.system.paths import home_dir
 
     data = data_from(options)
     synthetic = data.synthetic

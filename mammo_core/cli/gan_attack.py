@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mammo_core.config import BackboneConfig
+from mammo_core.config.runs import BackboneConfig
 
 if TYPE_CHECKING:
-    from mammo_core.experiments.generator_attacks import AttackTarget, GeneratorAttack
+    from mammo_core.auditing.generators import AttackTarget, GeneratorAttack
 
 _PLURALS = {"mass": "masses", "patient": "patients"}
 
@@ -69,16 +69,12 @@ def add_attack(parts: argparse._SubParsersAction) -> None:
 
 def run_attack(options: argparse.Namespace) -> int:
     """Attacks and prints the table."""
+    from mammo_core.auditing.generators import attack_generators, planted_copies, write_attacks
     from mammo_core.cli.options import backbone_from, data_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table
     from mammo_core.errors import InvalidRequestError
-    from mammo_core.experiments.generator_attacks import (
-        attack_generators,
-        planted_copies,
-        write_attacks,
-    )
-    from mammo_core.settings import home_dir
+    from mammo_core.system.paths import home_dir
 
     if not (options.generator or options.masses):
         raise InvalidRequestError(
@@ -125,10 +121,10 @@ def run_attack(options: argparse.Namespace) -> int:
 
 
 def _targets(options: argparse.Namespace) -> Iterator[AttackTarget]:
+    from mammo_core.auditing.generators import AttackTarget
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cohorts.drawn import draw_cohort
     from mammo_core.cohorts.folders import read_synthetic
-    from mammo_core.experiments.generator_attacks import AttackTarget
     from mammo_core.synthesis.checkpoints import load_generator
 
     for folder in options.masses:
@@ -141,7 +137,7 @@ def _targets(options: argparse.Namespace) -> Iterator[AttackTarget]:
 
 
 def _printed(attack: GeneratorAttack) -> dict[str, object]:
-    from mammo_core.cli.tables import with_interval
+    from mammo_core.text.numbers import with_interval
 
     rates, bound = attack.rates, attack.bound_tpr_at_1pct
     control = " (control)" if attack.is_control else ""

@@ -24,7 +24,7 @@ def _add_make(parts: argparse._SubParsersAction) -> None:
         add_delta_option,
         epsilon_list,
     )
-    from mammo_core.settings import DEFAULT_GENERATOR
+    from mammo_core.system.paths import DEFAULT_GENERATOR
 
     make = parts.add_parser(
         "make",
@@ -97,9 +97,10 @@ def run_make(options: argparse.Namespace) -> int:
     """Trains, writes and prints what was made."""
     from mammo_core.cli.options import ledger_from, workbench_from
     from mammo_core.cli.progress import progress_bar
-    from mammo_core.cli.tables import print_table, with_interval
-    from mammo_core.experiments.head_making import make_heads
-    from mammo_core.experiments.shipped_heads import save_heads
+    from mammo_core.cli.tables import print_table
+    from mammo_core.reading.make_heads import make_heads
+    from mammo_core.reading.shipped_heads import save_heads
+    from mammo_core.text.numbers import with_interval
 
     bench = workbench_from(options)
     with progress_bar("synthetic masses", "masses") as on_progress:
@@ -134,19 +135,19 @@ def run_read(options: argparse.Namespace) -> int:
     """Prints one line per budget."""
     from mammo_core.classifiers.backbones import load_backbone
     from mammo_core.cli.tables import print_table
-    from mammo_core.experiments.case_reading import case_features, read_case, usualness
-    from mammo_core.experiments.case_words import (
+    from mammo_core.ingestion.images.crops import RECIPES, WHOLE, mass_crop
+    from mammo_core.ingestion.images.picture import Box
+    from mammo_core.ingestion.images.sandbox import read_safely
+    from mammo_core.reading.case import case_features, read_case, usualness
+    from mammo_core.reading.shipped_heads import SHIPPED_HEADS, load_heads
+    from mammo_core.reading.words import (
         CAUTION,
         call_words,
         noise_words,
         reading_rows,
         usualness_words,
     )
-    from mammo_core.experiments.shipped_heads import SHIPPED_HEADS, load_heads
-    from mammo_core.intake.pictures.crops import RECIPES, WHOLE, mass_crop
-    from mammo_core.intake.pictures.picture import Box
-    from mammo_core.intake.pictures.sandbox import read_safely
-    from mammo_core.settings import models_dir
+    from mammo_core.system.paths import models_dir
 
     shipped = load_heads(options.heads or models_dir() / SHIPPED_HEADS)
     picture = read_safely(options.image, name=options.image.name)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mammo_core.config import UNITS
+from mammo_core.config.runs import UNITS
 
 if TYPE_CHECKING:
-    from mammo_core.experiments.charges import Charge, ChargedCohort
-    from mammo_core.experiments.ledger_book import LedgerBook
+    from mammo_core.ledger.book import LedgerBook
+    from mammo_core.ledger.releases import Charge, ChargedCohort
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -75,13 +75,13 @@ def _add_cohort_options(parser: argparse.ArgumentParser) -> None:
 
 def run_show(options: argparse.Namespace) -> int:
     """Prints all cohorts, or one with its releases."""
-    from mammo_core.atomic import write_text
     from mammo_core.cli.tables import print_table
-    from mammo_core.experiments.ledger import open_ledger
-    from mammo_core.experiments.ledger_table import ledger_table
-    from mammo_core.experiments.ledger_words import total_sentences
-    from mammo_core.settings import home_dir
-    from mammo_core.spreadsheet import safe_csv
+    from mammo_core.ledger.ledger import open_ledger
+    from mammo_core.ledger.table import ledger_table
+    from mammo_core.ledger.words import total_sentences
+    from mammo_core.storage.atomic import write_text
+    from mammo_core.storage.tables import safe_csv
+    from mammo_core.system.paths import home_dir
 
     book = open_ledger(home_dir()).book()
     _warn_of_gaps(book)
@@ -110,11 +110,11 @@ def run_show(options: argparse.Namespace) -> int:
 
 def run_what_if(options: argparse.Namespace) -> int:
     """Prints the total before and after some runs."""
-    from mammo_core import validate
-    from mammo_core.experiments.charges import planned_charges, spending_of_budget
-    from mammo_core.experiments.ledger import open_ledger
-    from mammo_core.experiments.ledger_words import short_total
-    from mammo_core.settings import home_dir
+    from mammo_core.config import validate
+    from mammo_core.ledger.ledger import open_ledger
+    from mammo_core.ledger.releases import planned_charges, spending_of_budget
+    from mammo_core.ledger.words import short_total
+    from mammo_core.system.paths import home_dir
 
     validate.at_least(1, runs=options.runs)
     book = open_ledger(home_dir()).book()
@@ -136,9 +136,9 @@ def run_what_if(options: argparse.Namespace) -> int:
 
 def run_budget(options: argparse.Namespace) -> int:
     """Sets or removes a budget and prints how much of it is used."""
-    from mammo_core.experiments.ledger import open_ledger
-    from mammo_core.experiments.ledger_book import Budget
-    from mammo_core.settings import home_dir
+    from mammo_core.ledger.book import Budget
+    from mammo_core.ledger.ledger import open_ledger
+    from mammo_core.system.paths import home_dir
 
     ledger = open_ledger(home_dir())
     cohort = _cohort(ledger.book(), options)
@@ -170,7 +170,7 @@ def _cohort(book: LedgerBook, options: argparse.Namespace) -> ChargedCohort:
 
 def _cohort_of_data(options: argparse.Namespace) -> ChargedCohort:
     from mammo_core.cli.options import data_from
-    from mammo_core.experiments.charges import charged_cohort
+    from mammo_core.ledger.releases import charged_cohort
 
     data = data_from(options)
     train = data.real.select(site=data.real.training_site(options.site), split="train")
@@ -192,7 +192,7 @@ def _summary(book: LedgerBook, cohort: ChargedCohort, delta: float) -> dict[str,
 
 
 def _print_budgets(book: LedgerBook, cohort: ChargedCohort, more: Sequence[Charge] = ()) -> None:
-    from mammo_core.experiments.ledger_words import budget_sentence
+    from mammo_core.ledger.words import budget_sentence
 
     for state in book.budget_states(cohort.patients, more):
         print(budget_sentence(state))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mammo_core.config import (
+from mammo_core.config.runs import (
     HEAD_BACKBONE,
     PAPER_DELTA,
     STRATEGIES,
@@ -17,12 +17,12 @@ from mammo_core.config import (
     BackboneConfig,
     Strategy,
 )
-from mammo_core.settings import data_dir, home_dir
+from mammo_core.system.paths import data_dir, home_dir
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource, LoadedData
-    from mammo_core.experiments.ledger import LedgerForWork
-    from mammo_core.experiments.workbench import Workbench
+    from mammo_core.ledger.ledger import LedgerForWork
+    from mammo_core.training.heads.feature_dataset import Workbench
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -156,7 +156,7 @@ def add_budget_option(parser: argparse._ActionsContainer) -> None:
 
 def ledger_from(options: argparse.Namespace, origin: str) -> LedgerForWork:
     """The ledger of this installation, for a command with --beyond-budget."""
-    from mammo_core.experiments.ledger import open_ledger
+    from mammo_core.ledger.ledger import open_ledger
 
     return open_ledger(home_dir()).on_behalf_of(origin, beyond_budget=options.beyond_budget)
 
@@ -209,7 +209,7 @@ def data_from(options: argparse.Namespace) -> LoadedData:
 def workbench_from(options: argparse.Namespace) -> Workbench:
     """Loads the data and computes missing features with a progress bar."""
     from mammo_core.cli.progress import progress_bar
-    from mammo_core.experiments.workbench import open_workbench
+    from mammo_core.training.heads.feature_dataset import open_workbench
 
     data = data_from(options)
     with progress_bar("features", "masses") as on_progress:

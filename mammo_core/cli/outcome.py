@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mammo_core.cli.tables import print_table, with_interval
+from mammo_core.cli.tables import print_table
+from mammo_core.text.numbers import with_interval
 
 if TYPE_CHECKING:
-    from mammo_core.experiments.run_outcome import RunOutcome
+    from mammo_core.training.outcome import RunOutcome
 
 
 def print_outcome(outcome: RunOutcome, run_id: str) -> None:

@@ -6,17 +6,17 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mammo_core.config import BackboneConfig
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     import torch
 
     from mammo_core.cohorts.installed import LoadedData
-    from mammo_core.config import RunConfig
-    from mammo_core.experiments.paper_presets import Preset
-    from mammo_core.experiments.paper_runs import EpochReport
-    from mammo_core.experiments.run_data import RunData
+    from mammo_core.config.runs import RunConfig
+    from mammo_core.training.dataset import RunData
+    from mammo_core.training.paper.frozen_runs import EpochReport
+    from mammo_core.training.paper.presets import Preset
 
 
 def require_only_preset(options: argparse.Namespace) -> None:
@@ -83,10 +83,10 @@ def run_on_features(
     from mammo_core.cli.options import ledger_from
     from mammo_core.cli.outcome import print_outcome
     from mammo_core.cli.progress import progress_bar
-    from mammo_core.experiments.paper_runs import run_frozen_preset
-    from mammo_core.experiments.tracking import RunTracker
-    from mammo_core.experiments.workbench import open_workbench
-    from mammo_core.settings import home_dir
+    from mammo_core.results.recording import RunTracker
+    from mammo_core.system.paths import home_dir
+    from mammo_core.training.heads.feature_dataset import open_workbench
+    from mammo_core.training.paper.frozen_runs import run_frozen_preset
 
     with progress_bar("features", "masses") as on_progress:
         bench = open_workbench(

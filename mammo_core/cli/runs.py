@@ -56,10 +56,10 @@ def _add_export(parts: argparse._SubParsersAction) -> None:
 
 def run_list(options: argparse.Namespace) -> int:
     """Prints a table."""
-    from mammo_core.atomic import write_text
     from mammo_core.cli.tables import print_table
-    from mammo_core.plain_text import one_line
-    from mammo_core.spreadsheet import safe_csv
+    from mammo_core.storage.atomic import write_text
+    from mammo_core.storage.tables import safe_csv
+    from mammo_core.text.untrusted import one_line
 
     rows = _rows()
     if options.out:
@@ -86,8 +86,8 @@ def run_list(options: argparse.Namespace) -> int:
 
 def run_card(options: argparse.Namespace) -> int:
     """Prints the card of a run."""
-    from mammo_core.experiments.run_archive import RunArchive
-    from mammo_core.settings import home_dir
+    from mammo_core.results.archive import RunArchive
+    from mammo_core.system.paths import home_dir
 
     (run_id,) = _ids([options.run_id])
     card = RunArchive(home_dir()).load(run_id).card
@@ -97,9 +97,9 @@ def run_card(options: argparse.Namespace) -> int:
 
 def run_export(options: argparse.Namespace) -> int:
     """Writes the ZIP file."""
-    from mammo_core.atomic import write_bytes
-    from mammo_core.experiments.run_export import export_runs
-    from mammo_core.settings import home_dir
+    from mammo_core.results.exchange.export import export_runs
+    from mammo_core.storage.atomic import write_bytes
+    from mammo_core.system.paths import home_dir
 
     ids = _ids(options.run_ids)
     content = export_runs(home_dir(), ids, keep_patient_ids=options.keep_patient_ids)
@@ -111,8 +111,8 @@ def run_export(options: argparse.Namespace) -> int:
 
 def run_import(options: argparse.Namespace) -> int:
     """Imports and says what is new."""
-    from mammo_core.experiments.run_import import import_runs
-    from mammo_core.settings import home_dir
+    from mammo_core.results.exchange.load import import_runs
+    from mammo_core.system.paths import home_dir
 
     found = import_runs(options.source, home_dir())
     new = [run for run in found if run.is_new]
@@ -124,8 +124,8 @@ def run_import(options: argparse.Namespace) -> int:
 
 
 def _rows() -> pd.DataFrame:
-    from mammo_core.experiments.run_archive import RunArchive
-    from mammo_core.settings import home_dir
+    from mammo_core.results.archive import RunArchive
+    from mammo_core.system.paths import home_dir
 
     return RunArchive(home_dir()).rows()
 

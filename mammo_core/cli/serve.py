@@ -12,7 +12,7 @@ _APP = Path(__file__).parents[2] / "app.py"
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Adds `serve`."""
-    from mammo_core.access import MIN_PASSWORD_LENGTH, PASSWORD_FILE, PROXY_NOTE
+    from mammo_core.system.access import MIN_PASSWORD_LENGTH, PASSWORD_FILE, PROXY_NOTE
 
     parser = commands.add_parser(
         "serve",
@@ -35,7 +35,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run_serve(options: argparse.Namespace) -> int:
     """Checks who may connect, then becomes Streamlit."""
-    from mammo_core.access import access_to
+    from mammo_core.system.access import access_to
 
     print(access_to(options.address).summary, file=sys.stderr)
     sys.argv = [

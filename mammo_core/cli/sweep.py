@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mammo_core.config import STRATEGIES, UNITS
+from mammo_core.config.runs import STRATEGIES, UNITS
 
 if TYPE_CHECKING:
-    from mammo_core.experiments.sweep import SweepPlan
-    from mammo_core.experiments.workbench import Workbench
+    from mammo_core.training.heads.feature_dataset import Workbench
+    from mammo_core.training.heads.sweep import SweepPlan
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -65,15 +65,14 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run_sweep_command(options: argparse.Namespace) -> int:
     """Runs what is missing and prints the means."""
-    from mammo_core import validate
     from mammo_core.cli.options import backbone_from, ledger_from, workbench_from
     from mammo_core.cli.progress import progress_bar
-    from mammo_core.cli.tables import print_table
-    from mammo_core.experiments.results_file import ResultsFile, write_provenance
-    from mammo_core.experiments.summary import printable_curves
-    from mammo_core.experiments.sweep import SweepPlan, run_sweep_into_file
-    from mammo_core.experiments.tracking import RunTracker
-    from mammo_core.settings import home_dir
+    from mammo_core.cli.tables import print_table, printable_curves
+    from mammo_core.config import validate
+    from mammo_core.results.recording import RunTracker
+    from mammo_core.results.table_file import ResultsFile, run_sweep_into_file, write_provenance
+    from mammo_core.system.paths import home_dir
+    from mammo_core.training.heads.sweep import SweepPlan
 
     for strategy in options.strategy:
         validate.one_of(STRATEGIES, strategy=strategy)
@@ -119,9 +118,9 @@ def run_sweep_command(options: argparse.Namespace) -> int:
 
 
 def _write_roc(bench: Workbench, plan: SweepPlan, path: Path) -> None:
-    from mammo_core.experiments.roc_table import write_mean_roc
-    from mammo_core.experiments.run_archive import RunArchive
-    from mammo_core.settings import home_dir
+    from mammo_core.results.archive import RunArchive
+    from mammo_core.results.roc_table import write_mean_roc
+    from mammo_core.system.paths import home_dir
 
     archive = RunArchive(home_dir())
     run_ids = archive.rows_of_plan(plan, bench.data_hash)["run_id"].unique()

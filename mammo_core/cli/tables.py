@@ -1,6 +1,13 @@
 """Tables for the terminal."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from mammo_core.evaluation.curves import curve_points
 
 
 def print_table(rows: Sequence[dict[str, object]]) -> None:
@@ -16,12 +23,14 @@ def print_table(rows: Sequence[dict[str, object]]) -> None:
         print("  ".join(str(row[column]).ljust(widths[column]) for column in columns).rstrip())
 
 
-def with_interval(value: float, low: float, high: float) -> str:
-    """A measure with its interval, as in .751 (.702 to .797).
-
-    Example:
-        >>> with_interval(0.7512, 0.702, 0.797)
-        '.751 (.702 to .797)'
-    """
-    shown = [f"{number:.3f}".replace("0.", ".", 1) for number in (value, low, high)]
-    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+def printable_curves(rows: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+    """AUROC per strategy and unit (down) and ε (across), test sets side by side, for the terminal."""
+    points = curve_points(pd.DataFrame(rows))
+    lines = []
+    for (strategy, unit, test_set), part in points.groupby(["strategy", "unit", "test_set"]):
+        line: dict[str, object] = {"strategy": strategy, "unit": unit, "test set": test_set}
+        for point in part.sort_values("target_epsilon").itertuples():
+            name = f"ε={point.target_epsilon:g}" if point.target_epsilon < np.inf else "no privacy"
+            line[name] = f"{point.mean:.3f} ({point.seed_low:.3f} to {point.seed_high:.3f})"
+        lines.append(line)
+    return lines

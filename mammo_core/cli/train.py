@@ -7,11 +7,7 @@ import argparse
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Adds `train`."""
-    from mammo_core.cli.options import (
-        add_backbone_options,
-        add_data_options,
-        add_run_options,
-    )
+    from mammo_core.cli.options import add_backbone_options, add_data_options, add_run_options
 
     parser = commands.add_parser(
         "train",
@@ -37,11 +33,11 @@ def run_train(options: argparse.Namespace) -> int:
     """Trains, tracks and prints one run."""
     from mammo_core.cli.options import backbone_from, ledger_from, workbench_from
     from mammo_core.cli.outcome import print_outcome
-    from mammo_core.config import PrivacyConfig, RunConfig
-    from mammo_core.experiments.recipes import RECIPES
-    from mammo_core.experiments.runs import run_many
-    from mammo_core.experiments.tracking import RunTracker
-    from mammo_core.settings import home_dir
+    from mammo_core.config.recipes import RECIPES
+    from mammo_core.config.runs import PrivacyConfig, RunConfig
+    from mammo_core.results.recording import RunTracker
+    from mammo_core.system.paths import home_dir
+    from mammo_core.training.heads.runs import run_many
 
     config = RunConfig(
         strategy=options.strategy,

@@ -11,8 +11,8 @@ import numpy as np
 
 from mammo_core.cohorts.cohort import SPLITS, Cohort
 from mammo_core.cohorts.folders import CohortReading
-from mammo_core.hashing import image_hash
 from mammo_core.labels import CLASS_NAMES, MALIGNANT
+from mammo_core.storage.hashing import image_hash
 
 MANY_MASSES = 6
 BALANCE_SHIFT = 0.05

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from mammo_core.errors import CohortError, InvalidRequestError
-from mammo_core.hashing import masses_hash
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
+from mammo_core.storage.hashing import masses_hash
 
 SPLITS = ("train", "val", "test")
 Source = Literal["real", "synthetic"]

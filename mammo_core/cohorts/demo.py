@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from mammo_core.cohorts.cohort import Cohort, Source, join
 from mammo_core.cohorts.drawn import draw_cohort
 from mammo_core.labels import MALIGNANT
-from mammo_core.settings import DEFAULT_GENERATOR, models_dir
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.sampling import Origin, class_direction, draw_masses, origin_of_seed
+from mammo_core.system.paths import DEFAULT_GENERATOR, models_dir
 
 EXTERNAL = "demo-external"
 Progress = Callable[[int, int], None]

@@ -16,9 +16,13 @@ from mammo_core.cohorts.folders import (
     read_real,
     read_synthetic,
 )
-from mammo_core.privacy.training_data import UNKNOWN_ORIGIN, SyntheticOrigin, TrainingData
-from mammo_core.settings import DEFAULT_GENERATOR, models_dir
+from mammo_core.privacy.statements.training_data import (
+    UNKNOWN_ORIGIN,
+    SyntheticOrigin,
+    TrainingData,
+)
 from mammo_core.synthesis.cards import load_card
+from mammo_core.system.paths import DEFAULT_GENERATOR, models_dir
 
 DEMO = "demo"
 PUBLISHED_SYNTHETIC = Path("extension/synthetic_data/cbis-ddsm/c-dcgan")  # in RichardObi/mammo_dp
@@ -96,7 +100,7 @@ def load_source(
         CohortError: If a folder is missing or holds nothing readable.
     """
     if source.real is None:
-        from mammo_core.cohorts import demo  # brings torch
+        from mammo_core.cohorts import demo
 
         return LoadedData(
             demo.demo_cohort(on_progress=on_progress),

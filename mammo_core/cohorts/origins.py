@@ -13,9 +13,19 @@ from pathlib import Path
 import numpy as np
 
 from mammo_core.errors import CheckpointError
-from mammo_core.privacy.training_data import UNKNOWN_ORIGIN, SyntheticOrigin, TrainingData
-from mammo_core.synthesis.cards import GeneratorCard, hash_patient, load_card
-from mammo_core.synthesis.manifest import MANIFEST, MANIFEST_COLUMNS, file_hash
+from mammo_core.privacy.statements.training_data import (
+    UNKNOWN_ORIGIN,
+    SyntheticOrigin,
+    TrainingData,
+)
+from mammo_core.synthesis.cards import (
+    MANIFEST,
+    MANIFEST_COLUMNS,
+    GeneratorCard,
+    file_hash,
+    hash_patient,
+    load_card,
+)
 
 # trained without differential privacy on CBIS-DDSM; whose masses exactly is not published
 PAPER_ORIGIN = SyntheticOrigin(generator="MCGAN of the paper")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mammo_core import validate
+from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.operating_point import wilson_interval
 from mammo_core.labels import MALIGNANT

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mammo_core import validate
+from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.labels import MALIGNANT

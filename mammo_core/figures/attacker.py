@@ -7,9 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.diagonal import diagonal
-from mammo_core.figures.legend import put_legend_below
-from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS, faded
+from mammo_core.figures.style import NEUTRAL, TEST_SET_COLOURS, diagonal, faded, put_legend_below
 
 LOWEST_RATE = 1e-4  # where logarithmic axes begin
 _DASHES = ("solid", "dash", "dashdot", "longdash", "dot")

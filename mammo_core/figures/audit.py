@@ -10,9 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mammo_core.figures.legend import put_legend_below
-from mammo_core.figures.log_axis import log_axis
-from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
+from mammo_core.figures.style import NEUTRAL, TEST_SET_COLOURS, log_axis, put_legend_below
 
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross")
 _NOTHING_FOUND = 0.01  # where an audited ε of 0 is drawn on the logarithmic axis

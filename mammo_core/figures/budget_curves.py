@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from mammo_core.figures.log_axis import log_axis
-from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
+from mammo_core.figures.style import NEUTRAL, TEST_SET_COLOURS, log_axis
 
 _DASHES = ("solid", "dash", "dashdot", "dot", "longdash")
 

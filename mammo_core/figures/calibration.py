@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from mammo_core.figures.diagonal import diagonal
-from mammo_core.figures.palette import TEST_SET_COLOURS
 from mammo_core.figures.plotly_text import plotly_text
+from mammo_core.figures.style import TEST_SET_COLOURS, diagonal
 
 
 def calibration_figure(bins: Mapping[str, pd.DataFrame]) -> go.Figure:

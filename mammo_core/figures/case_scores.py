@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.palette import CLASS_COLOURS, NEUTRAL, faded
+from mammo_core.figures.style import CLASS_COLOURS, NEUTRAL, faded
 
 _SIDES = {"benign": -0.22, "malignant": 0.22}  # of each budget's place on the axis
 _SPREAD = 0.16  # of the single models around it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from mammo_core.figures.palette import TEST_SET_COLOURS, faded
+from mammo_core.figures.style import TEST_SET_COLOURS, faded
 
 _RIGHT, _WRONG = TEST_SET_COLOURS[0], TEST_SET_COLOURS[1]
 

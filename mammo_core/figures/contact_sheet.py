@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mammo_core import validate
+from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
 from mammo_core.figures.provenance import RESEARCH_USE, Provenance, with_png_facts
-from mammo_core.plain_text import one_line
+from mammo_core.text.untrusted import one_line
 
 SYNTHETIC_USE = f"Synthetic. {RESEARCH_USE}"
 _GAP, _LINE, _MOST_COLUMNS = 8, 18, 8

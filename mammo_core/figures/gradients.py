@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.log_axis import log_axis
-from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS, faded
+from mammo_core.figures.style import NEUTRAL, TEST_SET_COLOURS, faded, log_axis
 
 _NUM_BINS = 40
 _KEPT, _CLIPPED = TEST_SET_COLOURS[0], TEST_SET_COLOURS[1]

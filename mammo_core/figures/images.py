@@ -21,12 +21,7 @@ import plotly.graph_objects as go
 
 from mammo_core.errors import InvalidRequestError
 from mammo_core.figures.plotly_text import plotly_text
-from mammo_core.figures.provenance import (
-    RESEARCH_USE,
-    Provenance,
-    with_png_facts,
-    with_svg_facts,
-)
+from mammo_core.figures.provenance import RESEARCH_USE, Provenance, with_png_facts, with_svg_facts
 
 ImageKind = Literal["png", "svg"]
 SECONDS = 45

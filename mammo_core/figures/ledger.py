@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from mammo_core.figures.log_axis import log_axis
-from mammo_core.figures.palette import CLASS_COLOURS, NEUTRAL, TEST_SET_COLOURS
 from mammo_core.figures.plotly_text import plotly_text
+from mammo_core.figures.style import CLASS_COLOURS, NEUTRAL, TEST_SET_COLOURS, log_axis
 
 _LINE, _DOTS, _BUDGET, _NONE = (
     TEST_SET_COLOURS[0],

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.palette import NEUTRAL, TEST_SET_COLOURS
+from mammo_core.figures.style import NEUTRAL, TEST_SET_COLOURS
 
 _RIGHTLY, _WRONGLY = TEST_SET_COLOURS[0], TEST_SET_COLOURS[1]
 _SIDE = 10

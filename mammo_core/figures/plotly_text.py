@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from mammo_core.plain_text import one_line
+from mammo_core.text.untrusted import one_line
 
 
 def plotly_text(name: str, longest: int = 60) -> str:

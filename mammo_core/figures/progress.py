@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from mammo_core.figures.palette import STRATEGY_COLOURS
+from mammo_core.figures.style import STRATEGY_COLOURS
 
 Points = Sequence[tuple[int, float]]
 

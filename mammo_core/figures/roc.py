@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.diagonal import diagonal
-from mammo_core.figures.palette import TEST_SET_COLOURS, faded
 from mammo_core.figures.plotly_text import plotly_text
+from mammo_core.figures.style import TEST_SET_COLOURS, diagonal, faded
 
 
 def roc_figure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.palette import CLASS_COLOURS, NEUTRAL, faded
+from mammo_core.figures.style import CLASS_COLOURS, NEUTRAL, faded
 from mammo_core.labels import MALIGNANT
 
 _NUM_BINS = 20

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mammo_core.figures.palette import NEUTRAL, STRATEGY_COLOURS
+from mammo_core.figures.style import NEUTRAL, STRATEGY_COLOURS
 from mammo_core.figures.trade_off_marks import (
     OWN,
     SHIPPED,

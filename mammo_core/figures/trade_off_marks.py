@@ -7,7 +7,8 @@ import math
 import pandas as pd
 import plotly.graph_objects as go
 
-from mammo_core.figures.palette import STRATEGY_COLOURS, STRATEGY_NAMES, faded
+from mammo_core.config.names import STRATEGY_NAMES
+from mammo_core.figures.style import STRATEGY_COLOURS, faded
 
 SHIPPED, OWN = "shipped", "own"
 _PAPER = "the paper, same colours"

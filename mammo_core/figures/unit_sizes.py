@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from mammo_core.figures.palette import TEST_SET_COLOURS, faded
+from mammo_core.figures.style import TEST_SET_COLOURS, faded
 
 
 def unit_sizes_figure(counts: Sequence[int]) -> go.Figure:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 _PRIVACY, _SYNTHESIS = "tests/privacy", "tests/synthesis"
-_RUNS = "tests/experiments/test_runs.py"
+_RUNS = "tests/training/heads/test_runs.py"
 _OWN = f"{_PRIVACY}/test_pitfalls.py"
-_OWN_RUNS = "tests/experiments/test_run_pitfalls.py"
+_OWN_RUNS = "tests/training/heads/test_pitfalls.py"
 _OWN_GENERATORS = f"{_SYNTHESIS}/test_generator_pitfalls.py"
-_LEDGER = "tests/experiments/test_ledger.py"
+_LEDGER = "tests/ledger/test_ledger.py"
 _ACCOUNTING = f"{_PRIVACY}/test_accounting.py"
 _STATEMENT = f"{_PRIVACY}/test_statement.py"
 _STEPS = f"{_PRIVACY}/test_sampled_steps.py"
@@ -110,7 +110,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_TRAINING}::test_opacus_accountant_saw_every_step_at_full_batch",
         f"{_PRIVATE_GAN}::test_dp_sgd_spends_with_every_step_and_stops_when_all_is_spent",
         f"{_NETWORKS}::test_the_history_counts_every_private_step_and_no_plain_one",
-        "tests/experiments/test_network_runs.py::test_sampled_run_is_charged_with_its_noise_rate_and_steps",
+        "tests/training/networks/test_runs.py::test_sampled_run_is_charged_with_its_noise_rate_and_steps",
     ),
     "Shuffling accounted as random sampling": (
         f"{_PRIVATE_GAN}::test_a_step_takes_one_mass_of_a_sampled_patient_and_nobody_always",
@@ -124,7 +124,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_OWN}::test_batch_norm_is_refused",
         f"{_OWN}::test_a_patients_clipped_gradient_does_not_depend_on_who_else_is_there",
         "tests/classifiers/test_features.py::test_features_do_not_depend_on_the_batch",
-        "tests/experiments/test_gan_training.py::test_the_papers_gan_cannot_be_trained_privately",
+        "tests/generators/test_training.py::test_the_papers_gan_cannot_be_trained_privately",
         f"{_LAYERS}::test_batch_normalisation_is_found_also_where_it_is_frozen",
         f"{_LAYERS}::test_mixing_without_parameters_is_found_at_the_first_layer_after_it",
         f"{_LAYERS}::test_statistics_that_are_stored_without_noise_are_found_and_given_back",
@@ -192,7 +192,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "δ too large": (
         f"{_ACCOUNTING}::test_delta_of_one_over_n_is_refused",
         f"{_RUNS}::test_delta_too_large_for_the_cohort_is_refused",
-        "tests/experiments/test_gan_training.py::test_delta_that_would_publish_a_patient_is_refused",
+        "tests/generators/test_training.py::test_delta_that_would_publish_a_patient_is_refused",
     ),
     "Crops promised, patients meant": (
         f"{_STATEMENT}::test_patient_with_most_masses_is_promised_what_a_gaussian_of_as_many_norms_promises",
@@ -223,7 +223,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_STEPS}::test_calibrated_noise_spends_the_target_and_never_more",
     ),
     "A failed attack taken for a promise": (
-        "tests/experiments/test_generator_attacks.py::test_planted_copies_are_found_at_about_their_share",
+        "tests/auditing/test_generators.py::test_planted_copies_are_found_at_about_their_share",
         "tests/cli/test_gan_attack.py::test_attack_prints_and_writes_every_comparison_with_its_control",
     ),
     "Files that run code when opened": (

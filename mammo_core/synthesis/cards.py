@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mammo_core.atomic import write_text
 from mammo_core.errors import CheckpointError
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.privacy.guarantee import Guarantee
+from mammo_core.privacy.accounting.guarantee import Guarantee
+from mammo_core.storage.atomic import write_text
 from mammo_core.synthesis.config import GanConfig
 
 
@@ -100,3 +100,19 @@ def load_card(path: Path) -> GeneratorCard:
             f"Expected a generator's card at {card}; got something else ({error}). "
             "Get the file again."
         ) from error
+
+
+MANIFEST = "manifest.csv"
+MANIFEST_COLUMNS = (
+    "file",
+    "file_sha256",
+    "class",
+    "origin",
+    "generator_sha256",
+    "generator_guarantee",
+)
+
+
+def file_hash(content: bytes) -> str:
+    """What tells a file from any other that has taken its name."""
+    return hashlib.sha256(content).hexdigest()

@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from mammo_core.atomic import write_bytes
 from mammo_core.errors import CheckpointError
+from mammo_core.storage.atomic import write_bytes
+from mammo_core.storage.tensors import read_sealed, tensors_from_safetensors
 from mammo_core.synthesis.cards import GeneratorCard, load_card, write_card
 from mammo_core.synthesis.networks import build_generator
-from mammo_core.tensor_files import read_sealed, tensors_from_safetensors
 
 
 def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> GeneratorCard:

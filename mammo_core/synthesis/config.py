@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from mammo_core import validate
+from mammo_core.config import validate
 
 Architecture = Literal["cascade", "mcgan"]
 Mechanism = Literal["moments", "discriminator"]

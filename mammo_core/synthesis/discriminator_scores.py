@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from mammo_core.errors import CheckpointError
+from mammo_core.storage.tensors import read_torch
 from mammo_core.synthesis.augment import all_turns
 from mammo_core.synthesis.cascade_training import HEAD_WIDTH, seeded_features, seeded_heads
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.mcgan import McganDiscriminator
 from mammo_core.synthesis.sampling import from_uint8
-from mammo_core.tensor_files import read_torch
 
 _AT_ONCE = 8
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mammo_core import validate
+from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
 from mammo_core.labels import CLASS_NAMES
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.privacy.noisy_sum import noisy_sum, unit_means
-from mammo_core.privacy.randomness import NoiseSource
+from mammo_core.privacy.noise.noisy_sum import noisy_sum, unit_means
+from mammo_core.privacy.noise.sources import NoiseSource
 from mammo_core.synthesis.structure import NormalStructure
 
 # of natural images in [-1, 1]: deviation of the grey level, and the power law of finer ones

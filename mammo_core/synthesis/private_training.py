@@ -27,21 +27,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mammo_core.config import PrivacyConfig
+from mammo_core.config.runs import PrivacyConfig
 from mammo_core.errors import PrivacyError
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.privacy.accounting import mu_for, spent_epsilon
-from mammo_core.privacy.guarantee import Guarantee
-from mammo_core.privacy.noisy_sum import clip_rows, noisy_sum, unit_means
-from mammo_core.privacy.randomness import SecretNoise
-from mammo_core.privacy.sampled_steps import (
-    History,
-    NoisyGradients,
-    calibrate_sampled_noise,
-    composed_epsilon,
-    quiet_hooks,
-)
-from mammo_core.privacy.spending import Steps
+from mammo_core.privacy.accounting.cost import Steps
+from mammo_core.privacy.accounting.gaussian import mu_for, spent_epsilon
+from mammo_core.privacy.accounting.guarantee import Guarantee
+from mammo_core.privacy.accounting.sampled import History, calibrate_sampled_noise, composed_epsilon
+from mammo_core.privacy.noise.noisy_sum import clip_rows, noisy_sum, unit_means
+from mammo_core.privacy.noise.sampled_steps import NoisyGradients, quiet_hooks
+from mammo_core.privacy.noise.sources import SecretNoise
 from mammo_core.synthesis.augment import NUM_TURNS, all_turns, augment, turn_at_random
 from mammo_core.synthesis.cascade_training import BETAS, DetailTrainer
 from mammo_core.synthesis.config import GanConfig

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mammo_core import validate
+from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
 
 

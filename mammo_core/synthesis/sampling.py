@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from mammo_core import validate
+from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
 

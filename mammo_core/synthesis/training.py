@@ -17,13 +17,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mammo_core.atomic import disk_errors_explained, write_bytes
 from mammo_core.errors import CheckpointError
-from mammo_core.privacy.guarantee import Guarantee
-from mammo_core.privacy.spending import Steps
+from mammo_core.privacy.accounting.cost import Steps
+from mammo_core.privacy.accounting.guarantee import Guarantee
+from mammo_core.storage.atomic import disk_errors_explained, write_bytes
+from mammo_core.storage.tensors import read_torch
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.networks import build_generator
-from mammo_core.tensor_files import read_torch
 
 
 @dataclass(frozen=True)

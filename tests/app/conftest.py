@@ -8,8 +8,8 @@ import streamlit as st
 from playwright.sync_api import expect, sync_playwright
 
 from mammo_core.cohorts import demo
-from mammo_core.config import BackboneConfig
-from pages.ui import resources
+from mammo_core.config.runs import BackboneConfig
+from pages.ui.state import resources
 from tests.app.helpers import served_app
 
 expect.set_options(timeout=20_000)  # machines that run tests are slow at times

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 
-from mammo_core.privacy import risk
-from mammo_core.privacy.accounting import mu_for
-from mammo_core.privacy.audit_bounds import HEADLINE_METHOD
+from mammo_core.auditing.bounds import HEADLINE_METHOD
+from mammo_core.privacy.accounting import risk
+from mammo_core.privacy.accounting.gaussian import mu_for
 
 ATTACKS = ("loss threshold", "likelihood ratio")
 METHODS = ("one run, Gaussian DP", HEADLINE_METHOD)

@@ -2,7 +2,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import access_gate
+from pages.ui.shell import access_gate
 from tests.app.helpers import ROOT
 
 PASSWORD = "correct horse battery"

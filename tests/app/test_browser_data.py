@@ -9,7 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import expect
 
-from mammo_core.intake.fetching.paper_files import ROOTS
+from mammo_core.ingestion.download.paper_files import ROOTS
 from tests.app.browser import settle
 from tests.app.helpers import served_app
 

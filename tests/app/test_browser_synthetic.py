@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from mammo_core.synthesis.mass_id import MassId
-from pages.ui import mass_drawing
+from pages.ui.masses import drawing
 from tests.app.browser import settle
 
 pytestmark = pytest.mark.browser
@@ -52,7 +52,7 @@ def expect_pixels(locator, expected, atol=0.0):
 
 
 def drawn(label, seed):
-    return mass_drawing.draw("cascade", [MassId(label, seed)])[0]
+    return drawing.draw("cascade", [MassId(label, seed)])[0]
 
 
 def downloaded(page, button):
@@ -64,7 +64,7 @@ def downloaded(page, button):
 def test_sixty_four_new_masses_are_there_soon(page, address):
     open_masses(page, address)
     start = time.perf_counter()
-    mass_drawing.draw("cascade", [MassId(0, seed) for seed in range(1000, 1064)])
+    drawing.draw("cascade", [MassId(0, seed) for seed in range(1000, 1064)])
     bare = time.perf_counter() - start  # 0.6 s on a quiet machine, where the page takes about 1 s
 
     start = time.perf_counter()

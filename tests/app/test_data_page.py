@@ -9,14 +9,15 @@ import streamlit as st
 
 from mammo_core.cohorts.folders import read_real
 from mammo_core.errors import IntakeError
-from mammo_core.intake.fetching import paper_files
-from mammo_core.intake.fetching.fetch import FetchPlan, run_fetch
-from mammo_core.intake.markers import IMPORTED, write_marker
-from pages.ui import data_paths, jobs
+from mammo_core.ingestion.download import paper_files
+from mammo_core.ingestion.download.paper_data import FetchPlan, run_fetch
+from mammo_core.ingestion.markers import IMPORTED, write_marker
+from pages.ui.data import paths
+from pages.ui.state import jobs
 from tests.app.helpers import open_page
-from tests.experiments.job_helpers import ThreadExecutors, wait_until_over, write_cohort
-from tests.experiments.test_intake_jobs import write_pictures
-from tests.intake.fetching.paper_copies import listed, repository_zip, served, tiny_files, whole
+from tests.helpers.jobs import ThreadExecutors, wait_until_over, write_cohort
+from tests.ingestion.download.paper_copies import listed, repository_zip, served, tiny_files, whole
+from tests.jobs.test_ingestion_jobs import write_pictures
 
 FILES = tiny_files()
 
@@ -25,7 +26,7 @@ FILES = tiny_files()
 def small_and_local(monkeypatch):
     monkeypatch.setattr(jobs, "make_executors", ThreadExecutors)
     monkeypatch.setattr(paper_files, "load_paper_files", lambda: listed(FILES))
-    monkeypatch.setattr(data_paths, "is_own_computer", lambda: True)
+    monkeypatch.setattr(paths, "is_own_computer", lambda: True)
 
 
 @pytest.fixture
@@ -279,15 +280,15 @@ def test_files_that_cannot_be_imported_are_explained(tmp_path):
 def test_visitor_of_a_server_for_others_can_only_name_files_of_the_data_folder(
     monkeypatch, data, tmp_path
 ):
-    monkeypatch.setattr(data_paths, "is_own_computer", lambda: False)
+    monkeypatch.setattr(paths, "is_own_computer", lambda: False)
     (data / "raw").mkdir(parents=True)
     (data / ".incoming").mkdir()
     (data / "link").symlink_to(tmp_path)
     (data / "inside").symlink_to(data / "raw")
 
-    assert data_paths.named_path(str(data / "raw")) == data / "raw"
-    assert data_paths.named_path(str(data / "inside")) == data / "raw"
-    assert data_paths.named_path(" ") is None
+    assert paths.named_path(str(data / "raw")) == data / "raw"
+    assert paths.named_path(str(data / "inside")) == data / "raw"
+    assert paths.named_path(" ") is None
     for text in (
         "/etc/passwd",
         str(tmp_path),
@@ -298,13 +299,13 @@ def test_visitor_of_a_server_for_others_can_only_name_files_of_the_data_folder(
         "~/.ssh/id_rsa",
     ):
         with pytest.raises(IntakeError, match="others can reach this server"):
-            data_paths.named_path(text)
+            paths.named_path(text)
 
 
 def test_visitor_of_a_server_for_others_can_name_no_address(monkeypatch):
-    from pages.ui import data_paper
+    from pages.ui.data import paper_tab
 
-    monkeypatch.setattr(data_paper, "is_own_computer", lambda: False)
+    monkeypatch.setattr(paper_tab, "is_own_computer", lambda: False)
 
     app = open_tab("The paper's data")
 
@@ -330,4 +331,4 @@ def test_own_computer_is_one_that_nobody_else_is_let_into(monkeypatch, address, 
         monkeypatch.setenv(variable, "a long enough password")
     monkeypatch.setattr(st, "get_option", lambda name: address)
 
-    assert data_paths.is_own_computer() is own
+    assert paths.is_own_computer() is own

@@ -7,15 +7,17 @@ import pytest
 from mlflow import MlflowClient
 
 from mammo_core.cohorts.installed import DataSource, load_source
-from mammo_core.experiments.ledger_book import Budget
-from mammo_core.experiments.requests import FeaturesRequest
-from mammo_core.experiments.tracking import EXPERIMENT
-from mammo_core.experiments.workbench import open_workbench
-from pages.ui import live_features, live_play, live_tracking, resources
-from pages.ui.budgets import EPSILONS
+from mammo_core.jobs.requests import FeaturesRequest
+from mammo_core.ledger.book import Budget
+from mammo_core.results.recording import EXPERIMENT
+from mammo_core.training.heads.feature_dataset import open_workbench
+from pages.ui.components import feature_job
+from pages.ui.components.privacy_inputs import EPSILONS
+from pages.ui.live import play, recording
+from pages.ui.state import resources
 from tests.app.helpers import open_page
 from tests.cohorts.test_folders import name, write_png
-from tests.ledgers import memory_ledger
+from tests.helpers.made_ledgers import memory_ledger
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def demo_features(request, private_home, monkeypatch, drawn_demo):
     shutil.copytree(drawn_demo["features"], private_home / "features")
     monkeypatch.setattr(resources, "load_source", lambda source: drawn_demo["data"])
     if "tracked" not in request.fixturenames:
-        monkeypatch.setattr(live_tracking, "track", lambda bench, result: None)
+        monkeypatch.setattr(recording, "track", lambda bench, result: None)
         kept = memory_ledger()
         monkeypatch.setattr(resources, "ledger", lambda: kept)
 
@@ -105,7 +107,7 @@ def test_live_says_when_a_release_could_not_be_recorded(tracked, demo_features, 
     def full(self, result, bench):
         raise OSError("disk full")
 
-    monkeypatch.setattr(live_tracking._Writer, "_record", full)
+    monkeypatch.setattr(recording._Writer, "_record", full)
     app = open_page("live")
     next(iter(app.session_state["live_tracked"].values())).exception(timeout=60)
 
@@ -183,13 +185,13 @@ def test_live_specificity_moves_the_counts_and_the_test_set_itself_is_called_opt
 def test_live_chooses_the_threshold_on_validation_masses_where_there_are_any(
     demo_features, monkeypatch
 ):
-    opened = live_features.open_bench
+    opened = feature_job.open_bench
 
     def with_validation(source):
         bench = opened(source)
         return replace(bench, validation=bench.test_sets["demo-external"], _prepared={})
 
-    monkeypatch.setattr(live_features, "open_bench", with_validation)
+    monkeypatch.setattr(feature_job, "open_bench", with_validation)
     app = open_page("live")
     elsewhere = counts(app)
 
@@ -260,7 +262,7 @@ def test_live_pauses_resumes_and_stops_where_it_began(demo_features):
     assert app.select_slider(key="live_epsilon").value == 0.2
 
     app.button(key="live_play").click().run()
-    assert live_play._PLAYING in app.session_state
+    assert play._PLAYING in app.session_state
     assert app.select_slider(key="live_epsilon").value == 0.2
 
     app.button(key="live_stop").click().run()
@@ -316,8 +318,8 @@ def test_live_with_an_unusable_cohort_shows_the_error_and_no_traceback(tmp_path)
 
 def test_live_lists_files_left_out_and_asks_before_a_long_computation(real_cohort, monkeypatch):
     started = []
-    monkeypatch.setattr(live_features.jobs, "views", list)
-    monkeypatch.setattr(live_features.jobs, "start", started.append)
+    monkeypatch.setattr(feature_job.jobs, "views", list)
+    monkeypatch.setattr(feature_job.jobs, "start", started.append)
 
     app = open_page("live")
 
@@ -329,9 +331,9 @@ def test_live_lists_files_left_out_and_asks_before_a_long_computation(real_cohor
 
 def test_live_has_the_features_computed_by_a_job(real_cohort, monkeypatch):
     started, shown = [], []
-    monkeypatch.setattr(live_features.jobs, "views", list)
-    monkeypatch.setattr(live_features.jobs, "start", lambda job: started.append(job) or "job 1")
-    monkeypatch.setattr(live_features, "show_job", shown.append)
+    monkeypatch.setattr(feature_job.jobs, "views", list)
+    monkeypatch.setattr(feature_job.jobs, "start", lambda job: started.append(job) or "job 1")
+    monkeypatch.setattr(feature_job, "show_job", shown.append)
     app = open_page("live")
 
     app.button(key="compute_features").click().run()

@@ -6,14 +6,14 @@ import math
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mammo_core.experiments.ledger_book import Budget
-from mammo_core.settings import models_dir
+from mammo_core.ledger.book import Budget
 from mammo_core.synthesis.cards import load_card
-from pages.ui import jobs, resources
+from mammo_core.system.paths import models_dir
+from pages.ui.state import jobs, resources
 from tests.app.helpers import open_page
-from tests.experiments.job_helpers import ThreadExecutors
-from tests.experiments.ledger_helpers import DELTA, charge, cohort
-from tests.ledgers import memory_ledger
+from tests.helpers.jobs import ThreadExecutors
+from tests.helpers.ledgers import DELTA, charge, cohort
+from tests.helpers.made_ledgers import memory_ledger
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def release(ledger, *epsilons, who=None, origin="sweep", **work):
 
 def open_ledger_panel():
     def panel():
-        from pages.ui.privacy_ledger import show_ledger
+        from pages.ui.privacy.ledger import show_ledger
 
         show_ledger()
 

@@ -6,14 +6,16 @@ import pytest
 
 from mammo_core import reference
 from mammo_core.cohorts.installed import DataSource
-from mammo_core.config import PAPER_DELTA
-from mammo_core.experiments.workbench import open_workbench
-from mammo_core.privacy.accounting import mu_for, spent_epsilon
-from pages.ui import jobs, privacy_attacks, privacy_story, resources
-from pages.ui.privacy_controls import Choices
+from mammo_core.config.runs import PAPER_DELTA
+from mammo_core.privacy.accounting.gaussian import mu_for, spent_epsilon
+from mammo_core.training.heads.feature_dataset import open_workbench
+from pages.ui.privacy import attacks as privacy_attacks
+from pages.ui.privacy import talk
+from pages.ui.privacy.controls import Choices
+from pages.ui.state import jobs, resources
 from tests.app.helpers import open_page
 from tests.app.privacy_tables import made_up_tables
-from tests.experiments.job_helpers import ThreadExecutors, wait_for, wait_until_over
+from tests.helpers.jobs import ThreadExecutors, wait_for, wait_until_over
 
 
 def texts(app):
@@ -386,7 +388,7 @@ def test_clipping_tab_shows_every_patients_gradient(demo_features, nothing_measu
 
 
 def test_story_is_told_in_steps_of_at_most_25_words(measured):
-    told = privacy_story.scenes()
+    told = talk.scenes()
 
     first, *_, last = told
     assert (first, last) == ("mere guessing", "claimed and audited")
@@ -400,7 +402,7 @@ def test_story_is_told_in_steps_of_at_most_25_words(measured):
 def test_story_admits_an_audit_above_the_claim(monkeypatch):
     use_tables(monkeypatch, made_up_tables(epsilons=(1.0,), share=1.4))
 
-    assert "Something is wrong" in privacy_story.scenes()["claimed and audited"]().sentence
+    assert "Something is wrong" in talk.scenes()["claimed and audited"]().sentence
 
 
 def test_story_without_audits_ends_before_them(nothing_measured):

@@ -12,14 +12,16 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from mammo_core.classifiers.features import FeatureStore
-from mammo_core.experiments.tracking import RunTracker
-from mammo_core.settings import home_dir
-from pages.ui import case_models, case_picture, resources
+from mammo_core.results.recording import RunTracker
+from mammo_core.system.paths import home_dir
+from pages.ui.case import image as case_picture
+from pages.ui.case import models as case_models
+from pages.ui.state import resources
 from tests.app.helpers import open_page
 from tests.app.test_pages import texts
-from tests.experiments.head_helpers import small_bench
-from tests.experiments.test_runs import make_config
-from tests.ledgers import run_many
+from tests.helpers.heads import small_bench
+from tests.helpers.made_ledgers import run_many
+from tests.training.heads.test_runs import make_config
 
 
 def png(image):

@@ -3,11 +3,12 @@
 import pytest
 
 from mammo_core.cohorts.installed import DataSource
-from mammo_core.experiments.run_archive import RunArchive
-from pages.ui import jobs, runs_actions
+from mammo_core.results.archive import RunArchive
+from pages.ui.runs import actions
+from pages.ui.state import jobs
 from tests.app.helpers import open_page
 from tests.app.test_train_page import texts
-from tests.experiments.job_helpers import ThreadExecutors, sweep_request, wait_until_over
+from tests.helpers.jobs import ThreadExecutors, sweep_request, wait_until_over
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_run_cards_are_packed_as_json(trained):
 
     run_ids = list(trained.rows()["run_id"].unique())[:2]
 
-    packed = zipfile.ZipFile(io.BytesIO(runs_actions.run_cards_zip(run_ids)))
+    packed = zipfile.ZipFile(io.BytesIO(actions.run_cards_zip(run_ids)))
 
     cards = [json.loads(packed.read(name)) for name in packed.namelist()]
     assert {card["run_id"] for card in cards} == set(run_ids)
@@ -120,8 +121,8 @@ def test_chosen_runs_are_offered_for_export(trained):
 def test_card_says_of_an_imported_run_where_it_was_made(
     trained, tmp_path, monkeypatch, private_home
 ):
-    from mammo_core.experiments.run_export import export_runs
-    from pages.ui import resources
+    from mammo_core.results.exchange.export import export_runs
+    from pages.ui.state import resources
 
     (run_id, *_) = trained.rows()["run_id"]
     content = export_runs(private_home, [run_id])

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mammo_core.settings import home_dir, models_dir
 from mammo_core.synthesis.cards import load_card
 from mammo_core.synthesis.mass_id import MassId
-from pages.ui import mass_drawing, mass_nearest, resources
-from pages.ui.mass_board import window_of
+from mammo_core.system.paths import home_dir, models_dir
+from pages.ui.components.image_grid import window_of
+from pages.ui.masses import drawing, nearest
+from pages.ui.state import resources
 from tests.app.helpers import ROOT
 from tests.cohorts.test_folders import name, write_png
 from tests.conftest import make_cohort
@@ -141,11 +142,11 @@ def test_way_to_another_seed_is_in_the_link():
 def test_directions_are_found_once_and_sliders_come_from_the_link(monkeypatch):
     finds = []
     monkeypatch.setattr(
-        mass_drawing, "_find_directions", lambda name: finds.append(name) or unit_vectors()
+        drawing, "_find_directions", lambda name: finds.append(name) or unit_vectors()
     )
 
     app = open_synthetic(mass="1", mass_view="Directions", direction2="1.5")
-    mass_drawing.directions.clear()
+    drawing.directions.clear()
     app.slider(key="direction3").set_value(-2.0).run()
 
     assert not app.exception
@@ -163,12 +164,12 @@ def unit_vectors():
 
 
 def test_moving_changes_the_mass_and_not_moving_does_not(monkeypatch):
-    monkeypatch.setattr(mass_drawing, "_find_directions", lambda name: unit_vectors())
+    monkeypatch.setattr(drawing, "_find_directions", lambda name: unit_vectors())
     mass = MassId(1, 4)
-    drawn, twin = mass_drawing.draw("cascade", [mass, mass.twin])
+    drawn, twin = drawing.draw("cascade", [mass, mass.twin])
 
-    still = mass_drawing.moved_twins("cascade", mass, (0.0,) * 7)
-    moved = mass_drawing.moved_twins("cascade", mass, (2.0,) + (0.0,) * 6)
+    still = drawing.moved_twins("cascade", mass, (0.0,) * 7)
+    moved = drawing.moved_twins("cascade", mass, (2.0,) + (0.0,) * 6)
 
     np.testing.assert_array_equal(still, [drawn, twin])
     assert np.abs(moved[0].astype(int) - drawn).mean() > 1
@@ -176,10 +177,10 @@ def test_moving_changes_the_mass_and_not_moving_does_not(monkeypatch):
 
 def test_masses_are_drawn_once(monkeypatch):
     ids = [MassId(0, 1), MassId(1, 1)]
-    first = mass_drawing.draw("cascade", ids)
-    monkeypatch.setattr(mass_drawing, "generator", None)  # drawing anew would fail
+    first = drawing.draw("cascade", ids)
+    monkeypatch.setattr(drawing, "generator", None)  # drawing anew would fail
 
-    again = mass_drawing.draw("cascade", ids[::-1])
+    again = drawing.draw("cascade", ids[::-1])
 
     np.testing.assert_array_equal(again, first[::-1])
 
@@ -202,7 +203,7 @@ class FoundNearby:
         return self._trained
 
     def search(self, image, count):
-        from mammo_core.experiments.nearest import NearestReal, Neighbour
+        from mammo_core.generators.nearest_real import NearestReal, Neighbour
 
         near = [Neighbour(image, 1, 2.5, True)] * count
         return NearestReal(near, near, self.ratio, 0.77, 0.01)
@@ -221,9 +222,9 @@ def test_verdict_tells_a_copy_from_chance_and_from_another_cohort(
 ):
     source = resources.DataSource(tmp_path / "real")
     monkeypatch.setattr(resources, "installed_sources", lambda: [source])
-    monkeypatch.setattr(mass_nearest, "_missing", lambda source: 0)
+    monkeypatch.setattr(nearest, "_missing", lambda source: 0)
     found = FoundNearby(ratio=ratio, trained=trained)
-    monkeypatch.setattr(mass_nearest, "_neighbourhood", lambda source: found)
+    monkeypatch.setattr(nearest, "_neighbourhood", lambda source: found)
 
     app = open_synthetic(mass="1", mass_view="Nearest real masses")
 
@@ -285,7 +286,7 @@ def test_talk_mode_tells_a_story_of_five_steps(step):
 
 
 def test_without_a_generator_the_page_says_how_to_get_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(mass_drawing, "models_dir", lambda: tmp_path)
+    monkeypatch.setattr(drawing, "models_dir", lambda: tmp_path)
 
     for query in ({}, {"talk": "1"}):
         app = open_synthetic(**query)
@@ -300,7 +301,7 @@ def test_damaged_generator_is_an_error_to_read_and_no_traceback(monkeypatch, tmp
     card = load_card(models_dir() / "cascade_private")
     write_card(dataclasses.replace(card, sha256="0" * 64), tmp_path / "broken")
     (tmp_path / "broken.safetensors").write_bytes(b"not these")
-    monkeypatch.setattr(mass_drawing, "models_dir", lambda: tmp_path)
+    monkeypatch.setattr(drawing, "models_dir", lambda: tmp_path)
 
     app = open_synthetic()
 

@@ -9,19 +9,21 @@ import pytest
 
 from mammo_core import reference
 from mammo_core.cohorts.installed import DataSource
-from mammo_core.config import PAPER_DELTA, STRATEGIES, UNITS, PrivacyConfig, RunConfig
+from mammo_core.config.recipes import RECIPES
+from mammo_core.config.runs import PAPER_DELTA, STRATEGIES, UNITS, PrivacyConfig, RunConfig
+from mammo_core.evaluation.curves import curve_points
 from mammo_core.evaluation.metrics import METRIC_NAMES
-from mammo_core.experiments.recipes import RECIPES
-from mammo_core.experiments.requests import SweepRequest
-from mammo_core.experiments.summary import curve_points
-from mammo_core.experiments.tracking import RunTracker
-from pages.ui import resources, trade_off_gaps, trade_off_points
-from pages.ui.trade_off_citation import citation, provenance_of
-from pages.ui.trade_off_export import visible_points
-from pages.ui.trade_off_points import Choices, draw_from
-from pages.ui.trade_off_story import STEPS, scene
+from mammo_core.jobs.requests import SweepRequest
+from mammo_core.results.recording import RunTracker
+from pages.ui.state import resources
+from pages.ui.trade_off import missing_runs
+from pages.ui.trade_off import points as trade_off_points
+from pages.ui.trade_off.citation import citation, provenance_of
+from pages.ui.trade_off.export import visible_points
+from pages.ui.trade_off.points import Choices, draw_from
+from pages.ui.trade_off.slides import STEPS, scene
 from tests.app.helpers import open_page
-from tests.ledgers import run_many
+from tests.helpers.made_ledgers import run_many
 
 SHIPPED = ("cbis-ddsm", "bcdr")
 
@@ -258,8 +260,8 @@ def gaps_on_bench(bench, monkeypatch):
     monkeypatch.setattr(resources, "backbone_for", lambda _: bench.backbone)
     monkeypatch.setattr(resources, "workbench", lambda _: bench)
     monkeypatch.setattr(resources, "count_missing", lambda _: 0)
-    monkeypatch.setattr(trade_off_gaps.jobs, "start", lambda job: started.append(job) or "job 1")
-    monkeypatch.setattr(trade_off_gaps, "_show_started", lambda: None)
+    monkeypatch.setattr(missing_runs.jobs, "start", lambda job: started.append(job) or "job 1")
+    monkeypatch.setattr(missing_runs, "_show_started", lambda: None)
     return started
 
 
@@ -286,7 +288,7 @@ def test_gaps_are_counted_without_what_was_run_and_started_as_one_job(own_runs, 
 
 
 def test_cohort_without_gaps_says_so(bench, private_home, gaps_on_bench, monkeypatch):
-    monkeypatch.setattr(trade_off_gaps, "shipped_budgets", lambda: (6.0,))
+    monkeypatch.setattr(missing_runs, "shipped_budgets", lambda: (6.0,))
     config = RunConfig(
         strategy="real",
         privacy=PrivacyConfig(target_epsilon=6.0),

@@ -3,15 +3,16 @@
 import pytest
 
 from mammo_core.errors import BackboneError
-from mammo_core.experiments import network_timing
-from mammo_core.experiments.run_archive import RunArchive
 from mammo_core.reference import paper_results
-from pages.ui import jobs, resources, train_network_backbone, train_network_form
-from pages.ui.run_card import facts_of
+from mammo_core.results.archive import RunArchive
+from mammo_core.training.networks import timing
+from pages.ui.components.run_card import facts_of
+from pages.ui.state import jobs, resources
+from pages.ui.train import network_backbone, network_form
 from tests.app.helpers import open_page
 from tests.app.test_runs_page import select
 from tests.app.test_train_page import job_of, metric, start, texts
-from tests.experiments.job_helpers import ThreadExecutors, wait_until_over
+from tests.helpers.jobs import ThreadExecutors, wait_until_over
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +74,7 @@ def test_network_that_cannot_be_timed_is_told_and_hides_nothing_else(page, monke
     def fail(*_):
         raise BackboneError("Expected weights; got none. Give a file.")
 
-    monkeypatch.setattr(network_timing, "measure_pace", fail)
+    monkeypatch.setattr(timing, "measure_pace", fail)
     page.button(key="network_time").click().run()
 
     assert "This network cannot be timed" in page.error[0].value
@@ -126,7 +127,7 @@ def test_every_experiment_of_the_paper_can_be_chosen(page):
 
 
 def test_preset_on_a_frozen_network_is_explained_as_such_and_runs_on_another_one(page, monkeypatch):
-    monkeypatch.setattr(train_network_backbone, "INSTALLED_BACKBONES", ("test_efficientnet",))
+    monkeypatch.setattr(network_backbone, "INSTALLED_BACKBONES", ("test_efficientnet",))
     page.selectbox(key="network_preset").set_value("dbr1").run()
     page.selectbox(key="network_name_cached features").set_value("test_efficientnet").run()
     page.selectbox(key="network_weights_cached features").set_value("random").run()
@@ -155,7 +156,7 @@ def test_missing_gpu_is_told_before_anything_starts(page, monkeypatch):
 
 
 def test_recipe_that_cannot_be_is_told_and_cannot_start(page, monkeypatch):
-    monkeypatch.setattr(train_network_form, "choose_delta", lambda: 0.09)
+    monkeypatch.setattr(network_form, "choose_delta", lambda: 0.09)
     page.run()
 
     assert "Expected δ below 1 / 24" in page.error[0].value

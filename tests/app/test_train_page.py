@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from mammo_core.experiments.job_store import JobStore
-from mammo_core.experiments.run_archive import RunArchive
-from pages.ui import jobs
+from mammo_core.jobs.store import JobStore
+from mammo_core.results.archive import RunArchive
+from pages.ui.state import jobs
 from tests.app.helpers import open_page
-from tests.experiments.job_helpers import ThreadExecutors, wait_for, wait_until_over
+from tests.helpers.jobs import ThreadExecutors, wait_for, wait_until_over
 
 
 def texts(app):
@@ -151,7 +151,7 @@ def test_waiting_job_shows_its_place_and_can_be_cancelled_and_continued(waiting_
 
 def test_interrupted_job_says_so_and_goes_on_when_asked(executors, private_home):
     from mammo_core.cohorts.installed import DataSource
-    from tests.experiments.job_helpers import sweep_request
+    from tests.helpers.jobs import sweep_request
 
     store = JobStore(private_home)
     lost = store.add(sweep_request(DataSource(), seeds=(1,), epsilons=(6.0,)), "someone", 0)
@@ -168,7 +168,7 @@ def test_interrupted_job_says_so_and_goes_on_when_asked(executors, private_home)
 
 def test_failed_job_shows_why(executors, tmp_path):
     from mammo_core.cohorts.installed import DataSource
-    from tests.experiments.job_helpers import features_request
+    from tests.helpers.jobs import features_request
 
     job_id = jobs.engine().start(features_request(DataSource(tmp_path / "gone")), "me").id
     wait_for(lambda: jobs.engine().store.view(job_id).state, lambda state: state == "failed")

@@ -13,7 +13,7 @@ from mammo_core.classifiers.backbones import (
     shipped_weights_path,
     weights_identity,
 )
-from mammo_core.config import BackboneConfig
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import BackboneError
 
 SMALL = "test_efficientnet.r160_in1k"

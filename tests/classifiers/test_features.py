@@ -15,7 +15,7 @@ from mammo_core.classifiers.features import (
     preprocess,
     views_of,
 )
-from mammo_core.config import BackboneConfig
+from mammo_core.config.runs import BackboneConfig
 from tests.conftest import make_cohort
 
 TINY = BackboneConfig(name="test_efficientnet", weights="random", image_size_px=32, views=1)

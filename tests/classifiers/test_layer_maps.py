@@ -6,9 +6,9 @@ import torch
 from mammo_core.classifiers.backbones import build_network, load_backbone
 from mammo_core.classifiers.features import compute_features, feature_space_id
 from mammo_core.classifiers.layer_maps import stop_at
-from mammo_core.config import HEAD_BACKBONE, BackboneConfig, PrivacyConfig, RunConfig
+from mammo_core.config.network_recipe import NetworkRecipe
+from mammo_core.config.runs import HEAD_BACKBONE, BackboneConfig, PrivacyConfig, RunConfig
 from mammo_core.errors import BackboneError, InvalidRequestError
-from mammo_core.network_recipe import NetworkRecipe
 from tests.conftest import make_cohort
 
 

@@ -3,7 +3,7 @@ import torch
 
 from mammo_core.classifiers import projection
 from mammo_core.classifiers.projection import fit_projection
-from mammo_core.config import HeadRecipe
+from mammo_core.config.runs import HeadRecipe
 from mammo_core.errors import InvalidRequestError
 
 FEATURES = torch.randn(50, 8, 20, generator=torch.Generator().manual_seed(0)) * torch.linspace(

@@ -4,7 +4,7 @@ import torchvision
 
 from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.torchvision_names import is_torchvision_swin, timm_names
-from mammo_core.config import BackboneConfig
+from mammo_core.config.runs import BackboneConfig
 
 SWIN = "swin_tiny_patch4_window7_224"
 

@@ -7,8 +7,8 @@ import pytest
 
 from mammo_core.cli import main
 from mammo_core.cohorts import demo
-from mammo_core.settings import models_dir
 from mammo_core.synthesis.cards import load_card
+from mammo_core.system.paths import models_dir
 from tests.cohorts.test_folders import name, write_png
 
 CLASSES = ("benign", "malignant")

@@ -3,9 +3,9 @@
 import pytest
 
 from mammo_core.cli import main
-from mammo_core.intake.fetching import paper_files
-from tests.experiments.job_helpers import write_cohort
-from tests.intake.fetching.paper_copies import (
+from mammo_core.ingestion.download import paper_files
+from tests.helpers.jobs import write_cohort
+from tests.ingestion.download.paper_copies import (
     listed,
     repository_zip,
     served,

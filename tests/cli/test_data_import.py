@@ -2,7 +2,7 @@ import pytest
 
 from mammo_core.cli import main
 from mammo_core.cohorts.folders import read_real
-from tests.intake.imports.made_imports import (
+from tests.ingestion.imports.made_imports import (
     PLACES,
     CbisDownload,
     mammogram,

@@ -5,9 +5,10 @@ import signal
 import pytest
 
 from mammo_core.cli import fine_tune, main
-from mammo_core.experiments import network_phases, paper_presets
-from mammo_core.experiments.run_archive import RunArchive
-from tests.experiments.job_helpers import write_cohort
+from mammo_core.results.archive import RunArchive
+from mammo_core.training.networks import loop
+from mammo_core.training.paper import presets
+from tests.helpers.jobs import write_cohort
 
 TINY = ["--backbone", "test_efficientnet", "--weights", "random", "--image-size", "32"]
 
@@ -50,8 +51,8 @@ def test_without_privacy_nothing_else_is_claimed(cohort, capsys):
 def test_interrupted_command_goes_on_where_it_was_and_spends_nothing_more(
     cohort, private_home, capsys, monkeypatch
 ):
-    monkeypatch.setattr(network_phases, "SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(network_phases, "PART_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "PART_SECONDS", 0.0)
     shown = fine_tune._Lines.show
 
     def interrupted(self, progress):
@@ -80,7 +81,7 @@ def test_interrupted_command_goes_on_where_it_was_and_spends_nothing_more(
 def test_paper_preset_on_cached_features_is_trained_and_recorded(
     cohort, private_home, capsys, monkeypatch
 ):
-    monkeypatch.setattr(paper_presets, "EPOCHS", 10)
+    monkeypatch.setattr(presets, "EPOCHS", 10)
 
     assert main(["fine-tune", "--data", cohort, "--preset", "dbr1", *TINY]) == 0
 

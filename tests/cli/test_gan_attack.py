@@ -4,8 +4,8 @@ import json
 import pytest
 
 from mammo_core.cli import main
-from mammo_core.settings import models_dir
-from tests.cli.test_cli import TINY, small_demo  # noqa: F401  (used by every test here)
+from mammo_core.system.paths import models_dir
+from tests.cli.test_cli import TINY
 
 CASCADE = str(models_dir() / "cascade")
 

@@ -4,9 +4,9 @@ import pytest
 from PIL import Image
 
 from mammo_core.cli import main
-from mammo_core.experiments import head_making
-from mammo_core.experiments.ledger import open_ledger
-from mammo_core.experiments.shipped_heads import load_heads
+from mammo_core.ledger.ledger import open_ledger
+from mammo_core.reading import make_heads
+from mammo_core.reading.shipped_heads import load_heads
 from tests.app.test_read_case_page import dicom_bytes, mass
 from tests.cli.test_cli import TINY
 from tests.conftest import make_cohort
@@ -44,7 +44,7 @@ def data(tmp_path):
 def test_heads_are_made_charged_and_written_with_the_command_that_makes_them(
     data, tmp_path, capsys, monkeypatch, private_home
 ):
-    monkeypatch.setattr(head_making, "_DRAWN", 4)
+    monkeypatch.setattr(make_heads, "_DRAWN", 4)
     command = ["heads", "make", *data, "--epsilon", "3,inf", "--repeats", "2", *TINY]
     command += ["--licence", "made up", "--out", str(tmp_path / "own/heads")]
     monkeypatch.setattr("sys.argv", ["mammo_core", *command])

@@ -3,7 +3,7 @@ import argparse
 import pytest
 
 from mammo_core.cli.options import add_backbone_options, backbone_from
-from mammo_core.config import HEAD_BACKBONE, BackboneConfig
+from mammo_core.config.runs import HEAD_BACKBONE, BackboneConfig
 
 
 def described(*words, **settings):

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from mammo_core.cli import main
-from mammo_core.experiments.run_archive import RunArchive
-from mammo_core.experiments.tracking import RunTracker
-from tests.experiments.test_runs import make_config
-from tests.ledgers import run_many
+from mammo_core.results.archive import RunArchive
+from mammo_core.results.recording import RunTracker
+from tests.helpers.made_ledgers import run_many
+from tests.training.heads.test_runs import make_config
 
 
 @pytest.fixture

@@ -9,18 +9,13 @@ import pytest
 
 from mammo_core.cohorts.folders import read_real
 from mammo_core.cohorts.installed import DataSource, load_source, read_training_data
-from mammo_core.cohorts.origins import (
-    PAPER_ORIGIN,
-    origin_of_card,
-    origin_of_folder,
-    training_data,
-)
-from mammo_core.experiments.synthetic_files import DrawnMass, png_zip
+from mammo_core.cohorts.origins import PAPER_ORIGIN, origin_of_card, origin_of_folder, training_data
+from mammo_core.generators.files import DrawnMass, png_zip
 from mammo_core.labels import BENIGN, MALIGNANT
-from mammo_core.privacy.training_data import UNKNOWN_ORIGIN
-from mammo_core.settings import models_dir
+from mammo_core.privacy.statements.training_data import UNKNOWN_ORIGIN
 from mammo_core.synthesis.cards import hash_patient, load_card, write_card
 from mammo_core.synthesis.mass_id import MassId
+from mammo_core.system.paths import models_dir
 
 CARD = load_card(models_dir() / "cascade_private")
 
@@ -139,7 +134,7 @@ def test_demo_is_a_demonstration_drawn_from_the_shipped_generator():
 
 @pytest.mark.real_data
 def test_real_data_are_described_as_the_shipped_results_say(real_data):
-    from mammo_core.experiments.shipped_statement import shipped_training_data
+    from mammo_core.results.shipped_statement import shipped_training_data
 
     source = DataSource(real_data / "dataset16062024", real_data / "synthetic_mcgan")
 

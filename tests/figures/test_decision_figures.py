@@ -7,10 +7,10 @@ import pytest
 from mammo_core.figures.attacker import attacker_figure
 from mammo_core.figures.big_screen import for_big_screen
 from mammo_core.figures.confusion import confusion_figure
-from mammo_core.figures.palette import CLASS_COLOURS
 from mammo_core.figures.roc import roc_band_figure, roc_figure
 from mammo_core.figures.running_total import running_total_figure
 from mammo_core.figures.scores import score_figure
+from mammo_core.figures.style import CLASS_COLOURS
 
 
 def test_score_histograms_hold_every_mass_once_per_class():

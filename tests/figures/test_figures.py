@@ -5,13 +5,13 @@ import numpy as np
 import pandas as pd
 
 from mammo_core import reference
-from mammo_core.experiments.summary import curve_points
+from mammo_core.evaluation.curves import curve_points
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.standalone import standalone_html
 from mammo_core.figures.trade_off import trade_off_figure
 from mammo_core.figures.trade_off_marks import point_id
-from tests.experiments.test_sweep import make_rows
+from tests.training.heads.test_sweep import make_rows
 
 
 def points():

@@ -8,10 +8,10 @@ from mammo_core.figures.attacker import LOWEST_RATE, attacker_region_figure
 from mammo_core.figures.audit import audit_figure
 from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.figures.gradients import norms_figure, signal_noise_figure
-from mammo_core.figures.log_axis import log_axis
 from mammo_core.figures.odds import odds_figure
+from mammo_core.figures.style import log_axis
 from mammo_core.figures.unit_sizes import unit_sizes_figure
-from mammo_core.privacy.risk import attacker_curve
+from mammo_core.privacy.accounting.risk import attacker_curve
 
 
 def traces(figure):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mammo_core.config import BackboneConfig
+from mammo_core.config.runs import BackboneConfig
 from tests.conftest import make_cohort
 
 pytestmark = pytest.mark.gpu
@@ -49,7 +49,7 @@ def test_stored_features_are_computed_on_the_gpu(gpu, images, tmp_path, monkeypa
 
 
 def test_batch_that_the_gpu_cannot_hold_is_made_smaller(gpu):
-    from mammo_core.device import parts_that_fit
+    from mammo_core.system.device import parts_that_fit
 
     each = torch.cuda.get_device_properties(gpu).total_memory // 6
     tried = []
@@ -67,7 +67,7 @@ def test_batch_that_the_gpu_cannot_hold_is_made_smaller(gpu):
 
 
 def test_gpu_is_named_with_its_memory(gpu):
-    from mammo_core.device import choose_device, device_name
+    from mammo_core.system.device import choose_device, device_name
 
     assert choose_device() == choose_device("cuda") == gpu
     assert device_name(gpu).startswith(torch.cuda.get_device_name(gpu))

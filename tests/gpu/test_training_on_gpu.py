@@ -14,8 +14,8 @@ MASSES, PIXELS = 12, 32
 
 def classifier():
     from mammo_core.classifiers.networks.building import build_classifier
-    from mammo_core.config import BackboneConfig
-    from mammo_core.network_recipe import NetworkRecipe
+    from mammo_core.config.network_recipe import NetworkRecipe
+    from mammo_core.config.runs import BackboneConfig
 
     backbone = BackboneConfig(
         name="test_efficientnet", weights="random", image_size_px=PIXELS, views=1
@@ -44,7 +44,7 @@ def source_on(device, built):
 def trained_on(device, *, noise_multiplier=1.0, autocast=None, steps=3):
     """The parameters after some steps with the same noise and views."""
     from mammo_core.privacy.networks.network_training import NetworkTraining, train_network
-    from mammo_core.privacy.randomness import ReproducibleNoise
+    from mammo_core.privacy.noise.sources import ReproducibleNoise
 
     built = classifier()
     network = built.network.to(device)
@@ -116,7 +116,7 @@ def test_clipped_sums_stay_within_the_bound_in_every_precision(gpu, autocast):
 def test_generators_of_both_kinds_learn_and_draw(gpu):
     pytest.importorskip("opacus")
     from mammo_core.classifiers.backbones import load_backbone
-    from mammo_core.config import BackboneConfig
+    from mammo_core.config.runs import BackboneConfig
     from mammo_core.synthesis.cascade_training import CascadeTrainer
     from mammo_core.synthesis.mcgan_training import McganTrainer
     from mammo_core.synthesis.sampling import sample_masses

@@ -10,7 +10,7 @@ import pytest
 
 from mammo_core.privacy.pitfall_tests import TESTS
 from mammo_core.privacy.pitfalls import PITFALLS, SEVERITIES, STATUSES, by_severity
-from mammo_core.privacy.pitfalls_document import BEGIN, DOCUMENT, END, pitfalls_section, renewed
+from tools.pitfalls_document import BEGIN, DOCUMENT, END, pitfalls_section, renewed
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,7 +58,7 @@ def test_every_pitfall_is_in_one_group():
 
 
 def test_the_document_shows_the_list_as_it_is():
-    """If this fails: python -m mammo_core.privacy.pitfalls_document"""
+    """If this fails: python -m tools.pitfalls_document"""
     document = DOCUMENT.read_text(encoding="utf-8")
 
     assert renewed(document) == document

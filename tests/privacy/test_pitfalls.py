@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import nn
 
-from mammo_core.config import HeadRecipe
+from mammo_core.config.runs import HeadRecipe
 from mammo_core.errors import PrivacyError
-from mammo_core.privacy.opacus_training import train_head
-from mammo_core.privacy.randomness import ReproducibleNoise, SecretNoise
-from mammo_core.privacy.sampled_steps import NoisyGradients
-from mammo_core.privacy.vectorised_training import HeadJob, train_heads
-from tests.privacy.test_training import make_problem
+from mammo_core.privacy.heads.opacus import train_head
+from mammo_core.privacy.heads.vectorised import HeadJob, train_heads
+from mammo_core.privacy.noise.sampled_steps import NoisyGradients
+from mammo_core.privacy.noise.sources import ReproducibleNoise, SecretNoise
+from tests.privacy.heads.test_training import make_problem
 
 RECIPE = HeadRecipe(steps=40, learning_rate=2.0, max_grad_norm=0.3, averaged_share=1.0)
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from mammo_core import reference
-from mammo_core.experiments.attack_audit import best_attacks, headline_audits
-from mammo_core.experiments.results_file import COLUMNS
-from mammo_core.experiments.summary import curve_points
-from mammo_core.settings import models_dir
+from mammo_core.auditing.heads import best_attacks, headline_audits
+from mammo_core.evaluation.curves import curve_points
+from mammo_core.results.table_file import COLUMNS
 from mammo_core.synthesis.cards import load_card
+from mammo_core.system.paths import models_dir
 
 # AUROC on CBIS-DDSM test and BCDR to reach within the noise of ten seeds, by unit and ε; at ε = 1 per
 # patient 200 seeds put pretrain at .660 on BCDR, below its floor, and real+synthetic at .673, above it

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mammo_core.classifiers.backbones import load_backbone
-from mammo_core.config import BackboneConfig
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.synthesis.cards import GeneratorCard, hash_patient
 from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.config import GanConfig

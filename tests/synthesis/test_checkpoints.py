@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mammo_core.errors import CheckpointError
-from mammo_core.privacy.guarantee import Guarantee
+from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.synthesis.cards import find_generators, load_card
 from mammo_core.synthesis.checkpoints import load_generator, save_generator
 from mammo_core.synthesis.sampling import sample_masses

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from mammo_core.config import PrivacyConfig
+from mammo_core.config.runs import PrivacyConfig
 from mammo_core.errors import CheckpointError
-from mammo_core.privacy.problem import bags_of
+from mammo_core.privacy.heads.problem import bags_of
 from mammo_core.synthesis.augment import all_turns
 from mammo_core.synthesis.discriminator_scores import discriminator_scores
 from mammo_core.synthesis.private_training import (

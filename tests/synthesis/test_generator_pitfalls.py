@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mammo_core.privacy.noisy_sum import noisy_sum
-from mammo_core.privacy.sampled_steps import composed_epsilon
+from mammo_core.privacy.accounting.sampled import composed_epsilon
+from mammo_core.privacy.noise.noisy_sum import noisy_sum
 from mammo_core.synthesis import private_structure, private_training
 from tests.conftest import make_cohort
 from tests.synthesis.test_private_training import (

@@ -3,9 +3,9 @@ import pytest
 from mammo_core.cli.gan import _drawings
 from mammo_core.errors import InvalidRequestError
 from mammo_core.labels import BENIGN, MALIGNANT
-from mammo_core.settings import models_dir
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.mass_id import MAX_SEED, MassId, masses_in_order
+from mammo_core.system.paths import models_dir
 
 
 @pytest.mark.parametrize("values", [(2, 0), (0, -1), (0, MAX_SEED + 1), (0, 0, 0.0), (0, 0, 1.5)])

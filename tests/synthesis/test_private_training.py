@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from mammo_core.config import PrivacyConfig
+from mammo_core.config.runs import PrivacyConfig
 from mammo_core.errors import PrivacyError
-from mammo_core.privacy.problem import bags_of
-from mammo_core.privacy.randomness import ReproducibleNoise
+from mammo_core.privacy.heads.problem import bags_of
+from mammo_core.privacy.noise.sources import ReproducibleNoise
 from mammo_core.synthesis import private_training
 from mammo_core.synthesis.private_structure import expected_deviation, fit_private_structure
 from mammo_core.synthesis.private_training import (

@@ -16,9 +16,9 @@ from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.networks.adapters import add_adapters
 from mammo_core.classifiers.networks.normalisation import replace_batch_norm
 from mammo_core.classifiers.networks.stages import freeze_first_stages
-from mammo_core.config import BackboneConfig
+from mammo_core.config.network_recipe import NetworkRecipe, Precision
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.labels import BENIGN, MALIGNANT
-from mammo_core.network_recipe import NetworkRecipe, Precision
 from mammo_core.privacy.networks.private_layers import freeze_raw_parameters
 
 # what forward and backward passes are cast to, see `torch.autocast`

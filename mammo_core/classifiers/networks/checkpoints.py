@@ -12,14 +12,14 @@ from pathlib import Path
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from mammo_core.atomic import disk_errors_explained, write_bytes
 from mammo_core.classifiers.backbones import weights_identity
 from mammo_core.classifiers.heads import read_tensors
 from mammo_core.classifiers.networks.building import Classifier, build_classifier
-from mammo_core.config import BackboneConfig
+from mammo_core.config.network_recipe import NetworkRecipe
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import CheckpointError
-from mammo_core.network_recipe import NetworkRecipe
-from mammo_core.tensor_files import read_sealed
+from mammo_core.storage.atomic import disk_errors_explained, write_bytes
+from mammo_core.storage.tensors import read_sealed
 
 NETWORK_FORMAT = "mammo-network/1"
 

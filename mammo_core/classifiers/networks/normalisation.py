@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mammo_core.config.network_recipe import BatchNorm
 from mammo_core.errors import BackboneError
-from mammo_core.network_recipe import BatchNorm
 
 _MOST_GROUPS = 16  # as De et al. 2022, arXiv:2204.13650
 

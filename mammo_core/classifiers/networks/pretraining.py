@@ -15,15 +15,11 @@ from torch import nn
 
 from mammo_core.classifiers.networks.adapters import LowRankLayer
 from mammo_core.classifiers.networks.building import AUTOCAST, MassNetwork
-from mammo_core.network_recipe import NetworkRecipe, PretrainingPart
-from mammo_core.privacy.networks.network_training import (
-    NetworkStep,
-    NetworkTraining,
-    train_network,
-)
+from mammo_core.config.network_recipe import NetworkRecipe, PretrainingPart
+from mammo_core.privacy.networks.network_training import NetworkStep, NetworkTraining, train_network
 from mammo_core.privacy.networks.training_state import TrainingState, load_weights
 from mammo_core.privacy.networks.unit_source import UnitSource
-from mammo_core.privacy.randomness import ReproducibleNoise
+from mammo_core.privacy.noise.sources import ReproducibleNoise
 
 BATCH_MASSES = 128  # in a step on average, as in the paper
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from mammo_core import validate
 from mammo_core.classifiers.features import FLIP_VIEWS, inputs_at_once, normalise, resize
 from mammo_core.classifiers.networks.building import Classifier, malignancy
 from mammo_core.classifiers.networks.views import NUM_VIEWS, show_views
-from mammo_core.config import BackboneConfig
-from mammo_core.device import parts_that_fit
+from mammo_core.config import validate
+from mammo_core.config.runs import BackboneConfig
+from mammo_core.system.device import parts_that_fit
 
 # places among the eight views of `features.views_of`, by how many are shown
 _TEST_VIEWS = {1: (0,), len(FLIP_VIEWS): FLIP_VIEWS, NUM_VIEWS: tuple(range(NUM_VIEWS))}

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from mammo_core.classifiers.features import normalise, resize
 from mammo_core.classifiers.networks.views import NUM_VIEWS, VIEWS, draw_views, show_views
-from mammo_core.config import Unit
+from mammo_core.config.network_recipe import Augmentation
+from mammo_core.config.runs import Unit
 from mammo_core.errors import InvalidRequestError
-from mammo_core.network_recipe import Augmentation
+from mammo_core.privacy.heads.problem import bags_of
 from mammo_core.privacy.networks.unit_source import UnitBatch
-from mammo_core.privacy.problem import bags_of
 
 
 class _Units:

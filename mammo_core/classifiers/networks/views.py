@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mammo_core.classifiers.features import FLIP_VIEWS, views_of
-from mammo_core.network_recipe import Augmentation
+from mammo_core.config.network_recipe import Augmentation
 
 NUM_VIEWS = 8
 # places among the eight views of `features.views_of`

@@ -13,17 +13,16 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from mammo_core.privacy.accounting.sampled import History, with_one_more_step
 from mammo_core.privacy.networks.micro_batches import MicroBatches, fit_micro_batch
-from mammo_core.privacy.networks.moving_average import MovingAverage
-from mammo_core.privacy.networks.noise_budget import with_one_more_step
 from mammo_core.privacy.networks.private_layers import require_private_layers
-from mammo_core.privacy.networks.repeatable import seed_of_step
 from mammo_core.privacy.networks.step_gradients import (
     ClippedGradients,
     GradientSums,
     PlainGradients,
     batch_of,
 )
+from mammo_core.privacy.networks.steps import MovingAverage, seed_of_step
 from mammo_core.privacy.networks.training_settings import NetworkStep, NetworkTraining
 from mammo_core.privacy.networks.training_state import (
     TrainingState,
@@ -34,9 +33,8 @@ from mammo_core.privacy.networks.training_state import (
     trained_parameters,
 )
 from mammo_core.privacy.networks.unit_source import UnitSource
-from mammo_core.privacy.noisy_optimizer import NoisyOptimizer
-from mammo_core.privacy.randomness import NoiseSource, ReproducibleNoise
-from mammo_core.privacy.sampled_steps import History
+from mammo_core.privacy.noise.optimizer import NoisyOptimizer
+from mammo_core.privacy.noise.sources import NoiseSource, ReproducibleNoise
 
 
 def train_network(

@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mammo_core.errors import PrivacyError
 from mammo_core.privacy.networks.layer_gradients import is_known
-from mammo_core.privacy.networks.repeatable import seeded
+from mammo_core.privacy.networks.steps import seeded
 from mammo_core.privacy.networks.trained_layers import (
     TrainedLayer,
     Watch,

@@ -13,9 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from mammo_core.privacy.networks.losses import losses_of_inputs
 from mammo_core.privacy.networks.micro_batches import MicroBatches
-from mammo_core.privacy.networks.repeatable import seeded
+from mammo_core.privacy.networks.steps import losses_of_inputs, seeded
 from mammo_core.privacy.networks.training_settings import NetworkTraining
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
 from mammo_core.privacy.networks.unit_source import UnitBatch, UnitSource

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
-from mammo_core import validate
+from mammo_core.config import validate
+from mammo_core.config.network_recipe import OPTIMIZERS, Optimizer
 from mammo_core.errors import InvalidRequestError
-from mammo_core.network_recipe import OPTIMIZERS, Optimizer
-from mammo_core.privacy.sampled_steps import History
+from mammo_core.privacy.accounting.sampled import History
 
 
 @dataclass(frozen=True, kw_only=True)

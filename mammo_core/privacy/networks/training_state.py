@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mammo_core.errors import CheckpointError
-from mammo_core.privacy.sampled_steps import History
+from mammo_core.privacy.accounting.sampled import History
 
 _PARTS = ("network", "ema", "optimizer")
 

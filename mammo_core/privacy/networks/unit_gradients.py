@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from mammo_core import validate
+from mammo_core.config import validate
 from mammo_core.errors import PrivacyError
+from mammo_core.privacy.heads.vectorised import CLIP_EPSILON
 from mammo_core.privacy.networks.layer_gradients import (
     squared_lengths,
     squared_norms,
@@ -28,7 +29,6 @@ from mammo_core.privacy.networks.trained_layers import (
     trained_layers,
     watched,
 )
-from mammo_core.privacy.vectorised_training import CLIP_EPSILON
 
 
 class UnitGradients:

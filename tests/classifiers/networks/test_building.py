@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from mammo_core.classifiers.networks.building import build_classifier, build_head, malignancy
-from mammo_core.config import BackboneConfig
+from mammo_core.config.network_recipe import NetworkRecipe
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import InvalidRequestError
-from mammo_core.network_recipe import NetworkRecipe
 from mammo_core.privacy.networks.private_layers import require_private_layers
 
 TINY = BackboneConfig(name="test_efficientnet", weights="random", image_size_px=32, views=1)

@@ -13,9 +13,9 @@ from mammo_core.classifiers.networks.checkpoints import (
     save_classifier,
 )
 from mammo_core.classifiers.networks.scoring import score_masses
-from mammo_core.config import BackboneConfig
+from mammo_core.config.network_recipe import NetworkRecipe
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import CheckpointError
-from mammo_core.network_recipe import NetworkRecipe
 from tests.conftest import make_cohort
 
 TINY = BackboneConfig(name="test_efficientnet", weights="random", image_size_px=32, views=1)

@@ -8,9 +8,9 @@ from mammo_core.classifiers.networks.building import build_classifier
 from mammo_core.classifiers.networks.pretraining import pretrain
 from mammo_core.classifiers.networks.scoring import score_masses
 from mammo_core.classifiers.networks.sources import MassSource
-from mammo_core.config import BackboneConfig
+from mammo_core.config.network_recipe import NetworkRecipe
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import CheckpointError
-from mammo_core.network_recipe import NetworkRecipe
 from mammo_core.privacy.networks.training_state import TrainingState
 from tests.conftest import make_cohort
 

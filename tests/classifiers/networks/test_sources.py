@@ -6,7 +6,7 @@ from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.features import compute_features, preprocess
 from mammo_core.classifiers.networks.sources import FeatureSource, MassSource
 from mammo_core.classifiers.networks.views import VIEWS
-from mammo_core.config import BackboneConfig
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import InvalidRequestError, PrivacyError
 from tests.conftest import make_cohort
 

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from mammo_core.errors import CheckpointError, InvalidRequestError, PrivacyError
+from mammo_core.privacy.accounting.sampled import epsilon_spent
 from mammo_core.privacy.networks.network_training import NetworkTraining, train_network
-from mammo_core.privacy.networks.noise_budget import epsilon_spent
 from mammo_core.privacy.networks.training_state import TrainingState
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
-from mammo_core.privacy.randomness import KeyedNoise, ReproducibleNoise, SecretNoise
+from mammo_core.privacy.noise.sources import KeyedNoise, ReproducibleNoise, SecretNoise
 from tests.privacy.networks.made_networks import MadeSource
 
 CPU = torch.device("cpu")

@@ -8,9 +8,9 @@ from torch import nn
 from mammo_core.errors import PrivacyError
 from mammo_core.privacy.networks import layer_gradients
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
-from mammo_core.privacy.noisy_optimizer import NoisyOptimizer
-from mammo_core.privacy.randomness import ReproducibleNoise
-from mammo_core.privacy.sampled_steps import quiet_hooks
+from mammo_core.privacy.noise.optimizer import NoisyOptimizer
+from mammo_core.privacy.noise.sampled_steps import quiet_hooks
+from mammo_core.privacy.noise.sources import ReproducibleNoise
 from tests.privacy.networks.made_networks import (
     NETWORKS,
     UNITS,

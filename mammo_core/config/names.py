@@ -1,0 +1,29 @@
+"""Names of strategies and trained parts, as people read them."""
+
+from __future__ import annotations
+
+from mammo_core.config.network_recipe import TrainedPart
+from mammo_core.config.runs import HEAD_ON_FEATURES, HeadOnFeatures, RunConfig, Strategy
+
+STRATEGY_NAMES: dict[Strategy, str] = {
+    "real": "real only",
+    "real+synthetic": "real + synthetic",
+    "synthetic": "synthetic only",
+    "pretrain": "synthetic, then private on real",
+}
+
+
+TRAINED_PART_NAMES: dict[TrainedPart | HeadOnFeatures, str] = {
+    HEAD_ON_FEATURES: "head on cached features",
+    "head": "head of a network",
+    "adapters": "adapters in a network",
+    "network": "the network itself",
+}
+
+
+def name_of_run(config: RunConfig) -> str:
+    """What a run trained on what, for example "real only" or "real only, adapters in a network"."""
+    strategy = STRATEGY_NAMES[config.strategy]
+    if config.trained_part == HEAD_ON_FEATURES:
+        return strategy
+    return f"{strategy}, {TRAINED_PART_NAMES[config.trained_part]}"

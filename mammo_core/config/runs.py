@@ -1,0 +1,261 @@
+"""What is run, as frozen values: validated when made, written as JSON beside every result.
+
+`PrivacyConfig` and the steps, sample rate and clipping norm of a recipe decide the guarantee; how fast a run is
+(which engine or device, how many at once) is never part of a configuration.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from mammo_core.config import validate
+from mammo_core.config.network_recipe import Kept, NetworkRecipe, TrainedPart
+from mammo_core.errors import InvalidRequestError
+
+Strategy = Literal["real", "real+synthetic", "synthetic", "pretrain"]
+Unit = Literal["patient", "image"]
+Noise = Literal["secret", "reproducible"]
+Normalisation = Literal["backbone", "half"]
+STRATEGIES: tuple[Strategy, ...] = ("real", "real+synthetic", "synthetic", "pretrain")
+UNITS: tuple[Unit, ...] = ("patient", "image")
+NOISES: tuple[Noise, ...] = ("secret", "reproducible")
+HeadOnFeatures = Literal["head on cached features"]
+HEAD_ON_FEATURES: HeadOnFeatures = "head on cached features"
+NORMALISATIONS: tuple[Normalisation, ...] = ("backbone", "half")
+# whose ImageNet weights come with the installation
+INSTALLED_BACKBONES = tuple(f"tf_efficientnet_lite{size}" for size in (0, 1, 2))
+PAPER_DELTA = 1e-4
+# left out of `to_dict` where they are so: what was hashed before there were such choices keeps its hash
+_ADDED_LATER = {"normalisation": "backbone", "layer": ""}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    """A frozen network and how masses are shown to it.
+
+    Attributes:
+        name: A timm model name.
+        weights: "auto" (weights installed from PyPI, else timm's hub), "random" (for tests), or the
+            path of a local file.
+        image_size_px: Side of the square input.
+        views: 1 (upright) or 8 (all flips and quarter turns).
+        normalisation: Of grey in [0, 1]: by the "backbone"'s own mean and deviation, or by "half", mean and
+            deviation of 0.5, as in the paper.
+        layer: Name of the module that features are taken from, e.g. "blocks.5": mean and deviation over places
+            of what it gives. "": the network's own features, before its classifier.
+    """
+
+    name: str = "tf_efficientnet_lite0"
+    weights: str = "auto"
+    image_size_px: int = 224
+    views: int = 8
+    normalisation: Normalisation = "backbone"
+    layer: str = ""
+
+    def __post_init__(self) -> None:
+        validate.at_least(32, image_size_px=self.image_size_px)
+        validate.one_of((1, 8), views=self.views)
+        validate.one_of(NORMALISATIONS, normalisation=self.normalisation)
+
+    @property
+    def saw_no_patients(self) -> bool:
+        """Whether the weights are random, or installed ones that learned from photographs.
+
+        Of others, from a file or a hub, nothing is known.
+        """
+        return self.weights == "random" or (
+            self.weights == "auto" and self.name in INSTALLED_BACKBONES
+        )
+
+
+# what heads are trained on; chosen on CBIS-DDSM training and validation masses, see docs/recipes.md
+HEAD_BACKBONE = BackboneConfig(name="tf_efficientnet_lite2", image_size_px=260, layer="blocks.5")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivacyConfig:
+    """What is promised, to whom.
+
+    Attributes:
+        target_epsilon: Budget of one run, 0.05 to 1000; infinity trains without differential privacy.
+        target_delta: In (0, 1), and below 1 / number of units.
+        unit: Whose whole contribution is hidden: a "patient" or a single "image" (mass).
+        noise: "secret" is drawn from the operating system and can't be drawn again. "reproducible"
+            follows from the configuration, for tables and talks that others can repeat: it protects
+            nobody from those who know the configuration.
+    """
+
+    target_epsilon: float
+    target_delta: float = PAPER_DELTA
+    unit: Unit = "patient"
+    noise: Noise = "secret"
+
+    def __post_init__(self) -> None:
+        validate.privacy_budget(self.target_epsilon)
+        validate.in_open_unit(target_delta=self.target_delta)
+        validate.one_of(UNITS, unit=self.unit)
+        validate.one_of(NOISES, noise=self.noise)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether noise is added at all."""
+        return not math.isinf(self.target_epsilon)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadRecipe:
+    """How a linear head is trained on frozen features. Chosen on CBIS-DDSM validation, see `recipes`.
+
+    Attributes:
+        projection_dims: Principal directions kept, of *synthetic* masses' features, or in the strategy real of
+            computed textures'; None keeps all features as they are and learns nothing from any data.
+        whitening: Power of the singular values divided out: 0 keeps, 1 makes all directions alike.
+        bias: The constant appended to each unit-length feature vector.
+        steps: Full-batch gradient steps; each is one release.
+        learning_rate: Step along gradient / max_grad_norm (along the plain gradient without DP), for
+            ε >= full_rate_epsilon.
+        full_rate_epsilon: Below it, learning_rate shrinks with the cube root of ε.
+        max_grad_norm: L2 bound of one unit's summed gradient.
+        averaged_share: The last share of the iterates whose mean is the result.
+        synthetic_weight: Weight of the noise-free synthetic gradient in `real+synthetic`.
+    """
+
+    projection_dims: int | None = 512
+    whitening: float = 0.5
+    bias: float = 0.3
+    steps: int = 100
+    learning_rate: float = 15.0
+    full_rate_epsilon: float = 6.0
+    max_grad_norm: float = 0.1
+    averaged_share: float = 0.5
+    synthetic_weight: float = 0.0
+    sample_rate: ClassVar[float] = 1.0  # every unit takes part in every step
+    kept: ClassVar[Kept] = "last"
+
+    def __post_init__(self) -> None:
+        validate.at_least(1, steps=self.steps)
+        validate.positive(
+            learning_rate=self.learning_rate,
+            max_grad_norm=self.max_grad_norm,
+            full_rate_epsilon=self.full_rate_epsilon,
+        )
+        if self.projection_dims is not None:
+            validate.at_least(1, projection_dims=self.projection_dims)
+
+    def learning_rate_at(self, epsilon: float) -> float:
+        """The step size at a budget: more noise, smaller steps."""
+        return self.learning_rate * min(1.0, epsilon / self.full_rate_epsilon) ** (1 / 3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One run: everything its result depends on besides the data.
+
+    Attributes:
+        strategy: Which data train: "real", "real+synthetic", "synthetic", or "pretrain" (synthetic first, then DP on
+            real).
+        recipe: Of a linear head on cached features, or of a network trained on images.
+        seed: Tells repetitions apart. Reproducible noise follows from it.
+    """
+
+    strategy: Strategy
+    privacy: PrivacyConfig
+    recipe: HeadRecipe | NetworkRecipe
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        validate.one_of(STRATEGIES, strategy=self.strategy)
+        validate.at_least(0, seed=self.seed)
+        if isinstance(self.recipe, NetworkRecipe) and self.backbone.layer:
+            raise InvalidRequestError(
+                f"Expected a whole network to train; got one that ends at {self.backbone.layer}. Leave "
+                "the layer out, or train a head on cached features."
+            )
+
+    @property
+    def trained_part(self) -> TrainedPart | HeadOnFeatures:
+        """What is trained. Runs that differ in it are never joined into one curve."""
+        if isinstance(self.recipe, NetworkRecipe):
+            return self.recipe.trained_part
+        return HEAD_ON_FEATURES
+
+    @property
+    def noise_seed(self) -> int | None:
+        """What reproducible noise is drawn from: another for every configuration, also at the same `seed`.
+
+        None for secret noise. Were the same noise used at two budgets, the two models together would
+        reveal it, and nothing would be left of either guarantee.
+        """
+        if self.privacy.noise == "secret":
+            return None
+        values = to_dict(self)
+        del values["privacy"]["noise"]
+        return int(short_hash(values), 16)
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A configuration as JSON-ready values; infinity becomes the text "inf".
+
+    Example:
+        >>> to_dict(PrivacyConfig(target_epsilon=math.inf))["target_epsilon"]
+        'inf'
+    """
+    return _plain(dataclasses.asdict(config, dict_factory=_without_late_defaults))
+
+
+def run_config_from_dict(values: dict[str, Any]) -> RunConfig:
+    """The inverse of `to_dict` for a RunConfig."""
+    privacy = dict(values["privacy"])
+    privacy["target_epsilon"] = float(privacy["target_epsilon"])
+    privacy.setdefault("noise", "reproducible")  # of runs recorded before there was secret noise
+    return RunConfig(
+        strategy=values["strategy"],
+        privacy=PrivacyConfig(**privacy),
+        recipe=_recipe(values["recipe"]),
+        backbone=BackboneConfig(**values["backbone"]),
+        seed=values["seed"],
+    )
+
+
+def _recipe(values: dict[str, Any]) -> HeadRecipe | NetworkRecipe:
+    kind = NetworkRecipe if "trained_part" in values else HeadRecipe
+    return kind(**values)
+
+
+def short_hash(value: Any) -> str:
+    """16 hex digits that identify JSON-ready content."""
+    text = json.dumps(_plain(value), sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _without_late_defaults(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in items
+        if name not in _ADDED_LATER or value != _ADDED_LATER[name]
+    }
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case float() if math.isinf(value):
+            return "inf"
+    return value
+
+
+KEY_LENGTH = 16
+
+
+def run_key(config: object, data_hash: str) -> str:
+    """16 hex digits that identify a run: its whole configuration and the very images it used."""
+    return short_hash({"config": to_dict(config), "data": data_hash})

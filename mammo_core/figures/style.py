@@ -1,0 +1,91 @@
+"""One colour and one name per strategy, and one name per trained part, in every figure. Colours of Okabe and Ito (2008) for all eyes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import plotly.graph_objects as go
+
+from mammo_core.config.runs import Strategy
+
+STRATEGY_COLOURS: dict[Strategy, str] = {
+    "real": "#0072B2",
+    "real+synthetic": "#009E73",
+    "synthetic": "#E69F00",
+    "pretrain": "#CC5FA0",
+}
+TEST_SET_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC5FA0", "#E69F00")
+CLASS_COLOURS = {"benign": "#56B4E9", "malignant": "#D55E00"}
+NEUTRAL = "#888888"
+
+
+def faded(colour: str, opacity: float) -> str:
+    """A hex colour as rgba text.
+
+    Example:
+        >>> faded("#0072B2", 0.2)
+        'rgba(0, 114, 178, 0.2)'
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity:g})"
+
+
+def diagonal(name: str, *, in_legend: bool = True) -> go.Scatter:
+    """The line y = x from 0 to 1, named for what it stands for."""
+    return go.Scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"color": NEUTRAL, "width": 1, "dash": "dot"},
+        name=name,
+        hoverinfo="skip",
+        showlegend=in_legend,
+    )
+
+
+def log_axis(values: Iterable[float]) -> dict[str, Any]:
+    """Options of a plotly axis on a logarithmic scale.
+
+    Args:
+        values: What is drawn, each above 0 and finite; the ticks cover it.
+
+    Example:
+        >>> log_axis([0.2, 4])["ticktext"]
+        ['0.1', '0.3', '1', '3', '10']
+    """
+    drawn = list(values)
+    lowest, highest = math.floor(math.log10(min(drawn))), math.ceil(math.log10(max(drawn)))
+    decades = highest - lowest
+    digits = (1, 2, 3, 5, 7) if decades <= 1 else (1, 3) if decades <= 4 else (1,)
+    ticks = [
+        digit * 10.0**power
+        for power in range(lowest, highest + 1)
+        for digit in digits
+        if digit == 1 or power < highest
+    ]
+    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+
+
+_LINE_PX, _GAP_PX = 21, 75
+
+
+def put_legend_below(figure: go.Figure, *, plot_height: int) -> None:
+    """Lists the legend under the axes and makes the figure as much taller.
+
+    Args:
+        plot_height: Of the figure without its legend, in pixels.
+    """
+    entries = sum(trace.showlegend is not False for trace in figure.data)
+    figure.update_layout(
+        height=plot_height + _LINE_PX * entries,
+        margin={"l": 10, "r": 10, "t": 20, "b": 10},
+        legend={
+            "orientation": "v",
+            "yref": "paper",
+            "yanchor": "top",
+            "y": -_GAP_PX / (plot_height - _GAP_PX),
+            "x": 0,
+        },
+    )

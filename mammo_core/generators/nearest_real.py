@@ -1,0 +1,174 @@
+"""The real masses nearest to one synthetic mass, and whether it looks like a copy of one.
+
+The search for copies of `synthesis.memorisation`, calibrated once on a real cohort and then asked about
+single masses. It needs features of the training site's masses; computing them is the caller's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mammo_core.classifiers.backbones import Backbone, load_backbone
+from mammo_core.classifiers.features import FeatureStore, compute_features, views_of
+from mammo_core.cohorts.cohort import Cohort, join
+from mammo_core.config.runs import BackboneConfig
+from mammo_core.errors import CohortError
+from mammo_core.synthesis.cards import GeneratorCard, hash_patient
+from mammo_core.synthesis.memorisation import CopyDetector, calibrate, nearest_views
+
+COPY_FLAG_RATE = 0.01
+_HELDOUT_SPLITS = ("val", "test")
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A real mass near a synthetic one.
+
+    Attributes:
+        image: (H, W) uint8, turned and flipped the way in which it is nearest.
+        label: BENIGN or MALIGNANT.
+        distance: In feature space.
+        is_turned: Whether `image` is not upright.
+    """
+
+    image: np.ndarray
+    label: int
+    distance: float
+    is_turned: bool
+
+
+@dataclass(frozen=True)
+class NearestReal:
+    """What is near to one synthetic mass.
+
+    Attributes:
+        train: Nearest training masses, nearest first.
+        heldout: Nearest masses that the generator never saw.
+        ratio: Distance to the nearest training mass over that to the nearest held-out one.
+        threshold: A ratio below is flagged.
+        expected_rate: Share of unseen real masses that would be flagged, too.
+    """
+
+    train: list[Neighbour]
+    heldout: list[Neighbour]
+    ratio: float
+    threshold: float
+    expected_rate: float
+
+    @property
+    def is_flagged(self) -> bool:
+        """Whether it is nearer to a training mass than unseen real masses usually are."""
+        return self.ratio < self.threshold
+
+
+@dataclass(frozen=True)
+class RealNeighbourhood:
+    """Real masses of a training site with their features, ready to be searched."""
+
+    train: Cohort
+    heldout: Cohort
+    detector: CopyDetector
+    backbone_config: BackboneConfig
+    backbone: Backbone
+
+    def search(self, image: np.ndarray, count: int = 4) -> NearestReal:
+        """The `count` nearest masses of either kind to a synthetic mass (H, W) uint8."""
+        upright = replace(self.backbone_config, views=1)
+        features = torch.from_numpy(compute_features(image[None], self.backbone, upright))[:, 0]
+        check = self.detector.check(features)  # of one mass
+        return NearestReal(
+            train=_neighbours(self.train, self.detector.train_views, features[0], count),
+            heldout=_neighbours(self.heldout, self.detector.heldout_views, features[0], count),
+            ratio=float(check.ratios[0]),
+            threshold=check.threshold,
+            expected_rate=check.expected_rate,
+        )
+
+    def trained(self, card: GeneratorCard) -> bool:
+        """Whether a generator saw all of the training and none of the held-out patients.
+
+        Only then does nearness say anything about copying.
+        """
+        seen = set(card.patients)
+        train, heldout = (
+            {hash_patient(patient) for patient in np.unique(part.patient_ids)}
+            for part in (self.train, self.heldout)
+        )
+        return train <= seen and not heldout & seen
+
+
+def missing_for_search(real: Cohort, backbone: BackboneConfig, store: FeatureStore) -> int:
+    """How many masses of the training site still need features before `open_neighbourhood` can be used.
+
+    Raises:
+        CohortError: If there is no one training site, or it has no held-out masses.
+    """
+    train, heldout = _parts(real)
+    return sum(store.count_missing(part.images, backbone) for part in (train, *heldout[-1:]))
+
+
+def open_neighbourhood(
+    real: Cohort, backbone: BackboneConfig, store: FeatureStore
+) -> RealNeighbourhood:
+    """Reads features that are there and calibrates the search for copies.
+
+    Held-out masses are the training site's val and test split, val only if its features are there, too.
+
+    Raises:
+        CohortError: As `missing_for_search`, or if features are missing.
+        BackboneError: If the backbone or its weights cannot be had.
+    """
+    missing = missing_for_search(real, backbone, store)
+    if missing:
+        raise CohortError(
+            f"Expected features of all masses of the training site; {missing} have none. "
+            "Compute them first: python -m mammo_core features."
+        )
+    train, splits = _parts(real)
+    heldout = join([part for part in splits if not store.count_missing(part.images, backbone)])
+    train_views, heldout_views = (
+        torch.from_numpy(store.features(part.images, backbone)).float()  # once, not every search
+        for part in (train, heldout)
+    )
+    detector = calibrate(
+        train_views,
+        heldout_views,
+        heldout.patient_ids,
+        expected_rate=max(COPY_FLAG_RATE, 1 / len(heldout)),  # a few masses allow no finer one
+    )
+    return RealNeighbourhood(train, heldout, detector, backbone, load_backbone(backbone))
+
+
+def _parts(real: Cohort) -> tuple[Cohort, list[Cohort]]:
+    """The training site's train split, and its held-out splits that are not empty, test last."""
+    site = real.training_site()
+    heldout = [real.select(site=site, split=split) for split in _HELDOUT_SPLITS]
+    heldout = [part for part in heldout if len(part)]
+    if not heldout:
+        raise CohortError(
+            f"Expected held-out masses at {site} to learn from how near is normal; found no val and no "
+            "test split. Add one."
+        )
+    return real.select(site=site, split="train"), heldout
+
+
+def _neighbours(cohort: Cohort, views: Tensor, features: Tensor, count: int) -> list[Neighbour]:
+    found = nearest_views(features, views, count)
+    return [
+        Neighbour(
+            image=turned(cohort.images[row], view, views.shape[1]),
+            label=int(cohort.labels[row]),
+            distance=float(distance),
+            is_turned=bool(view),
+        )
+        for row, view, distance in zip(found.rows, found.views, found.distances, strict=True)
+    ]
+
+
+def turned(image: np.ndarray, view: int, num_views: int) -> np.ndarray:
+    """(H, W) in one of the orientations that features were computed of."""
+    return views_of(torch.from_numpy(image)[None, None], num_views)[view][0, 0].numpy()

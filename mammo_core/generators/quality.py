@@ -1,0 +1,243 @@
+"""Judges a set of synthetic masses against real ones: realism, variety, class, usefulness, copies.
+
+Held-out real masses of the training site (validation and test) go through every measure as well: they
+show what a perfect generator would score. All of it is about the masses, none of it is a privacy
+guarantee: only training with differential privacy gives one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+from torch.nn import functional
+
+from mammo_core.classifiers.features import FeatureStore
+from mammo_core.classifiers.projection import fit_projection
+from mammo_core.cohorts.cohort import Cohort, join
+from mammo_core.config.recipes import RECIPES
+from mammo_core.config.runs import BackboneConfig, HeadRecipe, PrivacyConfig, RunConfig, Strategy
+from mammo_core.errors import CohortError
+from mammo_core.labels import CLASS_NAMES
+from mammo_core.ledger.releases import Ledger
+from mammo_core.synthesis.memorisation import CopyCheck, find_copies
+from mammo_core.synthesis.quality import (
+    KernelDistance,
+    Neighbourhood,
+    kernel_distance,
+    neighbourhood,
+)
+from mammo_core.synthesis.radiomics import frechet_distance, radiomics
+from mammo_core.training.heads.feature_dataset import Workbench, open_workbench
+from mammo_core.training.heads.runs import run_many
+
+LOW_PASS_PX = 64
+COPY_FLAG_RATE = 0.01
+_RANKING = HeadRecipe(projection_dims=None, whitening=0.0, steps=200)  # one for all cards
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One set against the real training masses.
+
+    Attributes:
+        subject: "synthetic" or "held-out real".
+        masses: "all", "malignant" or "benign": both sides are restricted to that class.
+        detail: "full" or "low-pass": the second tells structure from film grain.
+    """
+
+    subject: str
+    masses: str
+    detail: str
+    kid: KernelDistance
+    around: Neighbourhood
+
+
+@dataclass(frozen=True)
+class SyntheticReport:
+    """Everything measured on one set of synthetic masses.
+
+    Attributes:
+        comparisons: Against the training masses; held-out real ones beside the synthetic.
+        class_auroc: How well a head trained on real masses without DP tells the synthetic classes
+            apart, 0.5 to 1: whether masses show the class they were made for.
+        transfer_auroc: By test set, AUROC of a head trained on these masses only, without DP.
+        radiomics: By subject, Fréchet distance to the training masses in grey-level statistics and
+            texture: a measure that shares nothing with the backbone.
+        copies: The search for copies of training masses.
+    """
+
+    num_synthetic: int
+    comparisons: list[Comparison]
+    class_auroc: float
+    transfer_auroc: dict[str, float]
+    radiomics: dict[str, float]
+    copies: CopyCheck
+
+    def to_dict(self) -> dict[str, object]:
+        """The report as JSON-ready values, without the per-mass arrays."""
+        copies = dataclasses.asdict(self.copies) | {
+            "flagged_rate": self.copies.flagged_rate,
+            "flagged": np.flatnonzero(self.copies.flagged).tolist(),
+        }
+        del copies["ratios"], copies["nearest_train"]
+        return {
+            "num_synthetic": self.num_synthetic,
+            "comparisons": [dataclasses.asdict(row) for row in self.comparisons],
+            "class_auroc": self.class_auroc,
+            "transfer_auroc": self.transfer_auroc,
+            "radiomics": self.radiomics,
+            "copies": copies,
+        }
+
+
+def evaluate_synthetic(
+    real: Cohort,
+    synthetic: Cohort,
+    backbone: BackboneConfig,
+    store_root: Path | str,
+    *,
+    ledger: Ledger,
+    is_demonstration: bool = False,
+    site: str | None = None,
+    on_progress: Progress | None = None,
+) -> SyntheticReport:
+    """Measures synthetic masses against the training site's real ones.
+
+    Args:
+        real: With a train split and held-out masses (val or test) at the training site.
+        backbone: Its feature space is where everything is measured.
+        ledger: The measures are computed from real training masses without noise: they are charged as a
+            release without DP, once.
+        is_demonstration: Whether synthetic masses play the real ones.
+        on_progress: Called with (masses done, masses to do) while features are computed, several times
+            from the start: for full detail, held-out masses, and low-pass.
+
+    Raises:
+        CohortError: If splits or classes are missing.
+        InvalidRequestError: If there are too few masses for a measure.
+        BudgetExceededError: If the training site has a budget and the ledger was given no reason to exceed it.
+    """
+    bench = open_workbench(
+        real,
+        synthetic,
+        backbone,
+        store_root,
+        site=site,
+        is_demonstration=is_demonstration,
+        on_progress=on_progress,
+    )
+    own = real.training_site(site)
+    heldout = join([real.select(site=own, split=split) for split in ("val", "test")])
+    if not len(heldout):
+        raise CohortError(
+            f"Expected held-out masses at {own} to compare with; found no val and no test split. "
+            "Add one."
+        )
+    store = FeatureStore(store_root)
+    heldout_views = torch.from_numpy(
+        store.features(heldout.images, backbone, on_progress=on_progress)
+    )
+    assert bench.synthetic_features is not None  # given above
+    cohorts = {"train": bench.train, "synthetic": synthetic, "held-out real": heldout}
+    full = {
+        "train": bench.train_features[:, 0],
+        "synthetic": bench.synthetic_features[:, 0],
+        "held-out real": heldout_views[:, 0],
+    }
+    one_view = dataclasses.replace(backbone, views=1)
+    blurred = {
+        name: torch.from_numpy(
+            store.features(low_pass(cohort.images), one_view, on_progress=on_progress)
+        )[:, 0]
+        for name, cohort in cohorts.items()
+    }
+    return SyntheticReport(
+        num_synthetic=len(synthetic),
+        comparisons=[
+            *_comparisons(cohorts, full, "full", by_class=True),
+            *_comparisons(cohorts, blurred, "low-pass", by_class=False),
+        ],
+        class_auroc=_class_auroc(bench, synthetic.labels, ledger),
+        transfer_auroc=_transfer_auroc(bench, ledger),
+        radiomics=_radiomics_distances(cohorts),
+        copies=find_copies(
+            full["synthetic"],
+            bench.train_features,
+            heldout_views,
+            heldout.patient_ids,
+            expected_rate=max(COPY_FLAG_RATE, 1 / len(heldout)),  # a few masses allow no finer one
+        ),
+    )
+
+
+def low_pass(images: np.ndarray, size_px: int = LOW_PASS_PX) -> np.ndarray:
+    """Images reduced to a size by area and enlarged again: (N, H, W) uint8 to the same shape."""
+    grey = torch.from_numpy(images)[:, None].float()
+    small = functional.interpolate(grey, size=(size_px, size_px), mode="area")
+    again = functional.interpolate(small, size=images.shape[1:], mode="bicubic")
+    return again[:, 0].round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def _comparisons(
+    cohorts: dict[str, Cohort], features: dict[str, Tensor], detail: str, *, by_class: bool
+) -> list[Comparison]:
+    rows = []
+    for subject in ("synthetic", "held-out real"):
+        for masses, label in [("all", None), *((name, key) for key, name in CLASS_NAMES.items())]:
+            if label is not None and not by_class:
+                continue
+            real, other = (
+                features[name]
+                if label is None
+                else features[name][torch.from_numpy(cohorts[name].labels == label)]
+                for name in ("train", subject)
+            )
+            rows.append(
+                Comparison(
+                    subject,
+                    masses,
+                    detail,
+                    kernel_distance(real, other),
+                    neighbourhood(real, other),
+                )
+            )
+    return rows
+
+
+def _radiomics_distances(cohorts: dict[str, Cohort]) -> dict[str, float]:
+    found = {name: radiomics(cohort.images) for name, cohort in cohorts.items()}
+    train = found.pop("train")
+    return {name: frechet_distance(train, values) for name, values in found.items()}
+
+
+def _class_auroc(bench: Workbench, labels: np.ndarray, ledger: Ledger) -> float:
+    """How well the real-only head without DP ranks the synthetic classes."""
+    config = _without_privacy(bench, "real", _RANKING)
+    (result,) = run_many(bench, [config], ledger=ledger)
+    vectors = fit_projection(config.recipe, None)(bench.synthetic_features)
+    return float(roc_auc_score(labels, (vectors @ result.weights).numpy()))
+
+
+def _transfer_auroc(bench: Workbench, ledger: Ledger) -> dict[str, float]:
+    """Train on synthetic, test on real."""
+    config = _without_privacy(bench, "synthetic", RECIPES["synthetic"])
+    (result,) = run_many(bench, [config], ledger=ledger)
+    return {name: estimates["auroc"].value for name, estimates in result.estimates.items()}
+
+
+def _without_privacy(bench: Workbench, strategy: Strategy, recipe: HeadRecipe) -> RunConfig:
+    return RunConfig(
+        strategy=strategy,
+        privacy=PrivacyConfig(target_epsilon=math.inf),
+        recipe=recipe,
+        backbone=bench.backbone,
+    )

@@ -1,0 +1,196 @@
+"""Reads one mammogram from DICOM. Of its header only what identifies nobody is taken, see `dicom_facts`."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import generate_frames
+from pydicom.filereader import read_dataset
+from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import Decoder
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from mammo_core.errors import IntakeError
+from mammo_core.ingestion.images.codestream import claimed_size
+from mammo_core.ingestion.images.dicom_facts import (
+    IMAGES,
+    MODALITIES,
+    cautions,
+    facts,
+    spacing_mm,
+    text,
+)
+from mammo_core.ingestion.images.display import grey_table
+from mammo_core.ingestion.images.grey import Coding, Picture
+from mammo_core.ingestion.images.in_place import PixelsInPlace, header_in_place
+from mammo_core.ingestion.images.limits import MAX_FILE_BYTES, MAX_PIXELS, refusing_damage
+
+_META_BYTES = 4096  # within which the transfer syntax is found
+_GROUP_LENGTH = 140  # where the length of the meta information stands, counted from behind itself
+_NATIVE = {  # by (implicit, little endian), where the file names no transfer syntax
+    (True, True): ImplicitVRLittleEndian,
+    (False, True): ExplicitVRLittleEndian,
+    (False, False): ExplicitVRBigEndian,
+}
+
+
+def read_dicom(source: Path | bytes, name: str) -> Picture:
+    """Reads one image; `name` is what messages call it.
+
+    Raises:
+        IntakeError: If it is damaged, no single grey image, or of a kind that is not read.
+    """
+    with refusing_damage(name, "an undamaged DICOM image"):
+        found = header_in_place(source) if isinstance(source, Path) else None
+        data, place = found or (parse_dicom(source, name), None)
+        _check_kind(data, name)
+        if place is None and "PixelData" not in data:
+            raise IntakeError(
+                f"Expected an image; {name} has no pixels. Export it again with its pixel data."
+            )
+        stored, coding = _pixels(data, place, name)
+        table, warnings = grey_table(data, stored, coding)
+        return Picture(
+            stored=stored,
+            table=table,
+            coding=coding,
+            kind="dicom",
+            spacing_mm=spacing_mm(data),
+            patient_id=text(data, "PatientID"),
+            image_id=text(data, "SOPInstanceUID"),
+            facts=facts(data, coding),
+            warnings=(*warnings, *cautions(data)),
+        )
+
+
+def parse_dicom(source: Path | bytes, name: str) -> Dataset:
+    """The header and the pixel data, undecoded. Errors are the parser's; see `refusing_damage`."""
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        if DeflatedExplicitVRLittleEndian.encode() in file.read(_META_BYTES):
+            return _inflated(file, name)
+        file.seek(0)
+        data = pydicom.dcmread(file, force=True)
+    if "TransferSyntaxUID" not in data.file_meta:
+        data.file_meta.TransferSyntaxUID = _NATIVE[data.original_encoding]
+    return data
+
+
+def _inflated(file: BinaryIO, name: str) -> Dataset:
+    """A deflated data set, unpacked no further than a file may be large."""
+    file.seek(_GROUP_LENGTH)
+    (length,) = struct.unpack("<L", file.read(4))
+    file.seek(_GROUP_LENGTH + 4 + length)
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    content = inflate.decompress(file.read(), MAX_FILE_BYTES)
+    if inflate.unconsumed_tail:
+        raise IntakeError(
+            f"Expected a file that unpacks to at most {MAX_FILE_BYTES >> 20} MB; {name} unpacks to more. "
+            "Export it uncompressed."
+        )
+    data = FileDataset(None, read_dataset(io.BytesIO(content), False, True), is_implicit_VR=False)
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    return data
+
+
+def _check_kind(data: Dataset, name: str) -> None:
+    kind = UID(text(data, "SOPClassUID"))
+    if kind and kind not in IMAGES:
+        called = kind.name if kind.name != kind else "of another kind"
+        raise IntakeError(
+            f"Expected a mammogram (MG, DX, CR or secondary capture); {name} is {called}. Leave it out."
+        )
+    if not kind and text(data, "Modality") not in MODALITIES:
+        raise IntakeError(
+            f"Expected a mammogram; {name} does not say what it is. Export it again with its SOP class."
+        )
+    if int(data.get("NumberOfFrames") or 1) > 1:
+        raise IntakeError(
+            f"Expected one image; {name} has several frames, as tomosynthesis does. Export the 2D image."
+        )
+
+
+def _pixels(data: Dataset, place: PixelsInPlace | None, name: str) -> tuple[np.ndarray, Coding]:
+    rows, columns = int(data.Rows), int(data.Columns)
+    bits, stored_bits = int(data.BitsAllocated), int(data.BitsStored)
+    samples = int(data.get("SamplesPerPixel") or 1)
+    photometric = text(data, "PhotometricInterpretation") or "MONOCHROME2"
+    if not 0 < rows * columns <= MAX_PIXELS:
+        raise IntakeError(
+            f"Expected 1 to {MAX_PIXELS:,} pixels; {name} says it has {columns}×{rows}. "
+            "Cut it or export it smaller."
+        )
+    if bits not in (1, 8, 16) or not 0 < stored_bits <= bits:
+        raise IntakeError(
+            f"Expected 8 to 16 bits per pixel; {name} says {stored_bits} of {bits}. Export it with 16 bits."
+        )
+    if samples not in (1, 3) or (samples == 1 and not photometric.startswith("MONOCHROME")):
+        raise IntakeError(
+            f"Expected a grey image; {name} is stored as a colour table. Export it as greyscale."
+        )
+    if place is not None:
+        pixels = place.mapped((rows, columns), bits)
+    else:
+        pixels = _decoded(data, (rows, columns), name)
+    if samples == 3:
+        pixels = _grey_channel(pixels, name)
+    coding = Coding(
+        bits=stored_bits,
+        signed=int(data.get("PixelRepresentation") or 0) == 1,
+        inverted=photometric == "MONOCHROME1",
+    )
+    return _patterns(pixels), coding
+
+
+def _decoder(data: Dataset, name: str) -> Decoder:
+    syntax = UID(data.file_meta.TransferSyntaxUID)
+    try:
+        return get_decoder(syntax)
+    except NotImplementedError as error:
+        raise IntakeError(
+            f"Expected an uncompressed image, or JPEG, JPEG-LS, JPEG 2000 or RLE; {name} is compressed as "
+            f"{syntax.name if syntax.is_transfer_syntax else 'something unknown'}. Export it uncompressed."
+        ) from error
+
+
+def _decoded(data: Dataset, shape: tuple[int, int], name: str) -> np.ndarray:
+    decoder = _decoder(data, name)
+    if decoder.is_encapsulated:
+        _check_stream(data, shape, name)
+    is_grey = int(data.get("SamplesPerPixel") or 1) == 1
+    return decoder.as_array(data, index=0, raw=is_grey, view_only=True)[0]
+
+
+def _check_stream(data: Dataset, shape: tuple[int, int], name: str) -> None:
+    """Refuses compressed pixels that unpack to another size than the header says."""
+    claimed = claimed_size(next(generate_frames(data.PixelData, number_of_frames=1)))
+    if claimed not in (None, shape):
+        raise IntakeError(
+            f"Expected {shape[1]}×{shape[0]} pixels in {name}, as its header says; its compressed pixels say "
+            f"{claimed[1]}×{claimed[0]}. It is damaged: export it again."
+        )
+
+
+def _grey_channel(pixels: np.ndarray, name: str) -> np.ndarray:
+    if (pixels == pixels[..., :1]).all():
+        return np.ascontiguousarray(pixels[..., 0])
+    raise IntakeError(f"Expected a grey image; {name} shows colour. Export it as greyscale.")
+
+
+def _patterns(pixels: np.ndarray) -> np.ndarray:
+    """The bit patterns (H, W) uint8 or uint16 of the machine's byte order."""
+    native = pixels if pixels.dtype.isnative else pixels.astype(pixels.dtype.newbyteorder("="))
+    return native.view(f"u{native.dtype.itemsize}")

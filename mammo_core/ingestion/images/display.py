@@ -1,0 +1,184 @@
+"""From stored values to display grey, as one table: modality LUT, VOI LUT or window, inversion, padding.
+
+Source: DICOM PS3.3 C.11.1 (modality), C.11.2 (VOI LUT, window functions), C.7.5.1.1.2 (padding).
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from mammo_core.ingestion.images.grey import Coding, linear_table
+
+_log = logging.getLogger(__name__)
+_SAMPLES = 250  # per side, for statistics of a whole image
+_AIR_SPREAD = 0.05  # of the range of greys: what is dark and varies less than this is air
+NO_WINDOW = "No usable display window is in the file: grey spans the 0.5th to the 99.5th percentile of the breast."
+
+
+def grey_table(data: Dataset, stored: np.ndarray, coding: Coding) -> tuple[np.ndarray, list[str]]:
+    """The display grey (256,) or (65536,) uint8 of every bit pattern, and warnings.
+
+    The first VOI LUT is preferred to the first window, as vendors of mammography intend. Without either, or
+    if they are damaged, images of up to 8 bits are shown as they are, others in the `fallback_window`.
+
+    Args:
+        stored: (H, W) uint8 or uint16 bit patterns.
+    """
+    values = coding.values()
+    table, warnings = _table(data, stored, coding, values)
+    padding = _padding(data, values)
+    if padding is not None:
+        table = np.where(padding, np.uint8(0), table)
+    return coding.for_patterns(table, stored.dtype), warnings
+
+
+def _table(
+    data: Dataset, stored: np.ndarray, coding: Coding, values: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """The display grey of every value, padding as if it were image, and warnings."""
+    rescaled = _rescaled(data, values)
+    for given in (_by_lut, _by_window):
+        try:
+            share = given(data, rescaled)
+        except Exception as error:  # damaged elements: whatever access to them gives
+            _log.info("display %s cannot be used: %s", given.__name__, type(error).__name__)
+            continue
+        if share is not None and np.isfinite(share).all():
+            grey = np.rint(255 * share.clip(0, 1)).astype(np.uint8)
+            table = 255 - grey if coding.inverted else grey
+            return table, []
+    if coding.bits <= 8:
+        return linear_table(values, values.min(), values.max(), inverted=coding.inverted), []
+    padding = _padding(data, values)
+    low, high = fallback_window(stored, rescaled, leave_out=padding, inverted=coding.inverted)
+    return linear_table(rescaled, low, high, inverted=coding.inverted), [NO_WINDOW]
+
+
+def fallback_window(
+    stored: np.ndarray,
+    values: np.ndarray,
+    *,
+    leave_out: np.ndarray | None = None,
+    inverted: bool = False,
+) -> tuple[float, float]:
+    """The 0.5th and 99.5th percentile of breast pixels, by about 60,000 pixels of the image.
+
+    Breast is what is brighter than air; air is the darker of two groups (Otsu) if it hardly varies. Where no
+    group is that even, as in a crop, all pixels count.
+
+    Args:
+        stored: (H, W) bit patterns.
+        values: (2^bits,) what each pattern stands for.
+        leave_out: (2^bits,) bool, which patterns are padding, not image.
+        inverted: Whether small values are bright.
+
+    Source: Otsu, A threshold selection method from gray-level histograms, IEEE Trans. SMC 1979.
+    """
+    steps = [max(1, side // _SAMPLES) for side in stored.shape]
+    patterns = stored[:: steps[0], :: steps[1]].ravel() & (len(values) - 1)
+    if leave_out is not None and not leave_out[patterns].all():
+        patterns = patterns[~leave_out[patterns]]
+    found = values[patterns].astype(np.float64)
+    if inverted:
+        found = -found
+    breast = _breast(found)
+    low, high = np.percentile(breast, (0.5, 99.5))
+    return (-high, -low) if inverted else (low, high)
+
+
+def _breast(found: np.ndarray) -> np.ndarray:
+    low, high = np.percentile(found, (0.1, 99.9))
+    if high <= low:
+        return found
+    bins = ((found - low) * (255 / (high - low))).clip(0, 255).astype(np.intp)
+    counts = np.bincount(bins, minlength=256)
+    threshold = _otsu(counts, low + (np.arange(256) + 0.5) * (high - low) / 255)
+    air = found[found <= threshold]
+    if len(air) in (0, len(found)) or air.std() > _AIR_SPREAD * (high - low):
+        return found
+    return found[found > max(threshold - (high - low) / 4, air.mean() + 4 * air.std())]
+
+
+def _otsu(counts: np.ndarray, centres: np.ndarray) -> float:
+    """The centre that splits a histogram into two groups with the largest variance between them."""
+    below = counts.cumsum()
+    above = below[-1] - below
+    sums = (counts * centres).cumsum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    return float(centres[np.nanargmax(between[:-1])])
+
+
+def _rescaled(data: Dataset, values: np.ndarray) -> np.ndarray:
+    """Values after the modality LUT or rescaling; as they are if that is missing or damaged."""
+    try:
+        if data.get("ModalityLUTSequence"):
+            entries, first, _ = _lut(data.ModalityLUTSequence[0])
+            return entries[(values - first).clip(0, len(entries) - 1)].astype(np.float64)
+        slope = float(data.get("RescaleSlope") or 1)
+        rescaled = values * slope + float(data.get("RescaleIntercept") or 0)
+    except Exception as error:  # damaged elements: whatever access to them gives
+        _log.info("rescaling cannot be used: %s", type(error).__name__)
+        return values.astype(np.float64)
+    return rescaled if slope and np.isfinite(rescaled).all() else values.astype(np.float64)
+
+
+def _by_lut(data: Dataset, values: np.ndarray) -> np.ndarray | None:
+    if not data.get("VOILUTSequence"):
+        return None
+    entries, first, bits = _lut(data.VOILUTSequence[0])
+    return entries[(np.floor(values) - first).clip(0, len(entries) - 1).astype(int)] / (2**bits - 1)
+
+
+def _lut(item: Dataset) -> tuple[np.ndarray, int, int]:
+    """Entries, the first value mapped, and bits of an entry."""
+    count, first, bits = (int(number) for number in item.LUTDescriptor)
+    entries = item.LUTData
+    if isinstance(entries, bytes):
+        entries = np.frombuffer(
+            entries, dtype="<u2" if item.is_little_endian is not False else ">u2"
+        )
+    entries = np.asarray(entries)[: count or 2**16]
+    if entries.ndim != 1 or len(entries) < 2 or not 8 <= bits <= 16:
+        raise ValueError(f"a look-up table of {entries.shape} entries of {bits} bits")
+    return entries, first, bits
+
+
+def _by_window(data: Dataset, values: np.ndarray) -> np.ndarray | None:
+    """Shares of full brightness by the first window, before inversion."""
+    if data.get("WindowCenter") is None or data.get("WindowWidth") is None:
+        return None
+    centre, width = _first(data.WindowCenter), _first(data.WindowWidth)
+    match str(data.get("VOILUTFunction") or "LINEAR").strip().upper():
+        case "SIGMOID":
+            if width <= 0:
+                return None
+            return 1 / (1 + np.exp((-4 * (values - centre) / width).clip(-700, 700)))
+        case "LINEAR_EXACT":
+            return (values - centre) / width + 0.5 if width > 0 else None
+        case "LINEAR":
+            if width < 1:
+                return None
+            return (values - (centre - 0.5)) / max(width - 1, 1e-9) + 0.5
+    return None
+
+
+def _first(element: object) -> float:
+    values = element if isinstance(element, str | float | int) else list(element)
+    return float(values[0] if isinstance(values, list) else values)
+
+
+def _padding(data: Dataset, values: np.ndarray) -> np.ndarray | None:
+    """Which patterns are padding; None if the file names none."""
+    try:
+        start = data.get("PixelPaddingValue")
+        if start is None:
+            return None
+        end = data.get("PixelPaddingRangeLimit")
+        low, high = sorted((int(start), int(start if end is None else end)))
+    except (TypeError, ValueError):
+        return None
+    return (values >= low) & (values <= high)

@@ -1,0 +1,89 @@
+"""Reads PNG, JPEG and TIFF as grey pictures of 8 or 16 bits. Colour is read only where it shows grey."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mammo_core.errors import IntakeError
+from mammo_core.ingestion.images.display import NO_WINDOW, fallback_window
+from mammo_core.ingestion.images.grey import Coding, Picture, linear_table
+from mammo_core.ingestion.images.limits import MAX_PIXELS, refusing_damage
+
+_FORMATS = ("PNG", "JPEG", "TIFF")
+_ORIENTATION = 0x0112  # the EXIF tag: 1 is upright
+
+
+def read_raster(source: Path | bytes, name: str) -> Picture:
+    """Reads one image; `name` is what messages call it.
+
+    Raises:
+        IntakeError: If it is damaged, too large, has several pages, or shows colour.
+    """
+    with (
+        refusing_damage(name, "an undamaged PNG, JPEG or TIFF"),
+        Image.open(
+            io.BytesIO(source) if isinstance(source, bytes) else source, formats=_FORMATS
+        ) as image,
+    ):
+        _check(image, name)
+        turned = image.getexif().get(_ORIENTATION, 1) != 1
+        image.load()
+        pixels, bits = _grey_pixels(image, name)
+    facts = {"bits": str(bits)}
+    warnings = []
+    if turned:
+        warnings.append("The file asks to be shown turned or mirrored; it was read as stored.")
+    coding = Coding(bits=bits)
+    if bits == 8:
+        table = np.arange(256, dtype=np.uint8)
+    else:
+        values = coding.values()
+        low, high = fallback_window(pixels, values)
+        table = linear_table(values, low, high, inverted=False)
+        warnings.append(NO_WINDOW)
+    return Picture(
+        stored=pixels,
+        table=table,
+        coding=coding,
+        kind="picture",
+        facts=facts,
+        warnings=tuple(warnings),
+    )
+
+
+def _check(image: Image.Image, name: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise IntakeError(
+            f"Expected at most {MAX_PIXELS:,} pixels; {name} says it has {image.width}×{image.height}. "
+            "Cut it or export it smaller."
+        )
+    if getattr(image, "n_frames", 1) > 1:
+        raise IntakeError(
+            f"Expected one image; {name} has {image.n_frames} pages. Save each on its own."
+        )
+
+
+def _grey_pixels(image: Image.Image, name: str) -> tuple[np.ndarray, int]:
+    """(H, W) uint8 with 8, or uint16 with 16."""
+    if image.mode.startswith("I"):  # 16-bit grey, in either byte order
+        pixels = np.asarray(image)
+        if pixels.min() < 0 or pixels.max() >= 2**16:
+            raise IntakeError(f"Expected 8 or 16 bits; {name} has more. Save it with 16 bits.")
+        return pixels.astype(np.uint16), 16
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L")), 8
+    if image.mode in ("P", "PA", "LA", "RGB", "RGBA", "YCbCr"):
+        channels = np.asarray(image.convert("RGBA"))
+        red = channels[..., 0]
+        if (channels[..., 3] == 255).all() and (channels[..., 1:3] == red[..., None]).all():
+            return red.copy(), 8
+        raise IntakeError(
+            f"Expected a grey image; {name} shows colour or is partly transparent. Save it as greyscale."
+        )
+    raise IntakeError(
+        f"Expected 8- or 16-bit grey; {name} is stored as {image.mode}. Save it as greyscale."
+    )

@@ -1,0 +1,141 @@
+"""Runs what reads files from outside in processes of its own, bounded in memory and time.
+
+A decoder that crashes, swells or never ends takes its process with it, not this one; the file becomes an
+IntakeError and the process is replaced. This stops accidents and bombs. It doesn't stop a file that takes a
+decoder over: such a process may do whatever this user may.
+
+Processes are started as programs, not forked or by multiprocessing, so this works inside daemonic
+processes, too, as workers of Dask are, and nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import atexit
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mammo_core.errors import IntakeError
+from mammo_core.ingestion.images.grey import Coding, Picture
+from mammo_core.ingestion.images.limits import BULK_SECONDS, MEMORY_BYTES, SECONDS
+from mammo_core.ingestion.images.picture import read_picture
+from mammo_core.ingestion.images.reader import NoProcessError, ReadingProcess
+
+_POLL_S = 0.05
+_QUEUED = 2  # results kept for the caller, per process
+
+
+def read_safely(source: Path | bytes, *, name: str) -> Picture:
+    """As `read_picture`, in another process; for files somebody waits for. Safe to call from many threads.
+
+    Raises:
+        IntakeError: As `read_picture`, and if the decoder crashed or took too much memory or time.
+    """
+    with _one_at_a_time:
+        parts = _reader({"source": source, "name": name}, name=name)
+    coding, warnings = Coding(**parts["coding"]), tuple(parts["warnings"])
+    return Picture(**parts | {"coding": coding, "warnings": warnings})
+
+
+def picture_parts(task: dict[str, Any]) -> dict[str, Any]:
+    """The half of `read_safely` that runs in the other process."""
+    picture = read_picture(task["source"], name=task["name"])
+    return {**vars(picture), "coding": vars(picture.coding)}
+
+
+PICTURE_PARTS = "mammo_core.ingestion.images.sandbox:picture_parts"
+_reader = ReadingProcess(PICTURE_PARTS, seconds=SECONDS)
+_one_at_a_time = threading.Lock()
+atexit.register(_reader.close)
+
+
+def map_safely(
+    function: str,
+    items: Iterable[Any],
+    *,
+    workers: int,
+    seconds: float = BULK_SECONDS,
+    memory_bytes: int = MEMORY_BYTES,
+    should_stop: Callable[[], bool] | None = None,
+) -> Iterator[tuple[Any, Any]]:
+    """Applies a function to items in several processes; yields (item, result) as they finish, in no order.
+
+    Items are taken one at a time, as processes get free, and few results wait: neither may be a long list.
+    An item whose process crashed or was overdue costs only itself. Stopping the iteration ends the processes
+    at once.
+
+    Args:
+        function: "package.module:name" of a function of one item; items and results as in `frames`, small.
+        workers: Number of processes.
+        seconds: For one item.
+        memory_bytes: Address space of one process.
+        should_stop: Asked about twenty times a second; then the iteration ends, with items under way given up.
+
+    Yields:
+        Every item with the function's result, or with the IntakeError it ended in.
+
+    Raises:
+        NoProcessError: If no process can be started.
+    """
+    lanes = [
+        ReadingProcess(function, seconds=seconds, memory_bytes=memory_bytes) for _ in range(workers)
+    ]
+    work = _Work(iter(items), queue.Queue(maxsize=_QUEUED * workers))
+    threads = [threading.Thread(target=work.do, args=(lane,), daemon=True) for lane in lanes]
+    for thread in threads:
+        thread.start()
+    try:
+        while any(thread.is_alive() for thread in threads) or not work.done.empty():
+            if should_stop is not None and should_stop():
+                return
+            try:
+                item, result = work.done.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            if isinstance(result, BaseException) and not isinstance(result, IntakeError):
+                raise result
+            if isinstance(result, NoProcessError):
+                raise result
+            yield item, result
+    finally:
+        work.stopped.set()
+        for lane in lanes:
+            lane.kill()
+        for thread in threads:
+            thread.join()
+
+
+class _Work:
+    """Items to do and results to fetch, shared by the threads that each feed one process."""
+
+    def __init__(self, items: Iterator[Any], done: queue.Queue[tuple[Any, Any]]) -> None:
+        self.items, self.done = items, done
+        self.stopped = threading.Event()
+        self._taking = threading.Lock()
+
+    def do(self, lane: ReadingProcess) -> None:
+        """Feeds one process until items are used up."""
+        try:
+            while not self.stopped.is_set():
+                try:
+                    with self._taking:
+                        item = next(self.items)
+                except StopIteration:
+                    return
+                try:
+                    self._put(item, lane(item))
+                except IntakeError as error:
+                    self._put(item, error)
+        except BaseException as error:  # of the items' iterator: raised where results are fetched
+            self._put(None, error)
+        finally:
+            lane.close()
+
+    def _put(self, item: Any, result: Any) -> None:
+        while not self.stopped.is_set():
+            try:
+                return self.done.put((item, result), timeout=_POLL_S)
+            except queue.Full:
+                continue

@@ -1,0 +1,171 @@
+"""Opens one image and cuts its masses. Runs in a worker of `sandbox`, see `importing`."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mammo_core.errors import IntakeError
+from mammo_core.ingestion.images.crops import CropRecipe, mass_crop
+from mammo_core.ingestion.images.grey import Box, Picture
+from mammo_core.ingestion.images.picture import read_picture
+from mammo_core.ingestion.images.regions import boxes_from_mask
+from mammo_core.ingestion.imports.survey import ImageToCut
+
+_SAMPLES = 500  # per side, to tell a mask from an image
+_EXTREME = (
+    0.15  # of the range: how far compression may carry a pixel of a mask from black and white
+)
+_BINARY_SHARE = 0.99
+_SAME_ASPECT = 0.03
+_SMALLEST_MASK = 0.5  # of the image's height; what is smaller is a crop
+_JOIN_PX = 32  # parts of a mask at most this far apart are one mass
+
+
+def cut_task(image: ImageToCut, recipe: CropRecipe) -> dict[str, Any]:
+    """What `cut` needs to know of an image, as values that travel between processes."""
+    return {
+        "key": image.key,
+        "path": image.path,
+        "recipe": recipe.to_dict(),
+        "masses": [
+            {
+                "box": mass.box and _numbers(mass.box),
+                "masks": list(mass.masks),
+                "several": mass.several,
+            }
+            for mass in image.masses
+        ],
+    }
+
+
+def cut(task: dict[str, Any]) -> dict[str, Any]:
+    """Reads an image and cuts the masses that a `cut_task` names. Texts that come back name no file.
+
+    Returns:
+        "shape", "spacing_mm", "facts" and "warnings" of the image, and for each mass asked for a list of
+        {"png", "box", "warnings"}, or a dict {"kind", "reason"} that says why it cannot be cut.
+
+    Raises:
+        IntakeError: If the image cannot be used.
+    """
+    picture = read_picture(task["path"], name="the image")
+    recipe = CropRecipe(**task["recipe"])
+    return {
+        "shape": picture.shape,
+        "spacing_mm": picture.spacing_mm,
+        "facts": dict(picture.facts),
+        "warnings": list(picture.warnings),
+        "masses": [_cut_mass(picture, mass, recipe) for mass in task["masses"]],
+    }
+
+
+def _cut_mass(
+    picture: Picture, mass: dict[str, Any], recipe: CropRecipe
+) -> list[dict[str, Any]] | dict[str, str]:
+    warnings: list[str] = []
+    try:
+        if mass["box"] is not None:
+            boxes = [Box(*mass["box"])]
+        elif mass["masks"]:
+            boxes = _boxes_of_masks(picture, mass, warnings)
+        else:
+            boxes = [Box(0, 0, *picture.shape)]
+    except IntakeError as error:
+        return {"kind": "mask cannot be used", "reason": str(error)}
+    try:
+        return [
+            {
+                "png": _png(mass_crop(picture, box, recipe)),
+                "box": _numbers(box),
+                "warnings": warnings,
+            }
+            for box in boxes
+        ]
+    except IntakeError as error:
+        return {"kind": "box beside the image", "reason": str(error)}
+
+
+def _boxes_of_masks(picture: Picture, mass: dict[str, Any], warnings: list[str]) -> list[Box]:
+    """Of masks named together for one mass, the first that is one; of several masses, all of all masks."""
+    if not mass["several"]:
+        marked = _mask_among(mass["masks"], picture.shape)
+        return _on_image(boxes_from_mask(marked, join_px=_JOIN_PX), marked, picture, warnings)[:1]
+    boxes = []
+    for path in mass["masks"]:
+        marked = _mask_among([path], picture.shape)
+        boxes += _on_image(boxes_from_mask(marked, join_px=_JOIN_PX), marked, picture, warnings)
+    return sorted(set(boxes), key=lambda box: (box.top, box.left, box.height, box.width))
+
+
+def _on_image(
+    boxes: list[Box], marked: np.ndarray, picture: Picture, warnings: list[str]
+) -> list[Box]:
+    if not boxes:
+        raise IntakeError("Expected a marked region in the mask; got none. Draw it again.")
+    if marked.shape == picture.shape:
+        return boxes
+    warnings.append("The mask has another size than its image: its box was scaled.")
+    return [box.scaled(marked.shape, picture.shape) for box in boxes]
+
+
+def _mask_among(paths: list[Path], shape: tuple[int, int]) -> np.ndarray:
+    """What the mask among some files marks, (h, w) bool: it is black and white and of the image's proportions.
+
+    Raises:
+        IntakeError: If none is, or none can be read.
+    """
+    failed: IntakeError | None = None
+    smaller: np.ndarray | None = None
+    for path in paths:
+        try:
+            stored = read_picture(path, name="the mask").stored
+        except IntakeError as error:
+            failed = failed or error
+            continue
+        marked = _marked(stored) if _fits(stored.shape, shape) else None
+        if marked is None:
+            continue
+        if stored.shape == shape:
+            return marked
+        if smaller is None or stored.size > smaller.size:
+            smaller = marked
+    if smaller is not None:
+        return smaller
+    raise failed or IntakeError(
+        "Expected a mask, black and white and of the image's proportions; got none such. Export it again."
+    )
+
+
+def _fits(shape: tuple[int, int], of_image: tuple[int, int]) -> bool:
+    if shape == of_image:
+        return True
+    down, right = shape[0] / of_image[0], shape[1] / of_image[1]
+    return min(down, right) >= _SMALLEST_MASK and abs(down / right - 1) <= _SAME_ASPECT
+
+
+def _marked(stored: np.ndarray) -> np.ndarray | None:
+    """The bright pixels (h, w) bool of a mask; None for an image with greys between.
+
+    A mask is what is nearly all nearly as dark or as bright as any pixel, compressed with loss or not.
+    """
+    steps = [max(1, side // _SAMPLES) for side in stored.shape]
+    sample = stored[:: steps[0], :: steps[1]].astype(np.int64)
+    low, high = int(sample.min()), int(stored.max())
+    reach = _EXTREME * (high - low)
+    binary = np.mean((sample <= low + reach) | (sample >= high - reach)) >= _BINARY_SHARE
+    return stored > (low + high) // 2 if binary else None
+
+
+def _numbers(box: Box) -> list[int]:
+    return [box.top, box.left, box.height, box.width]
+
+
+def _png(image: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, format="PNG")
+    return file.getvalue()

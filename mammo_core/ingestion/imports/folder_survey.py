@@ -1,0 +1,292 @@
+"""Finds the images, labels and boxes of any hospital's DICOM, or of pictures, as `annotations` describes them.
+
+Identifiers are read to match tables with files. What leaves this module carries their pseudonyms; raw ones
+remain in `Skipped.what` and `ImageToCut.shown`, for the screen of whoever imports, and are never written.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mammo_core.errors import IntakeError
+from mammo_core.ingestion.imports.annotations import (
+    Annotation,
+    BadRow,
+    read_annotations,
+    rows_about,
+)
+from mammo_core.ingestion.imports.image_files import ImageFile, ImageFiles, Masks
+from mammo_core.ingestion.imports.plan import ImportPlan
+from mammo_core.ingestion.imports.pseudonyms import Pseudonyms
+from mammo_core.ingestion.imports.source_files import SourceFiles, look_through
+from mammo_core.ingestion.imports.survey import ImageToCut, MassToCut, Skipped, Survey
+from mammo_core.ingestion.imports.tables import Table, read_table
+
+_LARGE_TABLE = 10_000  # rows; what is not about any image of a longer one is counted, not listed
+
+
+def survey_folder(
+    plan: ImportPlan,
+    source: Path,
+    pseudonyms: Pseudonyms,
+    *,
+    workers: int,
+    on_progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Survey:
+    """Finds every mass that the plan's tables name.
+
+    Args:
+        source: A folder, or a single image; instead of the plan's, which may be packed.
+        on_progress: Called with (headers read, headers to read).
+
+    Raises:
+        IntakeError: If a table cannot be used, or no image is found.
+    """
+    found = look_through(plan, source, workers, on_progress, should_stop)
+    return _Matching(plan, found, pseudonyms).survey()
+
+
+class _Matching:
+    """Brings tables and files together."""
+
+    def __init__(self, plan: ImportPlan, found: SourceFiles, pseudonyms: Pseudonyms) -> None:
+        self._plan = plan
+        self._pseudonyms = pseudonyms
+        self._found = found
+        self._files = ImageFiles(found.images)
+        self._masks = Masks.of(found.masks, found.boxes)
+        self._named_masks: dict[str, Path] = {}
+        self._skipped = list(found.skipped)
+        self._tables: list[str] = []
+        self._whole = False
+
+    def survey(self) -> Survey:
+        labels = self._rows(self._plan.labels or self._plan.boxes, with_labels=True)
+        self._take_out_masks(labels)
+        boxes: dict[Path, list[Annotation]] = {}
+        if self._plan.labels and self._plan.boxes:
+            boxes = self._by_image(self._rows(self._plan.boxes, with_labels=False, with_boxes=True))
+        by_image = self._by_image(labels)
+        self._whole = (
+            self._plan.kind == "pictures"
+            and not boxes
+            and not self._masks.by_folder
+            and not any(row.box or row.mask for row in labels)
+        )
+        images, splits = [], {}
+        seen: set[str] = set()
+        for image in self._files.images:
+            rows = by_image.get(image.path, [])
+            cut = self._image(image, rows, boxes.get(image.path, []), seen)
+            if cut is not None:
+                images.append(cut)
+                if rows[0].split:
+                    splits[cut.patient] = self._same_split(splits, cut.patient, rows[0])
+        return Survey(
+            images=tuple(images),
+            skipped=tuple(self._skipped),
+            tables=tuple(self._tables),
+            splits=splits,
+        )
+
+    def _rows(self, path: Path, *, with_labels: bool, with_boxes: bool = False) -> list[Annotation]:
+        table = read_table(path)
+        self._tables.append(f"{table.name}: {len(table)} rows")
+        if self._plan.kind == "pictures" and with_labels and not self._plan.one_patient_per_file:
+            table.required("patient_id", "patient", "patientid", "case", "case_id")
+        if self._plan.split.by == "column" and with_labels:
+            table.required("split", "set", "subset")
+        if len(table) > _LARGE_TABLE:
+            table = self._rows_about_files(table)
+        rows, bad = read_annotations(table, with_labels=with_labels, with_boxes=with_boxes)
+        self._skipped += map(_skipped_row, bad)
+        return rows
+
+    def _rows_about_files(self, table: Table) -> Table:
+        """Only what may be about one of the images, of a table too long to list what is not."""
+        images = self._files.images
+        about = rows_about(
+            table,
+            names=self._files.names,
+            uids={image.uid for image in images},
+            patients={image.patient for image in images},
+        )
+        if len(about) < len(table):
+            self._skip(
+                f"{len(table) - len(about)} rows of {table.name}",
+                "image not found",
+                "Expected an image for every row; found none of these names. Nothing to do if the table is "
+                "of more images than these.",
+            )
+        return about
+
+    def _by_image(self, rows: list[Annotation]) -> dict[Path, list[Annotation]]:
+        """Rows by the file they are about; rows about none or several are skipped."""
+        by_image: dict[Path, list[Annotation]] = defaultdict(list)
+        for row in rows:
+            match self._files.meant_by(row):
+                case [image]:
+                    by_image[image.path].append(row)
+                case []:
+                    self._skip(
+                        row.what,
+                        "image not found",
+                        f"Expected an image for line {row.line}; found none. Check how the table calls it.",
+                    )
+                case several:
+                    self._skip(
+                        row.what,
+                        "image unclear",
+                        f"Expected one image for line {row.line}; {len(several)} fit. Write the whole path, or "
+                        "the SOP Instance UID.",
+                    )
+        return by_image
+
+    def _image(
+        self,
+        image: ImageFile,
+        rows: list[Annotation],
+        boxes: list[Annotation],
+        seen: set[str],
+    ) -> ImageToCut | None:
+        """What to cut from an image; None, and a note why, if nothing."""
+        if not rows:
+            self._skip(
+                image.shown,
+                "no label",
+                "Expected a row about it in the table of labels; found none. Add one, or leave it out.",
+            )
+            return None
+        identity = image.uid or image.shown
+        if identity in seen:
+            self._skip(
+                image.shown,
+                "image found twice",
+                "Expected each SOP Instance UID once; found it before. Remove one of the files.",
+            )
+            return None
+        patient = self._patient(image, rows[0])
+        masses = tuple(self._masses(image, rows, boxes)) if patient else ()
+        if not masses:
+            return None
+        seen.add(identity)
+        name = self._pseudonyms.image(identity)
+        return ImageToCut(
+            key=name,
+            path=image.path,
+            shown=image.shown,
+            patient=patient,
+            image=name,
+            masses=masses,
+        )
+
+    def _patient(self, image: ImageFile, row: Annotation) -> str:
+        """The patient's pseudonym; empty, and a note why, if nobody says whose image it is."""
+        if self._plan.one_patient_per_file:
+            return self._pseudonyms.patient(image.shown)
+        raw = (row.patient if row.key[0] != "view" else "") or image.patient or row.patient
+        if not raw.strip():
+            self._skip(
+                image.shown,
+                "no patient",
+                "Expected a patient's identifier in the file or the table; found none. Without it, nobody can "
+                "tell how many images are hers: add a column patient_id.",
+            )
+            return ""
+        return self._pseudonyms.patient(raw)
+
+    def _masses(
+        self, image: ImageFile, rows: list[Annotation], boxes: list[Annotation]
+    ) -> Iterator[MassToCut]:
+        labels = {row.label for row in rows}
+        details = rows[0].details
+        if boxes:
+            for row in boxes:
+                label = row.label if row.label is not None else _only(labels)
+                if label is None:
+                    self._skip(
+                        image.shown,
+                        "label unclear",
+                        f"Expected a label in line {row.line} of the boxes, as the image has masses of both "
+                        "classes; got none. Add a column label.",
+                    )
+                else:
+                    yield MassToCut(label=label, box=row.box, details=details)
+            return
+        for row in rows:
+            yield from self._mass_of_row(image, row)
+
+    def _mass_of_row(self, image: ImageFile, row: Annotation) -> Iterator[MassToCut]:
+        """From a row's own box or mask, or what is found for the image; a note if there is nothing."""
+        if row.mask and row.mask not in self._named_masks:
+            self._skip(
+                image.shown,
+                "mask not found",
+                f"Expected one mask for line {row.line}; found none of that name, or several. Write its "
+                "whole path.",
+            )
+            return
+        masks = (self._named_masks[row.mask],) if row.mask else self._masks.of_image(image)
+        found = self._masks.boxes.get(image.uid, []) if image.uid else []
+        if row.box:
+            yield MassToCut(label=row.label, box=row.box, details=row.details)
+        elif masks:
+            yield MassToCut(label=row.label, masks=masks, several=not row.mask, details=row.details)
+        elif found:
+            for box in found:
+                yield MassToCut(label=row.label, box=box, details=row.details)
+        elif self._whole:
+            yield MassToCut(label=row.label, details=row.details)
+        else:
+            self._skip(
+                image.shown,
+                "no box",
+                "Expected a box, a mask or a segmentation that says where the mass is; found none. Add a row to "
+                "the table of boxes, or a mask of the image's name.",
+            )
+
+    def _take_out_masks(self, rows: list[Annotation]) -> None:
+        """Finds the files that a column calls masks; they are no images, whatever their names."""
+        wanted = {row.mask: row.line for row in rows if row.mask}
+        masks = [
+            ImageFile(path=path, parts=(*folder, path.name.lower()))
+            for folder, _, path in self._found.masks
+        ]
+        everything = ImageFiles([*self._found.images, *self._found.others, *masks])
+        for name, line in wanted.items():
+            match everything.meant_by(Annotation(line=line, file=name)):
+                case [mask]:
+                    self._named_masks[name] = mask.path
+        taken = set(self._named_masks.values())
+        self._files = ImageFiles(image for image in self._files.images if image.path not in taken)
+        expected = "DICOM" if self._plan.kind == "dicom" else "PNG, JPEG or TIFF"
+        for other in self._found.others:
+            if other.path not in taken:
+                self._skip(
+                    other.shown,
+                    "other kind of image",
+                    f"Expected {expected}; got an image that is not. Import it separately.",
+                )
+
+    def _same_split(self, splits: dict[str, str], patient: str, row: Annotation) -> str:
+        if splits.get(patient, row.split) != row.split:
+            raise IntakeError(
+                f"Expected one split for each patient; line {row.line} of the labels says {row.split}, an "
+                f"earlier one {splits[patient]}. Tests on patients who also train are too good to be true: "
+                "correct the table."
+            )
+        return row.split
+
+    def _skip(self, what: str, kind: str, reason: str) -> None:
+        self._skipped.append(Skipped(what=what, kind=kind, reason=reason))
+
+
+def _only(labels: set[int | None]) -> int | None:
+    return next(iter(labels)) if len(labels) == 1 else None
+
+
+def _skipped_row(row: BadRow) -> Skipped:
+    return Skipped(what=f"line {row.line}: {row.what}", kind=row.kind, reason=row.reason)

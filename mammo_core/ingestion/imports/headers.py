@@ -1,0 +1,73 @@
+"""What a file of a folder is, and whose, before its pixels are decoded. Runs in a worker of `sandbox`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pydicom
+
+from mammo_core.errors import IntakeError
+from mammo_core.ingestion.images.picture import picture_kind
+from mammo_core.ingestion.images.regions import boxes_from_segmentation
+from mammo_core.ingestion.imports.details import tidy_details
+
+_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+_TAGS = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "PatientID",
+    "ImageLaterality",
+    "Laterality",
+    "ViewPosition",
+)
+
+
+def read_header(path: str) -> dict[str, Any]:
+    """What a file says of itself, raw identifiers included: for matching in memory, never to be written.
+
+    Returns:
+        "kind" is "dicom", "picture", "segmentation" or "other". DICOM has "uid", "patient", "side" and
+        "view" ("" where not said), a segmentation "boxes": [top, left, height, width] lists by the UID of
+        the image they lie on.
+
+    Raises:
+        IntakeError: If it cannot be opened, or is a damaged segmentation.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            kind = picture_kind(file.read(132))
+            if kind != "dicom":
+                return {"kind": kind or "other"}
+            file.seek(0)
+            data = pydicom.dcmread(
+                file, stop_before_pixels=True, specific_tags=list(_TAGS), force=True
+            )
+    except OSError as error:
+        raise IntakeError(
+            f"Expected a readable file; the system says: {error.strerror}. Check its permissions."
+        ) from error
+    except Exception as error:  # whatever the parser makes of a damaged file
+        raise IntakeError(
+            f"Expected an undamaged DICOM file; reading its header failed ({type(error).__name__}). "
+            "Export or copy it again."
+        ) from error
+    if str(data.get("SOPClassUID", "")) == _SEGMENTATION:
+        boxes = {
+            uid: [[box.top, box.left, box.height, box.width] for box in found]
+            for uid, found in boxes_from_segmentation(Path(path)).items()
+        }
+        return {"kind": "segmentation", "boxes": boxes}
+    side = _text(data, "ImageLaterality") or _text(data, "Laterality")
+    details = tidy_details({"side": side, "view": _text(data, "ViewPosition")})
+    return {
+        "kind": "dicom",
+        "uid": _text(data, "SOPInstanceUID"),
+        "patient": _text(data, "PatientID"),
+        "side": details["side"],
+        "view": details["view"],
+    }
+
+
+def _text(data: pydicom.Dataset, keyword: str) -> str:
+    return str(data.get(keyword) or "").strip()

@@ -1,0 +1,126 @@
+"""The images of a folder, found by whatever a table calls them, and the masks that belong to them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mammo_core.ingestion.images.crops import Box
+from mammo_core.ingestion.imports.annotations import Annotation
+
+_MASK_NAME = re.compile(r"(?P<stem>.+?)[_-](mask|roi|seg)[_-]?\d*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFile:
+    """One image file and what it says of itself.
+
+    Attributes:
+        parts: Of its path below the source, in lower case.
+        uid: SOP Instance UID; "" for pictures.
+        patient: Raw identifier; "" for pictures.
+    """
+
+    path: Path = field(repr=False)
+    parts: tuple[str, ...] = field(repr=False)
+    uid: str = field(default="", repr=False)
+    patient: str = field(default="", repr=False)
+    side: str = ""
+    view: str = ""
+
+    @property
+    def shown(self) -> str:
+        """How it is called on screen."""
+        return "/".join(self.parts)
+
+
+class ImageFiles:
+    """Finds the one image that a row of a table is about."""
+
+    def __init__(self, images: Iterable[ImageFile]) -> None:
+        self.images = tuple(images)
+        self._by_end: dict[tuple[str, ...], list[ImageFile]] = defaultdict(list)
+        self._by_stem: dict[str, list[ImageFile]] = defaultdict(list)
+        self._by_uid: dict[str, list[ImageFile]] = defaultdict(list)
+        self._by_view: dict[tuple[str, ...], list[ImageFile]] = defaultdict(list)
+        self._whole: dict[tuple[str, ...], ImageFile] = {}
+        for image in self.images:
+            for start in range(len(image.parts)):
+                self._by_end[image.parts[start:]].append(image)
+            self._by_stem[Path(image.parts[-1]).stem].append(image)
+            self._by_view[image.patient, image.side, image.view].append(image)
+            self._whole[image.parts] = image
+            if image.uid:
+                self._by_uid[image.uid].append(image)
+
+    @property
+    def names(self) -> set[str]:
+        """Names of all files in lower case, with and without suffix."""
+        return {image.parts[-1] for image in self.images} | set(self._by_stem)
+
+    def meant_by(self, row: Annotation) -> list[ImageFile]:
+        """The images that fit a row: one if all is well, none if there is none, several if it is unclear.
+
+        A file may be named by its whole path, by the end of its path, by a path that continues upwards beyond
+        the source, or by its bare name without a suffix.
+        """
+        kind, *named = row.key
+        if kind == "uid":
+            return self._by_uid.get(named[0], [])
+        if kind == "view":
+            return self._by_view.get(tuple(named), [])
+        parts = tuple(named)
+        if parts in self._whole:
+            return [self._whole[parts]]
+        if parts in self._by_end:
+            return self._by_end[parts]
+        for start in range(1, len(parts)):
+            if parts[start:] in self._whole:
+                return [self._whole[parts[start:]]]
+        return self._by_stem.get(parts[0], []) if len(parts) == 1 else []
+
+
+def mask_stem(path: Path) -> str | None:
+    """The name of the image that a file's name says it is a mask of, in lower case; None if it is no mask.
+
+    Example:
+        >>> mask_stem(Path("IM_0001_mask_2.png")), mask_stem(Path("IM_0001.png"))
+        ('im_0001', None)
+    """
+    match = _MASK_NAME.fullmatch(path.stem)
+    return match["stem"].lower() if match else None
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """Masks by the name of their image, and boxes by the UID of theirs."""
+
+    by_folder: Mapping[tuple[str, ...], list[Path]]
+    by_stem: Mapping[str, list[tuple[str, ...]]]
+    boxes: Mapping[str, list[Box]]
+
+    @classmethod
+    def of(
+        cls, files: Iterable[tuple[tuple[str, ...], str, Path]], boxes: Mapping[str, list[Box]]
+    ) -> Masks:
+        """Sorts masks, each given as the folder's parts, the stem of the image, and the path."""
+        by_folder: dict[tuple[str, ...], list[Path]] = defaultdict(list)
+        by_stem: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+        for folder, stem, path in files:
+            key = (*folder, stem)
+            if key not in by_folder:
+                by_stem[stem].append(key)
+            by_folder[key].append(path)
+        return cls(dict(by_folder), dict(by_stem), boxes)
+
+    def of_image(self, image: ImageFile) -> tuple[Path, ...]:
+        """The masks of an image: in a folder of the same name, or anywhere if the name is the only such."""
+        *folder, name = image.parts
+        key = (*folder, Path(name).stem)
+        if key in self.by_folder:
+            return tuple(self.by_folder[key])
+        same = self.by_stem.get(Path(name).stem, [])
+        return tuple(self.by_folder[same[0]]) if len(same) == 1 else ()

@@ -1,0 +1,124 @@
+"""What to import and how: one frozen value that travels as JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mammo_core.config import validate
+from mammo_core.errors import InvalidRequestError
+from mammo_core.ingestion.images.crops import STANDARD, CropRecipe
+from mammo_core.ingestion.imports.splitting import SplitPlan
+
+ImportKind = Literal["cbis-ddsm", "dicom", "pictures"]
+KINDS: tuple[ImportKind, ...] = ("cbis-ddsm", "dicom", "pictures")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RESERVED = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportPlan:
+    """One import.
+
+    Attributes:
+        kind: "cbis-ddsm" as downloaded from its archive, "dicom" from any hospital, or "pictures" (PNG, JPEG,
+            TIFF), see `annotations` for their tables.
+        source: A folder, a ZIP file, or a single image.
+        name: Of the new folder of masses.
+        site: Where the mammograms come from, as results call it; by default the collection's name or `name`.
+        labels: The table of labels; for "cbis-ddsm" the folder of the case descriptions, if not in `source`.
+        boxes: A table of boxes, if the labels have none.
+        masks: A folder of masks or DICOM segmentations, or one segmentation, if not in `source`.
+        recipe: How masses are cut.
+        split: How patients are divided.
+        one_patient_per_file: For pictures whose table names no patients: takes each file for another
+            patient's. Where that is not so, promises made to patients are too good.
+    """
+
+    kind: ImportKind
+    source: Path
+    name: str
+    site: str = ""
+    labels: Path | None = None
+    boxes: Path | None = None
+    masks: Path | None = None
+    recipe: CropRecipe = STANDARD
+    split: SplitPlan = field(default_factory=SplitPlan)
+    one_patient_per_file: bool = False
+
+    def __post_init__(self) -> None:
+        validate.one_of(KINDS, kind=self.kind)
+        for what, name in (("name", self.name), ("site", self.site or "site")):
+            if not _NAME.fullmatch(name) or name.endswith(".") or name.lower() in _RESERVED:
+                raise InvalidRequestError(
+                    f"Expected a {what} of up to 64 letters, digits, dots, hyphens and underscores; got "
+                    f"{name!r}. Choose another."
+                )
+        if self.kind != "cbis-ddsm":
+            if self.labels is None and self.boxes is None:
+                raise InvalidRequestError(
+                    "Expected a table that says which images are malignant; got none. Name one as labels."
+                )
+            if self.split.by == "official":
+                raise InvalidRequestError(
+                    "Expected a split by random or column; got official, which only a published "
+                    "collection has. Choose one of these."
+                )
+        elif self.split.by == "column":
+            raise InvalidRequestError(
+                "Expected the official split or a random one for CBIS-DDSM; got column. Choose one of these."
+            )
+
+    @property
+    def site_name(self) -> str:
+        """How results call where the mammograms come from."""
+        return self.site or ("cbis-ddsm" if self.kind == "cbis-ddsm" else self.name)
+
+    @property
+    def is_public(self) -> bool:
+        """Whether ids in the source are public, so that they are kept and shown."""
+        return self.kind == "cbis-ddsm"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values, paths included; see `import_plan_from_dict`."""
+        return self.without_paths() | {
+            name: path and str(path.resolve()) for name, path in self._paths().items()
+        }
+
+    def without_paths(self) -> dict[str, Any]:
+        """JSON-ready values that name no file: the names of files and folders can identify patients."""
+        values = asdict(self)
+        for name in self._paths():
+            del values[name]
+        return values
+
+    def _paths(self) -> dict[str, Path | None]:
+        return {name: getattr(self, name) for name in ("source", "labels", "boxes", "masks")}
+
+
+def import_plan_from_dict(values: Mapping[str, Any]) -> ImportPlan:
+    """The inverse of `ImportPlan.to_dict`.
+
+    Raises:
+        InvalidRequestError: If they are not what this version writes.
+    """
+    try:
+        paths = {
+            name: values[name] and Path(values[name])
+            for name in ("source", "labels", "boxes", "masks")
+        }
+        parts = {"recipe": CropRecipe(**values["recipe"]), "split": SplitPlan(**values["split"])}
+        return ImportPlan(**{**values, **paths, **parts})
+    except (KeyError, TypeError) as error:
+        raise InvalidRequestError(
+            f"Expected an import as this version writes it; got another ({error}). Plan it anew."
+        ) from error

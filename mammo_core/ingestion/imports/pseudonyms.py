@@ -1,0 +1,64 @@
+"""Other names for patients and images, the same for the same identifier on this installation.
+
+HMAC-SHA256 under a random salt. The salt is kept in the program's home, readable by its owner only, and never
+beside the data. Whoever has the salt can test whether a known identifier is in a cohort, so these are pseudonyms:
+without the salt, they tell nothing; with it, they link. Deleting the salt cuts the link for good, and later
+imports then give the same patient another name.
+
+Source: ISO 25237 (pseudonymization); RFC 2104 (HMAC).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from pathlib import Path
+
+from filelock import FileLock
+
+from mammo_core.errors import IntakeError
+from mammo_core.storage.atomic import unwritable, write_bytes
+
+_SALT_BYTES = 32
+_HEX = 16
+
+
+class Pseudonyms:
+    """Names under the salt of one home; the salt is made when first needed.
+
+    Raises:
+        IntakeError: If the salt cannot be made, read, or is damaged.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._salt = _salt(home / "intake_salt")
+
+    def patient(self, raw: str) -> str:
+        """ "p" and 16 hex digits. Spaces around an identifier don't matter, as DICOM pads with them."""
+        return "p" + self._digest("patient", raw)
+
+    def image(self, raw: str) -> str:
+        """ "i" and 16 hex digits."""
+        return "i" + self._digest("image", raw)
+
+    def _digest(self, kind: str, raw: str) -> str:
+        text = f"{kind}\0{raw.strip()}".encode("utf-8", "surrogatepass")
+        return hmac.new(self._salt, text, hashlib.sha256).hexdigest()[:_HEX]
+
+
+def _salt(path: Path) -> bytes:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            if not path.exists():
+                write_bytes(path, secrets.token_bytes(_SALT_BYTES), mode=0o600)
+            salt = path.read_bytes()
+    except OSError as error:
+        raise unwritable(path, error) from error
+    if len(salt) != _SALT_BYTES:
+        raise IntakeError(
+            f"Expected a salt of {_SALT_BYTES} bytes in {path}; got {len(salt)}. Restore the file, or delete "
+            "it: patients imported from then on get other names than before."
+        )
+    return salt

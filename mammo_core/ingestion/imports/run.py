@@ -1,0 +1,277 @@
+"""Brings mammograms from outside in as a cohort of masses: looks first, then cuts on all cores, then names it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mammo_core.cohorts.checks import Finding, check_cohort
+from mammo_core.cohorts.folders import read_real
+from mammo_core.errors import IntakeError
+from mammo_core.ingestion.images.sandbox import map_safely
+from mammo_core.ingestion.imports.cohort_writer import CutMass, open_cohort, require_free
+from mammo_core.ingestion.imports.cutting import cut_task
+from mammo_core.ingestion.imports.import_report import (
+    ImportPreview,
+    ImportReport,
+    SampleCrop,
+    count_splits,
+)
+from mammo_core.ingestion.imports.plan import ImportPlan
+from mammo_core.ingestion.imports.pseudonyms import Pseudonyms
+from mammo_core.ingestion.imports.source import (
+    OnProgress,
+    ShouldStop,
+    nothing_left,
+    survey_source,
+    unpacked,
+)
+from mammo_core.ingestion.imports.survey import ImageToCut, MassToCut, Skipped, Survey, counted
+
+_CUT = "mammo_core.ingestion.imports.cutting:cut"
+_CHECKED_BYTES = 256 << 20  # of pixels; a larger cohort is checked on demand, not in passing
+_NOT_CHECKED = "The cohort is too large to be checked in passing: run `data check` on it."
+
+
+def preview_import(
+    plan: ImportPlan,
+    data_dir: Path,
+    home: Path,
+    *,
+    num_samples: int = 8,
+    workers: int | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> ImportPreview:
+    """Says what an import would do; keeps nothing but the salt of pseudonyms, if there was none.
+
+    Args:
+        data_dir: Where a ZIP file is unpacked meanwhile.
+        home: Of the program, where the salt is.
+        num_samples: Masses to cut and show, from images spread over the whole.
+        on_progress: Called with (files looked at, files).
+
+    Raises:
+        IntakeError: If the tables cannot be used, or nothing can be imported.
+    """
+    workers = workers or _num_cores()
+    with unpacked(plan, data_dir, should_stop) as source:
+        survey = survey_source(
+            plan,
+            source,
+            Pseudonyms(home),
+            workers=workers,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+        if not survey.images and not (should_stop and should_stop()):
+            raise nothing_left(survey.skipped, naming_files=True)
+        chosen = _spread(survey.images, num_samples)
+        cuts = [
+            _Cut(image, result) for image, result in _cut_all(chosen, plan, workers, should_stop)
+        ]
+    masses = [
+        {"split": image.split, "patient": image.patient, "label": mass.label}
+        for image in survey.images
+        for mass in image.masses
+    ]
+    return ImportPreview(
+        num_images=len(survey.images),
+        num_masses=len(masses),
+        num_patients=len(survey.patients),
+        counts=count_splits(masses),
+        tables=survey.tables,
+        skipped=(*survey.skipped, *(one for cut in cuts for one in cut.skipped)),
+        warnings=counted(text for cut in cuts for text in cut.warnings),
+        samples=tuple(sample for cut in cuts for sample in cut.samples)[:num_samples],
+    )
+
+
+def run_import(
+    plan: ImportPlan,
+    data_dir: Path,
+    home: Path,
+    *,
+    workers: int | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> ImportReport:
+    """Writes data_dir/NAME/SITE/SPLIT/is_benign_*/….png with metadata.csv, and import.json with the report.
+
+    Interrupted, it goes on when called again with the same plan on the same files: images that are done are
+    kept, those that were skipped are tried again.
+
+    Args:
+        home: Of the program, where the salt of pseudonyms is.
+        workers: Processes that read images; by default one for each core.
+        on_progress: Called with (files looked at, files), then with (images done, images).
+        should_stop: Asked about twenty times a second; what is done by then is kept.
+
+    Returns:
+        The report; its `folder` is None if it was stopped.
+
+    Raises:
+        IntakeError: If the name is taken, the tables cannot be used, nothing can be imported, or the disk is
+            full or read-only.
+    """
+    started, workers = time.monotonic(), workers or _num_cores()
+    require_free(data_dir, plan.name)
+    pseudonyms = Pseudonyms(home)
+    with unpacked(plan, data_dir, should_stop) as source:
+        survey = survey_source(
+            plan,
+            source,
+            pseudonyms,
+            workers=workers,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+        if not survey.images and not (should_stop and should_stop()):
+            raise nothing_left(survey.skipped, naming_files=False)
+        skipped, warnings, done = list(survey.skipped), [], 0
+        with open_cohort(data_dir, plan.name, _identity(plan, survey, pseudonyms)) as writer:
+            left = [image for image in survey.images if image.key not in writer.done]
+            total = len(survey.images)
+            done = total - len(left)
+            for image, result in _cut_all(left, plan, workers, should_stop):
+                cut = _Cut(image, result)
+                if cut.masses:
+                    writer.add(image.key, cut.rows(plan))
+                skipped += cut.skipped
+                warnings += cut.warnings
+                done += 1
+                if on_progress:
+                    on_progress(done, total)
+            is_whole = done == total and not (should_stop and should_stop())
+            if is_whole and not writer.rows:
+                raise nothing_left(tuple(skipped), naming_files=False)
+            findings = _checked(writer.folder, len(writer.rows), plan) if is_whole else ()
+            report = ImportReport(
+                folder=None,
+                num_images=len({row["image"] for row in writer.rows}),
+                num_masses=len(writer.rows),
+                num_patients=len({row["patient"] for row in writer.rows}),
+                counts=count_splits(writer.rows),
+                skipped=tuple(skipped),
+                warnings=counted(warnings),
+                findings=findings,
+                seconds=time.monotonic() - started,
+            )
+            if not is_whole:
+                return report
+            return replace(report, folder=writer.finish(report.for_record(plan, pseudonyms)))
+
+
+class _Cut:
+    """What came of one image."""
+
+    def __init__(self, image: ImageToCut, result: dict[str, Any] | IntakeError) -> None:
+        self._image = image
+        self.skipped: list[Skipped] = []
+        self.warnings: list[str] = []
+        self.masses: list[tuple[MassToCut, dict[str, Any]]] = []
+        if isinstance(result, IntakeError):
+            self._skip("image cannot be used", str(result))
+            return
+        self._picture = result
+        self.warnings += result["warnings"]
+        for mass, found in zip(image.masses, result["masses"], strict=True):
+            if isinstance(found, dict):
+                self._skip(found["kind"], found["reason"])
+            else:
+                self.masses += [(mass, one) for one in found]
+                self.warnings += [text for one in found[:1] for text in one["warnings"]]
+
+    def _skip(self, kind: str, reason: str) -> None:
+        self.skipped.append(Skipped(what=self._image.shown, kind=kind, reason=reason))
+
+    @property
+    def samples(self) -> Iterator[SampleCrop]:
+        """The masses as images."""
+        for mass, one in self.masses:
+            image = np.asarray(Image.open(io.BytesIO(one["png"])))
+            yield SampleCrop(image=image, label=mass.label, split=self._image.split)
+
+    def rows(self, plan: ImportPlan) -> list[CutMass]:
+        """The masses as files and rows of metadata.csv."""
+        image, picture = self._image, self._picture
+        height, width = picture["shape"]
+        rows = []
+        for number, (mass, one) in enumerate(self.masses, start=1):
+            facts = {
+                "side": picture["facts"].get("laterality", ""),
+                "view": picture["facts"].get("view", ""),
+            }
+            said = {name: value for name, value in mass.details.items() if value}
+            row = {
+                "patient": image.patient,
+                "image": image.image,
+                "mass": mass.mass_id or str(number),
+                "label": mass.label,
+                "split": image.split,
+                "site": plan.site_name,
+                **facts,
+                **said,
+                "spacing_mm": ""
+                if picture["spacing_mm"] is None
+                else f"{picture['spacing_mm']:.4f}",
+                "image_height": height,
+                "image_width": width,
+                **dict(
+                    zip(("box_top", "box_left", "box_height", "box_width"), one["box"], strict=True)
+                ),
+                "warnings": " ".join([*picture["warnings"], *one["warnings"]]),
+            }
+            rows.append(CutMass(png=one["png"], row=row))
+        return rows
+
+
+def _cut_all(
+    images: Sequence[ImageToCut], plan: ImportPlan, workers: int, should_stop: ShouldStop | None
+) -> Iterator[tuple[ImageToCut, dict[str, Any] | IntakeError]]:
+    """Cuts images in processes of their own, in no order."""
+    by_key = {image.key: image for image in images}
+    tasks = (cut_task(image, plan.recipe) for image in images)
+    workers = max(1, min(workers, len(images)))
+    for task, result in map_safely(_CUT, tasks, workers=workers, should_stop=should_stop):
+        yield by_key[task["key"]], result
+
+
+def _spread(images: Sequence[ImageToCut], count: int) -> list[ImageToCut]:
+    """A few images from the whole length of a list."""
+    places = np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)
+    return [images[place] for place in dict.fromkeys(places.tolist())]
+
+
+def _identity(plan: ImportPlan, survey: Survey, pseudonyms: Pseudonyms) -> str:
+    """What must be the same for an interrupted import to go on: settings, images, labels, boxes and splits."""
+    images = [
+        [
+            image.key,
+            image.patient,
+            image.split,
+            [[mass.label, str(mass.box)] for mass in image.masses],
+        ]
+        for image in survey.images
+    ]
+    return pseudonyms.image(json.dumps([plan.without_paths(), images]))
+
+
+def _checked(folder: Path, num_masses: int, plan: ImportPlan) -> tuple[Finding, ...]:
+    """What the checks of cohorts say; of a large one, only that it was not checked."""
+    if num_masses * plan.recipe.size_px**2 > _CHECKED_BYTES:
+        return (Finding("not checked", "warning", _NOT_CHECKED),)
+    return tuple(replace(finding, files=()) for finding in check_cohort(read_real(folder)))
+
+
+def _num_cores() -> int:
+    return os.cpu_count() or 1

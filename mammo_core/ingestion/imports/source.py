@@ -1,0 +1,121 @@
+"""Looks at a source before anything is written: unpacks it if need be, finds its masses, decides the splits."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from mammo_core.errors import IntakeError
+from mammo_core.ingestion.archives import unpack_safely
+from mammo_core.ingestion.imports.cbis import survey_cbis
+from mammo_core.ingestion.imports.folder_survey import survey_folder
+from mammo_core.ingestion.imports.import_report import kinds_of
+from mammo_core.ingestion.imports.plan import ImportPlan
+from mammo_core.ingestion.imports.pseudonyms import Pseudonyms
+from mammo_core.ingestion.imports.splitting import draw_splits
+from mammo_core.ingestion.imports.survey import Skipped, Survey
+from mammo_core.ingestion.uploads import new_upload
+
+OnProgress = Callable[[int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+@contextlib.contextmanager
+def unpacked(
+    plan: ImportPlan, data_dir: Path, should_stop: ShouldStop | None = None
+) -> Iterator[Path]:
+    """The plan's source as a folder or a single image; a ZIP file is unpacked for as long as it is used.
+
+    It is unpacked below the folder of the data, where `housekeeping.sweep_incoming` deletes what a kill left.
+
+    Raises:
+        IntakeError: If there is nothing, or the archive cannot be used.
+    """
+    source = plan.source
+    if not source.exists():
+        raise IntakeError(f"Expected images at {source}; found nothing. Check the path.")
+    if source.is_dir() or source.suffix.lower() != ".zip":
+        yield source
+        return
+    folder = new_upload(data_dir)
+    try:
+        target = folder / "files"
+        unpack_safely(source, target, should_stop=should_stop)
+        target.mkdir(exist_ok=True)  # not there if it was stopped
+        yield target
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # what is left is swept after a day
+
+
+def survey_source(
+    plan: ImportPlan,
+    source: Path,
+    pseudonyms: Pseudonyms,
+    *,
+    workers: int,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Survey:
+    """Every mass that can be imported from an unpacked source, each with its split; perhaps none.
+
+    Raises:
+        IntakeError: If a table cannot be used.
+    """
+    if plan.kind == "cbis-ddsm":
+        survey = survey_cbis(source, plan.labels)
+    else:
+        survey = survey_folder(
+            plan,
+            source,
+            pseudonyms,
+            workers=workers,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+    return _divided(plan, survey)
+
+
+def nothing_left(skipped: tuple[Skipped, ...], *, naming_files: bool) -> IntakeError:
+    """What to tell if no mass can be imported; names of files can identify patients, and a job's error is kept."""
+    kinds = ", ".join(f"{kind} ({count})" for kind, count in kinds_of(skipped).items())
+    first = f" The first: {skipped[0].what}: {skipped[0].reason}" if skipped else ""
+    return IntakeError(
+        f"Expected masses to import; nothing is left{f' after leaving out: {kinds}' if kinds else ''}."
+        f"{first if first and naming_files else ' Check the folder and the tables.'}"
+    )
+
+
+def _divided(plan: ImportPlan, survey: Survey) -> Survey:
+    """The survey with a split for every patient; without those of patients for whom a column names none."""
+    split, patients = plan.split, survey.patients
+    match split.by:
+        case "random":
+            shares = {"val": split.val_share, "test": split.test_share}
+            splits = draw_splits(patients, shares, split.seed)
+        case "official":
+            testing = {name for name, part in survey.splits.items() if part == "test"}
+            rest = {name: label for name, label in patients.items() if name not in testing}
+            splits = draw_splits(rest, {"val": split.val_share}, split.seed)
+            splits |= dict.fromkeys(testing, "test")
+        case "column":
+            splits = dict(survey.splits)
+            survey = _without_undecided(survey)
+    return survey.with_splits(splits)
+
+
+def _without_undecided(survey: Survey) -> Survey:
+    reason = (
+        "Expected train, val or test as the patient's split; got another word or none. Fill it in."
+    )
+    undecided = [image for image in survey.images if image.patient not in survey.splits]
+    return replace(
+        survey,
+        images=tuple(image for image in survey.images if image.patient in survey.splits),
+        skipped=(
+            *survey.skipped,
+            *(Skipped(what=image.shown, kind="no split", reason=reason) for image in undecided),
+        ),
+    )

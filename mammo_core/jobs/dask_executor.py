@@ -1,0 +1,100 @@
+"""Executors on Dask: a cluster of processes on this computer, or any cluster named by MAMMO_DASK_SCHEDULER."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import Executor
+from pathlib import Path
+
+from distributed import Client
+
+from mammo_core.errors import MammoError
+from mammo_core.jobs.local_cluster import RESOURCE
+
+SCHEDULER_VARIABLE = "MAMMO_DASK_SCHEDULER"
+RESOURCE_VARIABLE = "MAMMO_DASK_RESOURCE"
+_START_SECONDS = 60
+
+
+class DaskExecutors:
+    """Opens an executor when one is needed and again when its scheduler has died.
+
+    With `MAMMO_DASK_SCHEDULER=tcp://host:8786` jobs go to that cluster; its workers need this program and
+    the same `MAMMO_HOME` and data on the same paths. `MAMMO_DASK_RESOURCE=GPU` makes each job take one
+    GPU of workers started with `--resources GPU=1`.
+    """
+
+    def __init__(self) -> None:
+        self._client: Client | None = None
+        self._cluster: subprocess.Popen | None = None
+        self._external = os.environ.get(SCHEDULER_VARIABLE)
+        self._resource = os.environ.get(RESOURCE_VARIABLE) if self._external else RESOURCE
+
+    def open(self) -> Executor:
+        """A working executor.
+
+        Raises:
+            MammoError: If no scheduler answers.
+        """
+        if not self.is_alive():
+            self.close()
+            address = self._external or self._start_cluster()
+            try:
+                self._client = Client(address, timeout=10, set_as_default=False)
+            except OSError as error:
+                raise MammoError(
+                    f"Expected a Dask scheduler at {address}; got no answer ({error}). Start it, or "
+                    f"unset {SCHEDULER_VARIABLE} to use this computer."
+                ) from error
+        return self._client.get_executor(pure=False)
+
+    def submit_options(self, priority: int) -> dict[str, object]:
+        """Dask's keywords: its priority, and what one job takes of a worker."""
+        resources = {self._resource: 1} if self._resource else None
+        return {"priority": priority, "resources": resources}
+
+    def is_alive(self) -> bool:
+        """Whether there is a client whose scheduler answers."""
+        if self._cluster is not None and self._cluster.poll() is not None:
+            return False
+        return self._client is not None and self._client.status == "running"
+
+    def close(self) -> None:
+        """Ends client and local cluster."""
+        if self._client is not None:
+            self._client.close(timeout=5)
+            self._client = None
+        if self._cluster is not None:
+            self._cluster.stdin.close()  # tells it to end
+            try:
+                self._cluster.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self._cluster.kill()
+                self._cluster.wait()
+            self._cluster = None
+
+    def _start_cluster(self) -> str:
+        """Starts the process of the local cluster; returns its scheduler's address."""
+        with tempfile.TemporaryDirectory() as folder:
+            address_file = Path(folder) / "address"
+            module = "mammo_core.jobs.local_cluster"
+            self._cluster = subprocess.Popen(
+                [sys.executable, "-m", module, str(address_file)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, "DASK_LOGGING__DISTRIBUTED": "warning"},
+                cwd=Path(__file__).parents[2],
+            )
+            deadline = time.monotonic() + _START_SECONDS
+            while not address_file.exists():
+                if self._cluster.poll() is not None or time.monotonic() > deadline:
+                    raise MammoError(
+                        f"Expected the local cluster to start within {_START_SECONDS} s; it did not. "
+                        "The program's output says why; try again."
+                    )
+                time.sleep(0.05)
+            return address_file.read_text(encoding="utf-8")

@@ -1,0 +1,148 @@
+"""How each kind of job is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mammo_core.auditing.heads import AuditTables, run_audit
+from mammo_core.cohorts.installed import load_source
+from mammo_core.ingestion.download.paper_data import run_fetch
+from mammo_core.ingestion.imports.run import run_import
+from mammo_core.ingestion.uploads import discard_upload
+from mammo_core.jobs.context import JobContext
+from mammo_core.jobs.network_handler import train_network_job
+from mammo_core.jobs.requests import (
+    AuditRequest,
+    FeaturesRequest,
+    FetchRequest,
+    ImportRequest,
+    JobRequest,
+    NetworkRequest,
+    SweepRequest,
+)
+from mammo_core.ledger.ledger import open_ledger
+from mammo_core.results.archive import RunArchive
+from mammo_core.results.recording import RunTracker
+from mammo_core.training.heads.feature_dataset import Workbench, open_workbench
+from mammo_core.training.heads.progress import _LiveCurve
+from mammo_core.training.heads.runs import RunResult
+from mammo_core.training.heads.sweep import run_sweep
+
+
+def do_work(request: JobRequest, job: JobContext, home: Path) -> None:
+    """Does what a request says.
+
+    Raises:
+        JobStopped: If it was cancelled; what was finished is kept.
+        MammoError: If the request cannot be done.
+    """
+    match request:
+        case FeaturesRequest():
+            _open_bench(request, job, home)
+        case SweepRequest():
+            _sweep(request, job, home)
+        case NetworkRequest():
+            train_network_job(request, job, home)
+        case AuditRequest():
+            _audit(request, job, home)
+        case FetchRequest():
+            _fetch(request, job)
+        case ImportRequest():
+            _import(request, job, home)
+
+
+def _open_bench(request: FeaturesRequest, job: JobContext, home: Path) -> Workbench:
+    job.report(0, 0, "Reading masses")
+    data = load_source(
+        request.source,
+        on_progress=lambda done, total: job.report(done, total, "Drawing the demo's masses"),
+    )
+    job.check()
+    return open_workbench(
+        data.real,
+        data.synthetic,
+        request.backbone,
+        home / "features",
+        origin=data.origin,
+        is_demonstration=data.is_demonstration,
+        on_progress=lambda done, total: job.report(done, total, "Computing features of masses"),
+    )
+
+
+def _sweep(request: SweepRequest, job: JobContext, home: Path) -> None:
+    plan = request.plan
+    needed = FeaturesRequest(source=request.source, backbone=plan.backbone)
+    bench = _open_bench(needed, job, home)
+    job.note_data(bench.data_hash)
+    origin = "train" if plan.num_runs == 1 else "sweep"
+    tracker, done = RunTracker(home), 0
+    curve = _LiveCurve(job, plan.num_runs)
+    job.report(0, plan.num_runs, "Training")
+
+    def keep(result: RunResult | None) -> None:
+        nonlocal done
+        if result is not None:
+            tracker.record(result, bench, origin=origin, job_id=job.job_id)
+        done += 1
+        curve.runs_done = done
+        job.report(done, plan.num_runs, f"Tested run {done} of {plan.num_runs}")
+
+    ledger = open_ledger(home).on_behalf_of(
+        origin, job=job.job_id, beyond_budget=request.beyond_budget
+    )
+    run_sweep(
+        bench,
+        plan,
+        ledger=ledger,
+        finished=RunArchive(home).finished_keys(bench.data_hash),
+        on_result=keep,
+        on_step=curve.watch,
+    )
+
+
+def _audit(request: AuditRequest, job: JobContext, home: Path) -> None:
+    """Keeps the tables after each budget, so that a cancelled audit leaves those that were done."""
+    plan = request.plan
+    bench = _open_bench(FeaturesRequest(source=request.source, backbone=plan.backbone), job, home)
+    job.note_data(bench.data_hash)
+    total, tables = len(plan.epsilons), AuditTables()
+    done = 0
+
+    def show() -> None:
+        job.report(done, total, f"Attacking models at ε = {plan.epsilons[done]:g}")
+
+    def keep() -> None:
+        nonlocal done
+        for name, frame in tables.frames().items():
+            job.keep_table(name, frame)
+        done += 1
+        job.report(done, total, f"Attacked {done} of {total} budgets")
+
+    job.report(0, total, "Training shadow models")
+    run_audit(bench, plan, tables, on_point=keep, on_step=show)
+
+
+def _fetch(request: FetchRequest, job: JobContext) -> None:
+    job.report(0, 0, "Looking at what is there")
+    report = run_fetch(
+        request.plan, request.data_dir, on_progress=job.report, should_stop=job.is_stopping
+    )
+    job.check()
+    said = "was there already" if report.was_there else "came"
+    notes = "".join(f"; {note}" for note in report.notes)
+    job.report(report.num_files, report.num_files, f"Every file {said}, as published{notes}")
+
+
+def _import(request: ImportRequest, job: JobContext, home: Path) -> None:
+    job.report(0, 0, "Looking at the files")
+    report = run_import(
+        request.plan,
+        request.data_dir,
+        home,
+        on_progress=lambda done, total: job.report(done, total, "Looking at and cutting images"),
+        should_stop=job.is_stopping,
+    )
+    job.check()
+    job.report(report.num_images, report.num_images, f"Cut {report.num_masses} masses")
+    discard_upload(request.plan.source, request.data_dir)
+    job.replace_request(request.without_paths())

@@ -1,0 +1,234 @@
+"""What a ledger says: entries and budgets as values, totals by composition. Pure; the store is in `ledger_records`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from mammo_core.config import validate
+from mammo_core.ledger.releases import Charge, ChargedCohort
+from mammo_core.privacy.accounting.cost import (
+    Spending,
+    composed_mu,
+    running_epsilons,
+    total_epsilon,
+)
+
+WARNING_SHARE = 0.8
+_ROUNDING = 1 + 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerEntry:
+    """One release that was charged.
+
+    Attributes:
+        cohort: Key of the cohort it was computed from.
+        made: Seconds since 1970.
+        origin: What asked for it: "train", "sweep", "live", "evaluation", "heads make" or "gan train".
+        job: Of the job that made it; empty for none.
+        reason: Why it went beyond a budget; empty if it did not.
+    """
+
+    charge: Charge
+    cohort: str
+    made: float
+    origin: str
+    job: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The most that all releases from a cohort may cost together, to any patient."""
+
+    epsilon: float
+    delta: float
+
+    def __post_init__(self) -> None:
+        validate.at_least(validate.MIN_EPSILON, epsilon=self.epsilon)
+        validate.in_open_unit(delta=self.delta)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetChange:
+    """A budget set for a cohort, or taken away (None)."""
+
+    cohort: str
+    budget: Budget | None
+    made: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerTotal:
+    """What releases cost together, to the patient they cost most, at a δ.
+
+    Attributes:
+        epsilon: Of all; infinity if one is without DP.
+        covered_epsilon: Of those with DP alone.
+        mu: Of all if they are one Gaussian mechanism together, else None.
+        num_releases: Of all.
+        num_without_dp: That no ε covers.
+        num_reproducible: With DP, but with noise that whoever knows the configuration can subtract.
+    """
+
+    epsilon: float
+    covered_epsilon: float
+    mu: float | None
+    num_releases: int
+    num_without_dp: int
+    num_reproducible: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetState:
+    """How much of a budget is used, by the releases with DP.
+
+    Attributes:
+        spent: Their ε, composed, at the budget's δ.
+        num_without_dp: Releases that no budget covers. Each was refused, or came before the budget.
+        adds_without_dp: Whether one of those looked ahead at is such a release.
+    """
+
+    cohort: ChargedCohort
+    budget: Budget
+    spent: float
+    num_without_dp: int
+    adds_without_dp: bool
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether it does not allow what was looked ahead at; no budget allows a release without DP."""
+        return self.adds_without_dp or self.spent > self.budget.epsilon * _ROUNDING
+
+    @property
+    def is_nearly_used(self) -> bool:
+        """Whether 80 % or more is used."""
+        return self.spent >= WARNING_SHARE * self.budget.epsilon
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerBook:
+    """Everything in a ledger at one time.
+
+    Attributes:
+        cohorts: By key.
+        entries: The oldest first.
+        budget_changes: The oldest first; the latest of a cohort holds.
+        generators: Hashes of the weights of generators that were made here, and so are in the entries.
+        num_missing: Records that were deleted from the store for good: totals are then too low.
+    """
+
+    cohorts: dict[str, ChargedCohort] = field(default_factory=dict)
+    entries: tuple[LedgerEntry, ...] = ()
+    budget_changes: tuple[BudgetChange, ...] = ()
+    generators: frozenset[str] = frozenset()
+    num_missing: int = 0
+
+    def entries_of(self, patients: frozenset[str]) -> list[LedgerEntry]:
+        """Releases from any cohort that has one of these patients: cropping anew starts no new ledger."""
+        sharing = {
+            key for key, cohort in self.cohorts.items() if not patients.isdisjoint(cohort.patients)
+        }
+        return [entry for entry in self.entries if entry.cohort in sharing]
+
+    def budget_of(self, cohort: str) -> Budget | None:
+        """The budget that holds now."""
+        changes = [change.budget for change in self.budget_changes if change.cohort == cohort]
+        return changes[-1] if changes else None
+
+    def new_charges(self, charges: Sequence[Charge]) -> list[Charge]:
+        """Those that release something new: the same reproducible release counts once."""
+        known = {entry.charge.release for entry in self.entries}
+        new = []
+        for charge in charges:
+            if not (charge.is_counted_once and charge.release in known):
+                new.append(charge)
+                known.add(charge.release)
+        return new
+
+    def total(
+        self, patients: frozenset[str], delta: float, more: Sequence[Charge] = ()
+    ) -> LedgerTotal:
+        """What everything released from these patients costs, and with `more` what it would cost then."""
+        return total_of([*self._charges_of(patients), *self.new_charges(more)], delta)
+
+    def budget_states(
+        self, patients: frozenset[str], more: Sequence[Charge] = ()
+    ) -> list[BudgetState]:
+        """Every budget that these patients come under, with what is spent, `more` included.
+
+        A budget of another cohort that shares a patient counts, too.
+        """
+        return [
+            self._budget_state(cohort, budget, more)
+            for key, cohort in self.cohorts.items()
+            if (budget := self.budget_of(key)) and not patients.isdisjoint(cohort.patients)
+        ]
+
+    def _budget_state(
+        self, cohort: ChargedCohort, budget: Budget, more: Sequence[Charge]
+    ) -> BudgetState:
+        before = self.total(cohort.patients, budget.delta)
+        after = self.total(cohort.patients, budget.delta, more) if more else before
+        return BudgetState(
+            cohort=cohort,
+            budget=budget,
+            spent=after.covered_epsilon,
+            num_without_dp=after.num_without_dp,
+            adds_without_dp=after.num_without_dp > before.num_without_dp,
+        )
+
+    def _charges_of(self, patients: frozenset[str]) -> list[Charge]:
+        return [entry.charge for entry in self.entries_of(patients)]
+
+
+def total_of(charges: Sequence[Charge], delta: float) -> LedgerTotal:
+    """What releases cost together, to the patient they cost most."""
+    spendings = counted_spendings(charges)
+    private = [spending for spending in spendings if spending.is_private]
+    return LedgerTotal(
+        epsilon=total_epsilon(spendings, delta),
+        covered_epsilon=total_epsilon(private, delta),
+        mu=composed_mu(spendings),
+        num_releases=len(charges),
+        num_without_dp=len(spendings) - len(private),
+        num_reproducible=sum(
+            spending.is_private and charge.noise == "reproducible"
+            for charge, spending in zip(charges, spendings, strict=True)
+        ),
+    )
+
+
+def running_totals(charges: Sequence[Charge], delta: float) -> list[float]:
+    """ε of those with DP among the first, the first two, … releases; those without are passed over."""
+    spendings = counted_spendings(charges)
+    totals = iter(
+        running_epsilons([spending for spending in spendings if spending.is_private], delta)
+    )
+    return list(
+        accumulate(
+            spendings,
+            lambda last, spending: next(totals) if spending.is_private else last,
+            initial=0.0,
+        )
+    )[1:]
+
+
+def counted_spendings(charges: Iterable[Charge]) -> list[Spending]:
+    """What each release costs beside those before it.
+
+    Reproducible noise that was used before, on other data, cancels out when both releases are subtracted: the
+    second counts as without DP.
+    """
+    used: dict[str, str] = {}
+    spendings = []
+    for charge in charges:
+        first = used.setdefault(charge.noise_seed, charge.release) if charge.noise_seed else ""
+        repeats = bool(charge.noise_seed) and first != charge.release
+        spendings.append(
+            dataclasses.replace(charge.spending, steps=None) if repeats else charge.spending
+        )
+    return spendings

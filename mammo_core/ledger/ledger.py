@@ -1,0 +1,230 @@
+"""The ledger: everything that was released from a cohort on this machine, written down before it is made.
+
+Two processes of one machine cannot both take the last of a budget: a lock file stands between them. Several
+machines on one MLflow server are not locked against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from mammo_core.config.runs import to_dict
+from mammo_core.errors import BudgetExceededError, InvalidRequestError
+from mammo_core.ledger.book import Budget, BudgetChange, BudgetState, LedgerBook, LedgerEntry
+from mammo_core.ledger.records import MlflowRecords, Record, Records
+from mammo_core.ledger.releases import Charge, ChargedCohort
+from mammo_core.privacy.accounting.cost import Spending, Steps
+from mammo_core.privacy.accounting.gaussian import require_meaningful_delta
+
+
+class PrivacyLedger:
+    """The ledger of one installation.
+
+    Args:
+        records: Where it is kept.
+        lock: Entered while it is read and written; the same for all who write.
+    """
+
+    def __init__(self, records: Records, lock: AbstractContextManager[Any]) -> None:
+        self._records = records
+        self._lock = lock
+        self._read: tuple[Sequence[Record], LedgerBook] = ((), LedgerBook())
+
+    def book(self) -> LedgerBook:
+        """Everything in it now."""
+        records = self._records.read()
+        known, book = self._read
+        if records is not known:
+            book = _book(records)
+            self._read = records, book
+        return book
+
+    def on_behalf_of(self, origin: str, *, job: str = "", beyond_budget: str = "") -> LedgerForWork:
+        """The ledger as one piece of work sees it.
+
+        Args:
+            origin: "train", "sweep", "live", "evaluation", "heads make" or "gan train".
+            beyond_budget: Why it may exceed a budget, in words that are kept; empty if it may not.
+        """
+        return LedgerForWork(self, origin, job, beyond_budget.strip())
+
+    def write(self, cohort: ChargedCohort, charges: Sequence[Charge], work: LedgerForWork) -> None:
+        """Charges a cohort, see `charges.Ledger.charge`."""
+        if not charges:
+            return
+        with self._lock:
+            book = self.book()
+            new = book.new_charges(charges)
+            if not new:
+                return
+            exceeded = require_room(book, cohort, new, work.beyond_budget)
+            self._note_cohort(book, cohort)
+            content = {
+                "cohort": cohort.key,
+                "origin": work.origin,
+                "job": work.job,
+                "reason": work.beyond_budget if exceeded else "",
+                "charges": [to_dict(charge) for charge in new],
+            }
+            title = new[0].title if len(new) == 1 else f"{len(new)} releases"
+            self._records.add("charges", title, content)
+
+    def set_budget(self, cohort: ChargedCohort, budget: Budget | None) -> None:
+        """Sets, changes or takes away (None) the budget of a cohort; what held before stays on record.
+
+        Raises:
+            PrivacyError: If its δ is 1 / number of patients or more.
+        """
+        if budget is not None:
+            require_meaningful_delta(budget.delta, len(cohort.patients))
+        with self._lock:
+            self._note_cohort(self.book(), cohort)
+            title = "no budget" if budget is None else f"budget ε = {budget.epsilon:g}"
+            content = {"cohort": cohort.key, "budget": None if budget is None else to_dict(budget)}
+            self._records.add("budget", title, content)
+
+    def note_generator(self, sha256: str) -> None:
+        """Says that weights came from a training charged here, so that they are not counted again."""
+        with self._lock:
+            self._records.add("generator", sha256[:12], {"sha256": sha256})
+
+    def _note_cohort(self, book: LedgerBook, cohort: ChargedCohort) -> None:
+        if cohort.key not in book.cohorts:
+            values = vars(cohort) | {"patients": sorted(cohort.patients)}
+            self._records.add("cohort", cohort.name, values)
+
+
+@dataclass(frozen=True)
+class LedgerForWork:
+    """A `charges.Ledger` that knows on whose behalf it writes."""
+
+    ledger: PrivacyLedger
+    origin: str
+    job: str
+    beyond_budget: str
+
+    def require_room(self, cohort: ChargedCohort, charges: Sequence[Charge]) -> None:
+        """Raises BudgetExceededError if these releases would exceed a budget; writes nothing."""
+        book = self.ledger.book()
+        require_room(book, cohort, book.new_charges(charges), self.beyond_budget)
+
+    def charge(self, cohort: ChargedCohort, charges: Sequence[Charge]) -> None:
+        """Writes these releases down, all or none; see `charges.Ledger`."""
+        self.ledger.write(cohort, charges, self)
+
+    def note_generator(self, sha256: str) -> None:
+        """Says that weights came from a training charged here."""
+        self.ledger.note_generator(sha256)
+
+
+def open_ledger(home: Path) -> PrivacyLedger:
+    """The ledger in the MLflow store of this installation."""
+    home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(home / "ledger.lock")
+    with lock:
+        return PrivacyLedger(MlflowRecords(home), lock)
+
+
+def require_room(
+    book: LedgerBook, cohort: ChargedCohort, charges: Sequence[Charge], beyond_budget: str = ""
+) -> bool:
+    """Whether these releases exceed a budget.
+
+    Raises:
+        BudgetExceededError: If they do and no reason is given.
+    """
+    if not charges:
+        return False
+    states = book.budget_states(cohort.patients, charges)
+    exceeded = [state for state in states if state.is_exceeded]
+    if exceeded and not beyond_budget:
+        raise BudgetExceededError(_refusal(book, exceeded[0], len(charges)))
+    return bool(exceeded)
+
+
+def _refusal(book: LedgerBook, state: BudgetState, count: int) -> str:
+    budget, cohort = state.budget, state.cohort
+    what = "this release" if count == 1 else f"these {count} releases"
+    before = book.total(cohort.patients, budget.delta).covered_epsilon
+    got = (
+        f"{what} would add one without DP, which no ε covers"
+        if state.adds_without_dp
+        else f"{what} would make it ε = {state.spent:.4g}, after {before:.4g} so far"
+    )
+    return (
+        f"Expected everything released from {cohort.name} ({len(cohort.patients)} patients) to stay within its "
+        f"budget ε = {budget.epsilon:g} at δ = {budget.delta:g}; {got}. Nothing was trained. Use a smaller ε or "
+        "fewer runs, raise the budget, or go beyond it with a reason that is kept in the ledger."
+    )
+
+
+def _book(records: Sequence[Record]) -> LedgerBook:
+    cohorts: dict[str, ChargedCohort] = {}
+    entries: list[LedgerEntry] = []
+    changes: list[BudgetChange] = []
+    generators: set[str] = set()
+    for record in records:
+        content = record.content
+        match record.kind:
+            case "cohort":
+                patients = frozenset(content["patients"])
+                cohorts[content["key"]] = ChargedCohort(**content | {"patients": patients})
+            case "charges":
+                entries += _entries(record)
+            case "budget":
+                budget = content["budget"] and Budget(**content["budget"])
+                changes.append(
+                    BudgetChange(cohort=content["cohort"], budget=budget, made=record.made)
+                )
+            case "generator":
+                generators.add(content["sha256"])
+            case _:
+                raise InvalidRequestError(
+                    f"Expected a ledger as this version writes it; got a record of kind {record.kind!r}. "
+                    "Use the newest version."
+                )
+    numbers = [record.number for record in records]
+    return LedgerBook(
+        cohorts=cohorts,
+        entries=tuple(entries),
+        budget_changes=tuple(changes),
+        generators=frozenset(generators),
+        num_missing=max(0, max(numbers, default=-1) + 1 - len(records)),
+    )
+
+
+def _entries(record: Record) -> list[LedgerEntry]:
+    content = record.content
+    return [
+        LedgerEntry(
+            charge=_charge(values),
+            cohort=content["cohort"],
+            made=record.made,
+            origin=content["origin"],
+            job=content["job"],
+            reason=content["reason"],
+        )
+        for values in content["charges"]
+    ]
+
+
+def _charge(values: dict[str, Any]) -> Charge:
+    spending = values["spending"]
+    steps = spending["steps"]
+    return Charge(
+        **values
+        | {
+            "target_epsilon": float(values["target_epsilon"]),
+            "spending": Spending(
+                steps=None if steps is None else tuple(Steps(**part) for part in steps),
+                unit=spending["unit"],
+                largest_patient=spending["largest_patient"],
+            ),
+        }
+    )

@@ -1,0 +1,118 @@
+"""Where a ledger is kept: records that are only ever added, in MLflow.
+
+Each record is a run of the experiment `privacy-ledger`, its content JSON in tags, so a whole batch of releases is
+written by one transaction. Records are read whether MLflow calls them deleted or not. What MLflow's own
+clean-up (`mlflow gc`) or the deletion of the database takes away for good is lost; gaps in the numbering tell.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mlflow.entities import Run, ViewType
+
+from mammo_core.storage.mlflow_store import open_experiment, store_errors_explained
+
+EXPERIMENT = "privacy-ledger"
+_CHUNK = 4000  # characters in a tag; MLflow's servers take 5000 or more
+_PAGE = 5000
+_LATE_MS = 600_000  # a record of another machine may carry a time this much too early
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of the ledger.
+
+    Attributes:
+        kind: "cohort", "charges", "budget" or "generator".
+        made: Seconds since 1970.
+        number: How many records there were before it.
+        content: JSON-ready values.
+    """
+
+    kind: str
+    made: float
+    number: int
+    content: dict[str, Any]
+
+
+class Records(Protocol):
+    """Records that are only ever added."""
+
+    def read(self) -> Sequence[Record]:
+        """All of them, the oldest first."""
+
+    def add(self, kind: str, title: str, content: dict[str, Any]) -> None:
+        """Writes one."""
+
+
+class MlflowRecords:
+    """The records in the MLflow store of this installation. What was read once is not read again."""
+
+    def __init__(self, home: Path) -> None:
+        self._client, self._experiment_id = open_experiment(home, EXPERIMENT)
+        if self._client.get_experiment(self._experiment_id).lifecycle_stage == "deleted":
+            self._client.restore_experiment(self._experiment_id)
+        self._known: dict[str, Record] = {}
+        self._in_order: tuple[Record, ...] = ()
+        self._newest_ms = 0
+        self._reading = threading.Lock()
+
+    def read(self) -> Sequence[Record]:
+        """All records, the oldest first."""
+        with self._reading:
+            new = [run for run in self._search() if run.info.run_id not in self._known]
+            if new:
+                self._known |= {run.info.run_id: _record(run) for run in new}
+                self._newest_ms = max(self._newest_ms, *(run.info.start_time for run in new))
+                self._in_order = tuple(
+                    sorted(self._known.values(), key=lambda record: (record.made, record.number))
+                )
+            return self._in_order
+
+    def add(self, kind: str, title: str, content: dict[str, Any]) -> None:
+        """Writes one record."""
+        text = json.dumps(content)
+        chunks = [text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK)]
+        tags = {"kind": kind, "number": str(len(self.read()))}
+        tags |= {f"content.{index}": chunk for index, chunk in enumerate(chunks)}
+        with store_errors_explained():
+            run = self._client.create_run(
+                self._experiment_id, start_time=int(time.time() * 1000), tags=tags, run_name=title
+            )
+            self._client.set_terminated(run.info.run_id)
+
+    def _search(self) -> list[Run]:
+        found: list[Run] = []
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id],
+                f"attributes.start_time >= {self._newest_ms - _LATE_MS}",
+                ViewType.ALL,
+                max_results=_PAGE,
+                page_token=token,
+            )
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+
+def _record(run: Run) -> Record:
+    tags = run.data.tags
+    chunks = sorted(
+        (int(name.split(".")[1]), text) for name, text in tags.items() if name[:8] == "content."
+    )
+    return Record(
+        kind=tags["kind"],
+        made=run.info.start_time / 1000,
+        number=int(tags["number"]),
+        content=json.loads("".join(text for _, text in chunks)),
+    )

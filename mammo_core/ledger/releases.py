@@ -1,0 +1,162 @@
+"""What is about to be released from a cohort, and who is asked before: a ledger. Knows no store."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from mammo_core.cohorts.cohort import Cohort
+from mammo_core.config.names import name_of_run
+from mammo_core.config.runs import Noise, RunConfig, Unit, short_hash, to_dict
+from mammo_core.privacy.accounting import gaussian
+from mammo_core.privacy.accounting.calibration import noise_of_run
+from mammo_core.privacy.accounting.cost import Spending, Steps
+from mammo_core.synthesis.cards import hash_patient
+
+ReleaseKind = Literal["run", "generator"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargedCohort:
+    """Whose data a release is computed from.
+
+    Attributes:
+        key: Identifies pixels, labels and patients of the training masses, in order.
+        name: Their site.
+        patients: Hashed ids, see `cards.hash_patient`. The same id means the same patient, in any cohort.
+        largest_patient: Most masses of one patient.
+        is_demonstration: Whether a generator drew these patients.
+    """
+
+    key: str
+    name: str
+    patients: frozenset[str]
+    num_masses: int
+    largest_patient: int
+    is_demonstration: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charge:
+    """One release that is about to be made.
+
+    Attributes:
+        title: To show.
+        strategy: Of a run; of a generator its architecture.
+        target_epsilon: What was asked for; infinity without DP.
+        noise: Reproducible noise hides nothing from those who know the configuration.
+        noise_seed: Names reproducible noise: the same on other data cancels out. Empty for secret noise.
+        release: Identifies what is released: configuration and data.
+        is_counted_once: Whether another charge with the same `release` would release nothing new.
+    """
+
+    kind: ReleaseKind
+    title: str
+    strategy: str
+    target_epsilon: float
+    spending: Spending
+    noise: Noise
+    noise_seed: str
+    release: str
+    is_counted_once: bool
+
+
+class Ledger(Protocol):
+    """Writes down every release before it is made, on behalf of one piece of work."""
+
+    def require_room(self, cohort: ChargedCohort, charges: Sequence[Charge]) -> None:
+        """Raises BudgetExceededError if these releases would exceed a budget; writes nothing."""
+
+    def charge(self, cohort: ChargedCohort, charges: Sequence[Charge]) -> None:
+        """Writes these releases down, all or none.
+
+        Raises:
+            BudgetExceededError: If they would exceed a budget; then nothing may be trained.
+        """
+
+    def note_generator(self, sha256: str) -> None:
+        """Says that weights came from a training charged here, so that they are not counted again."""
+
+
+def charged_cohort(train: Cohort, *, is_demonstration: bool) -> ChargedCohort:
+    """Training masses of one site as the ledger knows them."""
+    return ChargedCohort(
+        key=train.content_hash,
+        name=str(train.sites[0]),
+        patients=frozenset(hash_patient(name) for name in set(train.patient_ids.tolist())),
+        num_masses=len(train),
+        largest_patient=train.largest_patient,
+        is_demonstration=is_demonstration,
+    )
+
+
+def spending_of_run(config: RunConfig, largest_patient: int) -> Spending | None:
+    """What a run costs the real patients; None if it never touches their data."""
+    if config.strategy == "synthetic":
+        return None
+    noise, recipe = noise_of_run(config), config.recipe
+    return Spending(
+        steps=(Steps(noise, recipe.sample_rate, recipe.steps),) if noise else None,
+        unit=config.privacy.unit,
+        largest_patient=largest_patient,
+    )
+
+
+def charges_of_runs(
+    configs: Sequence[RunConfig], train: Cohort, synthetic: Cohort | None
+) -> list[Charge]:
+    """One charge per run that touches real patients."""
+    charges = []
+    for config in configs:
+        spending = spending_of_run(config, train.largest_patient)
+        if spending is not None:
+            used = [train] if config.strategy == "real" or synthetic is None else [train, synthetic]
+            charges.append(_charge_of_run(config, spending, [part.content_hash for part in used]))
+    return charges
+
+
+def _charge_of_run(config: RunConfig, spending: Spending, data: list[str]) -> Charge:
+    budget = config.privacy.target_epsilon
+    name = f"ε = {budget:g}" if spending.is_private else "without DP"
+    seed = config.noise_seed if spending.is_private else None
+    return Charge(
+        kind="run",
+        title=f"{name_of_run(config)}, {name}, seed {config.seed}",
+        strategy=config.strategy,
+        target_epsilon=budget,
+        spending=spending,
+        noise=config.privacy.noise,
+        noise_seed="" if seed is None else f"{seed:016x}",
+        release=short_hash({"config": to_dict(config), "data": data}),
+        is_counted_once=seed is not None or not spending.is_private,
+    )
+
+
+def spending_of_budget(epsilon: float, delta: float, unit: Unit, largest_patient: int) -> Spending:
+    """What a run costs that spends a budget whole; the same for any number of steps.
+
+    Raises:
+        PrivacyError: If ε is finite and outside 0.05 … 1000.
+    """
+    noise = gaussian.calibrate_noise(epsilon, delta, steps=1)
+    return Spending(
+        steps=(Steps(noise, 1.0, 1),) if noise else None, unit=unit, largest_patient=largest_patient
+    )
+
+
+def planned_charges(spending: Spending, count: int) -> list[Charge]:
+    """Releases that might be made, each a new one, to see what they would cost."""
+    planned = Charge(
+        kind="run",
+        title="planned",
+        strategy="",
+        target_epsilon=math.nan,
+        spending=spending,
+        noise="secret",
+        noise_seed="",
+        release="",
+        is_counted_once=False,
+    )
+    return [planned] * count

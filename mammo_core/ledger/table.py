@@ -1,0 +1,68 @@
+"""The ledger of a cohort as a table, to read, to draw and to save."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mammo_core.config.names import STRATEGY_NAMES
+from mammo_core.ledger.book import LedgerBook, LedgerEntry, counted_spendings, running_totals
+from mammo_core.privacy.accounting.cost import total_epsilon
+
+LEDGER_COLUMNS = (
+    "made",
+    "kind",
+    "release",
+    "training data",
+    "unit",
+    "target_epsilon",
+    "epsilon_alone",
+    "epsilon_total",
+    "noise",
+    "origin",
+    "job",
+    "reason",
+    "cohort",
+)
+
+
+def ledger_table(book: LedgerBook, patients: frozenset[str], delta: float) -> pd.DataFrame:
+    """Every release from any of these patients, the oldest first.
+
+    Returns:
+        `LEDGER_COLUMNS`: made (UTC), epsilon_alone (what the release alone costs the patient it costs most, infinity
+        without DP) and epsilon_total (of all up to it that have DP) at δ; the rest as text.
+    """
+    entries = book.entries_of(patients)
+    charges = [entry.charge for entry in entries]
+    alone = [total_epsilon([spending], delta) for spending in counted_spendings(charges)]
+    totals = running_totals(charges, delta)
+    rows = [
+        _row(book, entry) | {"epsilon_alone": epsilon, "epsilon_total": total}
+        for entry, epsilon, total in zip(entries, alone, totals, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=list(LEDGER_COLUMNS))
+    return table.assign(made=pd.to_datetime(table["made"], unit="s", utc=True))
+
+
+def _row(book: LedgerBook, entry: LedgerEntry) -> dict[str, object]:
+    charge = entry.charge
+    return {
+        "made": entry.made,
+        "kind": charge.kind,
+        "release": charge.title,
+        "training data": STRATEGY_NAMES.get(charge.strategy, charge.strategy),
+        "unit": charge.spending.unit,
+        "target_epsilon": charge.target_epsilon,
+        "noise": charge.noise,
+        "origin": entry.origin,
+        "job": entry.job,
+        "reason": entry.reason,
+        "cohort": cohort_label(book, entry.cohort),
+    }
+
+
+def cohort_label(book: LedgerBook, key: str) -> str:
+    """A cohort's name that no other has."""
+    cohort = book.cohorts[key]
+    played = "demonstration, " if cohort.is_demonstration else ""
+    return f"{cohort.name} ({played}{len(cohort.patients)} patients, {cohort.num_masses} masses, {key[:6]})"

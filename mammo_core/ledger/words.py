@@ -1,0 +1,53 @@
+"""What a ledger says, in words: the same at the command line and on the page."""
+
+from __future__ import annotations
+
+from mammo_core.ledger.book import BudgetState, LedgerTotal
+
+
+def short_total(total: LedgerTotal) -> str:
+    """The total in a few words: "ε = 8.21, and 2 releases without DP"."""
+    uncovered = total.num_without_dp
+    if not uncovered:
+        return f"ε = {total.covered_epsilon:.4g}"
+    others = f"{uncovered} release{'' if uncovered == 1 else 's'} without DP"
+    if uncovered == total.num_releases:
+        return others
+    return f"ε = {total.covered_epsilon:.4g}, and {others}"
+
+
+def total_sentences(total: LedgerTotal, delta: float) -> list[str]:
+    """What everything released costs together, and what no number covers."""
+    if not total.num_releases:
+        return ["Nothing was released from these patients so far."]
+    private = total.num_releases - total.num_without_dp
+    sentences = []
+    if private:
+        sentences.append(
+            f"{private} of {total.num_releases} release(s) have differential privacy. Published together they "
+            f"cost any one patient at most ε = {total.covered_epsilon:.4g} at δ = {delta:g} (composed by "
+            "mechanism, not by adding ε)."
+        )
+    if total.num_without_dp:
+        sentences.append(
+            f"{total.num_without_dp} without DP: no ε covers what they reveal. Counted in, all together promise "
+            "nothing."
+        )
+    if total.num_reproducible:
+        sentences.append(
+            f"{total.num_reproducible} with reproducible noise, for demonstration: their ε does not hold against "
+            "those who know the configuration."
+        )
+    return sentences
+
+
+def budget_sentence(state: BudgetState) -> str:
+    """How much of a budget is used, or would be."""
+    cohort, budget = state.cohort, state.budget
+    start = f"Budget of {cohort.name} ({cohort.key[:6]}), ε = {budget.epsilon:g} at δ = {budget.delta:g}: "
+    if state.adds_without_dp:
+        return start + "a release without DP is beyond every budget."
+    used = f"ε = {state.spent:.4g} is {state.spent / budget.epsilon:.0%} of it"
+    if state.is_exceeded:
+        return start + f"ε = {state.spent:.4g} is beyond it."
+    return start + used + (": nearly used." if state.is_nearly_used else ".")

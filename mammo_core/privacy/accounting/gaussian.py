@@ -1,0 +1,103 @@
+"""How much privacy a training run spends, exactly: full-batch noisy gradient descent is a Gaussian mechanism.
+
+Every step of our head training sums the clipped contributions of *all* units and adds Gaussian noise.
+T such steps with noise multiplier σ are together exactly one Gaussian mechanism with μ = √T / σ, so the
+spent ε needs no numerical accountant, and calibrating the noise takes microseconds. Opacus' PRV
+accountant and dp-accounting's PLD accountant agree (both are tests).
+
+Neighbouring data sets differ by one whole unit (patient or image) added or removed; the number of
+units, which scales the learning rate, is treated as public.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import log_ndtr, ndtr, ndtri
+
+from mammo_core.config import validate
+from mammo_core.errors import PrivacyError
+
+_ROUND_UP = 1 + 1e-9  # so that rounding never makes the spent ε exceed its target
+
+
+def gaussian_delta(mu: float, epsilon: float) -> float:
+    """The smallest δ for which a μ-GDP Gaussian mechanism is (ε, δ)-DP.
+
+    δ = Φ(-ε/μ + μ/2) - e^ε Φ(-ε/μ - μ/2).
+
+    Args:
+        mu: Sensitivity over noise standard deviation, > 0.
+        epsilon: >= 0.
+
+    Source: Balle and Wang 2018, arXiv:1805.06530, theorem 8; Dong, Roth and Su 2019,
+    arXiv:1905.02383, corollary 1.
+    """
+    return float(ndtr(-epsilon / mu + mu / 2) - np.exp(epsilon + log_ndtr(-epsilon / mu - mu / 2)))
+
+
+def spent_epsilon(mu: float, delta: float) -> float:
+    """The smallest ε for which a μ-GDP Gaussian mechanism is (ε, δ)-DP; infinity for μ = ∞.
+
+    Example:
+        >>> round(spent_epsilon(mu=1.0, delta=1e-4), 3)
+        3.804
+    """
+    validate.in_open_unit(delta=delta)
+    validate.positive(mu=mu)
+    if math.isinf(mu):
+        return math.inf
+    if gaussian_delta(mu, 0.0) <= delta:
+        return 0.0
+    upper = mu * mu / 2 + mu * (ndtri(1 - delta) + 1)
+    return float(brentq(lambda eps: gaussian_delta(mu, eps) - delta, 0.0, upper, xtol=1e-12))
+
+
+def mu_for(epsilon: float, delta: float) -> float:
+    """The largest μ whose Gaussian mechanism is (ε, δ)-DP: the inverse of `spent_epsilon`."""
+    validate.in_open_unit(delta=delta)
+    validate.positive(epsilon=epsilon)
+    if math.isinf(epsilon):
+        return math.inf
+    upper = math.sqrt(2 * epsilon) + 1.0
+    while gaussian_delta(upper, epsilon) < delta:
+        upper *= 2
+    return float(brentq(lambda mu: gaussian_delta(mu, epsilon) - delta, 1e-9, upper, xtol=1e-14))
+
+
+def composed_mu(noise_multiplier: float, steps: int) -> float:
+    """μ of `steps` full-batch steps: √steps / noise_multiplier; infinity without noise.
+
+    Source: Dong, Roth and Su 2019, arXiv:1905.02383, corollary 2.
+    """
+    return math.sqrt(steps) / noise_multiplier if noise_multiplier > 0 else math.inf
+
+
+def calibrate_noise(target_epsilon: float, delta: float, steps: int) -> float:
+    """The smallest noise multiplier with which `steps` full-batch steps spend at most the target ε.
+
+    Returns:
+        Noise standard deviation over clipping norm; 0 for an infinite target (no privacy).
+
+    Guarantee:
+        `spent_epsilon(composed_mu(calibrate_noise(e, d, t), t), d) <= e`, and within 0.001 % of it.
+
+    Raises:
+        PrivacyError: If the target is finite and outside 0.05 … 1000.
+    """
+    validate.privacy_budget(target_epsilon)
+    if math.isinf(target_epsilon):
+        return 0.0
+    return math.sqrt(steps) / mu_for(target_epsilon, delta) * _ROUND_UP
+
+
+def require_meaningful_delta(delta: float, num_units: int) -> None:
+    """Raises PrivacyError unless δ < 1 / number of units: above, one unit could be published outright."""
+    validate.in_open_unit(delta=delta)
+    if delta * num_units >= 1:
+        raise PrivacyError(
+            f"Expected δ below 1 / {num_units} (the number of units of privacy); got {delta:g}. "
+            f"Use at most {0.1 / num_units:.1g}."
+        )

@@ -1,0 +1,82 @@
+"""Trains one linear head by DP gradient descent with Opacus: the engine that everything else is held to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from opacus import GradSampleModule
+from opacus.accountants import PRVAccountant
+from torch import Tensor, nn
+
+from mammo_core.config.runs import HeadRecipe
+from mammo_core.privacy.heads.problem import HeadProblem
+from mammo_core.privacy.heads.vectorised import HeadJob, first_averaged_step
+from mammo_core.privacy.noise.optimizer import NoisyOptimizer
+from mammo_core.privacy.noise.sampled_steps import quiet_hooks
+from mammo_core.privacy.noise.sources import noise_from
+
+
+class BagHead(nn.Module):
+    """A linear head over padded bags: one sample is one unit, so Opacus' per-sample gradient is per unit."""
+
+    def __init__(self, initial_weights: Tensor) -> None:
+        super().__init__()
+        self.linear = nn.Linear(len(initial_weights), 1, bias=False)
+        with torch.no_grad():
+            self.linear.weight.copy_(initial_weights[None])
+
+    def forward(self, bags: Tensor) -> Tensor:
+        """Vectors (U, B, K) to logits (U, B)."""
+        return self.linear(bags).squeeze(-1)
+
+
+def train_head(
+    problem: HeadProblem,
+    recipe: HeadRecipe,
+    job: HeadJob,
+    *,
+    on_step: Callable[[int, Tensor], None] | None = None,
+) -> tuple[Tensor, PRVAccountant]:
+    """Trains one private head; same arguments and update as `vectorised_training.train_heads`.
+
+    Returns:
+        Weights (K,) float32, and Opacus' accountant with the history of every step taken.
+
+    Raises:
+        ValueError: If the job is not private; Opacus is then not the tool.
+    """
+    if job.noise_multiplier is None:
+        raise ValueError("Expected a private job; got noise_multiplier None. Use train_heads.")
+    module = GradSampleModule(BagHead(problem.initial_weights))
+    optimizer = NoisyOptimizer(
+        torch.optim.SGD(module.parameters(), lr=job.learning_rate / recipe.max_grad_norm),
+        noise_multiplier=job.noise_multiplier,
+        max_grad_norm=recipe.max_grad_norm,
+        expected_units=problem.num_units,
+        noise=noise_from(job.seed),
+    )
+    accountant = PRVAccountant()
+    optimizer.attach_step_hook(accountant.get_optimizer_hook_fn(sample_rate=1.0))
+    mask = (problem.bags >= 0).float()
+    rows = problem.bags.clamp(min=0)
+    bag_vectors, bag_labels = problem.vectors[rows] * mask[..., None], problem.labels[rows]
+    weight = module._module.linear.weight  # (1, K)
+    average = torch.zeros_like(weight)
+    first_averaged = first_averaged_step(recipe)
+    for step in range(1, recipe.steps + 1):
+        optimizer.zero_grad()
+        losses = nn.functional.binary_cross_entropy_with_logits(
+            module(bag_vectors), bag_labels, weight=mask, reduction="none"
+        )  # (U, B)
+        with quiet_hooks():
+            losses.sum(dim=1).mean().backward()  # a unit's loss is the sum over its masses
+        public = problem.public_gradient(weight.detach())
+        optimizer.pre_step()  # clips, sums, adds noise, divides by the number of units
+        weight.grad += public
+        optimizer.original_optimizer.step()
+        if step >= first_averaged:
+            average += weight.detach()
+        if on_step:
+            on_step(step, weight.detach())
+    return (average / (recipe.steps - first_averaged + 1))[0], accountant

@@ -1,0 +1,98 @@
+"""What a private training of a linear head sees: masses grouped into units of privacy, and public data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mammo_core.config.runs import Unit
+from mammo_core.errors import PrivacyError
+
+MIN_UNITS = 10
+
+
+@dataclass(frozen=True)
+class HeadProblem:
+    """The training data of a linear head with logistic loss.
+
+    Attributes:
+        vectors: (N, K) float32, one per private mass.
+        labels: (N,) float32, 0 or 1.
+        bags: (U, B) int64, the rows of each unit's masses, padded with -1. Clipping is per unit.
+        public_vectors: (M, K) whose gradient is added without noise; None for none.
+        public_labels: (M,).
+        public_weight: Weight of the mean public gradient against the mean private one.
+        initial_weights: (K,) where training starts; depends on no private data.
+
+    Raises:
+        PrivacyError: If a vector is not finite.
+    """
+
+    vectors: Tensor
+    labels: Tensor
+    bags: Tensor
+    initial_weights: Tensor
+    public_vectors: Tensor | None = None
+    public_labels: Tensor | None = None
+    public_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        broken = int((~self.vectors.isfinite()).any(dim=1).sum())
+        if broken:
+            raise PrivacyError(
+                f"Expected finite features; got {broken} mass(es) with others, which would spread to every "
+                "weight and tell who took part. Use another backbone or leave these masses out."
+            )
+
+    @property
+    def num_units(self) -> int:
+        """Number of units of privacy."""
+        return len(self.bags)
+
+    @property
+    def unit_of_row(self) -> Tensor:
+        """The unit of each mass: (N,) int64."""
+        mask = self.bags >= 0
+        unit_of_row = torch.empty(len(self.labels), dtype=torch.int64)
+        unit_of_row[self.bags[mask]] = torch.arange(len(self.bags)).repeat_interleave(mask.sum(1))
+        return unit_of_row
+
+    def public_gradient(self, weights: Tensor) -> Tensor:
+        """The weighted mean gradient of the public data at each weight vector: (R, K) -> (R, K)."""
+        if self.public_vectors is None or self.public_labels is None:
+            return torch.zeros_like(weights)
+        residuals = torch.sigmoid(weights @ self.public_vectors.T) - self.public_labels  # (R, M)
+        return self.public_weight * residuals @ self.public_vectors / len(self.public_labels)
+
+
+def bags_of(patient_ids: np.ndarray, unit: Unit) -> Tensor:
+    """Groups rows into units: one bag per patient, or per mass ("image").
+
+    Returns:
+        (U, B) int64 row numbers, padded with -1; B is the most masses of one unit.
+
+    Raises:
+        PrivacyError: If there are fewer than ten units.
+
+    Example:
+        >>> bags_of(np.array(["a", "b", "a"] + list("cdefghij")), "patient")[:2].tolist()
+        [[0, 2], [1, -1]]
+    """
+    rows = np.arange(len(patient_ids))
+    _, unit_of_row = (
+        np.unique(patient_ids, return_inverse=True) if unit == "patient" else (None, rows)
+    )
+    order = np.argsort(unit_of_row, kind="stable")
+    counts = np.bincount(unit_of_row)
+    if len(counts) < MIN_UNITS:
+        raise PrivacyError(
+            f"Expected at least {MIN_UNITS} {unit}s to hide one among; got {len(counts)}. "
+            "Use a larger training cohort."
+        )
+    bags = np.full((len(counts), counts.max()), -1)
+    position = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    bags[unit_of_row[order], position] = order
+    return torch.from_numpy(bags)

@@ -1,0 +1,41 @@
+"""One release of a sum: every unit's contribution clipped, Gaussian noise on top."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from mammo_core.config import validate
+from mammo_core.privacy.noise.sources import NoiseSource
+
+
+def unit_means(vectors: Tensor, bags: Tensor) -> Tensor:
+    """The mean vector of each unit's masses: (N, D), (U, B) rows padded with -1 -> (U, D)."""
+    mask = (bags >= 0).to(vectors.dtype)
+    gathered = vectors[bags.clamp(min=0)] * mask[..., None]  # (U, B, D)
+    return gathered.sum(dim=1) / mask.sum(dim=1, keepdim=True)
+
+
+def clip_rows(contributions: Tensor, max_norm: float) -> Tensor:
+    """Scales down every row longer than `max_norm`: (U, D) -> (U, D)."""
+    norms = contributions.norm(dim=1, keepdim=True)
+    return contributions * (max_norm / norms.clamp(min=1e-12)).clamp(max=1.0)
+
+
+def noisy_sum(
+    contributions: Tensor, max_norm: float, noise_multiplier: float, noise: NoiseSource
+) -> Tensor:
+    """The sum over units with noise of standard deviation noise_multiplier · max_norm.
+
+    Args:
+        contributions: (U, D), one row per unit of privacy; clipped here.
+        noise: Secret where the result is released.
+
+    Returns:
+        (D,). It is 1 / noise_multiplier-GDP for adding or removing one unit.
+
+    Source: Dong, Roth and Su 2019, arXiv:1905.02383, theorem 1 (the Gaussian mechanism).
+    """
+    validate.positive(max_norm=max_norm)
+    clean = clip_rows(contributions, max_norm).sum(dim=0)
+    drawn = noise.normal(*clean.shape)
+    return clean + (noise_multiplier * max_norm * drawn).to(clean)

@@ -1,0 +1,102 @@
+"""What models say of one mass, in words and in rows of a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from mammo_core.labels import BENIGN, MALIGNANT
+from mammo_core.reading.case import BudgetReading, Usualness
+
+CAUTION = (
+    "**Not a diagnosis.** A score is no chance of cancer: it ranks masses. The models learned from masses picked for "
+    "study, far more of them malignant than among the masses of a clinic or of a screening, where the same score "
+    "stands for far less cancer. Their threshold flags one benign mass in ten of validation masses like those they "
+    "learned from; elsewhere it may be more or fewer."
+)
+
+
+def budget_words(epsilon: float) -> str:
+    """ "ε = 6", or what infinity means."""
+    return "no privacy (ε = ∞, not DP)" if math.isinf(epsilon) else f"ε = {epsilon:g}"
+
+
+def call_words(reading: BudgetReading) -> str:
+    """How many models of a budget call the mass malignant, as a sentence."""
+    deciding, malignant = reading.num_deciding, reading.num_malignant
+    begin = f"With {budget_words(reading.target_epsilon)}"
+    if not deciding:
+        return f"{begin}, no model has a threshold to decide by."
+    if deciding == 1:
+        return f"{begin}, the one model calls it {'malignant' if malignant else 'benign'}."
+    if malignant in (0, deciding):
+        everyone = "both" if deciding == 2 else f"all {deciding}"
+        return f"{begin}, {everyone} models call it {'malignant' if malignant else 'benign'}."
+    return f"{begin}, {malignant} of {deciding} models call it malignant, the others benign."
+
+
+def noise_words(readings: Sequence[BudgetReading]) -> str:
+    """What the noise of training does to this one answer, from the smallest budget to the largest.
+
+    Empty if no private budget has several models.
+    """
+    several = [
+        reading
+        for reading in readings
+        if len(reading.scores) > 1 and not math.isinf(reading.target_epsilon)
+    ]
+    if any(not reading.differ_in_noise_only for reading in several):
+        return (
+            "Models chosen here differ in more than noise: in their data, strategy, unit or recipe. Choose runs that "
+            "differ in their seed only to see what noise alone does."
+        )
+    if not several:
+        return ""
+    first, last = several[0], several[-1]
+    words = (
+        "The models of one ε saw the same masses and differ only in the noise that hides their patients. At "
+        f"{budget_words(first.target_epsilon)} they score this mass between {_range(first)}"
+    )
+    if last is not first:
+        words += f"; at {budget_words(last.target_epsilon)} between {_range(last)}"
+    return words + ". Who releases one model draws one of these answers."
+
+
+def usualness_words(usual: Usualness) -> str:
+    """The warning to give; empty if the mass looks like those that the models know."""
+    if usual.is_flat:
+        return (
+            "**Hardly any contrast.** Its grey levels differ less than in 99 % of the masses they learned from. Check the "
+            "crop and its window; the scores below mean little."
+        )
+    if usual.is_unlike:
+        return (
+            "**Not like the masses these models were trained on.** In the features they see it lies further away than "
+            "99 % of the masses they learned from. The scores below mean little."
+        )
+    return ""
+
+
+def reading_rows(readings: Sequence[BudgetReading]) -> list[dict[str, object]]:
+    """One row per budget, for a table."""
+    rows = []
+    for reading in readings:
+        row: dict[str, object] = {
+            "ε": "∞ (not DP)"
+            if math.isinf(reading.target_epsilon)
+            else f"{reading.target_epsilon:g}",
+            "models": len(reading.scores),
+            "mean score": round(float(reading.scores.mean()), 3),
+            "lowest": round(float(reading.scores.min()), 3),
+            "highest": round(float(reading.scores.max()), 3),
+            "call it malignant": f"{reading.num_malignant} of {reading.num_deciding}",
+        }
+        for name, shares in reading.shares_below.items():
+            row[f"above % of benign, {name}"] = round(100 * shares[BENIGN])
+            row[f"above % of malignant, {name}"] = round(100 * shares[MALIGNANT])
+        rows.append(row)
+    return rows
+
+
+def _range(reading: BudgetReading) -> str:
+    return f"{reading.scores.min():.2f} and {reading.scores.max():.2f}"

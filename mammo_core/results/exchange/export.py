@@ -1,0 +1,168 @@
+"""Takes runs out as a ZIP file that another installation imports; see `run_package` for what is in it.
+
+Predictions say of every test mass whose it is. Patients' ids may be names that a hospital knows, so they are
+replaced by numbers in an order drawn anew each time, the same for the same patient in all runs of one file, unless
+they are asked for. Ids of images and masses likewise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import random
+import zipfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import mammo_core
+from mammo_core.config import validate
+from mammo_core.config.runs import run_key, to_dict
+from mammo_core.errors import CheckpointError
+from mammo_core.figures.provenance import RESEARCH_USE
+from mammo_core.ledger.book import LedgerBook, LedgerEntry
+from mammo_core.ledger.ledger import open_ledger
+from mammo_core.results.archive import RunArchive, StoredRun
+from mammo_core.results.exchange import package as run_package
+from mammo_core.results.head_store import HeadStore
+from mammo_core.storage.tables import safe_csv
+
+_ID_COLUMNS = {"patient_id": "p", "image_id": "i", "mass_id": "m"}
+_FOLDER_DIGITS = 12
+
+
+def export_runs(home: Path, run_ids: Sequence[str], *, keep_patient_ids: bool = False) -> bytes:
+    """A ZIP file with a folder of each run.
+
+    Args:
+        keep_patient_ids: Leaves ids of patients, images and masses as the cohort names them.
+
+    Raises:
+        InvalidRequestError: If there is no run, or none of an id.
+    """
+    validate.at_least(1, runs=len(run_ids))
+    archive, heads = RunArchive(home), HeadStore(home)
+    book = open_ledger(home).book()
+    runs = [archive.load(run_id) for run_id in dict.fromkeys(run_ids)]
+    tables = [pd.concat([run.predictions, run.validation]) for run in runs]
+    if not keep_patient_ids:
+        tables = without_ids(tables)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for run, predictions in zip(runs, tables, strict=True):
+            content = _files(run, predictions, book, heads, keep_patient_ids)
+            for name, data in content.items():
+                place = zipfile.ZipInfo(f"run_{run.run_id[:_FOLDER_DIGITS]}/{name}")
+                file.writestr(place, data, zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
+
+
+def without_ids(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Predictions with numbers in place of ids, p1, i1, m1 and so on, the same in all tables."""
+    drawn = random.SystemRandom()
+    replaced = [table.copy() for table in tables]
+    for column, letter in _ID_COLUMNS.items():
+        ids = sorted({one for table in tables for one in table[column]})
+        drawn.shuffle(ids)
+        numbers = {one: f"{letter}{number}" for number, one in enumerate(ids, start=1)}
+        for table in replaced:
+            table[column] = table[column].map(numbers)
+    return replaced
+
+
+def charged_for(book: LedgerBook, run: StoredRun) -> list[LedgerEntry]:
+    """What the ledger of this machine has for a run: entries of its job and of its configuration."""
+    config = run.config
+    return [
+        entry
+        for entry in book.entries
+        if entry.charge.kind == "run"
+        and (entry.job, entry.origin) == (run.job, run.origin)
+        and entry.charge.strategy == config.strategy
+        and entry.charge.target_epsilon == config.privacy.target_epsilon
+        and entry.charge.title.endswith(f"seed {config.seed}")
+        and entry.charge.spending.unit == config.privacy.unit
+    ]
+
+
+def _files(
+    run: StoredRun,
+    predictions: pd.DataFrame,
+    book: LedgerBook,
+    heads: HeadStore,
+    keep_patient_ids: bool,
+) -> dict[str, bytes]:
+    files = {
+        run_package.CARD: _json(run.recorded_card),
+        run_package.NUMBERS: _json(
+            {"test_sets": list(run.estimates), "metrics": run.card["metrics"]}
+        ),
+        run_package.PREDICTIONS: safe_csv(predictions).encode(),
+        run_package.LEDGER: _json(_charged(book, run)),
+        run_package.README: _readme(run, keep_patient_ids).encode(),
+    }
+    with contextlib.suppress(CheckpointError):  # runs recorded before heads were kept have none
+        files[run_package.HEAD] = heads.self_contained(run.run_id)
+    manifest = {
+        "schema": run_package.SCHEMA,
+        "software": "Mammo Privacy Explorer",
+        "version": mammo_core.__version__,
+        "exported": datetime.now(UTC).isoformat(timespec="seconds"),
+        "run_id": run.source_id,
+        "run_key": run_key(run.config, run.data_hash),
+        "started": run.started.isoformat(),
+        "origin": run.origin,
+        "made_elsewhere": run.made_elsewhere,
+        "ids": run_package.IDS_KEPT if keep_patient_ids else run_package.IDS_REPLACED,
+        "files": {
+            name: {"bytes": len(data), "sha256": run_package.sha256(data)}
+            for name, data in files.items()
+        },
+    }
+    return {run_package.MANIFEST: _json(manifest)} | files
+
+
+def _charged(book: LedgerBook, run: StoredRun) -> list[dict[str, Any]]:
+    """Of an imported run only the cohorts are known."""
+    if run.made_elsewhere:
+        return [{"cohort": key} for key in run.charged_cohorts]
+    return [_entry(entry) for entry in charged_for(book, run)]
+
+
+def _entry(entry: LedgerEntry) -> dict[str, Any]:
+    """What was charged; whose data it was, only by the cohort's key."""
+    return {
+        "made": datetime.fromtimestamp(entry.made, UTC).isoformat(timespec="seconds"),
+        "cohort": entry.cohort,
+        "origin": entry.origin,
+        "reason": entry.reason,
+        "charge": to_dict(entry.charge),
+    }
+
+
+def _readme(run: StoredRun, keep_patient_ids: bool) -> str:
+    ids = (
+        "Ids of patients, images and masses are as the cohort names them: they may identify people."
+        if keep_patient_ids
+        else "Ids of patients, images and masses were replaced by numbers."
+    )
+    return "\n\n".join(
+        [
+            f"One run of Mammo Privacy Explorer {mammo_core.__version__}. {RESEARCH_USE}",
+            run.statement.sentence,
+            *run.statement.caveats,
+            f"predictions.csv: scores of test masses, computed from patients without noise: no ε covers them. {ids}",
+            "head.safetensors, where there is one: the model's weights. Whoever gets them gets the release that ε was spent "
+            "on, or, without DP, one that promises nothing.",
+            "ledger.json: what was charged for it where it was trained. An installation that imports this run does not "
+            "charge its own ledger: it released nothing.",
+        ]
+    )
+
+
+def _json(values: object) -> bytes:
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False).encode()

@@ -1,0 +1,331 @@
+"""A run as a folder that says everything about itself, and what such a folder from outside must hold to be believed.
+
+Files: manifest.json (schema, identity, size and sha256 of every other file), run.json (configuration and privacy
+statement), numbers.json (test sets and measures), predictions.csv, ledger.json (what was charged for it where it was
+made), README.txt, and head.safetensors where the run kept its weights. Writing is in `run_export`, taking in in
+`run_import`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mammo_core.config.runs import NOISES, RunConfig, run_config_from_dict, run_key
+from mammo_core.errors import IntakeError, MammoError
+from mammo_core.evaluation.metrics import METRIC_NAMES, weighted_metrics
+from mammo_core.privacy.statements.statement import Statement, statement_from_dict
+from mammo_core.results.recording import PREDICTION_COLUMNS, VALIDATION
+from mammo_core.results.tags import metric_prefix
+from mammo_core.storage.tables import read_csv
+from mammo_core.text.untrusted import one_line
+
+SCHEMA = "mammo-privacy-run/1"
+MANIFEST, CARD, NUMBERS, PREDICTIONS = (
+    "manifest.json",
+    "run.json",
+    "numbers.json",
+    "predictions.csv",
+)
+LEDGER, README, HEAD = "ledger.json", "README.txt", "head.safetensors"
+REQUIRED = (CARD, NUMBERS, PREDICTIONS, LEDGER, README)
+IDS_KEPT, IDS_REPLACED = "as the cohort names them", "replaced by numbers"
+_MAX_BYTES = {PREDICTIONS: 256 << 20, HEAD: 256 << 20}
+_MAX_JSON_BYTES = 4 << 20
+_MAX_TEST_SETS, _MAX_NAME = 50, 255
+_ID = re.compile(r"[0-9a-f]{32}")
+_HASH = re.compile(r"[0-9a-f]{8,64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPackage:
+    """A run from outside of which everything that can be checked was checked.
+
+    Attributes:
+        source_id: The id of the run where it was made.
+        made: By which version, when and on whose request, in words.
+        cohorts: Keys of the cohorts that it was charged to there; empty for none.
+        metrics: As `tracking.Recording`.
+        statement: None if it was not recorded.
+        head: Content of the file of its weights, not yet read; None if it has none.
+        manifest_hash: Identifies all of it.
+    """
+
+    source_id: str
+    made: str
+    started_ms: int
+    cohorts: tuple[str, ...]
+    config: RunConfig
+    data_hash: str
+    test_sets: tuple[str, ...]
+    metrics: dict[str, float]
+    predictions: pd.DataFrame
+    statement: Statement | None
+    head: bytes | None
+    manifest_hash: str
+
+
+def read_package(folder: Path) -> RunPackage:
+    """Reads and checks the folder of one run.
+
+    Raises:
+        IntakeError: If a file is missing, unexpected, a link, too large or not the one that the manifest names; if the
+            schema is another one; or if what the files say does not fit together.
+    """
+    with _damage_explained(folder.name):
+        content = _read(folder, MANIFEST, _MAX_JSON_BYTES)
+        manifest = _json(content)
+        if manifest.get("schema") != SCHEMA:
+            raise IntakeError(
+                f"Expected a run of the schema {SCHEMA}; got {one_line(str(manifest.get('schema')), 60)!r}. Import it "
+                "with the version that wrote it."
+            )
+        files = _listed_files(folder, manifest["files"])
+        card, numbers = _json(files[CARD]), _json(files[NUMBERS])
+        config, data_hash = run_config_from_dict(card["config"]), str(card["data_hash"])
+        statement = _statement(card, config)
+        metrics = _metrics(numbers["metrics"])
+        test_sets = _test_sets(numbers["test_sets"])
+        predictions = _predictions(files[PREDICTIONS], test_sets)
+        _require(manifest["run_key"] == run_key(config, data_hash), "its key is of another run")
+        _require(bool(_ID.fullmatch(manifest["run_id"])), "its id is none")
+        _require(bool(_HASH.fullmatch(data_hash)), "the identity of its data is none")
+        _require_consistent(config, metrics, test_sets, statement, predictions)
+        started = pd.Timestamp(str(manifest["started"]))
+        return RunPackage(
+            source_id=manifest["run_id"],
+            made=one_line(
+                f"version {manifest['version']}, {started:%Y-%m-%d %H:%M} UTC, asked for by {manifest['origin']}"
+            ),
+            started_ms=int(started.timestamp() * 1000),
+            cohorts=tuple(_cohorts(files[LEDGER])),
+            config=config,
+            data_hash=data_hash,
+            test_sets=test_sets,
+            metrics=metrics,
+            predictions=predictions,
+            statement=statement,
+            head=files.get(HEAD),
+            manifest_hash=sha256(content),
+        )
+
+
+def sha256(content: bytes) -> str:
+    """In hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@contextmanager
+def _damage_explained(name: str) -> Iterator[None]:
+    """Turns what wrong values raise into an IntakeError that names the run; IntakeErrors pass."""
+    try:
+        yield
+    except IntakeError:
+        raise
+    except (
+        *(ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError),
+        *(OSError, MammoError),
+    ) as error:
+        raise IntakeError(
+            f"Expected a run as this program exports it in {one_line(name, 80)}; its content is of another form "
+            f"({type(error).__name__}: {one_line(str(error), 160)}). Export it again; nothing was imported."
+        ) from error
+
+
+def _read(folder: Path, name: str, limit: int) -> bytes:
+    path = folder / name
+    if path.is_symlink() or not path.is_file():
+        raise IntakeError(
+            f"Expected the file {name} in {one_line(folder.name, 80)}; found none. Export the run again."
+        )
+    size = path.stat().st_size
+    if size > limit:
+        raise IntakeError(
+            f"Expected {name} to have at most {limit >> 20} MiB; got {size >> 20}. No run has so much: do not use it."
+        )
+    return path.read_bytes()
+
+
+def _listed_files(folder: Path, listed: Mapping[str, Mapping[str, Any]]) -> dict[str, bytes]:
+    """The content of every file, if these are the files of a run and just those that the manifest names."""
+    there = {path.name for path in folder.iterdir()}
+    unknown = sorted((set(listed) | there) - {MANIFEST, HEAD, *REQUIRED})
+    if unknown:
+        raise IntakeError(
+            f"Expected only files of a run; got {one_line(unknown[0], 80)!r}, too. Nothing of it was opened. Remove it, or "
+            "export the run again."
+        )
+    missing = sorted(({*REQUIRED} - set(listed)) | (there - {MANIFEST} - set(listed)))
+    if missing:
+        raise IntakeError(
+            f"Expected the manifest to name every file; {missing[0]} is not in it. Export the run again."
+        )
+    files = {}
+    for name, facts in listed.items():
+        content = _read(folder, name, _MAX_BYTES.get(name, _MAX_JSON_BYTES))
+        if len(content) != facts["bytes"] or sha256(content) != facts["sha256"]:
+            raise IntakeError(
+                f"Expected {name} with the sha256 {one_line(str(facts['sha256']), 64)}; got {sha256(content)}. It was "
+                "changed or damaged on the way: get it again."
+            )
+        files[name] = content
+    return files
+
+
+def _json(content: bytes) -> dict[str, Any]:
+    values = json.loads(content, parse_constant=_no_number)
+    _require(isinstance(values, dict), "a JSON file holds no object")
+    return values
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _statement(card: Mapping[str, Any], config: RunConfig) -> Statement | None:
+    """With words made anew from its facts: what a file claims beside them is not taken over."""
+    if "statement" not in card:
+        return None
+    statement = statement_from_dict(card["statement"])
+    numbers = {
+        "num_units": statement.num_units,
+        "delta": statement.delta,
+        "steps": statement.steps,
+        "noise_multiplier": statement.noise_multiplier,
+        "max_grad_norm": statement.max_grad_norm,
+    }
+    for name, value in numbers.items():
+        _require(_is_number(value) and value >= 0, f"{name} of its statement is no number")
+    largest = statement.largest_patient
+    _require(
+        largest is None or (type(largest) is int and largest > 0), "its largest patient is none"
+    )
+    weights = statement.num_weights
+    _require(weights is None or (type(weights) is int and weights > 0), "it counts no weights")
+    for name in ("is_demonstration", "backbone_saw_no_patients"):
+        _require(type(getattr(statement, name)) is bool, f"{name} is neither true nor false")
+    _require(statement.noise in NOISES, "its noise is of no known kind")
+    generator = statement.generator
+    _require(generator is None or type(generator) is str, "its generator has no name")
+    _require(
+        statement.generator_patients in (None, "same", "other", "unknown"), "its overlap is unknown"
+    )
+    if statement.generator_guarantee is not None:
+        for field in fields(statement.generator_guarantee):
+            value = getattr(statement.generator_guarantee, field.name)
+            is_text = field.name in ("unit", "mechanism")
+            allowed = type(value) is str if is_text else value is None or _is_number(value)
+            _require(allowed, f"{field.name} of its generator's guarantee is wrong")
+    same = (
+        (statement.strategy, config.strategy),
+        (statement.unit, config.privacy.unit),
+        (statement.target_epsilon, config.privacy.target_epsilon),
+        (statement.delta, config.privacy.target_delta),
+        (statement.steps, config.recipe.steps),
+        (statement.max_grad_norm, config.recipe.max_grad_norm),
+        (statement.noise, config.privacy.noise),
+        (statement.trained_part, config.trained_part),
+        (statement.sample_rate, config.recipe.sample_rate),
+        (statement.kept, config.recipe.kept),
+    )
+    _require(all(one == other for one, other in same), "its statement is of another configuration")
+    statement.to_dict()  # every sentence can be said
+    return statement
+
+
+def _metrics(values: Mapping[str, Any]) -> dict[str, float]:
+    _require(
+        all(type(name) is str and _is_number(value) for name, value in values.items()),
+        "a measure is no number",
+    )
+    return {name: float(value) for name, value in values.items()}
+
+
+def _test_sets(names: list[str]) -> tuple[str, ...]:
+    _require(
+        1 <= len(names) <= _MAX_TEST_SETS
+        and len(set(names)) == len(names)
+        and all(type(name) is str and 0 < len(name) <= _MAX_NAME for name in names),
+        "it has no list of test sets",
+    )
+    return tuple(names)
+
+
+def _predictions(content: bytes, test_sets: tuple[str, ...]) -> pd.DataFrame:
+    texts = {name: str for name in PREDICTION_COLUMNS[:4]}
+    table = read_csv(io.StringIO(content.decode()), dtype=texts, keep_default_na=False)
+    _require(tuple(table.columns) == PREDICTION_COLUMNS, "its predictions have other columns")
+    scores, labels = table["score"].astype(float), table["label"]
+    _require(bool(((scores >= 0) & (scores <= 1)).all()), "a score is not in [0, 1]")
+    _require(bool(labels.isin((0, 1)).all()), "a label is neither 0 nor 1")
+    found = set(table["test_set"]) - {VALIDATION}
+    table = table.astype({"label": int, "score": float})
+    _require(found == set(test_sets) - {VALIDATION}, "its predictions are of other test sets")
+    return table
+
+
+def _require_consistent(
+    config: RunConfig,
+    metrics: Mapping[str, float],
+    test_sets: tuple[str, ...],
+    statement: Statement | None,
+    predictions: pd.DataFrame,
+) -> None:
+    """The numbers must follow from the predictions, and ε from the noise."""
+    expected = {"noise_multiplier", "num_units", "seconds"}
+    if config.privacy.is_private:
+        expected |= {"epsilon"} if config.recipe.sample_rate < 1 else {"epsilon", "mu"}
+    for test_set in test_sets:
+        prefix = metric_prefix(test_set)
+        part = predictions[predictions["test_set"] == test_set]
+        measured = weighted_metrics(
+            part["label"].to_numpy(), part["score"].to_numpy(float), np.ones((1, len(part)))
+        )
+        for measure in METRIC_NAMES:
+            names = [f"{prefix}/{measure}{end}" for end in ("_low", "", "_high")]
+            expected |= set(names)
+            low, value, high = (metrics[name] for name in names)
+            follows = math.isclose(value, float(getattr(measured, measure)[0]), abs_tol=1e-6)
+            _require(follows, f"{measure} on a test set does not follow from its predictions")
+            _require(low <= value + 1e-9 and value <= high + 1e-9, "an interval is upside down")
+    _require(set(metrics) == expected, "it has other measures than a run has")
+    if statement is None:
+        return
+    _require(metrics["num_units"] == statement.num_units, "its statement counts other units")
+    _require(
+        math.isclose(metrics["noise_multiplier"], statement.noise_multiplier, rel_tol=1e-9),
+        "its statement is of other noise",
+    )
+    if config.privacy.is_private:
+        _require(
+            math.isclose(metrics["epsilon"], statement.epsilon, rel_tol=1e-4),
+            "its ε does not follow from its noise",
+        )
+
+
+def _cohorts(content: bytes) -> Iterator[str]:
+    entries = json.loads(content)
+    _require(isinstance(entries, list), "its ledger is no list")
+    for key in dict.fromkeys(str(entry["cohort"]) for entry in entries):
+        _require(bool(_HASH.fullmatch(key)), "its ledger names no cohort")
+        yield key
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _require(holds: bool, what_is_wrong: str) -> None:
+    if not holds:
+        raise ValueError(what_is_wrong)

@@ -1,0 +1,41 @@
+"""What the models behind the shipped results would promise, had they been released."""
+
+from __future__ import annotations
+
+from mammo_core import reference
+from mammo_core.cohorts.origins import PAPER_ORIGIN
+from mammo_core.config.recipes import RECIPES
+from mammo_core.config.runs import HEAD_BACKBONE, PrivacyConfig, RunConfig, Strategy, Unit
+from mammo_core.privacy.accounting.gaussian import calibrate_noise
+from mammo_core.privacy.statements.statement import Statement, make_statement
+from mammo_core.privacy.statements.training_data import TrainingData
+
+
+def shipped_statement(
+    strategy: Strategy, unit: Unit, target_epsilon: float, target_delta: float
+) -> Statement:
+    """The statement of one shipped point: CBIS-DDSM train, the paper's synthetic masses, reproducible noise."""
+    privacy = PrivacyConfig(
+        target_epsilon=target_epsilon, target_delta=target_delta, unit=unit, noise="reproducible"
+    )
+    config = RunConfig(
+        strategy=strategy, privacy=privacy, recipe=RECIPES[strategy], backbone=HEAD_BACKBONE
+    )
+    noise = (
+        calibrate_noise(target_epsilon, target_delta, config.recipe.steps)
+        if privacy.is_private
+        else 0.0
+    )
+    return make_statement(config, shipped_training_data(), noise)
+
+
+def shipped_training_data() -> TrainingData:
+    """What the shipped results were trained on."""
+    made = reference.measured_provenance()
+    return TrainingData(
+        num_patients=made["train"]["patients"],
+        num_images=made["train"]["masses"],
+        num_synthetic=made["synthetic_masses"],
+        largest_patient=made["train"]["largest_patient"],
+        origin=PAPER_ORIGIN,
+    )

@@ -1,0 +1,80 @@
+"""Masses near to the one that is read: synthetic ones for all, real ones where they are and when asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from mammo_core.labels import CLASS_NAMES
+from mammo_core.synthesis.mass_id import MassId
+from pages.ui.case import models as case_models
+from pages.ui.components.image_grid import Tile, mass_board
+from pages.ui.masses import drawing, nearest
+from pages.ui.state import resources
+
+if TYPE_CHECKING:
+    from mammo_core.reading.case import CaseFeatures
+
+_SHOWN = 5
+_VIEWS = 8
+
+
+def show_nearest_synthetic(features: CaseFeatures) -> None:
+    """The nearest masses of the shipped generator."""
+    from mammo_core.generators.nearest_real import turned
+    from mammo_core.reading.nearest_synthetic import nearest_drawn
+
+    shipped = case_models.shipped_heads()
+    drawn = shipped.card.drawn
+    card = drawing.cards().get(drawn.generator)
+    if card is None or card.sha256 != drawn.sha256:
+        st.info(
+            f"The generator {drawn.generator} that drew the masses to compare with is not installed, or another "
+            "one has its name.",
+            icon=":material/folder_off:",
+        )
+        return
+    found = nearest_drawn(shipped, features[shipped.models.feature_space], _SHOWN)
+    images = drawing.draw(drawn.generator, [MassId(one.label, one.seed) for one in found])
+    tiles = [
+        Tile(
+            str(one.seed),
+            turned(image, one.view, _VIEWS),
+            f"{CLASS_NAMES[one.label]} · {one.seed}, distance {one.distance:.1f}",
+            f"Synthetic {CLASS_NAMES[one.label]} mass, seed {one.seed}, distance {one.distance:.1f}",
+        )
+        for one, image in zip(found, images, strict=True)
+    ]
+    mass_board(tiles, key="case_near_drawn", label="Nearest synthetic masses", tile="9rem")
+    st.caption(
+        f"Of {drawn.count} synthetic masses, those nearest in the features that the models see, turned the way in which "
+        "they are. The class is what the generator was asked for, no diagnosis."
+    )
+
+
+def show_nearest_real(image: np.ndarray) -> None:
+    """The nearest real masses of an installed cohort, once the user has agreed to see real patients' masses."""
+    sources = [source for source in resources.installed_sources() if not source.is_demo]
+    if not sources:
+        st.caption("No real masses are installed here to compare with.")
+        return
+    if not st.checkbox(
+        "Show real patients' masses of a cohort that is installed here", key="case_real"
+    ):
+        return
+    source = sources[0]
+    if len(sources) > 1:
+        source = st.selectbox(
+            "Cohort", sources, format_func=lambda item: item.name, key="case_cohort"
+        )
+    found = nearest.neighbourhood(source).search(image, _SHOWN)
+    st.markdown("**Nearest masses of the train split**")
+    nearest.show_row(found.train, "training")
+    st.markdown("**Nearest masses that no model was trained on**")
+    nearest.show_row(found.heldout, "unseen")
+    st.caption(
+        "Real patients' masses; they stay on this computer. Near in features does not mean of one kind: look at their "
+        "classes."
+    )

@@ -1,0 +1,62 @@
+"""Draws figures alike on every page: readable type in both themes, larger on a big screen."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pages.ui.components.export import Parcel, take_away
+from pages.ui.components.talk_mode import in_talk_mode
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_READABLE = """<style>
+[data-testid="stPlotlyChart"] svg text:not(.nums):not(.name) { fill: currentColor !important; }
+</style>"""
+
+
+def readable_type() -> None:
+    """Gives the words in all figures of the page the colour of its text; call once per page."""
+    st.html(_READABLE)
+
+
+def draw_figure(
+    figure: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    big_height: int = 560,
+    toolbar: dict[str, Any] | bool = False,
+    parcel: Parcel | None = None,
+    **options: Any,
+) -> Any:
+    """Draws a figure, enlarged in talk mode, and below it the control that takes it away.
+
+    Args:
+        figure: Changed in place in talk mode.
+        alt: What it shows, for those who cannot see it.
+        big_height: In pixels, in talk mode.
+        toolbar: Plotly's toolbar, or how it saves images; never in talk mode.
+        parcel: What is taken away besides the figure, and how files are named; None draws no control.
+        options: For `st.plotly_chart`.
+
+    Returns:
+        What `st.plotly_chart` returns.
+    """
+    config: dict[str, Any] = {"displaylogo": False, "responsive": True}
+    if in_talk_mode():
+        from mammo_core.figures.big_screen import for_big_screen
+
+        figure = for_big_screen(figure, height=big_height)
+        toolbar = False
+    if toolbar is False:
+        config["displayModeBar"] = False
+    elif isinstance(toolbar, dict):
+        config["toImageButtonOptions"] = toolbar
+    event = st.plotly_chart(figure, key=key, alt=alt, config=config, **options)
+    if parcel is not None:
+        take_away(dataclasses.replace(parcel, figures={parcel.provenance.title: figure}))
+    return event

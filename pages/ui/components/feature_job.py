@@ -1,0 +1,88 @@
+"""Gets a cohort ready to train on: features that are missing are computed by a job, not by the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from mammo_core.cohorts.installed import DataSource
+from mammo_core.text.numbers import duration
+from pages.ui.components.job_panel import show_job
+from pages.ui.state import jobs, resources
+
+if TYPE_CHECKING:
+    from mammo_core.jobs.requests import FeaturesRequest
+    from mammo_core.jobs.store import JobView
+    from mammo_core.training.heads.feature_dataset import Workbench
+
+_PASSES_PER_SECOND = 25  # a cautious guess for two processor cores
+
+
+def show_left_out(source: DataSource) -> None:
+    """Lists the files of a cohort that could not be used, each with its reason."""
+    skipped = resources.loaded_data(source).skipped
+    if skipped:
+        with st.expander(
+            f"{len(skipped)} file(s) of this cohort were left out", icon=":material/warning:"
+        ):
+            rows = [
+                {"file": file.path.name, "why": file.kind, "what to do": file.reason}
+                for file in skipped
+            ]
+            st.dataframe(pd.DataFrame(rows), hide_index=True, key="left_out")
+
+
+def open_bench(source: DataSource) -> Workbench:
+    """Data and features. If features are missing, starts or shows the job that computes them and ends the page.
+
+    A short computation, as for the built-in demo, starts by itself; a long one asks first.
+
+    Raises:
+        MammoError: If the cohort or its features cannot be had.
+    """
+    if not resources.count_missing(source):
+        return resources.workbench(source)
+    request = _request(source)
+    job = _latest_job(request)
+    if job is not None and job.state == "finished":
+        resources.count_missing.clear(source)  # what the job has added since it was counted
+        if not resources.count_missing(source):
+            return resources.workbench(source)
+        job = None  # the features were deleted since
+    if job is None:
+        if not source.is_demo:
+            _ask_before(resources.count_missing(source), request.backbone.views)
+        job_id = jobs.start(request)
+    else:
+        job_id = job.id
+    show_job(job_id)
+    st.caption(
+        "The page goes on by itself when the features are there. You may close it meanwhile."
+    )
+    st.stop()
+
+
+def _request(source: DataSource) -> FeaturesRequest:
+    from mammo_core.jobs.requests import FeaturesRequest
+
+    return FeaturesRequest(source=source, backbone=resources.backbone_for(source))
+
+
+def _latest_job(request: FeaturesRequest) -> JobView | None:
+    """The newest job that computes these features, whoever started it."""
+    wanted = request.to_dict()
+    return next((view for view in jobs.views() if view.request.to_dict() == wanted), None)
+
+
+def _ask_before(missing: int, views: int) -> None:
+    """Says how long it will take and ends the page unless the button was pressed."""
+    st.warning(
+        f"{missing} masses have no features yet. Computing them takes about "
+        f"{duration(missing * views / _PASSES_PER_SECOND)} on two processor cores, once; stopping and "
+        "starting again loses nothing. The same in a terminal: `python -m mammo_core features`.",
+        icon=":material/hourglass_top:",
+    )
+    if not st.button("Compute features now", type="primary", key="compute_features"):
+        st.stop()

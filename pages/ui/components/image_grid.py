@@ -1,0 +1,149 @@
+"""Masses side by side under one window of level and width: to look at, select and open.
+
+Everything that must answer at once happens in the browser (`image_grid.js`). Python sends pixels as drawn
+and hears what was opened and selected, and the window, once it has come to rest, for the URL.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+_FOLDER = Path(__file__).parent
+_PARTS = {
+    kind: (_FOLDER / f"image_grid.{kind}").read_text(encoding="utf-8")
+    for kind in ("html", "css", "js")
+}
+_BOARD = st.components.v2.component("mass_board", **_PARTS)
+_VIEW = "window"  # in the URL
+_FULL = {"level": 128, "width": 256, "invert": False}
+HINT = (
+    "Drag on a mass: left and right change the width (contrast), up and down the level (brightness). "
+    "Only the display changes; downloads keep the drawn pixels."
+)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture of a board.
+
+    Attributes:
+        key: Unique in its board; what is said when it is opened or selected.
+        image: (H, H) uint8.
+        caption: Below the picture.
+        alt: What there is to see, for those who do not.
+    """
+
+    key: str
+    image: np.ndarray
+    caption: str
+    alt: str
+
+
+def mass_board(
+    tiles: Sequence[Tile],
+    *,
+    key: str,
+    label: str,
+    tile: str = "7rem",
+    columns: int = 0,
+    few: bool = False,
+    tools: bool = False,
+    hint: str = "",
+    selectable: bool = False,
+    on_opened: Callable[[str], None] | None = None,
+) -> list[str]:
+    """Draws a board.
+
+    Args:
+        key: Of the widget; session state `KEY_chosen` remembers the selection.
+        label: What the pictures are, for screen readers.
+        tile: Least width of a picture, any CSS length; with `columns`, the greatest.
+        columns: A fixed number of columns; 0 takes as many as fit.
+        few: Lets two or three pictures grow into the room there is.
+        tools: Shows sliders, presets and invert; dragging works without.
+        on_opened: Called with the key of the tile that was opened; None makes tiles that do not open.
+
+    Returns:
+        Keys of the selected tiles, in the order of the tiles.
+    """
+    memory = f"{key}_chosen"
+    _BOARD(
+        key=key,
+        data={
+            "tiles": [
+                {
+                    "key": one.key,
+                    "pixels": base64.b64encode(np.ascontiguousarray(one.image)).decode(),
+                    "caption": one.caption,
+                    "alt": one.alt,
+                }
+                for one in tiles
+            ],
+            "label": label,
+            "tile": tile,
+            "columns": columns,
+            "few": few,
+            "tools": tools,
+            "hint": hint,
+            "selectable": selectable,
+            "openable": on_opened is not None,
+            "key": key,
+            # what this session began with: were it the current one, all pixels would be sent again
+            "view": st.session_state.setdefault(
+                f"{key}_window", window_of(st.query_params.get(_VIEW, ""))
+            ),
+        },
+        on_view_change=partial(_remember_view, key),
+        on_chosen_change=partial(_remember_chosen, key, memory),
+        on_opened_change=partial(_tell_opened, key, on_opened),
+    )
+    chosen = set(st.session_state.get(memory, []))
+    return [one.key for one in tiles if one.key in chosen]
+
+
+def window_of(text: str) -> dict[str, Any]:
+    """The window that the URL says; nonsense is the full window.
+
+    Example:
+        >>> window_of("90-120-inverted")
+        {'level': 90, 'width': 120, 'invert': True}
+        >>> window_of("nonsense") == window_of("")
+        True
+    """
+    level, _, rest = text.partition("-")
+    width, _, invert = rest.partition("-")
+    numbers = all(part.isascii() and part.isdigit() and len(part) < 4 for part in (level, width))
+    if not numbers or invert not in ("", "inverted"):
+        return dict(_FULL)
+    return {
+        "level": min(int(level), 255),
+        "width": min(max(int(width), 2), 512),
+        "invert": bool(invert),
+    }
+
+
+def _remember_view(key: str) -> None:
+    view = st.session_state[key].view or _FULL
+    if view == _FULL:
+        st.query_params.pop(_VIEW, None)
+        return
+    inverted = "-inverted" if view["invert"] else ""
+    st.query_params[_VIEW] = f"{view['level']}-{view['width']}{inverted}"
+
+
+def _remember_chosen(key: str, memory: str) -> None:
+    st.session_state[memory] = st.session_state[key].chosen or []
+
+
+def _tell_opened(key: str, on_opened: Callable[[str], None] | None) -> None:
+    opened = st.session_state[key].opened
+    if opened and on_opened:
+        on_opened(opened)

@@ -1,0 +1,45 @@
+"""Shows what the user can mend as a message; anything else is a bug and keeps its traceback."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from mammo_core.errors import MammoError
+from mammo_core.text.untrusted import one_line
+
+
+@contextmanager
+def shown_errors(what: str) -> Iterator[None]:
+    """Turns a MammoError inside into an error box headed by what failed, and ends the page there."""
+    try:
+        yield
+    except MammoError as error:
+        st.error(f"**{what}**  \n{literal(error, longest=2000)}", icon=":material/error:")
+        st.stop()
+
+
+_MARKUP = re.compile(r"([\\`*\[\]<$~|]|(?<!\w)_|_(?!\w)|&(?=#?\w+;))")
+_BLOCK = re.compile(r"^(\d*)([-+.)#]+(?=\s|$)|[>=]|--)")  # lists, headings, quotes, rules
+# invisible; parts what is made an icon, a link or a dash after escapes were read
+_WORD_JOINER = "\u2060"
+_COLON = re.compile(r":(?=\S)")
+_JOINED = re.compile(r"(?<=@)|(?i:(?<=www))(?=\.)|(?<=-)(?=[->])")
+
+
+def literal(name: object, longest: int = 120) -> str:
+    """Escapes Markdown, HTML, LaTeX, icons, colours and links; on one line, shortened if it is very long.
+
+    For st.markdown, captions, labels, tabs, help, messages. Not for tables, inputs and options of selectboxes,
+    which show text as it is.
+
+    Example:
+        >>> literal("*a*"), literal("CBIS-DDSM (left)")
+        ('\\\\*a\\\\*', 'CBIS-DDSM (left)')
+    """
+    escaped = _MARKUP.sub(r"\\\1", one_line(str(name), longest))
+    escaped = _COLON.sub(rf"\\:{_WORD_JOINER}", _BLOCK.sub(r"\1\\\2", escaped))
+    return _JOINED.sub(_WORD_JOINER, escaped)

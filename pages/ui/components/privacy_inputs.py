@@ -1,0 +1,37 @@
+"""The privacy budgets that sliders offer, and how they are written."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from mammo_core.config.runs import UNITS, Unit
+
+EPSILONS = (
+    *(0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 30.0, 60.0),
+    *(100.0, 200.0, 500.0, 1000.0, math.inf),
+)
+EPSILON_HELP = (
+    "Privacy budget ε: how much the trained model may depend on any one patient. Smaller hides more. "
+    "Logarithmic; ∞ means no privacy (not DP)."
+)
+
+
+UNIT_HELP = (
+    "What one ε hides: all masses of a patient together (stronger), or one mass at a time (as in the "
+    "paper)."
+)
+
+
+def choose_unit(key: str) -> Unit:
+    """Patient or image; it stands in the URL."""
+    return st.segmented_control(
+        "Unit of privacy",
+        UNITS,
+        default=UNITS[0],
+        required=True,
+        key=key,
+        bind="query-params",
+        help=UNIT_HELP,
+    )

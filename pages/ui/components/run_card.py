@@ -1,0 +1,278 @@
+"""One recorded run on a page: what it reached on each site, where, how well calibrated, and what its ε promises."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mammo_core.config.names import TRAINED_PART_NAMES, name_of_run
+from mammo_core.config.network_recipe import NetworkRecipe
+from mammo_core.evaluation.calibration import reliability
+from mammo_core.evaluation.operating_point import confusion_at, threshold_at_specificity
+from mammo_core.figures.calibration import calibration_figure
+from mammo_core.figures.confusion import confusion_figure
+from mammo_core.figures.provenance import Provenance
+from mammo_core.figures.roc import roc_figure
+from mammo_core.figures.scores import score_figure
+from mammo_core.text.numbers import number_text
+from pages.ui.components.charts import draw_figure
+from pages.ui.components.export import Parcel, download, plain_name, take_away
+from pages.ui.components.messages import literal, shown_errors
+from pages.ui.components.statement import show_statement
+from pages.ui.state import resources
+
+if TYPE_CHECKING:
+    from mammo_core.config.runs import BackboneConfig
+    from mammo_core.results.archive import StoredRun
+
+
+def show_run_card(run_id: str) -> None:
+    """Draws the card of a run."""
+    with shown_errors("This run cannot be shown"):
+        run = resources.stored_run(run_id)
+    with st.container(border=True, key=f"card_{run_id}"):
+        _head(run)
+        roc, decisions, calibration, guarantee, configuration = st.tabs(
+            ["ROC", "Operating point", "Calibration", "Guarantee", "Configuration"],
+            key=f"tab_{run_id}",
+            on_change="rerun",
+        )
+        if roc.open:
+            with roc:
+                _roc(run)
+        if decisions.open:
+            with decisions:
+                _operating_point(run)
+        if calibration.open:
+            with calibration:
+                _calibration(run)
+        if guarantee.open:
+            with guarantee:
+                show_statement(run.statement, key=run_id)
+        if configuration.open:
+            with configuration:
+                _configuration(run)
+
+
+def _head(run: StoredRun) -> None:
+    privacy = run.config.privacy
+    spent = (
+        "no privacy (not DP)"
+        if math.isinf(run.epsilon)
+        else f"ε spent {run.epsilon:.4g} per {privacy.unit}, δ {privacy.target_delta:g}"
+    )
+    st.markdown(f"**{name_of_run(run.config)}**, {spent}, seed {run.config.seed}")
+    if run.made_elsewhere:
+        st.info(
+            f"**Imported**: trained elsewhere ({literal(run.made_elsewhere)}). It is not in the ledger of this machine"
+            + (
+                f"; there it was charged to the cohort(s) {', '.join(key[:6] for key in run.charged_cohorts)}."
+                if run.charged_cohorts
+                else "."
+            ),
+            icon=":material/move_to_inbox:",
+        )
+    for column, (name, estimates) in zip(
+        st.columns(len(run.estimates)), run.estimates.items(), strict=True
+    ):
+        auroc = estimates["auroc"]
+        column.metric(
+            f"AUROC, {literal(name)}",
+            f"{auroc.value:.3f}",
+            delta=f"95 % interval {auroc.low:.3f} to {auroc.high:.3f}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            help="Chance that a malignant mass scores higher than a benign one; 0.5 is guessing. "
+            "Interval over test patients (bootstrap).",
+        )
+
+
+def _sites(run: StoredRun) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Labels and scores by test set."""
+    return {
+        name: (part["label"].to_numpy(), part["score"].to_numpy())
+        for name, part in run.predictions.groupby("test_set", sort=False)
+    }
+
+
+def _roc(run: StoredRun) -> None:
+    from mammo_core.evaluation.metrics import roc_points
+
+    draw_figure(
+        roc_figure({name: roc_points(*pair) for name, pair in _sites(run).items()}),
+        key=f"roc_{run.run_id}",
+        alt="ROC curve of this run on each test set",
+        toolbar=True,
+        parcel=_parcel(run, "roc", "ROC curves"),
+    )
+
+
+def _operating_point(run: StoredRun) -> None:
+    specificity = st.slider(
+        "Wanted specificity",
+        0.5,
+        0.99,
+        0.9,
+        step=0.01,
+        key="card_specificity",
+        persist_state="session",
+        help="Share of benign masses that should be called benign.",
+    )
+    sites = _sites(run)
+    chosen_on = run.validation
+    if chosen_on.empty:
+        st.caption(
+            "This run has no validation masses: each threshold is chosen on the very masses it is judged "
+            "on, which is optimistic."
+        )
+    else:
+        st.caption(
+            f"The threshold is chosen on {len(chosen_on)} validation masses, so the specificity reached on "
+            "a test set can differ."
+        )
+    for name, (labels, scores) in sites.items():
+        st.markdown(f"**{literal(name)}**")
+        threshold = (
+            threshold_at_specificity(labels, scores, specificity)
+            if chosen_on.empty
+            else threshold_at_specificity(
+                chosen_on["label"].to_numpy(), chosen_on["score"].to_numpy(), specificity
+            )
+        )
+        counted = confusion_at(labels, scores, threshold)
+        left, right = st.columns(2)
+        with left:
+            draw_figure(
+                score_figure(labels, scores, threshold),
+                key=f"scores_{run.run_id}_{name}",
+                alt=f"Scores of benign and malignant masses of {name} with the threshold",
+                toolbar=True,
+                parcel=_parcel(run, f"scores_{plain_name(name)}", f"Scores on {name}"),
+            )
+        with right:
+            draw_figure(
+                confusion_figure(
+                    found=counted.found,
+                    missed=counted.missed,
+                    false_alarms=counted.false_alarms,
+                    cleared=counted.cleared,
+                ),
+                key=f"confusion_{run.run_id}_{name}",
+                alt=f"Confusion matrix of {name} at the threshold",
+                toolbar=True,
+                parcel=_parcel(run, f"decisions_{plain_name(name)}", f"Decisions on {name}"),
+            )
+        st.markdown(
+            " · ".join(
+                f"{rate} **{value.value:.0%}** ({value.low:.0%} to {value.high:.0%})"
+                for rate, value in counted.rates().items()
+                if value is not None
+            )
+        )
+
+
+def _calibration(run: StoredRun) -> None:
+    bins = {name: reliability(*pair) for name, pair in _sites(run).items()}
+    draw_figure(
+        calibration_figure(bins),
+        key=f"calibration_{run.run_id}",
+        alt="Share of malignant masses against their mean score, per test set",
+        toolbar=True,
+        parcel=_parcel(run, "calibration", "Calibration"),
+    )
+    st.caption(
+        "On the dotted line a score could be read as a probability. Bars: 95 % intervals of the share "
+        "(Wilson). Above the line for low scores and below it for high ones, a model is surer than it should be: "
+        "training aimed at ranking masses, not at calibrated probabilities."
+    )
+
+
+def _configuration(run: StoredRun) -> None:
+    left, right = st.columns([3, 2])
+    left.dataframe(
+        pd.DataFrame(facts_of(run).items(), columns=["what", "value"]),
+        hide_index=True,
+        height="content",
+        key=f"f_{run.run_id}",
+    )
+    with right:
+        download(
+            f"run_{run.run_id[:8]}.json",
+            lambda: json.dumps(run.card, indent=2, ensure_ascii=False).encode(),
+            key=f"json_{run.run_id}",
+            label="Run card (JSON)",
+        )
+        keep = st.toggle(
+            "Predictions with ids of patients",
+            key=f"ids_{run.run_id}",
+            help="As the cohort names them: they may identify people. Without, they are replaced by numbers.",
+        )
+        predictions = partial(_predictions, run, keep)
+        take_away(
+            _parcel(run, "predictions", "Predictions", {"predictions": predictions}), "Predictions"
+        )
+
+
+def facts_of(run: StoredRun) -> dict[str, str]:
+    """How a run was made, by name, to be read."""
+    facts = {
+        "run": run.run_id,
+        "recorded": f"{run.started:%Y-%m-%d %H:%M} UTC",
+        "asked for by": run.origin,
+        "data": run.data_hash,
+        "noise multiplier": f"{run.noise_multiplier:.4g}",
+        "μ (Gaussian DP)": "none: units were sampled" if run.mu is None else number_text(run.mu),
+        "trained part": TRAINED_PART_NAMES[run.config.trained_part],
+        "units protected": str(run.num_units),
+        "backbone": _backbone_words(run.config.backbone),
+        "steps": str(run.config.recipe.steps),
+        "sample rate": f"{run.config.recipe.sample_rate:.4g}",
+        "clipping norm": f"{run.config.recipe.max_grad_norm:g}",
+    }
+    if isinstance(run.config.recipe, NetworkRecipe):
+        facts["the paper's experiment"] = run.config.recipe.preset or "none"
+        facts["weights kept"] = run.config.recipe.kept
+    return facts
+
+
+def _backbone_words(backbone: BackboneConfig) -> str:
+    """A file of weights is not named: its path is of one computer."""
+    weights = {"auto": "ImageNet weights", "random": "random weights"}.get(
+        backbone.weights, "weights of a file"
+    )
+    return f"{backbone.name}, {weights}, {backbone.image_size_px} px, {backbone.views} view(s)"
+
+
+def _predictions(run: StoredRun, keep_patient_ids: bool) -> pd.DataFrame:
+    from mammo_core.results.exchange.export import without_ids
+
+    return run.predictions if keep_patient_ids else without_ids([run.predictions])[0]
+
+
+def _parcel(
+    run: StoredRun,
+    name: str,
+    title: str,
+    tables: Mapping[str, Callable[[], pd.DataFrame]] | None = None,
+) -> Parcel:
+    """What a figure or table of the run is taken away as, with what its ε promises."""
+    stem = f"run_{run.run_id[:8]}"
+    about = f"{name_of_run(run.config)}, seed {run.config.seed}"
+    notes = (
+        run.statement.sentence,
+        f"Run {run.run_id}, data {run.data_hash}.",
+        *([f"Imported: {run.made_elsewhere}."] if run.made_elsewhere else []),
+    )
+    return Parcel(
+        name=f"{stem}_{name}",
+        provenance=Provenance(title=f"{title}, {about}", notes=notes),
+        tables={f"{stem}_{table}": made for table, made in (tables or {}).items()},
+    )

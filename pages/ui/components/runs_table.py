@@ -1,0 +1,50 @@
+"""The table of recorded runs: one line per run, AUROC of each test set beside each other."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mammo_core.config.names import STRATEGY_NAMES, TRAINED_PART_NAMES
+from mammo_core.text.numbers import budget_name
+
+
+def one_line_per_run(rows: pd.DataFrame) -> pd.DataFrame:
+    """From rows of `RunArchive.rows` to a table for reading, the newest run first, run_id as index."""
+    first = rows.drop_duplicates("run_id").set_index("run_id")
+    table = pd.DataFrame(
+        {
+            "when": first["started"].dt.tz_localize(None),  # UTC
+            "training data": first["strategy"].map(STRATEGY_NAMES),
+            "trained part": first["trained_part"].map(TRAINED_PART_NAMES),
+            "unit": first["unit"],
+            "target ε": first["target_epsilon"].map(budget_name),
+            "seed": first["seed"],
+            "from": first["origin"],
+            "data": first["data_hash"].str[:6],
+        }
+    )
+    auroc = rows.pivot(index="run_id", columns="test_set", values="auroc")
+    for test_set in auroc.columns:
+        table[f"AUROC {test_set}"] = auroc[test_set].round(3)
+    table["backbone"] = first["backbone"]
+    return table
+
+
+def filtered(
+    table: pd.DataFrame,
+    *,
+    strategies: list[str],
+    units: list[str],
+    origins: list[str],
+    text: str,
+) -> pd.DataFrame:
+    """The lines that match every filter; an empty filter lets all pass."""
+    names = [STRATEGY_NAMES[strategy] for strategy in strategies]
+    keep = pd.Series(True, index=table.index)
+    for column, wanted in (("training data", names), ("unit", units), ("from", origins)):
+        if wanted:
+            keep &= table[column].isin(wanted)
+    if text.strip():
+        lines = table.astype(str).agg(" ".join, axis=1) + " " + table.index
+        keep &= lines.str.contains(text.strip(), case=False, regex=False)
+    return table[keep]

@@ -1,0 +1,37 @@
+"""A privacy statement on a page: one sentence at once, the table and what is left out when opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui.components.messages import literal
+
+if TYPE_CHECKING:
+    from mammo_core.privacy.statements.statement import Statement
+
+_ICONS = {
+    "end to end": ":material/shield:",
+    "training step only": ":material/gpp_maybe:",
+    "generator only": ":material/gpp_maybe:",
+}
+
+
+def show_statement(statement: Statement, key: str) -> None:
+    """Draws a statement; its container and expander are named after the key."""
+    kind = statement.coverage.split(",")[0]
+    with st.container(key=f"statement_{key}"):
+        st.markdown(
+            f"{_ICONS.get(kind, ':material/remove_moderator:')} {literal(statement.sentence, longest=4000)}"
+        )
+        with st.expander("What this promise rests on, and what it leaves out", key=f"{key}_all"):
+            rows = [
+                {column: literal(cell, longest=1000) for column, cell in row._asdict().items()}
+                for row in statement.table()
+            ]
+            st.table(pd.DataFrame(rows).set_index("name"))
+            st.markdown(
+                "\n".join(f"- {literal(caveat, longest=2000)}" for caveat in statement.caveats)
+            )

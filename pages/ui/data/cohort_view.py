@@ -1,0 +1,103 @@
+"""What is inside one cohort: counts by split, what the checks found, some of its masses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mammo_core.cohorts.checks import Finding, check_cohort, summary_rows
+from mammo_core.cohorts.folders import read_real, read_synthetic
+from mammo_core.labels import CLASS_NAMES
+from pages.ui.components.image_grid import Tile, mass_board
+from pages.ui.components.messages import shown_errors
+
+if TYPE_CHECKING:
+    from mammo_core.cohorts.cohort import Cohort
+    from mammo_core.ingestion.installed import InstalledCohort
+
+_SHOWN = 12
+_MAX_LISTED = 200
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is kept of a cohort that was looked into; its other masses are let go."""
+
+    summary: list[dict[str, object]]
+    findings: list[Finding]
+    tiles: list[Tile]
+
+
+def show_look(cohort: InstalledCohort) -> None:
+    """Draws summary, findings and masses."""
+    with shown_errors("This cohort cannot be read"):
+        look = look_into(cohort.folder, cohort.source, cohort.num_bytes)
+    st.dataframe(
+        pd.DataFrame(look.summary),
+        hide_index=True,
+        key="data_summary",
+        alt="Masses by site and split",
+    )
+    _show_findings(look.findings)
+    mass_board(
+        look.tiles,
+        key="data_masses",
+        label=f"{len(look.tiles)} of {cohort.num_masses} masses of this cohort",
+        tools=True,
+        hint="A few masses from all splits. Drag on one to change the window; the display only.",
+    )
+
+
+@st.cache_data(max_entries=4, show_spinner="Reading and checking masses")
+def look_into(folder: Path, source: str, num_bytes: int) -> Look:
+    """Reads a cohort; read again when the room it takes has changed."""
+    reading = read_real(folder) if source == "real" else read_synthetic(folder)
+    return Look(summary_rows(reading.cohort), check_cohort(reading), _tiles(reading.cohort))
+
+
+def _tiles(cohort: Cohort) -> list[Tile]:
+    """A few masses of each class, spread over the cohort."""
+    tiles = []
+    for label, name in CLASS_NAMES.items():
+        rows = np.flatnonzero(cohort.labels == label)
+        count = min(len(rows), _SHOWN // 2)
+        for row in rows[np.linspace(0, len(rows) - 1, count).astype(int)]:
+            place = f"{cohort.sites[row]}, {cohort.splits[row]}"
+            tiles.append(
+                Tile(
+                    str(row),
+                    cohort.images[row],
+                    f"{name}, {cohort.splits[row]}",
+                    f"{name} mass, {place}",
+                )
+            )
+    return tiles
+
+
+def _show_findings(findings: list[Finding]) -> None:
+    if not findings:
+        st.success("The checks found nothing wrong.", icon=":material/check:")
+        return
+    errors = sum(finding.severity == "error" for finding in findings)
+    title = f"{errors} error(s), {len(findings) - errors} warning(s)"
+    with st.expander(title, icon=":material/rule:", expanded=bool(errors)):
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "": finding.severity,
+                    "what": finding.kind,
+                    "where and how": finding.message,
+                }
+                for finding in findings[:_MAX_LISTED]
+            ),
+            hide_index=True,
+            key="data_findings",
+            alt="What the checks found",
+        )
+        if len(findings) > _MAX_LISTED:
+            st.caption(f"The first {_MAX_LISTED} of {len(findings)}.")

@@ -1,0 +1,146 @@
+"""Mammograms of one's own become a cohort of masses: choose, try without writing, then import as a job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from mammo_core.ingestion.images.crops import RECIPES
+from mammo_core.ingestion.imports.plan import KINDS, ImportPlan
+from mammo_core.ingestion.imports.splitting import SplitPlan
+from pages.ui.components.messages import shown_errors
+from pages.ui.data.import_preview import show_preview
+from pages.ui.data.import_source import choose_files
+from pages.ui.data.jobs import newest_job, show_newest
+
+if TYPE_CHECKING:
+    from mammo_core.ingestion.imports.plan import ImportKind
+    from mammo_core.ingestion.imports.splitting import SplitBy
+
+_KIND_NAMES = {
+    "pictures": "Pictures (PNG, JPEG, TIFF)",
+    "dicom": "DICOM",
+    "cbis-ddsm": "CBIS-DDSM as downloaded",
+}
+_NEEDS = {
+    "pictures": "Grey images, and a table (CSV) with a row for each mass: `file`, `patient_id`, `label` (benign or "
+    "malignant), and where the mass is: `x`, `y`, `width`, `height` in pixels, or the file of a `mask`. Without "
+    "either, each image is taken for a mass already cut out.",
+    "dicom": "Mammograms (MG, DX, CR, SC), and a table (CSV) with a row for each mass: `file` or "
+    "`sop_instance_uid`, `label`, and a box as `x`, `y`, `width`, `height`, or a DICOM segmentation among the files. "
+    "Names and dates of patients are left behind; identifiers become keyed hashes.",
+    "cbis-ddsm": "The folder of the archive's download, with its tables of case descriptions (CSV): mammograms, "
+    "masks and the official test set are found by themselves.",
+}
+_RECIPE_NAMES = {
+    "standard": "around the middle of the mass",
+    "paper": "as in the paper",
+    "whole": "the whole box, for masses already cut out",
+}
+_SPLIT_NAMES = {
+    "random": "drawn at random, by patient",
+    "column": "as the column `split` says",
+    "official": "the official test set, validation drawn",
+}
+
+
+def show_import() -> None:
+    """Draws the wizard, its dry run, and the newest import."""
+    kind = st.segmented_control(
+        "What they are",
+        sorted(KINDS, key=list(_KIND_NAMES).index),
+        format_func=_KIND_NAMES.get,
+        default="pictures",
+        required=True,
+        key="data_kind",
+        bind="query-params",
+    )
+    st.markdown(_NEEDS[kind])
+    with shown_errors("These files cannot be imported"):
+        plan = _choose_plan(kind)
+        if plan is None:
+            st.info(
+                "Give the files above; nothing is imported before you have seen what comes out.",
+                icon=":material/touch_app:",
+            )
+        else:
+            job = newest_job("import")
+            show_preview(plan, can_start=job is None or job.is_over)
+    show_newest(
+        "import", cohort=lambda job: job.request.plan.name, finished="The masses are installed."
+    )
+
+
+def _choose_plan(kind: ImportKind) -> ImportPlan | None:
+    """The inputs as a plan; None until there are files.
+
+    Raises:
+        MammoError: If the inputs do not make one.
+    """
+    files = choose_files(kind)
+    left, right = st.columns(2)
+    name = left.text_input(
+        "Name of the new cohort",
+        "cbis-ddsm" if kind == "cbis-ddsm" else "own",
+        key=f"data_name_{kind}",
+        max_chars=64,
+        help="Letters, digits, dots, hyphens and underscores. A folder of this name appears in the data folder.",
+    )
+    recipe = right.selectbox(
+        "Cut masses", list(RECIPES), format_func=_RECIPE_NAMES.get, key="data_recipe"
+    )
+    split = _choose_split(kind)
+    one_each = kind == "pictures" and st.checkbox(
+        "The table names no patients, and every image is of another one",
+        key="data_one_patient_per_file",
+        help="Where two images are of one patient after all, promises made to patients are too good, and one may "
+        "both train and test.",
+    )
+    if files is None:
+        return None
+    return ImportPlan(
+        kind=kind,
+        source=files.source,
+        name=name,
+        labels=files.labels,
+        boxes=files.boxes,
+        masks=files.masks,
+        recipe=RECIPES[recipe],
+        split=split,
+        one_patient_per_file=one_each,
+    )
+
+
+def _choose_split(kind: ImportKind) -> SplitPlan:
+    ways: tuple[SplitBy, ...] = (
+        ("official", "random") if kind == "cbis-ddsm" else ("random", "column")
+    )
+    by = st.selectbox(
+        "Train, validate, test",
+        ways,
+        format_func=_SPLIT_NAMES.get,
+        key=f"data_split_{kind}",
+        help="No patient is in two of them.",
+    )
+    if by == "column":
+        return SplitPlan(by=by)
+    with st.container(horizontal=True):
+        val = st.number_input("Validation, %", 0, 90, 15, key="data_val_share", width=150)
+        test = (
+            st.number_input(
+                "Test, %",
+                0,
+                100,
+                20,
+                key="data_test_share",
+                width=150,
+                help="100: for testing only.",
+            )
+            if by == "random"
+            else 0
+        )
+        seed = st.number_input("Seed of the draw", 0, 10**6, 0, key="data_split_seed", width=150)
+    if by == "random" and test == 100:
+        val = 0
+    return SplitPlan(by=by, seed=seed, val_share=val / 100, test_share=test / 100)

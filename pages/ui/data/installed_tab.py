@@ -1,0 +1,141 @@
+"""The cohorts on this computer: how large, where from, what is inside, and how to remove them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from mammo_core.errors import MammoError
+from mammo_core.ingestion.installed import NOT_UNDONE, installed_cohorts, remove_cohort
+from mammo_core.system.paths import data_dir
+from pages.ui.components.messages import literal, shown_errors
+from pages.ui.data.cohort_view import show_look
+from pages.ui.state import resources
+
+if TYPE_CHECKING:
+    from mammo_core.ingestion.installed import InstalledCohort
+
+_ORIGINS = {
+    "fetched": ("fetched by this program", ":material/cloud_download:"),
+    "imported": ("imported by this program", ":material/move_to_inbox:"),
+    "found": ("put there by someone", ":material/folder:"),
+}
+_REMOVED, _FAILED = (
+    "data_removed",
+    "data_not_removed",
+)  # in the session: what to say after a removal
+
+
+def show_installed() -> None:
+    """Draws a card per cohort and what is inside the chosen one."""
+    if said := st.session_state.pop(_REMOVED, ""):
+        st.success(literal(said), icon=":material/delete:")
+    if said := st.session_state.pop(_FAILED, ""):
+        st.error(literal(said, 2000), icon=":material/error:")
+    with shown_errors("The folder of the data cannot be read"):
+        cohorts = {cohort.name: cohort for cohort in installed_cohorts(data_dir())}
+    if not cohorts:
+        st.info(
+            "No masses are installed yet. Fetch the paper's data or import mammograms of your own with the tabs "
+            "above; until then *Train* and *Live* use a built-in cohort of synthetic masses.",
+            icon=":material/folder_off:",
+        )
+        return
+    for cohort in cohorts.values():
+        _show_card(cohort)
+    st.subheader("Look inside")
+    if st.session_state.get("data_cohort") not in cohorts:
+        st.session_state.pop("data_cohort", None)  # removed since, here or elsewhere
+    chosen = st.selectbox(
+        "Cohort",
+        list(cohorts),
+        key="data_cohort",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    show_look(cohorts[chosen])
+
+
+def _show_card(cohort: InstalledCohort) -> None:
+    words, icon = _ORIGINS[cohort.origin]
+    with st.container(border=True, key=f"cohort_{cohort.name}"):
+        text, button = st.columns([4, 1], vertical_alignment="center")
+        with text.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{literal(cohort.name)}**")
+            st.badge(cohort.source, color="blue" if cohort.source == "real" else "gray")
+            st.badge(words, icon=icon, color="green" if cohort.origin != "found" else "gray")
+        patients = f" of {cohort.num_patients:,} patients" if cohort.num_patients else ""
+        text.caption(
+            f"{cohort.num_masses:,} masses{patients} · {cohort.num_bytes / 1e6:.1f} MB on the disk"
+            + _made(cohort)
+        )
+        if cohort.origin == "found":
+            button.caption("Remove its folder by hand.", help=literal(cohort.folder, 500))
+        elif cohort.source == "real":
+            with button.container(horizontal=True, horizontal_alignment="right"):
+                if st.button("Remove", icon=":material/delete:", key=f"remove_{cohort.name}"):
+                    _confirm(cohort)
+        else:
+            button.caption("Goes with the real masses it came with.")
+        if cohort.origin == "imported":
+            _show_import(cohort)
+
+
+def _made(cohort: InstalledCohort) -> str:
+    made = str(cohort.details.get("made", ""))[:10]
+    return f" · {literal(made)}" if made else ""
+
+
+def _show_import(cohort: InstalledCohort) -> None:
+    """What the record of an import says was left out."""
+    skipped = cohort.details.get("skipped") or []
+    warnings = cohort.details.get("warnings") or []
+    if not skipped and not warnings:
+        return
+    title = f"Of the import: {len(skipped)} left out, {len(warnings)} note(s)"
+    with st.expander(title, icon=":material/info:"):
+        if skipped:
+            counts = pd.Series([entry["kind"] for entry in skipped]).value_counts()
+            st.dataframe(
+                counts.rename_axis("left out because").reset_index(name="how many"),
+                hide_index=True,
+                key=f"skipped_{cohort.name}",
+            )
+        for warning in warnings:
+            st.markdown(f"- {literal(warning, 500)}")
+
+
+@st.dialog("Remove a cohort", icon=":material/delete:")
+def _confirm(cohort: InstalledCohort) -> None:
+    """Asks before a cohort is deleted."""
+    st.markdown(
+        f"Remove **{literal(cohort.name)}**, {cohort.home_bytes / 1e6:.1f} MB, with everything that came with it? "
+        "It cannot be brought back except by fetching or importing it again."
+    )
+    st.caption(NOT_UNDONE)
+    yes, no = st.columns(2)
+    if yes.button(
+        "Remove",
+        type="primary",
+        width="stretch",
+        key="data_remove_yes",
+        on_click=_remove,
+        args=(cohort.name,),
+    ):
+        st.rerun()
+    if no.button("Keep", width="stretch", key="data_remove_no"):
+        st.rerun()
+
+
+def _remove(name: str) -> None:
+    resources.forget_cohorts()
+    try:
+        removed = remove_cohort(name, data_dir())
+    except MammoError as error:
+        st.session_state[_FAILED] = str(error)
+        return
+    st.session_state[_REMOVED] = (
+        f"{removed.name} was removed; {removed.home_bytes / 1e6:.1f} MB are free again."
+    )

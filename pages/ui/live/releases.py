@@ -1,0 +1,96 @@
+"""Every model that the Live page trains is a release: this session's list of them, and what they spend together."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from mammo_core.cohorts.installed import DataSource
+from mammo_core.config.names import STRATEGY_NAMES
+from mammo_core.config.runs import PAPER_DELTA, UNITS, Unit
+from mammo_core.figures.running_total import running_total_figure
+
+if TYPE_CHECKING:
+    from mammo_core.privacy.accounting.cost import Spending
+    from mammo_core.training.heads.runs import RunResult
+
+Release = dict[str, object]
+
+
+def remember(source: DataSource, result: RunResult) -> list[Release]:
+    """Adds a release to this session's list for the cohort; the same configuration counts once."""
+    from mammo_core.ledger.releases import spending_of_run
+
+    releases = st.session_state.setdefault("live_releases", {}).setdefault(source, {})
+    releases[result.config] = {
+        "training data": STRATEGY_NAMES[result.config.strategy],
+        "unit": result.config.privacy.unit,
+        "ε": result.epsilon,
+        "seed": result.config.seed,
+        "spending": spending_of_run(result.config, result.statement.largest_patient or 1),
+    } | {f"AUROC {name}": part["auroc"].value for name, part in result.estimates.items()}
+    return list(releases.values())
+
+
+def history_table(history: list[Release]) -> pd.DataFrame:
+    """The releases as a table, newest first."""
+    table = pd.DataFrame(history[::-1]).drop(columns=["spending"]).round(3)
+    return table.assign(ε=table["ε"].map("{:.4g}".format).replace("inf", "∞ (not DP)"))
+
+
+def total_metric(history: list[Release], unit: Unit) -> tuple[str, str]:
+    """What all releases from real masses with this unit spend together, and how many they are."""
+    spendings = _spendings(history, unit)
+    number = len(spendings)
+    count = f"{number} model{'' if number == 1 else 's'} of this session"
+    if not spendings:
+        return "0", count
+    epsilon = _total(spendings, unit)
+    return ("no promise" if math.isinf(epsilon) else f"{epsilon:.4g}"), count
+
+
+def total_figure(history: list[Release], unit: Unit) -> go.Figure | None:
+    """The total after every release with this unit; None if there is none."""
+    from mammo_core.privacy.accounting.cost import running_epsilons
+
+    spendings = _spendings(history, unit)
+    if not spendings:
+        return None
+    alone = [_total([spending], unit) for spending in spendings]
+    return running_total_figure(alone, running_epsilons(spendings, PAPER_DELTA, unit))
+
+
+def total_text(history: list[Release]) -> str:
+    """What all releases from real masses together spend, by exact composition."""
+    by_unit = {unit: found for unit in UNITS if (found := _spendings(history, unit))}
+    totals = {unit: _total(found, unit) for unit, found in by_unit.items()}
+    if any(math.isinf(epsilon) for epsilon in totals.values()):
+        return (
+            "One of these models was trained without privacy: taken together, nothing is promised."
+        )
+    if not totals:
+        return "None of these used real masses."
+    words = [
+        f"{len(by_unit[unit])} with the {unit} as the unit: **ε = {epsilon:.4g}**"
+        for unit, epsilon in totals.items()
+    ]
+    return (
+        "Every model trained from the same patients is a release, also those played as an animation. "
+        "If you published all of them, their promises add up (exact Gaussian composition, δ = 1e-4): "
+        + "; ".join(words)
+        + ". The ledger on the page *Privacy* has those of all sessions."
+    )
+
+
+def _spendings(history: list[Release], unit: Unit) -> list[Spending]:
+    return [row["spending"] for row in history if row["spending"] and row["unit"] == unit]
+
+
+def _total(spendings: list[Spending], unit: Unit) -> float:
+    from mammo_core.privacy.accounting.cost import total_epsilon
+
+    return total_epsilon(spendings, PAPER_DELTA, unit)

@@ -1,0 +1,149 @@
+"""What the Live page computes: retrains at once, chooses a threshold, and says in words what came of it."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from mammo_core.config.runs import PrivacyConfig, RunConfig, Strategy, Unit
+from pages.ui.components.messages import literal
+from pages.ui.state import resources
+
+if TYPE_CHECKING:
+    from mammo_core.evaluation.operating_point import Confusion
+    from mammo_core.training.heads.feature_dataset import Workbench
+    from mammo_core.training.heads.runs import RunResult
+
+SPECIFICITIES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
+_one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a threshold does on one test set.
+
+    Attributes:
+        on_validation: Whether it was chosen on validation masses; else on the test set itself.
+    """
+
+    threshold: float
+    on_validation: bool
+    confusion: Confusion
+
+
+def retrain(
+    bench: Workbench,
+    strategy: Strategy,
+    epsilon: float,
+    unit: Unit,
+    seed: int,
+    *,
+    beyond_budget: str = "",
+) -> RunResult:
+    """Trains and tests one head, now; the very same configuration on the same data is not trained twice.
+
+    Args:
+        beyond_budget: Why the budget of the cohort may be exceeded; empty if it may not.
+
+    Raises:
+        MammoError: As `run_many`.
+    """
+    from mammo_core.config.recipes import RECIPES
+
+    config = RunConfig(
+        strategy=strategy,
+        privacy=PrivacyConfig(target_epsilon=epsilon, unit=unit),
+        recipe=RECIPES[strategy],
+        backbone=bench.backbone,
+        seed=seed,
+    )
+    return _trained(bench, bench.data_hash, config, beyond_budget)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _trained(
+    _bench: Workbench, data_hash: str, config: RunConfig, _beyond_budget: str
+) -> RunResult:
+    """One head takes milliseconds on one thread, and many times that on several that wait for each other."""
+    import torch
+
+    from mammo_core.training.heads.runs import run_many
+
+    ledger = resources.ledger().on_behalf_of("live", beyond_budget=_beyond_budget)
+    _bench.prepare(config.strategy, config.recipe)  # large, once per strategy, on all threads
+    with _one_at_a_time:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return next(run_many(_bench, [config], ledger=ledger))
+        finally:
+            torch.set_num_threads(threads)
+
+
+def roc_curves(bench: Workbench, result: RunResult) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The ROC of each test set."""
+    from mammo_core.evaluation.metrics import roc_points
+
+    return {
+        name: roc_points(bench.test_sets[name].cohort.labels, scores)
+        for name, scores in result.scores.items()
+    }
+
+
+def decide(bench: Workbench, result: RunResult, test_set: str, specificity: float) -> Decision:
+    """A threshold for a specificity, from validation masses where there are any, and what it does."""
+    from mammo_core.evaluation.operating_point import confusion_at, threshold_at_specificity
+
+    labels, scores = bench.test_sets[test_set].cohort.labels, result.scores[test_set]
+    on_validation = bench.validation is not None and result.validation_scores is not None
+    chosen_on = (
+        (bench.validation.cohort.labels, result.validation_scores)
+        if on_validation
+        else (labels, scores)
+    )
+    threshold = threshold_at_specificity(*chosen_on, specificity)
+    return Decision(threshold, on_validation, confusion_at(labels, scores, threshold))
+
+
+def decision_text(decision: Decision, test_set: str, specificity: float) -> str:
+    """What the threshold means for 100 malignant and 100 benign masses, and how far to trust it."""
+    rates = decision.confusion.rates()
+    found, cleared = rates["sensitivity"], rates["specificity"]
+    chosen = (
+        f"The threshold was chosen on validation masses of the training site, for {specificity:.0%} "
+        "specificity there; their labels are not covered by ε."
+        if decision.on_validation
+        else f"The threshold was chosen on {literal(test_set)} itself, for lack of validation masses: that is "
+        "**optimistic**."
+    )
+    return (
+        f"On {literal(test_set)}: of 100 malignant masses it finds **{100 * found.value:.0f}** "
+        f"({100 * found.low:.0f} to {100 * found.high:.0f}); of 100 benign masses it wrongly calls "
+        f"**{100 * (1 - cleared.value):.0f}** malignant ({100 * (1 - cleared.high):.0f} to "
+        f"{100 * (1 - cleared.low):.0f}). {chosen}"
+    )
+
+
+def spent_text(result: RunResult) -> str:
+    """What was spent and what an attacker gains, in a few lines."""
+    from mammo_core.privacy.accounting.risk import attacker_tpr
+
+    took = f"Retrained and tested in **{result.seconds:.2f} s**"
+    if math.isinf(result.epsilon):
+        return f"**No privacy (not DP).** An attacker is not limited at all. {took}."
+    if result.config.strategy == "synthetic":
+        return (
+            f"ε spent **{result.epsilon:.4g}** on synthetic masses only: it promises nothing to any "
+            f"patient. {took}."
+        )
+    return (
+        f"ε spent **{result.epsilon:.4g}**, δ {result.config.privacy.target_delta:g}, noise multiplier "
+        f"{result.noise_multiplier:.3g}. From this training alone, an attacker who wrongly accuses 1 in 100 finds at most "
+        f"**{attacker_tpr(result.mu, 0.01):.1%}** of the {result.config.privacy.unit}s who took part. "
+        f"{took}."
+    )

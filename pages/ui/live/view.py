@@ -1,0 +1,219 @@
+"""How the Live page shows a model just trained: numbers, charts, what it decides, what was spent so far."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from mammo_core.config.names import STRATEGY_NAMES
+from mammo_core.config.runs import Unit
+from mammo_core.figures.confusion import confusion_figure
+from mammo_core.figures.provenance import Provenance
+from mammo_core.figures.roc import roc_figure
+from mammo_core.figures.scores import score_figure
+from mammo_core.text.numbers import budget_name
+from pages.ui.components.charts import draw_figure, readable_type
+from pages.ui.components.export import Parcel, take_away
+from pages.ui.components.messages import literal
+from pages.ui.live import releases, training
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from mammo_core.training.heads.feature_dataset import Workbench
+    from mammo_core.training.heads.runs import RunResult
+
+STORY = (
+    ("no privacy", math.inf),
+    ("ε = 20", 20.0),
+    ("ε = 6", 6.0),
+    ("ε = 2", 2.0),
+    ("ε = 0.5", 0.5),
+)
+_CHART_HEIGHT = 320
+
+
+def show_step(step: int) -> None:
+    """Puts the slider on the budget of a step when the speaker gets to it; it can be moved from there."""
+    if st.session_state.get("live_step_shown") != step:
+        st.session_state["live_step_shown"] = step
+        st.session_state["live_epsilon"] = STORY[step][1]
+
+
+def places(on_big_screen: bool) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Where results and choices go: on a big screen the results come first, and the choices are folded up."""
+    if on_big_screen:
+        results = st.container()
+        return results, st.expander("Choices")
+    choices = st.container()
+    return st.container(), choices
+
+
+def say_demo(on_big_screen: bool) -> None:
+    """Says that the built-in demo is no mammogram."""
+    text = (
+        "**Built-in demo cohort**: synthetic masses, not mammograms, the two classes moved apart so "
+        "that there is something to learn. Its numbers say nothing about patients."
+    )
+    if on_big_screen:
+        st.caption(text)
+    else:
+        st.info(f"{text} *Home* says how to get real ones.", icon=":material/draw:")
+
+
+def choose_test_set(bench: Workbench) -> str:
+    """The test set to decide on; asks only where there are several."""
+    names = list(bench.test_sets)
+    if len(names) == 1:
+        return names[0]
+    return st.segmented_control(
+        "Test set",
+        names,
+        default=names[0],
+        required=True,
+        format_func=literal,
+        key="live_test_set",
+        bind="query-params",
+        help="Whose masses the histograms and the table of decisions show. The ROC shows all.",
+    )
+
+
+def show_metrics(result: RunResult, history: list[releases.Release], unit: Unit) -> None:
+    """AUROC on every test set and what all models of this session spend together."""
+    columns = st.columns(len(result.estimates) + 2)
+    for column, (name, estimates) in zip(columns, result.estimates.items(), strict=False):
+        auroc = estimates["auroc"]
+        column.metric(
+            f"AUROC, {literal(name)}",
+            f"{auroc.value:.3f}",
+            delta=f"95 %: {auroc.low:.3f} to {auroc.high:.3f}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            help="How often a malignant mass scores above a benign one: 1 always, 0.5 by chance. "
+            "Interval over test patients (bootstrap); another seed of the noise moves it further.",
+        )
+    columns[-2].metric(
+        "ε of this model",
+        budget_name(round(result.epsilon, 3)),
+        delta=f"{result.config.privacy.unit}, δ = {result.config.privacy.target_delta:g}",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        help="Spent by this model alone. Delta bounds how likely the promise may fail altogether.",
+    )
+    total, count = releases.total_metric(history, unit)
+    columns[-1].metric(
+        f"Total ε so far, {unit}",
+        total,
+        delta=count,
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        help="What all models of this session with this unit promise together, were they all "
+        "published: every new model adds to it.",
+    )
+
+
+def show_charts(
+    bench: Workbench, result: RunResult, decision: training.Decision, test_set: str
+) -> None:
+    """ROC, scores and decisions, side by side."""
+    readable_type()
+    confusion = decision.confusion
+    rates = confusion.rates()
+    point = (1 - rates["specificity"].value, rates["sensitivity"].value)
+    curves = training.roc_curves(bench, result)
+    labels = bench.test_sets[test_set].cohort.labels
+    charts = (
+        (
+            "ROC curves",
+            "live_roc",
+            roc_figure(curves, operating_points={test_set: point}),
+            "ROC curves of the model just trained, per test set, with the chosen operating point",
+        ),
+        (
+            f"Scores on {test_set}",
+            "live_scores",
+            score_figure(labels, result.scores[test_set], decision.threshold),
+            f"Scores of benign and malignant masses on {test_set} with the threshold",
+        ),
+        (
+            f"Decisions on {test_set}",
+            "live_confusion",
+            confusion_figure(**dataclasses.asdict(confusion)),
+            f"{confusion.found} malignant masses found, {confusion.missed} missed, "
+            f"{confusion.false_alarms} false alarms, {confusion.cleared} cleared on {test_set}",
+        ),
+    )
+    for column, (title, key, figure, alt) in zip(st.columns(3), charts, strict=True):
+        figure.update_layout(height=_CHART_HEIGHT)
+        with column:
+            st.markdown(f"**{literal(title)}**")
+            draw_figure(figure, key=key, alt=alt, big_height=470)
+    take_away(
+        Parcel(
+            name="mammo_privacy_live",
+            provenance=_provenance(bench, result),
+            figures={title: figure for title, _, figure, _ in charts},
+        )
+    )
+
+
+def _provenance(bench: Workbench, result: RunResult) -> Provenance:
+    seed = f"seed {result.config.seed}, data {bench.data_hash}"
+    played = ("Demonstration: synthetic masses, no patients.",) * result.statement.is_demonstration
+    return Provenance(
+        title=f"{STRATEGY_NAMES[result.config.strategy]}, just trained",
+        notes=(result.statement.sentence, *played, f"One model, {seed}."),
+    )
+
+
+def show_rates(decision: training.Decision) -> None:
+    """Sensitivity, specificity, PPV and NPV with their intervals, as a table to open."""
+    rows = [
+        {
+            "measure": name,
+            "value": "none counted" if rate is None else f"{rate.value:.1%}",
+            "95 % from": "" if rate is None else f"{rate.low:.1%}",
+            "to": "" if rate is None else f"{rate.high:.1%}",
+        }
+        for name, rate in decision.confusion.rates().items()
+    ]
+    with st.expander(f"Sensitivity, specificity, PPV, NPV at threshold {decision.threshold:.3f}"):
+        st.dataframe(pd.DataFrame(rows), hide_index=True, key="live_rates")
+        st.caption(
+            "Wilson intervals; they take every mass as a draw of its own, so they are somewhat too "
+            "narrow where a patient has several. PPV (of those called malignant, how many are) and NPV "
+            "(of those called benign, how many are) hold for this test set's share of malignant "
+            "masses, far higher than in screening."
+        )
+
+
+def show_total(history: list[releases.Release], unit: Unit) -> None:
+    """The running total of what was released, as a chart, in words and as a list."""
+    with st.container(border=True):
+        st.markdown(f"**Released in this session: {len(history)} model(s)**")
+        st.markdown(releases.total_text(history))
+        figure = releases.total_figure(history, unit)
+        if figure is not None and len(history) > 1:
+            draw_figure(
+                figure,
+                key="live_total",
+                alt=f"Total ε after every model of this session, with the {unit} as the unit",
+                big_height=340,
+                parcel=Parcel(
+                    name="mammo_privacy_live_total",
+                    provenance=Provenance(
+                        title="Total ε of the models of this session",
+                        notes=(releases.total_text(history).replace("**", ""),),
+                    ),
+                    tables={"mammo_privacy_live_models": releases.history_table(history)},
+                ),
+            )
+        with st.expander("List of these models"):
+            st.dataframe(releases.history_table(history), hide_index=True, key="live_history")

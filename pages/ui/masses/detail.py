@@ -1,0 +1,132 @@
+"""One mass, large: with its twin of the other class, on the way to another seed, moved, and beside real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from mammo_core.labels import BENIGN, CLASS_NAMES
+from mammo_core.synthesis.mass_id import MassId
+from pages.ui.components.image_grid import Tile, mass_board
+from pages.ui.components.messages import shown_errors
+from pages.ui.masses import drawing
+from pages.ui.masses.controls import LAST_SEED, MassRequest
+from pages.ui.masses.latent import show_directions, show_way
+from pages.ui.masses.nearest import show_nearest
+from pages.ui.masses.rating import show_rating
+
+_TABS = ("Twins", "To another seed", "Directions", "Nearest real masses")
+
+
+def mass_to_open(truncation: float) -> MassId | None:
+    """The mass to show large, from the URL, a click or these fields; None shows the grid only."""
+    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    seed = left.number_input(
+        "Open a mass by its seed",
+        0,
+        LAST_SEED,
+        None,
+        key="mass",
+        bind="query-params",
+        placeholder="for example 7",
+        help="Shows it large, with its twin of the other class. A click on a mass does the same.",
+    )
+    class_name = right.segmented_control(
+        "Class of the mass",
+        list(CLASS_NAMES.values()),
+        default=CLASS_NAMES[BENIGN],
+        required=True,
+        key="mass_class",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return None if seed is None else MassId.from_key(f"{seed}-{class_name}", truncation)
+
+
+def open_mass(key: str) -> None:
+    """Opens a tile of a board; for callbacks."""
+    mass = MassId.from_key(key)
+    st.session_state["mass"] = mass.seed
+    st.session_state["mass_class"] = mass.class_name
+
+
+def show_large(request: MassRequest, mass: MassId) -> None:
+    """Shows the dialog."""
+    title = f"Synthetic {mass.class_name} mass, seed {mass.seed}"
+    st.dialog(title, width="large", on_dismiss=_close)(_content)(request, mass)
+
+
+def captioned(mass: MassId, image: np.ndarray, caption: str = "", role: str = "") -> Tile:
+    """A tile of a synthetic mass; caption and key as usual unless given."""
+    alt = f"Synthetic {mass.class_name} mass, seed {mass.seed}{f', {role}' if role else ''}"
+    return Tile(role or mass.key, image, caption or caption_of(mass), alt)
+
+
+def caption_of(mass: MassId) -> str:
+    """Class and seed; the sign tells classes apart without colour."""
+    return f"{'●' if mass.label else '○'} {mass.class_name} · {mass.seed}"
+
+
+def _close() -> None:
+    st.session_state["mass"] = None
+
+
+def _content(request: MassRequest, mass: MassId) -> None:
+    _go_on(request.ids, mass)
+    with shown_errors("This mass cannot be shown"):
+        for name, tab in zip(
+            _TABS,
+            st.tabs(_TABS, key="mass_view", bind="query-params", on_change="rerun"),
+            strict=True,
+        ):
+            if tab.open:
+                with tab:
+                    _SHOWN[name](request.generator, mass)
+    show_rating(request.generator, mass)
+    st.caption("Synthetic masses: research use only, not for diagnosis.")
+
+
+def _go_on(ids: Sequence[MassId], mass: MassId) -> None:
+    """Buttons to the twin, and to the masses before and after this one in the grid."""
+    places = {id.seed: index for index, id in enumerate(ids)}
+    place = places.get(mass.seed)
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        _goal("Previous", "Left", ids, None if place is None else place - 1)
+        _goal("Twin", "T", [mass.twin], 0)
+        _goal("Next", "Right", ids, None if place is None else place + 1)
+
+
+def _goal(label: str, shortcut: str, ids: Sequence[MassId], place: int | None) -> None:
+    """A button to one of several masses, disabled where there is none."""
+    goal = ids[place].key if place is not None and 0 <= place < len(ids) else None
+    if st.button(
+        label,
+        key=f"mass_go_{shortcut.lower()}",
+        shortcut=shortcut,
+        disabled=goal is None,
+        on_click=open_mass,
+        args=(goal,),
+    ):
+        st.rerun()
+
+
+def _show_twins(name: str, mass: MassId) -> None:
+    pair = [mass, mass.twin]
+    mass_board(
+        [captioned(id, image) for id, image in zip(pair, drawing.draw(name, pair), strict=True)],
+        key="twins",
+        label="The mass and its twin",
+        tile="13rem",
+        few=True,
+        tools=True,
+    )
+    st.markdown(
+        "**Twins** are drawn from the same seed, the second in the other class: whatever differs is "
+        "what the generator takes for the difference between benign and malignant. It has learned "
+        "little of it, see *How good they are*."
+    )
+
+
+_SHOWN = dict(zip(_TABS, (_show_twins, show_way, show_directions, show_nearest), strict=True))

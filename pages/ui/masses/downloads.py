@@ -1,0 +1,103 @@
+"""Takes masses away: the selected ones or all, as PNG, DICOM or a contact sheet, with what they were drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from mammo_core.errors import InvalidRequestError
+from mammo_core.figures.provenance import Provenance
+from pages.ui.components.export import download, plain_name
+from pages.ui.components.messages import literal
+from pages.ui.masses import drawing
+
+if TYPE_CHECKING:
+    from mammo_core.generators.dicom import DicomOptions
+    from mammo_core.generators.files import DrawnMass
+
+
+def show_downloads(name: str, masses: Sequence[DrawnMass], chosen: Sequence[str]) -> None:
+    """Three buttons; `chosen` are keys of masses, none means all. Files are made when asked for."""
+    taken = [mass for mass in masses if mass.id.key in set(chosen)] or list(masses)
+    what = f"{len(taken)} selected" if chosen else f"all {len(taken)}"
+    stem = f"synthetic_masses_{plain_name(name)}_{len(taken)}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        download(
+            f"{stem}_png.zip",
+            partial(_png_zip, name, taken),
+            key="download_png",
+            label=f"Download {what} as PNG (ZIP)",
+        )
+        with st.popover("DICOM", icon=":material/radiology:", type="tertiary"):
+            options = _choose_options()
+            if options is not None:
+                download(
+                    f"{stem}_dicom.zip",
+                    partial(_dicom_zip, name, taken, options),
+                    key="download_dicom",
+                    label=f"Download {what} as DICOM (ZIP)",
+                )
+        download(
+            f"{stem}_sheet.png",
+            partial(_sheet, name, taken),
+            key="download_sheet",
+            label=f"Contact sheet of {what} (PNG)",
+        )
+    st.caption(
+        "ZIP files hold manifest.csv (seed, class, generator) and the generator's card besides 8-bit pixels as drawn."
+    )
+
+
+def _choose_options() -> DicomOptions | None:
+    """How to write DICOM; None if it cannot be written so."""
+    from mammo_core.generators.dicom import UUID_ROOT, DicomOptions
+
+    st.caption("Secondary Capture images of no patient, marked as synthetic in their header.")
+    burn_in = st.toggle(
+        "Say so in the pixels, too",
+        key="dicom_burn_in",
+        persist_state="session",
+        help="Adds a strip under each mass: synthetic, research use only, not for diagnosis. The mass is not written on.",
+    )
+    root = st.text_input(
+        "Root of identifiers (UID)",
+        UUID_ROOT,
+        key="dicom_uid_root",
+        persist_state="session",
+        max_chars=64,
+        help="Registered for your organisation, for archives that accept no other. The usual one needs no registration.",
+    )
+    try:
+        return DicomOptions(burn_in=burn_in, uid_root=root.strip())
+    except InvalidRequestError as error:
+        st.error(literal(error, longest=500), icon=":material/error:")
+        return None
+
+
+def _png_zip(name: str, masses: Sequence[DrawnMass]) -> bytes:
+    from mammo_core.generators.files import png_zip
+
+    return png_zip(masses, drawing.cards()[name], name)
+
+
+def _dicom_zip(name: str, masses: Sequence[DrawnMass], options: DicomOptions) -> bytes:
+    from mammo_core.generators.dicom import dicom_zip
+
+    return dicom_zip(masses, drawing.cards()[name], name, options)
+
+
+def _sheet(name: str, masses: Sequence[DrawnMass]) -> bytes:
+    from mammo_core.figures.contact_sheet import contact_sheet
+
+    card = drawing.cards()[name]
+    told = Provenance(
+        title=f"Synthetic masses of {name}",
+        notes=(
+            f"Generator sha256 {card.sha256}. What it promises to the patients it learned from: {card.promise}.",
+        ),
+    )
+    captions = [f"{mass.id.class_name}, seed {mass.id.seed}" for mass in masses]
+    return contact_sheet([mass.image for mass in masses], captions, told)

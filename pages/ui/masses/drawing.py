@@ -1,0 +1,163 @@
+"""Generators and the masses drawn from them, shared between users and reruns: a mass is drawn once."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from mammo_core.synthesis.mass_id import MassId
+from mammo_core.system.paths import DEFAULT_GENERATOR, home_dir, models_dir
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from mammo_core.generators.files import DrawnMass
+    from mammo_core.synthesis.cards import GeneratorCard
+
+NUM_DIRECTIONS = 6
+NUM_STEPS = 9
+_KEPT = 4096  # masses; 64 MB of 128 px ones
+_MANY = 96  # masses; drawing so many takes more than a second
+Progress = Callable[[int, int], None]
+
+
+@st.cache_resource(show_spinner=False)
+def cards() -> dict[str, GeneratorCard]:
+    """Cards of the generators there are, by name, the default first."""
+    from mammo_core.synthesis.cards import find_generators, load_card
+
+    names = sorted(find_generators(models_dir()), key=lambda name: name != DEFAULT_GENERATOR)
+    return {name: load_card(models_dir() / name) for name in names}
+
+
+@st.cache_resource(max_entries=3, show_spinner="Loading the generator")
+def generator(name: str) -> nn.Module:
+    """A generator, in eval mode; CheckpointError if it is damaged."""
+    from mammo_core.synthesis.checkpoints import load_generator
+
+    return load_generator(models_dir() / name)[0]
+
+
+class _DrawnMasses:
+    """The masses used last."""
+
+    def __init__(self) -> None:
+        self._masses: OrderedDict[tuple[str, MassId], np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, name: str, ids: Sequence[MassId]) -> dict[MassId, np.ndarray]:
+        """Those that are there."""
+        with self._lock:
+            found = {id: self._masses[name, id] for id in ids if (name, id) in self._masses}
+            for id in found:
+                self._masses.move_to_end((name, id))
+        return found
+
+    def put(self, name: str, masses: dict[MassId, np.ndarray]) -> None:
+        """Adds masses and forgets those not used for longest."""
+        with self._lock:
+            self._masses.update({(name, id): image for id, image in masses.items()})
+            while len(self._masses) > _KEPT:
+                self._masses.popitem(last=False)
+
+
+@st.cache_resource(show_spinner=False)
+def _drawn_masses() -> _DrawnMasses:
+    return _DrawnMasses()
+
+
+def draw(name: str, ids: Sequence[MassId], on_progress: Progress | None = None) -> list[np.ndarray]:
+    """Masses (H, W) uint8 of a generator, drawn as far as they are not there yet."""
+    memory = _drawn_masses()
+    found = memory.get(name, ids)
+    missing = [id for id in dict.fromkeys(ids) if id not in found]
+    if missing:
+        from mammo_core.synthesis.sampling import draw_masses, origin_of_seed
+
+        network = generator(name)
+        origins = [origin_of_seed(network, id.seed, truncation=id.truncation) for id in missing]
+        labels = [id.label for id in missing]
+        images = draw_masses(network, labels, origins, on_progress=on_progress).numpy()
+        new = dict(zip(missing, images, strict=True))
+        memory.put(name, new)
+        found |= new
+    return [found[id] for id in ids]
+
+
+def draw_with_progress(name: str, ids: Sequence[MassId]) -> list[DrawnMass]:
+    """As `draw`; shows how far it is when it will take a while."""
+    from mammo_core.generators.files import DrawnMass
+
+    bar = st.progress(0.0, "Drawing masses") if len(ids) >= _MANY else None
+    images = draw(
+        name,
+        ids,
+        bar
+        and (lambda done, total: bar.progress(done / total, f"Drawing masses: {done} of {total}")),
+    )
+    if bar:
+        bar.empty()
+    return [DrawnMass(id, image) for id, image in zip(ids, images, strict=True)]
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def on_the_way(name: str, start: MassId, goal_seed: int) -> np.ndarray:
+    """Masses from one seed to another, both included: (NUM_STEPS, H, W) uint8."""
+    from mammo_core.synthesis.sampling import between, draw_masses, origin_of_seed
+
+    network = generator(name)
+    first, second = (
+        origin_of_seed(network, seed, truncation=start.truncation)
+        for seed in (start.seed, goal_seed)
+    )
+    origins = between(first, second, NUM_STEPS)
+    return draw_masses(network, [start.label] * NUM_STEPS, origins).numpy()
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def moved_twins(name: str, start: MassId, offsets: tuple[float, ...]) -> np.ndarray:
+    """A mass and its twin after steps along the latent directions: (2, H, W) uint8.
+
+    Args:
+        offsets: In standard deviations, one per row of `directions`.
+    """
+    from mammo_core.synthesis.sampling import draw_masses, moved, origin_of_seed
+
+    network = generator(name)
+    origin = origin_of_seed(network, start.seed, truncation=start.truncation)
+    there = moved(origin, directions(name), offsets)
+    return draw_masses(network, [start.label, start.twin.label], [there, there]).numpy()
+
+
+@st.cache_resource(max_entries=3, show_spinner="Finding the directions of this generator, once")
+def directions(name: str) -> Tensor:
+    """Unit vectors: towards the look of malignant masses, then those of strongest change: (1 + K, latent_dim).
+
+    Finding them takes seconds, so they are kept on disk.
+    """
+    from safetensors.torch import load_file, save_file
+
+    kept = home_dir() / "directions" / f"{cards()[name].sha256[:16]}-{NUM_DIRECTIONS}.safetensors"
+    if not kept.is_file():
+        found = _find_directions(name)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(f".{uuid.uuid4().hex}.partial")
+        save_file({"directions": found}, partial)
+        partial.replace(kept)  # atomic: never half a file
+    return load_file(kept)["directions"]
+
+
+def _find_directions(name: str) -> Tensor:
+    import torch
+
+    from mammo_core.synthesis.sampling import class_direction, principal_directions
+
+    network = generator(name)
+    principal = principal_directions(network, NUM_DIRECTIONS)
+    return torch.cat([class_direction(network)[None], principal])

@@ -1,0 +1,91 @@
+"""Ways through the latent space from one mass: to another seed, and along directions of strong change."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mammo_core.synthesis.mass_id import MassId
+from pages.ui.components.image_grid import Tile, mass_board
+from pages.ui.masses import drawing
+from pages.ui.masses.controls import LAST_SEED
+
+REACH = 3.0
+DIRECTION_KEYS = (
+    "to_malignant",
+    *(f"direction{i + 1}" for i in range(drawing.NUM_DIRECTIONS)),
+)
+
+
+def show_way(name: str, mass: MassId) -> None:
+    """Masses on the way to another seed."""
+    goal = st.number_input("Seed to go to", 0, LAST_SEED, 1, key="towards", bind="query-params")
+    way = drawing.on_the_way(name, mass, int(goal))
+    way_board(mass, int(goal), way, key="way", tile="7rem")
+    st.markdown(
+        "The coarse look changes step by step on an arc through the latent space, the film grain stays. "
+        "That masses in between are as credible as the ends speaks against a generator that has only "
+        "learned its patients by heart; it does not prove the opposite."
+    )
+
+
+def way_board(mass: MassId, goal: int, way, *, key: str, tile: str, columns: int = 0) -> None:
+    """The board of `show_way`, also for a big screen; `way` is (N, H, W) uint8."""
+    last = len(way) - 1
+    tiles = []
+    for step, image in enumerate(way):
+        share = f"{step / last:.0%}".replace("%", " %")
+        caption = {0: f"seed {mass.seed}", last: f"seed {goal}"}.get(step, share)
+        alt = (
+            f"Synthetic {mass.class_name} mass, {share} of the way from seed {mass.seed} to {goal}"
+        )
+        tiles.append(Tile(str(step), image, caption, alt))
+    label = f"The way from seed {mass.seed} to seed {goal}"
+    mass_board(tiles, key=key, label=label, tile=tile, columns=columns)
+
+
+def show_directions(name: str, mass: MassId) -> None:
+    """The mass and its twin, moved by sliders."""
+    drawing.directions(name)  # once, with a note that it takes a while
+    pictures, sliders = st.columns([1, 1], gap="medium")
+    with sliders:
+        offsets = tuple(
+            st.slider(
+                "Towards malignant" if index == 0 else f"Direction {index}",
+                -REACH,
+                REACH,
+                0.0,
+                0.25,
+                format="%.2f SD",
+                key=key,
+                bind="query-params",
+                help="In standard deviations (SD) of the numbers a mass is drawn from; 0 is the mass as drawn."
+                if index == 0
+                else None,
+            )
+            for index, key in enumerate(DIRECTION_KEYS)
+        )
+        st.button("Back to the mass as drawn", key="reset_directions", on_click=_reset)
+    with pictures:
+        moved = drawing.moved_twins(name, mass, offsets)
+        drawn = drawing.draw(name, [mass])[0]
+        mass_board(
+            [
+                Tile("drawn", drawn, f"as drawn, {mass.class_name}", "The mass as drawn"),
+                Tile("moved", moved[0], f"moved, {mass.class_name}", "The mass after the moves"),
+                Tile(
+                    "twin", moved[1], f"moved, {mass.twin.class_name}", "Its twin after the moves"
+                ),
+            ],
+            key="moved",
+            label="The mass as drawn, moved, and its moved twin",
+            tile="13rem",
+        )
+    st.markdown(
+        "*Towards malignant* follows the mean difference between twins. The others are the directions "
+        "along which the coarse look changes most; they have no medical meaning of their own."
+    )
+
+
+def _reset() -> None:
+    for key in DIRECTION_KEYS:
+        st.session_state[key] = 0.0

@@ -1,0 +1,133 @@
+"""The real masses nearest to a synthetic one, from this computer's own data, and whether it looks like a copy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from mammo_core.cohorts.installed import DataSource
+from mammo_core.labels import CLASS_NAMES
+from mammo_core.synthesis.mass_id import MassId
+from mammo_core.system.paths import home_dir
+from pages.ui.components.feature_job import open_bench
+from pages.ui.components.image_grid import Tile, mass_board
+from pages.ui.components.texts import GET_DATA
+from pages.ui.masses import drawing
+from pages.ui.state import resources
+
+if TYPE_CHECKING:
+    from mammo_core.generators.nearest_real import NearestReal, Neighbour, RealNeighbourhood
+
+_SHOWN = 4
+
+
+def show_nearest(name: str, mass: MassId) -> None:
+    """The nearest masses, or how to get what is missing."""
+    sources = [source for source in resources.installed_sources() if not source.is_demo]
+    if not sources:
+        st.info(
+            "Here you would see the real masses that this one is nearest to, and whether it looks like a "
+            f"copy of a patient's. That needs the real masses on this computer. {GET_DATA}",
+            icon=":material/folder_off:",
+        )
+        return
+    source = sources[0]
+    if len(sources) > 1:
+        source = st.selectbox(
+            "Cohort", sources, format_func=lambda item: item.name, key="nearest_cohort"
+        )
+    real_masses = neighbourhood(source)
+    (image,) = drawing.draw(name, [mass])
+    found = _search(source, name, mass)
+    _show_verdict(found, real_masses.trained(drawing.cards()[name]), real_masses)
+    own, real = st.columns([1, 4])
+    with own:
+        st.markdown("**This one**")
+        tile = Tile(
+            "mass", image, f"synthetic, {mass.class_name}", f"Synthetic mass, seed {mass.seed}"
+        )
+        mass_board([tile], key="nearest", label="The synthetic mass", few=True, tile="6rem")
+    with real:
+        st.markdown("**Nearest training masses** (real)")
+        show_row(found.train, "training")
+        st.markdown("**Nearest masses the generator never saw** (real)")
+        show_row(found.heldout, "unseen")
+    st.caption(
+        "Real masses stay on this computer; each is turned and flipped the way in which it is nearest. "
+        "The distance is measured in the features of the network that the classifiers use: masses can be "
+        "near and look different, or the other way round."
+    )
+
+
+def neighbourhood(source: DataSource) -> RealNeighbourhood:
+    """The real masses of a source, ready to be searched; ends the page while their features are computed."""
+    if _missing(source):
+        st.markdown("Nearness is measured in features of the real masses:")
+        open_bench(source)  # ends here while they are being computed
+        _missing.clear()
+    return _neighbourhood(source)
+
+
+def show_row(neighbours: list[Neighbour], kind: str) -> None:
+    """Real masses side by side, with class and distance; `kind` is "training" or "unseen"."""
+    tiles = []
+    for index, one in enumerate(neighbours):
+        turned = ", turned" if one.is_turned else ""
+        text = f"{CLASS_NAMES[one.label]}{turned}, distance {one.distance:.1f}"
+        tiles.append(Tile(str(index), one.image, text, f"Real {kind} mass, {text}"))
+    label = f"Real {kind} masses, the nearest first"
+    mass_board(tiles, key=f"nearest_{kind}", label=label, tile="13rem")
+
+
+def _show_verdict(found: NearestReal, trained: bool, neighbourhood: RealNeighbourhood) -> None:
+    numbers = (
+        f"It is {found.ratio:.3f} times as far from the nearest training mass as from the nearest real mass "
+        f"that the generator never saw ({len(neighbourhood.train)} and {len(neighbourhood.heldout)} "
+        f"masses searched). Below {found.threshold:.3f} counts as suspicious: "
+        f"{found.expected_rate:.0%} of unseen real masses are."
+    ).replace("%", " %")
+    if not trained:
+        st.info(
+            "**Says nothing about copying:** this cohort's training masses are not those that the "
+            f"generator saw. {numbers}",
+            icon=":material/help:",
+        )
+    elif found.is_flagged:
+        st.warning(
+            f"**Suspiciously near to a training mass.** {numbers} Look for yourself: it may be chance.",
+            icon=":material/content_copy:",
+        )
+    else:
+        st.success(
+            f"**No sign of a copy.** {numbers} That is no privacy guarantee.",
+            icon=":material/search_check:",
+        )
+
+
+@st.cache_data(ttl=15, max_entries=4, show_spinner=False)
+def _missing(source: DataSource) -> int:
+    from mammo_core.classifiers.features import FeatureStore
+    from mammo_core.generators.nearest_real import missing_for_search
+
+    store = FeatureStore(home_dir() / "features")
+    return missing_for_search(
+        resources.loaded_data(source).real, resources.backbone_for(source), store
+    )
+
+
+@st.cache_resource(max_entries=2, show_spinner="Learning how near is normal")
+def _neighbourhood(source: DataSource) -> RealNeighbourhood:
+    from mammo_core.classifiers.features import FeatureStore
+    from mammo_core.generators.nearest_real import open_neighbourhood
+
+    store = FeatureStore(home_dir() / "features")
+    return open_neighbourhood(
+        resources.loaded_data(source).real, resources.backbone_for(source), store
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner="Searching the real masses")
+def _search(source: DataSource, name: str, mass: MassId) -> NearestReal:
+    (image,) = drawing.draw(name, [mass])
+    return _neighbourhood(source).search(image, _SHOWN)

@@ -1,0 +1,76 @@
+"""How good the masses are: measures of this generator beside the other sets, and what they cannot say."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from mammo_core import reference
+from mammo_core.figures.provenance import Provenance
+from mammo_core.generators.quality_table import quality_table
+from pages.ui.components.export import Parcel, plain_name, take_away
+from pages.ui.components.messages import literal
+from pages.ui.masses import drawing
+
+PAPER = "the paper's"
+_DETAILS = {"as drawn": "full", "without film grain": "low-pass"}
+
+
+def show_quality(name: str) -> None:
+    """One small table a measure."""
+    metrics = {name: drawing.cards()[name].metrics, PAPER: reference.paper_masses()}
+    chosen = st.segmented_control(
+        "Compared",
+        list(_DETAILS),
+        default="as drawn",
+        required=True,
+        key="mass_detail",
+        bind="query-params",
+        help="Without film grain: pictures reduced to half their size first, so that only shapes count. "
+        "It changes the first five measures.",
+    )
+    with st.grid(min_column_width=300, gap="small"):
+        for measure in quality_table(metrics, _DETAILS[chosen]):
+            with st.container(border=True, height="stretch"):
+                head = " | ".join(map(literal, measure.values))
+                cells = " | ".join(
+                    f"**{value}**" if column == name else value
+                    for column, value in measure.values.items()
+                )
+                line = "|".join("---" for _ in measure.values)
+                st.markdown(
+                    f"**{measure.name}**  \n{measure.sentence}\n\n| {head} |\n|{line}|\n| {cells} |"
+                )
+    take_away(_parcel(name))
+    st.markdown(
+        "**Limits.** The generators learned through the same network that the first five measures and the "
+        "search for copies look through, so these flatter them; radiomics and the training of classifiers "
+        "do not share its eyes. Held-out real masses are the mark to reach. Finding no copies is **no "
+        "privacy guarantee**: only training with differential privacy gives one."
+    )
+    card = drawing.cards()[name]
+    st.markdown(f"**The card of {literal(name)} says:** {literal(card.notes, longest=2000)}")
+    st.caption(
+        f"{literal(card.licence, longest=500)}. The paper's masses: {reference.paper_masses()['provenance']}"
+    )
+
+
+def _parcel(name: str) -> Parcel:
+    """The measures of every set, in both details, as numbers with their words."""
+    metrics = {name: drawing.cards()[name].metrics, PAPER: reference.paper_masses()}
+    rows = [
+        {"detail": shown, "measure": measure.name, "meaning": measure.sentence} | measure.values
+        for shown, detail in _DETAILS.items()
+        for measure in quality_table(metrics, detail)
+    ]
+    stem = f"synthetic_quality_{plain_name(name)}"
+    card = drawing.cards()[name]
+    notes = (
+        f"Generator sha256 {card.sha256}; its guarantee to its patients: {card.promise}.",
+        "Measured against real masses without noise: no ε covers these numbers.",
+    )
+    return Parcel(
+        name=stem,
+        provenance=Provenance(title=f"Measures of the masses of {name}", notes=notes),
+        tables={stem: pd.DataFrame(rows)},
+    )

@@ -1,0 +1,89 @@
+"""Judging masses: how real one looks and which class it looks like, kept for this session, taken away as CSV."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from mammo_core.figures.provenance import Provenance
+from mammo_core.labels import CLASS_NAMES
+from mammo_core.synthesis.mass_id import MassId
+from pages.ui.components.export import Parcel, take_away
+from pages.ui.masses import drawing
+
+_RATINGS = "mass_ratings"
+_SCALE = (1, 2, 3, 4, 5)
+_QUESTIONS = {
+    "looks_real": ("Looks real (1 not at all, 5 entirely)", _SCALE),
+    "looks_like": ("Looks to me", (*CLASS_NAMES.values(), "cannot tell")),
+}
+
+
+def show_rating(name: str, mass: MassId) -> None:
+    """Two questions about a mass; an answer can be changed or taken back."""
+    given = ratings().get((name, mass), {})
+    with st.container(horizontal=True, gap="large"):
+        for question, (label, options) in _QUESTIONS.items():
+            key = f"{question}_{name}_{mass.key}_{mass.truncation:g}"
+            st.segmented_control(
+                label,
+                options,
+                default=given.get(question),
+                key=key,
+                on_change=_remember,
+                args=(name, mass, question, key),
+            )
+
+
+def show_ratings() -> None:
+    """All judgements of this session as a table and a CSV file."""
+    table = ratings_table()
+    if table.empty:
+        st.markdown(
+            "Open a mass and say below it how real it looks, and which class it looks like. Your answers "
+            "gather here, for this session only; nobody else sees them."
+        )
+        return
+    st.dataframe(table, hide_index=True, key="ratings_table")
+    take_away(
+        Parcel(
+            name="synthetic_mass_judgements",
+            provenance=Provenance(
+                title="Judgements of synthetic masses",
+                notes=("Given with the class in view: no blind reading, no measure of skill.",),
+            ),
+            tables={"synthetic_mass_judgements": table},
+        )
+    )
+    st.caption(
+        "Given with the class in view: not a blind reading, and no measure of diagnostic skill."
+    )
+
+
+def ratings() -> dict[tuple[str, MassId], dict[str, object]]:
+    """What was answered in this session, by generator and mass."""
+    return st.session_state.setdefault(_RATINGS, {})
+
+
+def ratings_table() -> pd.DataFrame:
+    """The answers, one row a mass, in the order of the first answer."""
+    return pd.DataFrame(
+        [
+            {
+                "generator": name,
+                "generator_sha256": drawing.cards()[name].sha256,
+                "class": mass.class_name,
+                "seed": mass.seed,
+                "truncation": mass.truncation,
+                **{question: answers.get(question) for question in _QUESTIONS},
+            }
+            for (name, mass), answers in ratings().items()
+        ]
+    )
+
+
+def _remember(name: str, mass: MassId, question: str, key: str) -> None:
+    answers = ratings().setdefault((name, mass), {})
+    answers[question] = st.session_state[key]
+    if all(answer is None for answer in answers.values()):
+        del ratings()[name, mass]

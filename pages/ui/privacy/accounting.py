@@ -1,0 +1,171 @@
+"""Accounting: how ε grows over the steps of a training, what noise costs, and what a better accountant is worth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mammo_core.figures.attacker import attacker_figure
+from mammo_core.figures.budget_curves import budget_curves_figure
+from mammo_core.privacy.accounting.gaussian import spent_epsilon
+from mammo_core.privacy.accounting.risk import attacker_curve, sampled_attacker_curve
+from pages.ui.components.charts import draw_figure
+from pages.ui.privacy.controls import Choices, camera, parcel
+
+_SHARES_OF_STEPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
+
+_RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+
+
+def show_counting(choices: Choices) -> None:
+    """Draws the tab."""
+    if not choices.is_private:
+        st.info(
+            "Without noise there is nothing to count: ε is infinite from the first step. Choose a finite ε."
+        )
+        return
+    recipe, noise = choices.recipe, choices.noise_multiplier
+    st.markdown(
+        f"The training takes **T = {recipe.steps} steps**. Each sums the gradients of all {choices.units}, clipped to "
+        f"C = {recipe.max_grad_norm:g}, and adds Gaussian noise of standard deviation σ C with **σ = {noise:.4g}**. All "
+        f"take part in every step, so T steps are exactly one Gaussian mechanism with μ = √T / σ = "
+        f"**{choices.mu:.4g}**, which at δ = {choices.delta:g} is {choices.name}."
+    )
+    steps, cost = st.columns(2, gap="medium")
+    with steps:
+        st.subheader("ε over the steps")
+        _show_steps(choices)
+    with cost:
+        st.subheader("What noise costs, and δ")
+        _show_cost(choices)
+    _show_sampling(choices)
+
+
+@st.cache_data(max_entries=64, show_spinner="Asking four accountants")
+def steps_table(noise_multiplier: float, steps: int, delta: float) -> pd.DataFrame:
+    """ε after some of the steps by each way of counting: steps, exact, PRV, RDP, adding up."""
+    from mammo_core.privacy.accounting.comparison import epsilons_over_steps
+
+    counts = sorted({max(1, round(share * steps)) for share in _SHARES_OF_STEPS})
+    return pd.DataFrame({"steps": counts} | epsilons_over_steps(noise_multiplier, counts, delta))
+
+
+def _show_steps(choices: Choices) -> None:
+    table = steps_table(choices.noise_multiplier, choices.recipe.steps, choices.delta)
+    adding = st.toggle(
+        "With mere adding",
+        key="privacy_adding",
+        bind="query-params",
+        help="Every step's own ε at δ / T, simply summed: right, but far from what is true.",
+    )
+    ways = ["exact", "PRV", "RDP", *(["adding up"] if adding else [])]
+    last = table.iloc[-1]
+    draw_figure(
+        budget_curves_figure(
+            {way: (table["steps"], table[way]) for way in ways},
+            x_title="steps done",
+            marks=[(last["steps"], last["exact"], f"in the end ε = {last['exact']:.4g}")],
+        ),
+        key="accounting_steps",
+        alt="ε over training steps by exact Gaussian accounting, PRV, RDP" + ", adding" * adding,
+        toolbar=camera("accounting"),
+        parcel=parcel(choices, "accounting", "ε over the steps", {"accounting": table}),
+    )
+    st.caption(
+        f"In the end: exact {last['exact']:.4g}, PRV {_number(last['PRV'])}, RDP {last['RDP']:.4g}, adding up "
+        f"{last['adding up']:.4g}. PRV is an upper bound with a margin of 0.01; RDP wastes some budget. At equal noise the "
+        "training is equally private whoever counts: a better accountant only proves more of it."
+    )
+
+
+def _show_cost(choices: Choices) -> None:
+    from mammo_core.privacy.accounting.comparison import epsilons_of_noise
+
+    noise, steps = choices.noise_multiplier, choices.recipe.steps
+    over = st.segmented_control(
+        "Over",
+        ("noise", "δ"),
+        default="noise",
+        required=True,
+        key="privacy_cost",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    if over == "noise":
+        x = np.geomspace(noise / 10, noise * 10, 60)
+        x_title, mark = "noise multiplier σ (log scale)", noise
+        epsilons = epsilons_of_noise(x, steps, choices.delta)
+    else:
+        x = np.geomspace(1e-9, 1e-2, 60)
+        x_title, mark = "δ (log scale)", choices.delta
+        epsilons = [spent_epsilon(choices.mu, delta) for delta in x]
+    is_shown = np.asarray(epsilons) > 1e-3
+    draw_figure(
+        budget_curves_figure(
+            {f"{steps} steps": (x[is_shown], np.asarray(epsilons)[is_shown])},
+            x_title=x_title,
+            y_title="ε (log scale)",
+            marks=[(mark, choices.epsilon, f"here: ε = {choices.epsilon:g}")],
+            log_x=True,
+            log_y=True,
+        ),
+        key="accounting_cost",
+        alt=f"ε over {x_title}, with the chosen training marked",
+        toolbar=camera("noise_cost"),
+        parcel=parcel(choices, "noise_cost", f"ε over {x_title}"),
+    )
+    st.caption(
+        "Half the noise costs about twice the ε where ε is small, and more where it is large."
+        if over == "noise"
+        else "One and the same training has an ε for every δ: neither number says anything without the other. μ says "
+        "all of it at once."
+    )
+
+
+@st.cache_data(max_entries=64, show_spinner="Composing privacy losses")
+def _sampled_curve(
+    noise_multiplier: float, sample_rate: float, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    return sampled_attacker_curve([(noise_multiplier, sample_rate, steps)])
+
+
+def _show_sampling(choices: Choices) -> None:
+    if not st.toggle(
+        f"What if each step saw only some of the {choices.units}, by lot?",
+        key="privacy_sampling",
+        bind="query-params",
+        help="DP-SGD with Poisson sampling, as a generator may be trained here. Heads are not: all take part in every step.",
+    ):
+        return
+    rate = st.select_slider(
+        "In each step, each takes part with probability",
+        _RATES,
+        value=0.1,
+        format_func="{:.0%}".format,
+        key="privacy_rate",
+        bind="query-params",
+        width=320,
+    )
+    curves = {
+        "all take part in every step": attacker_curve(choices.mu),
+        f"{rate:.0%} take part, by lot": _sampled_curve(
+            choices.noise_multiplier, rate, choices.recipe.steps
+        ),
+    }
+    draw_figure(
+        attacker_figure(curves),
+        key="sampling",
+        alt="The attacker's ROC bound with all taking part, and with a random share in each step",
+        toolbar=camera("sampling"),
+        parcel=parcel(choices, "sampling", "What sampling by lot is worth"),
+    )
+    st.caption(
+        f"At the same noise σ = {choices.noise_multiplier:.4g} and {choices.recipe.steps} steps: who may not have been looked at is harder "
+        "to tell. It is not free: fewer contributions stand against the same noise. The lots must be drawn for each one "
+        "independently and kept secret; shuffled batches do not earn this bound."
+    )
+
+
+def _number(value: float) -> str:
+    return "cannot count so much" if np.isnan(value) else f"{value:.4g}"

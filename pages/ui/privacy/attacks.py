@@ -1,0 +1,254 @@
+"""What attacks really achieved, beside the bound that none may pass, and the ε that audits found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mammo_core.auditing.bounds import HEADLINE_METHOD
+from mammo_core.config.runs import Strategy, Unit
+from mammo_core.figures.attacker import attacker_region_figure
+from mammo_core.figures.audit import audit_figure
+from mammo_core.figures.provenance import Provenance
+from mammo_core.privacy.accounting.risk import attacker_curve
+from mammo_core.text.numbers import budget_name
+from pages.ui.components.charts import draw_figure
+from pages.ui.components.export import Parcel, take_away
+from pages.ui.privacy.controls import camera
+from pages.ui.state import resources
+
+LEVELS: dict[Unit, str] = {"patient": "patient", "image": "mass"}
+_HOW = (
+    "Many models were trained, each on a random half of the patients. An **attack** looks at a finished model and scores "
+    "how likely it is that a patient took part: by the **loss** on the patient's masses, or by the **likelihood ratio** "
+    "between models with and without the patient (LiRA), from scores or from the weights themselves. An **audit** plants "
+    "made-up worst-case patients, **canaries**, and turns the attacker's success on them into an ε that the training "
+    "must at least have spent."
+)
+_LIMITS = (
+    "An attack that finds little proves little: a better one may come. Only the claim bounds all attacks. An "
+    "audit that found more than the claim would speak against the claim or the program."
+)
+
+
+@dataclass(frozen=True)
+class AttackTables:
+    """Measured attacks, audits and ROC curves, with the columns of `reference`."""
+
+    attacks: pd.DataFrame
+    audits: pd.DataFrame
+    roc: pd.DataFrame
+
+
+def shipped_tables(strategy: Strategy) -> AttackTables:
+    """What was measured on the real cohort for the recipe of a strategy; empty tables if nothing was."""
+    return AttackTables(
+        *(table[table["strategy"] == strategy] for table in resources.measured_attack_tables())
+    )
+
+
+def at_point(table: pd.DataFrame, unit: Unit, epsilon: float) -> pd.DataFrame:
+    """The rows of one unit and target ε; of attacks and curves those on that unit only."""
+    is_meant = (table["unit"] == unit) & (table["target_epsilon"] == epsilon)
+    if "level" in table:
+        is_meant &= table["level"] == LEVELS[unit]
+    return table[is_meant]
+
+
+def measured_curves(
+    roc: pd.DataFrame, unit: Unit, epsilon: float, attack: str | None = None
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """ROC curves by attack, each (G,), (G,), of all or of one; none where nothing was measured."""
+    return {
+        f"measured: {name}": (curve["fpr"].to_numpy(), curve["tpr"].to_numpy())
+        for name, curve in at_point(roc, unit, epsilon).groupby("attack", sort=False)
+        if attack in (None, name)
+    }
+
+
+def audited(audits: pd.DataFrame, unit: Unit, epsilon: float) -> pd.Series | None:
+    """The audit at a target ε by the method fixed beforehand, or None."""
+    found = at_point(audits[audits["method"] == HEADLINE_METHOD], unit, epsilon)
+    return None if found.empty else found.iloc[0]
+
+
+def strongest(attacks: pd.DataFrame, unit: Unit, epsilon: float) -> pd.Series | None:
+    """The attack with the largest area under its ROC curve at a target ε, or None."""
+    found = at_point(attacks, unit, epsilon)
+    return None if found.empty else found.loc[found["auc"].idxmax()]
+
+
+def show_attacks(
+    attacks: pd.DataFrame,
+    audits: pd.DataFrame,
+    roc: pd.DataFrame,
+    unit: Unit,
+    epsilon: float,
+    *,
+    key: str = "attacks",
+) -> None:
+    """Draws measured attacks and audits of one strategy.
+
+    Args:
+        attacks, audits, roc: Tables with the columns of `reference.measured_attacks`, `measured_audits` and
+            `measured_attack_roc`; any may be empty.
+        unit: Of privacy; attacks on the same unit are shown.
+        epsilon: The target ε to look at closely.
+        key: Tells several such panels of one page apart.
+    """
+    st.markdown(_HOW)
+    attacks, audits, roc = (table[table["unit"] == unit] for table in (attacks, audits, roc))
+    if attacks.empty and audits.empty:
+        st.info(
+            f"No attack was measured with the {unit} as the unit and these training data. Choose another unit or "
+            "other training data above.",
+            icon=":material/search_off:",
+        )
+        return
+    for problem in contradictions(attacks, audits):
+        st.error(problem, icon=":material/gpp_bad:")
+    for weakness in weaknesses(attacks):
+        st.warning(weakness, icon=":material/warning:")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.subheader("Claimed and audited ε")
+        _show_audits(audits, unit, epsilon, key)
+    with right:
+        st.subheader("Attacks at this ε")
+        _show_roc(attacks, roc, unit, epsilon, key)
+    if len(attacks):
+        st.subheader("Every attack")
+        st.dataframe(attacks_table(attacks), hide_index=True, key=f"{key}_table")
+        st.caption(
+            f"Intervals: 95 %. Chance is an AUC of 0.5. Bounds are those of the {unit} as the unit. {_LIMITS}"
+        )
+    measured = {key: attacks, f"{key}_audits": audits, f"{key}_curves": roc}
+    take_away(attacks_parcel(f"{key}_tables", "Every attack and audit", measured))
+
+
+def attacks_parcel(
+    name: str, title: str, tables: Mapping[str, pd.DataFrame] | None = None
+) -> Parcel:
+    """What measured attacks are taken away as; see `privacy_controls.parcel`."""
+    notes = ("Computed from patients without noise: no ε covers these numbers.", _LIMITS)
+    return Parcel(
+        name=f"mammo_privacy_{name}",
+        provenance=Provenance(title=title, notes=notes),
+        tables={f"mammo_privacy_{table}": content for table, content in (tables or {}).items()},
+    )
+
+
+def contradictions(attacks: pd.DataFrame, audits: pd.DataFrame) -> Iterator[str]:
+    """What was measured and cannot be if the claims hold."""
+    for row in audits[audits["audited_epsilon"] > audits["epsilon"]].itertuples():
+        yield (
+            f"The audit *{row.method}* found ε ≥ {row.audited_epsilon:.3g} where {row.epsilon:.3g} is claimed "
+            f"({row.confidence:.0%} confidence): most likely the claim or the program is wrong."
+        )
+    for measure, words in (("auc", "AUC"), ("tpr_at_1pct", "true positives at 1 %")):
+        beaten = attacks[attacks[f"{measure}_low"] > attacks[f"bound_{measure}"]]
+        for row in beaten.itertuples():
+            yield (
+                f"The attack *{row.attack}* at ε = {row.epsilon:.3g} has its whole interval of {words} above the "
+                "bound: most likely the claim or the program is wrong."
+            )
+
+
+def weaknesses(attacks: pd.DataFrame) -> Iterator[str]:
+    """What keeps the measured attacks from telling anything."""
+    open_models = attacks[attacks["epsilon"] == math.inf]
+    if len(open_models) and not (open_models["auc_low"] > 0.5).any():
+        yield (
+            "Even without privacy no attack was above chance: these attacks are too weak to say anything about "
+            "models with privacy."
+        )
+
+
+def attacks_table(attacks: pd.DataFrame) -> pd.DataFrame:
+    """Attacks for reading: value with interval, and beside it the bound."""
+    shown = attacks.sort_values(["target_epsilon", "level", "attack"])
+    table = {
+        "ε": shown["epsilon"].map(lambda epsilon: budget_name(float(f"{epsilon:.4g}"))),
+        "attack": shown["attack"],
+        "on one": shown["level"],
+        "models": shown["models"],
+    }
+    for measure, title, digits in (
+        ("auc", "AUC", ".3f"),
+        ("tpr_at_1pct", "named at 1 % wrongly accused", ".1%"),
+        ("tpr_at_01pct", "named at 0.1 %", ".2%"),
+    ):
+        table[title] = with_intervals(shown, measure, digits)
+        table[f"bound: {title}"] = shown[f"bound_{measure}"].map(f"{{:{digits}}}".format)
+    return pd.DataFrame(table)
+
+
+def with_intervals(table: pd.DataFrame, measure: str, digits: str) -> list[str]:
+    """A measure of every row as "value (low to high)"."""
+    columns = (table[f"{measure}{end}"] for end in ("", "_low", "_high"))
+    return [
+        f"{value:{digits}} ({low:{digits}} to {high:{digits}})"
+        for value, low, high in zip(*columns, strict=True)
+    ]
+
+
+def _show_audits(audits: pd.DataFrame, unit: Unit, epsilon: float, key: str) -> None:
+    if audits.empty:
+        st.info(f"No audit was made with the {unit} as the unit.", icon=":material/search_off:")
+        return
+    at_infinity = audits[audits["epsilon"] == math.inf]["audited_epsilon"]
+    draw_figure(
+        audit_figure(audits, epsilon),
+        key=f"{key}_audit",
+        alt="Claimed ε as a line and audited lower bounds as points below it, on logarithmic axes",
+        toolbar=camera("audit"),
+        parcel=attacks_parcel(f"{key}_audit_figure", "Claimed and audited ε"),
+    )
+    st.caption(
+        f"Audits give lower bounds that hold with {audits['confidence'].min():.0%} confidence each; *In one minute* "
+        f"names that of the method fixed beforehand, {HEADLINE_METHOD}. Open marks at the bottom found nothing."
+        + (
+            f" Without privacy they found ε ≥ {at_infinity.max():.3g}: as much as so many models can show."
+            if len(at_infinity)
+            else ""
+        )
+    )
+
+
+def _show_roc(
+    attacks: pd.DataFrame, roc: pd.DataFrame, unit: Unit, epsilon: float, key: str
+) -> None:
+    here = at_point(attacks, unit, epsilon)
+    if here.empty:
+        measured = sorted(set(attacks["target_epsilon"]))
+        st.info(
+            f"No attack was measured at ε = {budget_name(epsilon)}. Measured at: "
+            f"{', '.join(budget_name(value) for value in measured) or 'none'}.",
+            icon=":material/search_off:",
+        )
+        return
+    logarithmic = st.toggle(
+        "Logarithmic axes",
+        value=True,
+        key=f"{key}_log",
+        bind="query-params",
+        help="Shows the attacker who accuses hardly anybody wrongly, whom an AUC hides.",
+    )
+    draw_figure(
+        attacker_region_figure(
+            attacker_curve(here["mu"].iloc[0]),
+            measured_curves(roc, unit, epsilon),
+            logarithmic=logarithmic,
+        ),
+        key=f"{key}_roc",
+        alt=f"ROC curves of measured attacks at ε = {budget_name(epsilon)}, below the bound",
+        toolbar=camera("attacks"),
+        parcel=attacks_parcel(
+            f"{key}_roc_figure", f"Attacks at ε = {budget_name(epsilon)}, and the bound"
+        ),
+    )

@@ -1,0 +1,158 @@
+"""Clipping and noise on the real gradients of this very model: one training step under the lens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mammo_core.config.recipes import RECIPES
+from mammo_core.config.runs import PrivacyConfig, RunConfig
+from mammo_core.figures.gradients import norms_figure, signal_noise_figure
+from pages.ui.components import feature_job
+from pages.ui.components.charts import draw_figure
+from pages.ui.components.messages import shown_errors
+from pages.ui.privacy.controls import Choices, camera, choose_source, parcel
+
+if TYPE_CHECKING:
+    import torch
+
+    from mammo_core.training.heads.feature_dataset import Workbench
+
+_CLIPS = tuple(float(f"{clip:.2g}") for clip in np.geomspace(0.01, 10, 25))
+_WARNING = (
+    "These figures are computed from single patients' data without noise: no ε covers them. Those of a real cohort are for "
+    "your eyes, not for a paper."
+)
+
+
+def show_clipping(choices: Choices) -> None:
+    """Draws the tab."""
+    st.markdown(
+        f"Every step asks each {choices.one} in which direction the model should move, and how far: a **gradient**. "
+        "Before these are summed, each is shortened to length C (**clipping**), so that nobody pulls harder than C; "
+        "then **noise** of σ C hides whether one of them was there."
+    )
+    source = choose_source()
+    if not source.is_demo:
+        st.caption(_WARNING)
+    with shown_errors("This cohort cannot be used"):
+        bench = feature_job.open_bench(source)
+        with st.spinner("Training the model whose gradients these are"):
+            config = _config(bench, choices)
+            weights, problem = _training(bench, bench.data_hash, config)
+    recipe = config.recipe
+    with st.container(horizontal=True, gap="medium"):
+        step = st.slider(
+            "Training step",
+            1,
+            recipe.steps,
+            recipe.steps // 2,
+            key="clipping_step",
+            bind="query-params",
+            width=380,
+        )
+        max_grad_norm = st.select_slider(
+            "Clipping norm C",
+            _CLIPS,
+            value=_nearest(recipe.max_grad_norm),
+            format_func="{:g}".format,
+            key="clipping_norm",
+            bind="query-params",
+            width=380,
+            help=f"The recipe's is {recipe.max_grad_norm:g}. The weights come from training at that C; this asks what "
+            "the step would look like at another.",
+        )
+    _show_step(choices, problem, weights[step - 1], max_grad_norm, step)
+
+
+def _show_step(
+    choices: Choices, problem: object, weights: torch.Tensor, max_grad_norm: float, step: int
+) -> None:
+    from mammo_core.privacy.heads.gradients import clipped_step, unit_gradients
+
+    gradients = unit_gradients(problem, weights)
+    norms = gradients.norm(dim=1).numpy()
+    noise = choices.noise_multiplier or None
+    steps = {clip: clipped_step(gradients, clip, noise) for clip in _CLIPS}
+    here = steps[max_grad_norm]
+    lengths, balance = st.columns(2, gap="medium")
+    with lengths:
+        st.subheader(f"Gradients at step {step}")
+        draw_figure(
+            norms_figure(norms, max_grad_norm, unit=choices.one, units=choices.units),
+            key="gradient_norms",
+            alt=f"Histogram of gradient lengths of {len(norms)} {choices.units}; {here.clipped_share:.0%} are clipped",
+            toolbar=camera("gradient_norms"),
+            parcel=parcel(
+                choices,
+                "gradient_norms",
+                f"Lengths of the gradients of {choices.units}",
+                {"gradient_norms": pd.DataFrame({"norm": np.sort(norms)})},
+            ),
+        )
+    with balance:
+        st.subheader("Signal and noise")
+        if noise is None:
+            st.info(
+                "Without privacy nothing is clipped and no noise is added: the lengths on the left are summed as they "
+                "are. Choose a finite ε."
+            )
+            return
+        draw_figure(
+            signal_noise_figure(
+                _CLIPS,
+                [part.ratio for part in steps.values()],
+                [part.agreement for part in steps.values()],
+                max_grad_norm,
+            ),
+            key="signal_noise",
+            alt="Signal over noise and agreement with the unclipped direction, over the clipping norm",
+            toolbar=camera("signal_noise"),
+            parcel=parcel(choices, "signal_noise", "Signal over noise, over the clipping norm"),
+        )
+    st.markdown(
+        f"- **{here.clipped_share:.0%}** of {len(norms)} {choices.units} are clipped at C = {max_grad_norm:g}; the sum of "
+        f"what is left points where the unclipped sum does with a cosine of {here.agreement:.3f}.\n"
+        f"- That sum is **{here.signal:.3g}** long; the noise along it has a standard deviation of σ C = "
+        f"**{here.noise_along:.3g}**, so signal over noise is **{here.ratio:.2f}** in this one step. Over all "
+        f"{gradients.shape[1]} weights the noise is {here.noise_length:.3g} long.\n"
+        "- Noise grows with C and so does what is clipped to it: a small C makes all pull alike and loses who has more to "
+        "say; a large C lets the few pull hard and drowns all others in noise made for them."
+    )
+
+
+def _config(bench: Workbench, choices: Choices) -> RunConfig:
+    strategy = choices.strategy if bench.synthetic is not None else "real"
+    return RunConfig(
+        strategy=strategy,
+        privacy=PrivacyConfig(
+            target_epsilon=choices.epsilon, unit=choices.unit, noise="reproducible"
+        ),
+        recipe=RECIPES[strategy],
+        backbone=bench.backbone,
+    )
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _training(_bench: Workbench, data_hash: str, config: RunConfig) -> tuple[torch.Tensor, object]:
+    """Weights over all steps (T + 1, K) and the problem that they were trained on; the model is not kept."""
+    from mammo_core.privacy.accounting.gaussian import calibrate_noise
+    from mammo_core.privacy.heads.gradients import weights_over_steps
+    from mammo_core.privacy.heads.vectorised import HeadJob
+
+    privacy, recipe = config.privacy, config.recipe
+    problem = _bench.prepare(config.strategy, recipe).problem(privacy.unit)
+    noise = calibrate_noise(privacy.target_epsilon, privacy.target_delta, recipe.steps)
+    job = HeadJob(
+        noise_multiplier=noise or None,
+        learning_rate=recipe.learning_rate_at(privacy.target_epsilon),
+        seed=config.noise_seed,
+    )
+    return weights_over_steps(problem, recipe, job), problem
+
+
+def _nearest(clip: float) -> float:
+    return min(_CLIPS, key=lambda option: abs(option - clip))

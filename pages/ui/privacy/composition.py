@@ -1,0 +1,71 @@
+"""Releases add up: what several models from the same patients reveal together."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from mammo_core.figures.budget_curves import budget_curves_figure
+from mammo_core.privacy.accounting.gaussian import spent_epsilon
+from pages.ui.components.charts import draw_figure
+from pages.ui.privacy.controls import Choices, camera, parcel
+from pages.ui.privacy.words import odds_sentence
+
+_MOST = 50
+
+
+def show_composition(choices: Choices) -> None:
+    """Draws the tab."""
+    st.markdown(
+        "Every model that is given away adds to what can be learned about the same patients: repetitions, other "
+        "settings, what is shown in a talk. Adding their ε is right but wasteful; a Gaussian mechanism composes "
+        "exactly: its μ grow like the sides of a right-angled triangle, μ = √(μ₁² + μ₂² + …)."
+    )
+    if not choices.is_private:
+        st.info(
+            "Without privacy nothing adds up: one release already has no limit. Choose a finite ε."
+        )
+        return
+    count = st.slider(
+        "Models released", 1, _MOST, 10, key="privacy_releases", bind="query-params", width=460
+    )
+    table = composition_table(choices, _MOST)
+    exact, added = table["exact"][count - 1], table["adding ε"][count - 1]
+    each = spent_epsilon(choices.mu / math.sqrt(count), choices.delta)
+    draw_figure(
+        budget_curves_figure(
+            {name: (table["models"], table[name]) for name in ("exact", "adding ε")},
+            x_title=f"models released at {choices.name} each",
+            y_title="ε of all together",
+            marks=[(count, exact, f"{count} models together: ε = {exact:.3g}")],
+            dots=True,
+        ),
+        key="composition",
+        alt=f"ε of 1 to {_MOST} models together: exact, and by adding ε, which grows faster",
+        toolbar=camera("composition"),
+        parcel=parcel(
+            choices, "composition", "ε of several models together", {"composition": table}
+        ),
+    )
+    st.markdown(
+        f"- **{count} models at {choices.name}** spend **ε = {exact:.4g}** together at δ = {choices.delta:g}. "
+        f"Adding gives {added:.4g}, and at {count} times that δ.\n"
+        f"- To spend {choices.name} **in all**, each of {count} may spend ε = {each:.3g}.\n"
+        f"- {odds_sentence(choices.mu * math.sqrt(count), choices.units)} That is after {count} models."
+    )
+
+
+def composition_table(choices: Choices, most: int) -> pd.DataFrame:
+    """ε of the first, the first two, … models: models, exact, adding ε."""
+    counts = range(1, most + 1)
+    return pd.DataFrame(
+        {
+            "models": counts,
+            "exact": [
+                spent_epsilon(choices.mu * math.sqrt(count), choices.delta) for count in counts
+            ],
+            "adding ε": [choices.epsilon * count for count in counts],
+        }
+    )

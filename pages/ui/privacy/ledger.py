@@ -1,0 +1,266 @@
+"""The ledger on a page: what was released from a cohort, what it costs together, and what is left of its budget."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from mammo_core.config.runs import PAPER_DELTA
+from mammo_core.figures.ledger import ledger_figure
+from mammo_core.figures.provenance import Provenance
+from mammo_core.system.paths import models_dir
+from pages.ui.components.charts import draw_figure, readable_type
+from pages.ui.components.export import Parcel, take_away
+from pages.ui.components.messages import literal
+from pages.ui.privacy.ledger_plan import show_budget_form, show_what_if
+from pages.ui.state import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import plotly.graph_objects as go
+
+    from mammo_core.ledger.book import LedgerBook
+    from mammo_core.ledger.releases import Charge, ChargedCohort
+
+_BY_TIME, _BY_NUMBER = "over time", "in order"
+_COLUMNS = {
+    "made": "when (UTC)",
+    "release": "release",
+    "unit": "unit",
+    "epsilon_alone": "ε alone, per patient",
+    "epsilon_total": "ε of all so far with DP",
+    "origin": "from",
+    "noise": "noise",
+    "reason": "why beyond the budget",
+    "kind": "kind",
+    "training data": "training data",
+    "job": "job",
+    "cohort": "cohort",
+}
+
+
+def show_ledger() -> None:
+    """Draws the ledger of the cohort that is chosen."""
+    st.markdown(
+        "Every training on this machine is written down **before** it begins: single runs, sweeps, moves of the "
+        "*Live* slider, generators. Deleting a run takes nothing off. Totals are composed by mechanism, never "
+        "by adding ε, for a whole patient, over all cohorts that share one."
+    )
+    book = resources.ledger().book()
+    if book.num_missing:
+        st.error(
+            f"{book.num_missing} record(s) of the ledger were deleted from the run store for good: all totals are "
+            "too low.",
+            icon=":material/warning:",
+        )
+    if not book.cohorts:
+        st.info(
+            "Nothing was released from any cohort on this machine yet. Train something, and it stands here.",
+            icon=":material/menu_book:",
+        )
+        return
+    cohort = _choose_cohort(book)
+    if cohort.is_demonstration:
+        st.caption("Demonstration: these patients were drawn by a generator.")
+    budget = book.budget_of(cohort.key)
+    delta = budget.delta if budget else PAPER_DELTA
+    others = _other_generators(book, cohort)
+    readable_type()
+    _show_total(book, cohort, delta, others)
+    _show_releases(book, cohort, delta)
+    _show_imported(cohort)
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_what_if(book, cohort, delta, others)
+    with right:
+        show_budget_form(book, cohort)
+    st.caption(
+        "What a ledger cannot know: releases from other machines, copies of the run store, what validation labels "
+        "and test scores reveal, audits and attacks, and patients who have different ids in two cohorts. Processes "
+        "on this machine cannot together overdraw a budget; several machines on one MLflow server can."
+    )
+
+
+def _choose_cohort(book: LedgerBook) -> ChargedCohort:
+    from mammo_core.ledger.table import cohort_label
+
+    newest_first = list(book.cohorts)[::-1]
+    key = st.selectbox(
+        "Cohort",
+        newest_first,
+        format_func=lambda key: cohort_label(book, key),
+        key="ledger_cohort",
+        bind="query-params",
+        width=520,
+    )
+    return book.cohorts[key]
+
+
+def _other_generators(book: LedgerBook, cohort: ChargedCohort) -> list[Charge]:
+    """Lists generators of these patients that came from elsewhere; returns those to count in."""
+    from mammo_core.ledger.foreign_generators import other_generators
+
+    found = other_generators(book, cohort.patients, models_dir())
+    if not found:
+        return []
+    lines = [
+        f"- **{literal(other.name)}** learned from {other.shared} of these patients; its promise: "
+        f"{literal(other.promise)}"
+        + ("" if other.is_composed else " (counted in, it counts as without DP)")
+        for other in found
+    ]
+    with st.container(border=True):
+        st.markdown(
+            "Installed here, but **not released from this machine** and in no total below:\n\n"
+            + "\n".join(lines)
+        )
+        counted = st.toggle(
+            "Count them in", key="ledger_count_others", bind="query-params", value=False
+        )
+    return [other.charge for other in found] if counted else []
+
+
+def _show_total(
+    book: LedgerBook, cohort: ChargedCohort, delta: float, others: Sequence[Charge]
+) -> None:
+    from mammo_core.ledger.words import budget_sentence, total_sentences
+
+    total = book.total(cohort.patients, delta, others)
+    with st.container(horizontal=True, key="ledger_numbers"):
+        st.metric(
+            "Total ε, with DP",
+            f"{total.covered_epsilon:.4g}",
+            delta=f"for a whole patient, δ = {delta:g}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            width="content",
+            help="What all releases with differential privacy cost the patient they cost most, were all published.",
+        )
+        st.metric(
+            "Releases",
+            total.num_releases,
+            delta=f"{total.num_reproducible} with reproducible noise",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            width="content",
+        )
+        st.metric(
+            "Without DP",
+            total.num_without_dp,
+            delta="covered by no ε" if total.num_without_dp else "none",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            width="content",
+            help="No ε covers them: with one of these among them, all releases together promise nothing.",
+        )
+    for sentence in total_sentences(total, delta):
+        st.markdown(f"- {sentence}")
+    for state in book.budget_states(cohort.patients, others):
+        st.progress(
+            min(state.spent / state.budget.epsilon, 1.0),
+            literal(budget_sentence(state), longest=300),
+        )
+        if state.is_exceeded:
+            st.error(
+                "More was released than the budget allows.", icon=":material/hourglass_disabled:"
+            )
+        elif state.is_nearly_used:
+            st.warning("80 % or more of the budget is used.", icon=":material/hourglass_bottom:")
+
+
+def _show_imported(cohort: ChargedCohort) -> None:
+    count = resources.archive().count_imported(cohort.key)
+    if count:
+        st.info(
+            f"{count} run(s) imported from another installation were charged to this cohort **there**. They are in no total "
+            "here: look at both ledgers together.",
+            icon=":material/move_to_inbox:",
+        )
+
+
+def _show_releases(book: LedgerBook, cohort: ChargedCohort, delta: float) -> None:
+    from mammo_core.ledger.table import ledger_table
+
+    table = ledger_table(book, cohort.patients, delta)
+    if table.empty:
+        return
+    budget = book.budget_of(cohort.key)
+    axis = st.segmented_control(
+        "Releases",
+        (_BY_NUMBER, _BY_TIME),
+        default=_BY_NUMBER,
+        required=True,
+        key="ledger_axis",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    when = table["made"] if axis == _BY_TIME else pd.Series(range(1, len(table) + 1))
+    figure = ledger_figure(
+        when.tolist(),
+        table["release"].tolist(),
+        table["epsilon_alone"].tolist(),
+        table["epsilon_total"].tolist(),
+        budget=budget.epsilon if budget else None,
+    )
+    draw_figure(
+        figure,
+        key="ledger_figure",
+        alt=f"ε of each of {len(table)} releases from {cohort.name}, and of all with DP together",
+    )
+    take_away(_parcel(cohort, delta, figure, table))
+    shown = _filtered(table)
+    st.dataframe(_for_reading(shown), hide_index=True, key="ledger_table")
+
+
+def _parcel(cohort: ChargedCohort, delta: float, figure: go.Figure, table: pd.DataFrame) -> Parcel:
+    """All releases of the cohort, whatever the filters below show."""
+    name = f"mammo_privacy_ledger_{cohort.key[:6]}"
+    title = f"Releases from {cohort.name}"
+    notes = (
+        f"{len(cohort.patients)} patients, {cohort.num_masses} masses, key {cohort.key}. ε at δ = {delta:g}, for the patient "
+        "it costs most; totals composed by mechanism, over all cohorts that share a patient.",
+    )
+    return Parcel(
+        name=name,
+        provenance=Provenance(title=title, notes=notes),
+        figures={title: figure},
+        tables={name: table},
+    )
+
+
+def _filtered(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that match every filter; an empty filter lets all pass."""
+    keep = pd.Series(True, index=table.index)
+    with st.container(horizontal=True):
+        for column, label in (
+            ("kind", "Kind"),
+            ("training data", "Training data"),
+            ("unit", "Unit"),
+            ("origin", "From"),
+            ("job", "Job"),
+        ):
+            values = [value for value in table[column].unique() if value]
+            wanted = st.multiselect(label, values, key=f"ledger_{column.split()[0]}", width=220)
+            if wanted:
+                keep &= table[column].isin(wanted)
+    return table[keep]
+
+
+def _for_reading(table: pd.DataFrame) -> pd.DataFrame:
+    """The newest first."""
+    shown = table[list(_COLUMNS)].rename(columns=_COLUMNS)[::-1]
+    shown["when (UTC)"] = table["made"].dt.tz_localize(None)
+    shown["ε alone, per patient"] = table["epsilon_alone"].map(_epsilon)
+    shown["ε of all so far with DP"] = table["epsilon_total"].map(_epsilon)
+    return shown
+
+
+def _epsilon(epsilon: float) -> str:
+    return "∞ (not DP)" if math.isinf(epsilon) else f"{epsilon:.4g}"

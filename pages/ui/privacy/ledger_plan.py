@@ -1,0 +1,125 @@
+"""Looking ahead in the ledger: what more runs would cost, and the budget of a cohort."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from mammo_core.config.runs import PAPER_DELTA, UNITS
+from mammo_core.errors import MammoError
+from mammo_core.text.numbers import budget_name
+from pages.ui.components.messages import literal
+from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS
+from pages.ui.state import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mammo_core.ledger.book import LedgerBook
+    from mammo_core.ledger.releases import Charge, ChargedCohort
+
+
+def show_what_if(
+    book: LedgerBook, cohort: ChargedCohort, delta: float, others: Sequence[Charge]
+) -> None:
+    """What the total would be after some more runs."""
+    from mammo_core.ledger.releases import planned_charges, spending_of_budget
+    from mammo_core.ledger.words import budget_sentence, short_total
+
+    st.subheader("What if I run this, too?")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        epsilon = st.selectbox(
+            "ε of each",
+            EPSILONS,
+            index=EPSILONS.index(6.0),
+            format_func=budget_name,
+            key="ledger_if_epsilon",
+            bind="query-params",
+            help=EPSILON_HELP,
+            width=140,
+        )
+        unit = st.segmented_control(
+            "Unit",
+            UNITS,
+            default=UNITS[0],
+            required=True,
+            key="ledger_if_unit",
+            bind="query-params",
+            help=f"By image, the patient with most masses ({cohort.largest_patient} here) pays for all of them.",
+        )
+        runs = st.number_input("Runs", 1, 10_000, 1, key="ledger_if_runs", bind="query-params")
+    spending = spending_of_budget(epsilon, delta, unit, cohort.largest_patient)
+    more = planned_charges(spending, int(runs))
+    before, after = (
+        short_total(book.total(cohort.patients, delta, [*others, *added])) for added in ((), more)
+    )
+    st.markdown(f"So far: {before}.  \nThen: **{after}**.")
+    for state in book.budget_states(cohort.patients, [*others, *more]):
+        st.markdown(literal(budget_sentence(state), longest=300))
+
+
+def show_budget_form(book: LedgerBook, cohort: ChargedCohort) -> None:
+    """Sets, changes or takes away the budget; what held before stays on record."""
+    st.subheader("Budget of this cohort")
+    now = book.budget_of(cohort.key)
+    with st.form("ledger_budget", border=False):
+        epsilon = st.number_input(
+            "At most this ε for everything together, for a whole patient",
+            min_value=0.05,
+            value=now.epsilon if now else 10.0,
+            key="ledger_budget_epsilon",
+        )
+        delta = st.number_input(
+            "at δ",
+            min_value=1e-9,
+            max_value=0.1,
+            value=now.delta if now else PAPER_DELTA,
+            format="%.1e",
+            key="ledger_budget_delta",
+        )
+        with st.container(horizontal=True):
+            is_set = st.form_submit_button(
+                "Set budget", icon=":material/savings:", key="ledger_budget_set"
+            )
+            is_removed = st.form_submit_button(
+                "Remove budget",
+                icon=":material/money_off:",
+                key="ledger_budget_remove",
+                disabled=now is None,
+            )
+    st.caption(
+        "From 80 % on there is a warning. What would go beyond is refused before it is trained, unless a "
+        "reason is given, which is kept. A release without DP is beyond every budget."
+    )
+    if is_set or is_removed:
+        _change(cohort, None if is_removed else (epsilon, delta))
+    _show_history(book, cohort)
+
+
+def _change(cohort: ChargedCohort, wanted: tuple[float, float] | None) -> None:
+    from mammo_core.ledger.book import Budget
+
+    try:
+        budget = wanted and Budget(epsilon=wanted[0], delta=wanted[1])
+        resources.ledger().set_budget(cohort, budget)
+    except MammoError as error:
+        st.error(literal(error, longest=2000), icon=":material/error:")
+        return
+    st.rerun()
+
+
+def _show_history(book: LedgerBook, cohort: ChargedCohort) -> None:
+    import pandas as pd
+
+    changes = [change for change in book.budget_changes if change.cohort == cohort.key]
+    if changes:
+        rows = [
+            {
+                "when (UTC)": pd.Timestamp(change.made, unit="s").floor("s"),
+                "budget ε": "removed" if change.budget is None else f"{change.budget.epsilon:g}",
+                "at δ": "" if change.budget is None else f"{change.budget.delta:g}",
+            }
+            for change in changes[::-1]
+        ]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, key="ledger_budget_history")

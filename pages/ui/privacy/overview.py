@@ -1,0 +1,179 @@
+"""Privacy in one minute, for a clinician: odds in words and dots, the attacker's ROC, what is claimed and audited."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mammo_core.figures.attacker import attacker_region_figure
+from mammo_core.figures.odds import odds_figure
+from mammo_core.privacy.accounting.risk import attacker_auc, attacker_curve, attacker_tpr, fair_odds
+from mammo_core.results.shipped_statement import shipped_statement
+from pages.ui.components.charts import draw_figure
+from pages.ui.components.statement import show_statement
+from pages.ui.privacy.attacks import (
+    AttackTables,
+    audited,
+    measured_curves,
+    shipped_tables,
+    strongest,
+)
+from pages.ui.privacy.controls import Choices, camera, parcel
+from pages.ui.privacy.target import show_limit
+from pages.ui.privacy.words import ATTACKER, careful_sentence, odds_sentence
+
+if TYPE_CHECKING:
+    from mammo_core.privacy.statements.statement import Statement
+
+_STEP_ONLY = (
+    "These odds are about the private training only. The synthetic masses come from a generator that saw the same "
+    "patients without differential privacy: what they reveal has no limit."
+)
+
+
+def show_minute(choices: Choices) -> None:
+    """Draws the tab."""
+    tables = shipped_tables(choices.strategy)
+    words, curve = st.columns([5, 6], gap="large")
+    with words:
+        _show_odds(choices)
+    with curve:
+        _show_curve(choices, tables)
+    _show_numbers(choices, tables)
+    _show_promise(choices)
+    show_limit(choices)
+
+
+def _show_odds(choices: Choices) -> None:
+    odds = fair_odds(choices.mu)
+    st.markdown(f"#### {odds_sentence(choices.mu, choices.units).replace('**', '')}")
+    draw_figure(
+        odds_figure(odds.named, odds.accused),
+        key="odds",
+        alt=f"Of 100 who took part {odds.named} dots are filled, of 100 who did not {odds.accused}",
+        toolbar=camera("odds"),
+        parcel=parcel(choices, "odds", f"What an attacker learns at most at {choices.name}"),
+    )
+    st.markdown(careful_sentence(choices.mu, choices.units))
+    if choices.is_private and _statement(choices).coverage.startswith("training step only"):
+        st.warning(_STEP_ONLY, icon=":material/warning:")
+    st.caption(ATTACKER.format(unit=choices.one))
+
+
+def _show_curve(choices: Choices, tables: AttackTables) -> None:
+    st.markdown("#### What an attacker can do, and what attacks did")
+    logarithmic = st.toggle(
+        "Logarithmic axes",
+        key="privacy_log",
+        bind="query-params",
+        help="Shows the attacker who accuses hardly anybody wrongly: both axes from 0.01 %.",
+    )
+    attack = strongest(tables.attacks, choices.unit, choices.epsilon)
+    attacks = (
+        {}
+        if attack is None
+        else measured_curves(tables.roc, choices.unit, choices.epsilon, attack["attack"])
+    )
+    draw_figure(
+        attacker_region_figure(attacker_curve(choices.mu), attacks, logarithmic=logarithmic),
+        key="attacker_roc",
+        alt=f"ROC of who took part at {choices.name}: everything above the line is impossible"
+        if choices.is_private
+        else "ROC of who took part without privacy: everything is possible",
+        toolbar=camera("attacker"),
+        parcel=parcel(
+            choices,
+            "attacker_curves",
+            f"What attackers can do and did at {choices.name}",
+            {"attacker_curves": curves_table(choices, attacks)},
+        ),
+    )
+    st.caption(
+        "Shaded: all that any attack can reach at this ε; the white above is impossible, whatever the attacker computes."
+        if choices.is_private
+        else "Without privacy nothing is impossible: the whole square is shaded."
+    )
+    if not attacks:
+        st.caption("No attack was measured here: *Attacks and audit* says at which ε some were.")
+
+
+def curves_table(
+    choices: Choices, attacks: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> pd.DataFrame:
+    """The bound and the measured curves as rows of false and true positive rates."""
+    curves = {"bound": attacker_curve(choices.mu)} | attacks
+    return pd.concat(
+        [
+            pd.DataFrame({"curve": name, "fpr": fpr, "tpr": tpr})
+            for name, (fpr, tpr) in curves.items()
+        ]
+    )
+
+
+def _show_numbers(choices: Choices, tables: AttackTables) -> None:
+    audit = audited(tables.audits, choices.unit, choices.epsilon)
+    attack = strongest(tables.attacks, choices.unit, choices.epsilon)
+    claimed, found, area, named = st.columns(4)
+    _metric(
+        claimed,
+        "Claimed",
+        f"ε ≤ {choices.epsilon:g}" if choices.is_private else "nothing",
+        f"per {choices.unit}, δ = {choices.delta:g}"
+        if choices.is_private
+        else "no privacy (not DP)",
+        "From the mathematics of the training: holds against every attack.",
+    )
+    _metric(
+        found,
+        "Audited",
+        "none yet" if audit is None else f"ε ≥ {audit['audited_epsilon']:.3g}",
+        "no audit at this ε" if audit is None else f"{audit['confidence']:.0%} confidence",
+        "What attacks on really trained models prove to have been spent at least. It must stay below the claim.",
+    )
+    _metric(
+        area,
+        "Attack's AUC",
+        "none yet" if attack is None else f"{attack['auc']:.3f}",
+        f"≤ {attacker_auc(choices.mu):.3f}, chance 0.5",
+        "How often the strongest attack we ran scores one who took part above one who did not."
+        + ("" if attack is None else f" It is the {attack['attack']} attack."),
+    )
+    _metric(
+        named,
+        "Named at 1 % accused",
+        "none yet" if attack is None else f"{attack['tpr_at_1pct']:.1%}",
+        f"≤ {attacker_tpr(choices.mu, 0.01):.1%}, chance 1 %",
+        "Share of those who took part that are rightly named when 1 in 100 others is wrongly accused.",
+    )
+
+
+def _show_promise(choices: Choices) -> None:
+    st.markdown("#### What this promise covers")
+    show_statement(_statement(choices), key="privacy")
+    st.caption(
+        "For a model trained on CBIS-DDSM as the shipped results were, but with secret noise, as everything is trained here "
+        "unless marked reproducible. Every model of your own has its statement in *Runs*."
+    )
+
+
+def _statement(choices: Choices) -> Statement:
+    shipped = shipped_statement(choices.strategy, choices.unit, choices.epsilon, choices.delta)
+    return replace(shipped, noise="secret")
+
+
+def _metric(
+    place: st.delta_generator.DeltaGenerator, label: str, value: str, note: str, explained: str
+) -> None:
+    place.metric(
+        label,
+        value,
+        delta=note,
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        help=explained,
+    )

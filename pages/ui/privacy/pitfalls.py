@@ -1,0 +1,75 @@
+"""Trust: the known ways to break a promise of privacy, what stands against each, and what nothing stands against."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import streamlit as st
+
+from mammo_core.privacy.pitfalls import PITFALLS, SEVERITIES, STATUSES, Pitfall, Status, by_severity
+
+_HEADINGS: dict[Status, tuple[str, str]] = {
+    "not prevented": ("What you have to mind yourself", ":material/front_hand:"),
+    "partly": ("What is prevented in part", ":material/contrast:"),
+    "prevented": ("What this program prevents", ":material/verified:"),
+}
+
+
+def show_trust() -> None:
+    """Draws the tab: what is not prevented comes first and open, the rest to unfold."""
+    counts = Counter(pitfall.status for pitfall in PITFALLS)
+    tests = {test for pitfall in PITFALLS for test in pitfall.tests}
+    st.markdown(
+        f"A small mistake that nobody sees can break a promise of privacy. Of **{len(PITFALLS)} known ways** to make one, "
+        f"this program prevents **{counts['prevented']}**, {counts['partly']} in part, and "
+        f"**{counts['not prevented']} are up to you**. {len(tests)} tests stand behind this. There may be ways that "
+        "nobody knows yet."
+    )
+    words = st.text_input(
+        "Search",
+        key="trust_search",
+        placeholder="for example: seed, batch, generator, crops",
+        bind="query-params",
+    )
+    found = {status: _matching(status, words) for status in _HEADINGS}
+    if not any(found.values()):
+        st.info(f"No known pitfall mentions “{words}”. Try another word, or clear the search.")
+    for status, pitfalls in found.items():
+        if pitfalls:
+            heading, icon = _HEADINGS[status]
+            st.subheader(f"{icon} {heading}")
+            st.caption(STATUSES[status])
+            _show(pitfalls, is_open=status == "not prevented" or bool(words))
+    st.caption(
+        "The tests are in the folder tests; `python -m pytest NAME` runs one. The same list, with how to read "
+        "guarantee, attacks and ledger, is in docs/privacy.md."
+    )
+
+
+def _matching(status: Status, words: str) -> list[Pitfall]:
+    """Those that hold every word of the search, the gravest first."""
+    wanted = words.casefold().split()
+    return [
+        pitfall
+        for pitfalls in by_severity(status).values()
+        for pitfall in pitfalls
+        if all(word in _text(pitfall) for word in wanted)
+    ]
+
+
+def _text(pitfall: Pitfall) -> str:
+    parts = (pitfall.name, pitfall.problem, pitfall.answer, pitfall.source, pitfall.severity)
+    return " ".join((*parts, *pitfall.tests)).casefold()
+
+
+def _show(pitfalls: list[Pitfall], *, is_open: bool) -> None:
+    severity = None
+    for pitfall in pitfalls:
+        if pitfall.severity != severity:
+            severity = pitfall.severity
+            st.markdown(f"**{severity.capitalize()}:** {SEVERITIES[severity]}")
+        with st.expander(pitfall.name, expanded=is_open):
+            st.markdown(f"{pitfall.problem}\n\n**Here:** {pitfall.answer}")
+            if pitfall.tests:
+                st.code("\n".join(pitfall.tests), language=None, wrap_lines=True)
+            st.caption(f"Source: {pitfall.source}")

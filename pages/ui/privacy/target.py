@@ -1,0 +1,73 @@
+"""The other way round: ask for an attacker no better than this, and get the ε that keeps him there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mammo_core.errors import MammoError
+from mammo_core.privacy.accounting import risk
+from mammo_core.text.numbers import budget_name
+from pages.ui.components.messages import literal
+from pages.ui.components.privacy_inputs import EPSILONS
+from pages.ui.privacy.controls import EPSILON_KEY, Choices
+
+_NAMED, _GUESS, _ADVANTAGE = "names at most", "guesses rightly at most", "gains at most"
+_ASKED = {
+    _NAMED: "Of 100 who took part, an attacker who wrongly accuses some names at most …",
+    _GUESS: "If a coin decided who took part, an attacker is right at most …",
+    _ADVANTAGE: "An attacker's rate of rightly named exceeds that of wrongly accused by at most …",
+}
+
+
+def show_limit(choices: Choices) -> None:
+    """Draws the calculator."""
+    with st.expander("Ask the other way round: no attacker better than …", icon=":material/undo:"):
+        kind = st.segmented_control(
+            "An attacker",
+            list(_ASKED),
+            default=_NAMED,
+            required=True,
+            key="limit_kind",
+            bind="query-params",
+        )
+        st.caption(_ASKED[kind])
+        try:
+            mu = _asked_mu(kind)
+            epsilon = risk.epsilon_allowing(mu, choices.delta)
+        except MammoError as error:
+            st.error(literal(error, longest=2000), icon=":material/error:")
+            return
+        st.markdown(
+            f"That is **ε = {epsilon:.3g}** at δ = {choices.delta:g} (μ = {mu:.3g} in Gaussian DP), for everything "
+            f"released from one {choices.unit}'s data together, trained by full-batch DP-SGD as here."
+        )
+        below = max(budget for budget in EPSILONS if budget <= epsilon)
+        st.button(
+            f"Set the slider to ε = {budget_name(below)}",
+            key="limit_use",
+            on_click=_set_slider,
+            args=(below,),
+        )
+
+
+def _asked_mu(kind: str) -> float:
+    with st.container(horizontal=True):
+        if kind == _NAMED:
+            named = _percent("names at most (%)", 5.0, "limit_named")
+            return risk.mu_for_tpr(
+                named, _percent("while wrongly accusing (%)", 1.0, "limit_accused")
+            )
+        if kind == _GUESS:
+            return risk.mu_for_guess_rate(_percent("right at most (%)", 60.0, "limit_guess"))
+        return risk.mu_for_advantage(_percent("gains at most (%)", 10.0, "limit_advantage"))
+
+
+def _percent(label: str, value: float, key: str) -> float:
+    asked = st.number_input(
+        label, 0.01, 99.99, value, step=1.0, key=key, bind="query-params", width=220
+    )
+    return asked / 100
+
+
+def _set_slider(epsilon: float) -> None:
+    st.session_state[EPSILON_KEY] = epsilon

@@ -1,0 +1,107 @@
+"""The unit of privacy: what a promise per mass is worth to a patient who has many."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mammo_core.cohorts.installed import DataSource
+from mammo_core.figures.budget_curves import budget_curves_figure
+from mammo_core.figures.unit_sizes import unit_sizes_figure
+from mammo_core.privacy.accounting.gaussian import spent_epsilon
+from pages.ui.components.charts import draw_figure
+from pages.ui.components.messages import shown_errors
+from pages.ui.privacy.controls import Choices, camera, choose_source, parcel
+from pages.ui.privacy.words import odds_sentence
+from pages.ui.state import resources
+
+
+def show_unit(choices: Choices) -> None:
+    """Draws the tab."""
+    st.markdown(
+        "An ε per **patient** hides everything that a patient contributed at once. An ε per **image**, as in the paper, "
+        "hides one mass at a time: of a patient with k masses all k must be hidden together, which by group privacy "
+        "costs k times the μ (Dong, Roth and Su 2019, theorem 6)."
+    )
+    source = choose_source()
+    with shown_errors("This cohort cannot be used"):
+        counts = _masses_of_patients(source)
+    most = len(counts)
+    sizes, worth = st.columns(2, gap="medium")
+    with sizes:
+        st.subheader("Masses per patient")
+        draw_figure(
+            unit_sizes_figure(counts),
+            key="unit_sizes",
+            alt=f"Patients by number of masses, 1 to {most}",
+            toolbar=camera("masses_per_patient"),
+            parcel=parcel(choices, "masses_per_patient", f"Masses per patient, {source.name}"),
+        )
+        st.caption(
+            f"{counts.sum()} training patients; {counts[1:].sum()} have more than one mass; the most is {most}."
+        )
+    with worth:
+        st.subheader("What ε per image is worth")
+        if choices.is_private:
+            _show_worth(choices, most)
+        else:
+            st.info("Without privacy no unit is hidden. Choose a finite ε.")
+
+
+def _show_worth(choices: Choices, most: int) -> None:
+    table = group_table(choices, most)
+    worst = table["ε of the patient"].iloc[-1]
+    draw_figure(
+        budget_curves_figure(
+            {
+                f"ε = {choices.epsilon:g} per image": (table["masses"], table["ε of the patient"]),
+                f"ε = {choices.epsilon:g} per patient": (
+                    table["masses"],
+                    [choices.epsilon] * most,
+                ),
+            },
+            x_title="masses of the patient",
+            y_title="ε of the patient (log scale)",
+            marks=[(most, worst, f"the patient with {most}: ε = {worst:.4g}")],
+            log_y=True,
+            dots=True,
+        ),
+        key="unit_worth",
+        alt="ε of a patient over the number of the patient's masses, for a promise per image and per patient",
+        toolbar=camera("unit"),
+        parcel=parcel(choices, "unit", "ε of a patient with several masses", {"unit": table}),
+    )
+    needed = spent_epsilon(choices.mu / most, choices.delta)
+    st.markdown(
+        f"- A promise of {choices.name} **per image** is worth **ε = {worst:.4g}** to the patient with {most} masses. "
+        f"{odds_sentence(choices.mu * most, 'such patients')}\n"
+        f"- To promise every patient {choices.name} by hiding single images, each would need ε = "
+        f"{needed:.3g} per image.\n"
+        f"- With the **patient** as the unit, {choices.name} holds for all of them, however many masses they have: "
+        "their gradients are clipped together."
+    )
+
+
+def group_table(choices: Choices, most: int) -> pd.DataFrame:
+    """What ε per image is worth to patients with 1 … `most` masses: masses, ε of the patient."""
+    masses = range(1, most + 1)
+    return pd.DataFrame(
+        {
+            "masses": masses,
+            "ε of the patient": [spent_epsilon(k * choices.mu, choices.delta) for k in masses],
+        }
+    )
+
+
+def _masses_of_patients(source: DataSource) -> np.ndarray:
+    """Number of training patients with 1, 2, … masses; of the demo none is drawn for it."""
+    if source.is_demo:
+        from mammo_core.cohorts.demo import demo_training_patients
+
+        patients = demo_training_patients()
+    else:
+        real = resources.loaded_data(source).real
+        patients = real.select(site=real.training_site(), split="train").patient_ids
+    _, masses = np.unique(patients, return_counts=True)
+    return np.bincount(masses)[1:]

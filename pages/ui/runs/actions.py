@@ -1,0 +1,146 @@
+"""What can be done with chosen runs: compare, repeat at another ε, export, delete."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from mammo_core.config.runs import RunConfig
+from mammo_core.figures.provenance import Provenance
+from mammo_core.figures.roc import roc_figure
+from mammo_core.text.numbers import budget_name
+from pages.ui.components.charts import draw_figure
+from pages.ui.components.export import Parcel, plain_name, take_away
+from pages.ui.components.messages import literal
+from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS
+from pages.ui.state import jobs, resources
+from pages.ui.train.jobs import show_on_train
+
+_MAX_COMPARED = 5
+
+
+def compare(run_ids: Sequence[str], names: dict[str, str]) -> None:
+    """ROC curves of several runs on each test set they share, and where their configurations differ."""
+    from mammo_core.evaluation.metrics import roc_points
+
+    runs = {run_id: resources.stored_run(run_id) for run_id in run_ids[:_MAX_COMPARED]}
+    if len(run_ids) > _MAX_COMPARED:
+        st.caption(f"The first {_MAX_COMPARED} of {len(run_ids)} are drawn.")
+    sites = [list(run.estimates) for run in runs.values()]
+    shared = [site for site in sites[0] if all(site in other for other in sites)]
+    if not shared:
+        st.info("These runs share no test set.", icon=":material/difference:")
+    for column, site in zip(st.columns(max(1, len(shared))), shared, strict=False):
+        curves = {}
+        for run_id, run in runs.items():
+            part = run.predictions[run.predictions["test_set"] == site]
+            label = f"{names[run_id]}: {run.estimates[site]['auroc'].value:.3f}"
+            curves[label] = roc_points(part["label"].to_numpy(), part["score"].to_numpy())
+        column.markdown(f"**{literal(site)}**")
+        figure = roc_figure(curves)
+        figure.update_layout(legend={"orientation": "v", "y": -0.25, "yanchor": "top"}, height=560)
+        with column:
+            draw_figure(
+                figure,
+                key=f"compare_{site}",
+                alt=f"ROC curves of the chosen runs on {site}",
+                toolbar=True,
+                parcel=Parcel(
+                    name=f"mammo_privacy_compared_{plain_name(site)}",
+                    provenance=Provenance(
+                        title=f"ROC curves on {site}",
+                        notes=tuple(
+                            f"{names[key]}: {run.statement.sentence}" for key, run in runs.items()
+                        ),
+                    ),
+                ),
+            )
+    differing = _differences({names[run_id]: run.config for run_id, run in runs.items()})
+    st.markdown("**Where they differ**")
+    st.dataframe(differing, key="compare_table")
+    take_away(
+        Parcel(
+            name="mammo_privacy_differences",
+            provenance=Provenance(title="Where the configurations of runs differ"),
+            tables={"mammo_privacy_differences": differing.reset_index(names="setting")},
+        )
+    )
+
+
+def _differences(configs: dict[str, RunConfig]) -> pd.DataFrame:
+    from mammo_core.config.runs import to_dict
+
+    table = pd.json_normalize([to_dict(config) for config in configs.values()]).astype(str)
+    table.index = list(configs)
+    return table.loc[:, table.nunique() > 1].T
+
+
+def repeat(run_id: str) -> None:
+    """A form that trains the same run again at another ε, as a job."""
+    config = resources.stored_run(run_id).config
+    sources = resources.installed_sources()
+    with st.form("repeat", border=False):
+        source = st.selectbox(
+            "Cohort", sources, format_func=lambda source: source.name, key="repeat_cohort"
+        )
+        epsilons = st.multiselect(
+            "At privacy budgets ε",
+            EPSILONS,
+            default=None,
+            format_func=budget_name,
+            key="repeat_epsilons",
+            help=EPSILON_HELP,
+        )
+        if not st.form_submit_button("Start", icon=":material/play_arrow:", type="primary"):
+            return
+    if not epsilons:
+        st.warning("Choose at least one ε.", icon=":material/touch_app:")
+        return
+    from mammo_core.jobs.requests import requests_like
+
+    for request in requests_like(config, tuple(sorted(epsilons)), source):
+        show_on_train(jobs.start(request))
+    st.switch_page("pages/train.py")
+
+
+def run_cards_zip(run_ids: Sequence[str]) -> bytes:
+    """Run cards (JSON) of several runs in one ZIP."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for run_id in run_ids:
+            card = json.dumps(resources.stored_run(run_id).card, indent=2, ensure_ascii=False)
+            archive.writestr(f"run_{run_id[:8]}.json", card)
+    return packed.getvalue()
+
+
+@st.dialog("Delete runs", icon=":material/delete:")
+def confirm_delete(run_ids: Sequence[str]) -> None:
+    """Asks before runs are taken off the list."""
+    st.markdown(
+        f"Delete **{len(run_ids)} run(s)**? They leave every table and curve here; MLflow keeps them as "
+        "deleted until its own clean-up. What was released stays released: deleting a run takes nothing "
+        "off what its ε has spent."
+    )
+    yes, no = st.columns(2)
+    if yes.button(
+        "Delete",
+        type="primary",
+        width="stretch",
+        key="delete_yes",
+        on_click=_delete,
+        args=(run_ids,),
+    ):
+        st.rerun()
+    if no.button("Keep", width="stretch", key="delete_no"):
+        st.rerun()
+
+
+def _delete(run_ids: Sequence[str]) -> None:
+    for run_id in run_ids:
+        resources.archive().delete(run_id)
+    resources.archive_rows.clear()

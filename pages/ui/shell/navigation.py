@@ -1,0 +1,104 @@
+"""The pages of the app and how one gets in: by the front door, or by a link to a page.
+
+A server that has just started and is asked for a page directly does not run app.py first: it takes the
+folder `pages` for the whole app and runs the page alone, without our navigation, titles and layout.
+Every page therefore begins with `enter`, which makes up for it.
+"""
+
+import streamlit as st
+
+import mammo_core
+from pages.ui.components.messages import shown_errors
+from pages.ui.shell.access_gate import require_access
+
+_ENTERED = "entered_by_navigation"
+
+
+def run_app() -> None:
+    """Declares the pages, then runs the one that was asked for."""
+    st.set_page_config(
+        page_title="Mammo Privacy Explorer",
+        page_icon="🛡️",
+        layout="wide",
+        menu_items={
+            "About": f"Mammo Privacy Explorer {mammo_core.__version__}. Research use only."
+        },
+    )
+    require_access()
+    page = st.navigation(
+        [
+            st.Page(
+                "pages/home.py",
+                title="Home",
+                icon=":material/home:",
+                default=True,
+                help="What this is, what is installed here, and where to go.",
+            ),
+            st.Page(
+                "pages/synthetic.py",
+                title="Synthetic masses",
+                icon=":material/blur_circular:",
+                url_path="synthetic",
+                help="Masses that a generator draws: browse, compare, move, judge, download.",
+            ),
+            st.Page(
+                "pages/train.py",
+                title="Train",
+                icon=":material/model_training:",
+                url_path="train",
+                help="Train at a privacy budget of your choice; the work survives the tab.",
+            ),
+            st.Page(
+                "pages/live.py",
+                title="Live",
+                icon=":material/tune:",
+                url_path="live",
+                help="Move the privacy budget and watch a classifier really retrain.",
+            ),
+            st.Page(
+                "pages/read_case.py",
+                title="Read a case",
+                icon=":material/radiology:",
+                url_path="read_case",
+                help="What models at several budgets say of one mass, yours or a synthetic one.",
+            ),
+            st.Page(
+                "pages/trade_off.py",
+                title="Trade-off",
+                icon=":material/show_chart:",
+                url_path="trade_off",
+                help="Diagnostic accuracy against privacy budget, measured, beside the paper's numbers.",
+            ),
+            st.Page(
+                "pages/privacy.py",
+                title="Privacy",
+                icon=":material/shield_person:",
+                url_path="privacy",
+                help="What an attacker can learn about who took part, what attacks did, and what adds up.",
+            ),
+            st.Page(
+                "pages/data.py",
+                title="Data",
+                icon=":material/database:",
+                url_path="data",
+                help="What is installed, the paper's data in one step, mammograms of your own.",
+            ),
+            st.Page(
+                "pages/runs.py",
+                title="Runs",
+                icon=":material/table_rows:",
+                url_path="runs",
+                help="Everything trained here: filter, compare, repeat, export.",
+            ),
+        ]
+    )
+    st.session_state[_ENTERED] = True
+    with shown_errors("This page cannot be shown"):
+        page.run()
+
+
+def enter() -> None:
+    """The first line of every page: goes round by the navigation if the page was run alone."""
+    if _ENTERED not in st.session_state:
+        run_app()
+        st.stop()

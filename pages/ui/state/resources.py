@@ -1,0 +1,175 @@
+"""What pages share between users and reruns: cached tables and loaded data. Heavy imports happen inside."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from mammo_core import reference
+from mammo_core.cohorts.installed import DataSource, find_sources, load_source, read_training_data
+from mammo_core.config.runs import HEAD_BACKBONE, BackboneConfig
+from mammo_core.evaluation.curves import curve_points
+from mammo_core.synthesis.cards import find_generators, load_card
+from mammo_core.system.machine import Machine, this_machine
+from mammo_core.system.paths import data_dir, home_dir, models_dir
+
+if TYPE_CHECKING:
+    from mammo_core.cohorts.installed import LoadedData
+    from mammo_core.ledger.ledger import PrivacyLedger
+    from mammo_core.privacy.statements.training_data import TrainingData
+    from mammo_core.results.archive import RunArchive, StoredRun
+    from mammo_core.training.heads.feature_dataset import Workbench
+
+DEMO_BACKBONE = BackboneConfig(views=1)
+
+
+def installed_sources() -> list[DataSource]:
+    """Cohorts found on this computer; the built-in demo is last."""
+    return find_sources(data_dir())
+
+
+def backbone_for(source: DataSource) -> BackboneConfig:
+    """The one of the shipped results for real mammograms; a quicker one for the demo, to be ready sooner."""
+    return DEMO_BACKBONE if source.is_demo else HEAD_BACKBONE
+
+
+@st.cache_data
+def measured_rows() -> pd.DataFrame:
+    """Our shipped results, one row per run and test set."""
+    return reference.measured_results()
+
+
+@st.cache_data
+def measured_attack_tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Our shipped attacks on shipped recipes, the audits, and the attacks' ROC curves."""
+    return (
+        reference.measured_attacks(),
+        reference.measured_audits(),
+        reference.measured_attack_roc(),
+    )
+
+
+@st.cache_data
+def measured_generator_attacks() -> pd.DataFrame:
+    """Our shipped attacks on generators."""
+    return reference.measured_generator_attacks()
+
+
+@st.cache_data
+def provenance() -> dict[str, Any]:
+    """How our shipped results were made."""
+    return reference.measured_provenance()
+
+
+@st.cache_data(max_entries=8)
+def measured_points(metric: str) -> pd.DataFrame:
+    """Our shipped results as points of curves."""
+    return curve_points(reference.measured_results(), metric)
+
+
+@st.cache_data
+def paper_points() -> pd.DataFrame:
+    """The paper's results as points of curves."""
+    return reference.paper_points()
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading masses")
+def loaded_data(source: DataSource) -> LoadedData:
+    """The masses of a source."""
+    return load_source(source)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def count_missing(source: DataSource) -> int:
+    """How many masses have no features yet."""
+    from mammo_core.training.heads.feature_dataset import count_missing_features
+
+    data = loaded_data(source)
+    return count_missing_features(
+        data.real, data.synthetic, backbone_for(source), home_dir() / "features"
+    )
+
+
+@st.cache_resource(max_entries=3, show_spinner="Loading features")
+def workbench(source: DataSource) -> Workbench:
+    """Data and features of a source."""
+    from mammo_core.training.heads.feature_dataset import open_workbench
+
+    data = loaded_data(source)
+    return open_workbench(
+        data.real,
+        data.synthetic,
+        backbone_for(source),
+        home_dir() / "features",
+        origin=data.origin,
+        is_demonstration=data.is_demonstration,
+    )
+
+
+@st.cache_resource(max_entries=3, show_spinner="Counting patients")
+def training_data(source: DataSource) -> TrainingData:
+    """What runs on a source are trained on, as far as a guarantee depends on it."""
+    return read_training_data(source)
+
+
+def forget_cohorts() -> None:
+    """Drops what was read of cohorts, after one was removed or before one is put in its place."""
+    for cached in (loaded_data, count_missing, workbench, training_data):
+        cached.clear()
+
+
+@st.cache_resource(show_spinner="Opening the run store")
+def archive() -> RunArchive:
+    """The recorded runs of this installation."""
+    from mammo_core.results.archive import RunArchive
+
+    return RunArchive(home_dir())
+
+
+@st.cache_resource(show_spinner="Opening the ledger")
+def ledger() -> PrivacyLedger:
+    """Everything ever released from the cohorts of this installation."""
+    from mammo_core.ledger.ledger import open_ledger
+
+    return open_ledger(home_dir())
+
+
+@st.cache_data(ttl=10, max_entries=1, show_spinner=False)
+def archive_rows() -> pd.DataFrame:
+    """One row per recorded run and test set; what others recorded shows after ten seconds at the latest."""
+    return archive().rows()
+
+
+@st.cache_resource(max_entries=32, show_spinner="Loading the run")
+def stored_run(run_id: str) -> StoredRun:
+    """One recorded run as a whole."""
+    return archive().load(run_id)
+
+
+@st.cache_data(ttl=10, show_spinner=False)
+def num_runs() -> int:
+    """How many runs are recorded; spares a new installation the making of a store."""
+    if "MLFLOW_TRACKING_URI" not in os.environ and not (home_dir() / "mlflow.db").exists():
+        return 0
+    return archive().count()
+
+
+@st.cache_data(max_entries=1)
+def machine() -> Machine:
+    """What this computer has for training."""
+    return this_machine()
+
+
+@st.cache_data(max_entries=1)
+def generator_promises() -> dict[str, str]:
+    """What each shipped generator promises, by name."""
+    return {name: load_card(models_dir() / name).promise for name in find_generators(models_dir())}
+
+
+def mlflow_command() -> str:
+    """What opens MLflow's interface on the store of this installation."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home_dir() / 'mlflow.db'}"
+    return f'python -m mlflow ui --backend-store-uri "{uri}"'

@@ -1,0 +1,119 @@
+"""The choices of the Trade-off page; all of them stand in the URL."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mammo_core.config.names import STRATEGY_NAMES
+from mammo_core.config.runs import STRATEGIES, UNITS
+from mammo_core.evaluation.metrics import METRIC_NAMES
+from mammo_core.figures.trade_off import METRIC_LABELS
+from pages.ui.trade_off.points import SHIPPED_TEST_SETS, Choices, OwnData, names_of, own_data
+
+_METRIC_HELP = (
+    "AUROC: how often a malignant mass scores above a benign one (0.5 is chance). Average precision: "
+    "how pure the list of masses called malignant is, over all thresholds. Sensitivity at 90 % "
+    "specificity: the share of malignant masses found when 1 in 10 benign ones is called malignant. "
+    "Brier: how far scores are from the truth, 0 is best."
+)
+
+
+def choose() -> Choices:
+    """Draws the choices and returns what was chosen."""
+    strategies = st.pills(
+        "Training data",
+        STRATEGIES,
+        selection_mode="multi",
+        default=("real", "real+synthetic", "pretrain"),
+        format_func=lambda strategy: STRATEGY_NAMES[strategy],
+        key="strategies",
+        wrap=True,
+        bind="query-params",
+        help="Every curve is trained by DP-SGD, gradient descent on clipped and noised gradients, at "
+        "full batch. Only *synthetic only* never reads a real mass.",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        unit = st.segmented_control(
+            "Unit of privacy",
+            UNITS,
+            default=UNITS[0],
+            required=True,
+            key="unit",
+            bind="query-params",
+            help="What one ε hides: all masses of a patient together, or one mass at a time (as in "
+            "the paper).",
+        )
+        metric = st.selectbox(
+            "Measure",
+            METRIC_NAMES,
+            format_func=lambda name: METRIC_LABELS[name],
+            key="metric",
+            bind="query-params",
+            width=280,
+            help=_METRIC_HELP,
+        )
+        own = _choose_own()
+        test_sets = _choose_test_sets(own)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        spread = st.segmented_control(
+            "Spread",
+            ("interval", "every seed"),
+            default="interval",
+            required=True,
+            key="spread",
+            bind="query-params",
+            label_visibility="collapsed",
+            help="A 95 % band for one released model, or every single run as a dot.",
+        )
+        with_paper = st.toggle(
+            "Show the paper's results",
+            value=True,
+            key="paper",
+            bind="query-params",
+            help="Osuala et al. 2024: Swin-T, image as the unit, three seeds; bars span the seeds.",
+        )
+    return Choices(
+        strategies=tuple(name for name in STRATEGIES if name in strategies),
+        unit=unit,
+        metric=metric,
+        test_sets=test_sets,
+        every_seed=spread == "every seed",
+        with_paper=with_paper,
+        own=own,
+    )
+
+
+def _choose_own() -> OwnData | None:
+    """Which runs of one's own to draw beside the shipped ones; asks only if there are any."""
+    found = {data.name: data for data in own_data()}
+    if not found:
+        return None
+    name = st.selectbox(
+        "Your runs",
+        list(found),
+        index=None,
+        key="own",
+        bind="query-params",
+        placeholder="not shown",
+        width=280,
+        help="Models trained on this installation, drawn as stars. Choose the data they were "
+        "trained on: other data are another experiment.",
+    )
+    return found.get(name)
+
+
+def _choose_test_sets(own: OwnData | None) -> tuple[str, ...]:
+    others = [name for name in (own.test_sets if own else ()) if name not in SHIPPED_TEST_SETS]
+    names = names_of((*SHIPPED_TEST_SETS, *others))
+    chosen = st.pills(
+        "Test sets",
+        list(names),
+        selection_mode="multi",
+        default=list(names),
+        format_func=names.get,
+        key="test_sets" if not others else "all_test_sets",
+        wrap=True,
+        bind="query-params",
+        help="Whose masses the models are tested on. The training site's are easier than another's.",
+    )
+    return tuple(name for name in names if name in chosen)

@@ -1,0 +1,172 @@
+"""The trade-off told in five steps for a talk; every number is read from the results, none is typed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mammo_core.config.runs import PAPER_DELTA
+from mammo_core.figures.attacker import attacker_figure
+from mammo_core.figures.trade_off import METRIC_LABELS, trade_off_figure
+from mammo_core.privacy.accounting.gaussian import mu_for
+from mammo_core.privacy.accounting.risk import attacker_curve, attacker_tpr
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+STEPS = (
+    "no privacy",
+    "private, real masses only",
+    "with synthetic masses",
+    "synthetic first, then private",
+    "what an attacker sees",
+)
+TOLD_EPSILON = 1.0
+_STRATEGIES = (
+    ("real",),
+    ("real",),
+    ("real", "real+synthetic"),
+    ("real", "real+synthetic", "pretrain"),
+)
+_ATTACKED = (TOLD_EPSILON, 6.0, 20.0, math.inf)
+_WRONGLY_ACCUSED = 0.01
+_SYNTHETIC_NOTE = (
+    "The synthetic masses come from a generator that saw the same patients without differential "
+    "privacy: ε covers the private training only."
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One step of the story.
+
+    Attributes:
+        sentence: At most 25 words.
+        note: What must not be left unsaid, in small type.
+        alt: The figure in words.
+    """
+
+    sentence: str
+    note: str
+    figure: go.Figure
+    alt: str
+
+
+def scene(
+    step: int, points: pd.DataFrame, *, metric: str, unit: str, num_units: int, test_set: str
+) -> Scene:
+    """One step.
+
+    Args:
+        step: 0 to len(STEPS) - 1.
+        points: Shipped points of all strategies with this unit on this test set.
+        num_units: Patients or masses trained on.
+        test_set: As it is shown.
+    """
+    if step == len(STEPS) - 1:
+        return _attacker(unit)
+    shown = points[points["strategy"].isin(_STRATEGIES[step])]
+    if step == 0:
+        shown = shown[shown["target_epsilon"] == math.inf]
+    told = points[points["strategy"].isin(_STRATEGIES[-1])]
+    private = told[told["target_epsilon"] < math.inf]["target_epsilon"]
+    figure = trade_off_figure(
+        shown,
+        metric=metric,
+        value_range=(max(0.0, told["low"].min() - 0.02), min(1.0, told["high"].max() + 0.02)),
+        epsilon_range=(private.min(), private.max()),
+    )
+    sentence = _SENTENCES[step](points, metric, unit, num_units)
+    note = _SYNTHETIC_NOTE if step >= 2 else f"{_units(num_units, unit)} to train on."
+    return Scene(
+        sentence,
+        f"Tested on {test_set}. {note} Bands: 95 % interval for one released model.",
+        figure,
+        f"{METRIC_LABELS[metric]} against privacy budget on {test_set}: {sentence}",
+    )
+
+
+def _without_privacy(points: pd.DataFrame, metric: str, unit: str, num_units: int) -> str:
+    return (
+        f"Without privacy, {_label(metric)} is {_value(points, 'real', math.inf):.2f}, and the model "
+        f"may reveal any of the {_units(num_units, unit)} it was trained on."
+    )
+
+
+def _private(points: pd.DataFrame, metric: str, unit: str, num_units: int) -> str:
+    before, after = _value(points, "real", math.inf), _value(points, "real", TOLD_EPSILON)
+    return (
+        f"With noise that hides each {unit} at ε = {TOLD_EPSILON:g}, {_label(metric)} goes from "
+        f"{before:.2f} to {after:.2f}, on real masses alone."
+    )
+
+
+def _with_synthetic(points: pd.DataFrame, metric: str, unit: str, num_units: int) -> str:
+    before = _point(points, "real", TOLD_EPSILON)
+    after = _point(points, "real+synthetic", TOLD_EPSILON)
+    overlap = before["low"] <= after["high"] and after["low"] <= before["high"]
+    return (
+        f"Adding synthetic masses at ε = {TOLD_EPSILON:g} takes {_label(metric)} from "
+        f"{before['mean']:.2f} to {after['mean']:.2f}; the intervals {'overlap' if overlap else 'are apart'}."
+    )
+
+
+def _synthetic_first(points: pd.DataFrame, metric: str, unit: str, num_units: int) -> str:
+    best, before = _value(points, "real", math.inf), _value(points, "real", TOLD_EPSILON)
+    after = _value(points, "pretrain", TOLD_EPSILON)
+    regained = (after - before) / (best - before) if best != before else math.nan
+    if not regained > 0:
+        told = "nothing regained"
+    elif regained <= 1:
+        told = f"{regained:.0%} of what privacy cost regained"
+    else:
+        told = "all that privacy cost regained"
+    return (
+        f"Synthetic masses first, then private training on real ones: {_label(metric)} "
+        f"{after:.2f} at ε = {TOLD_EPSILON:g}, {told}."
+    )
+
+
+_SENTENCES = (_without_privacy, _private, _with_synthetic, _synthetic_first)
+
+
+def _attacker(unit: str) -> Scene:
+    found = attacker_tpr(mu_for(TOLD_EPSILON, PAPER_DELTA), _WRONGLY_ACCUSED)
+    sentence = (
+        f"At ε = {TOLD_EPSILON:g}, an attacker who wrongly accuses 1 of 100 outsiders finds at most "
+        f"{math.ceil(100 * found)} of 100 who took part."
+    )
+    names = {
+        epsilon: "no privacy (not DP)" if math.isinf(epsilon) else f"ε = {epsilon:g}"
+        for epsilon in _ATTACKED
+    }
+    figure = attacker_figure(
+        {name: attacker_curve(mu_for(epsilon, PAPER_DELTA)) for epsilon, name in names.items()}
+    )
+    return Scene(
+        sentence,
+        f"Exact bound for one released model, δ = {PAPER_DELTA:g}; who is hidden: one {unit}. It says "
+        f"nothing about what the synthetic masses reveal.",
+        figure,
+        f"The most an attacker can find, for several budgets: {sentence}",
+    )
+
+
+def _point(points: pd.DataFrame, strategy: str, epsilon: float) -> pd.Series:
+    is_meant = (points["strategy"] == strategy) & (points["target_epsilon"] == epsilon)
+    return points[is_meant].iloc[0]
+
+
+def _value(points: pd.DataFrame, strategy: str, epsilon: float) -> float:
+    return float(_point(points, strategy, epsilon)["mean"])
+
+
+def _label(metric: str) -> str:
+    return METRIC_LABELS[metric].removesuffix(" (lower is better)")
+
+
+def _units(num_units: int, unit: str) -> str:
+    return f"{num_units} {'patients' if unit == 'patient' else 'masses'}"

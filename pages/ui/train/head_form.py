@@ -1,0 +1,260 @@
+"""The inputs of the Train page: what to train, on what, at which budget. Returns a plan, trains nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from mammo_core.config.names import STRATEGY_NAMES
+from mammo_core.config.runs import PAPER_DELTA, STRATEGIES, UNITS, BackboneConfig, Strategy, Unit
+from mammo_core.text.numbers import budget_name
+from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, UNIT_HELP, choose_unit
+from pages.ui.state import resources
+
+if TYPE_CHECKING:
+    from mammo_core.cohorts.installed import DataSource
+    from mammo_core.training.heads.sweep import RecipeChanges, SweepPlan
+
+_BACKBONES = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2")
+_ONE, _SEVERAL = "one model", "several at once"
+_FIRST_SEED = 42
+KINDS = ("heads on features", "networks on images")
+_STRATEGY_HELP = (
+    "real only: no synthetic mass is used. real + synthetic: both in one private training. synthetic only: "
+    "never sees a real mass. synthetic, then private on real: starts from what synthetic masses teach."
+)
+
+
+def choose_source() -> DataSource:
+    """The cohort to train on."""
+    sources = resources.installed_sources()
+    if len(sources) == 1:
+        return sources[0]
+    return st.selectbox(
+        "Cohort",
+        sources,
+        format_func=lambda source: source.name,
+        key="train_cohort",
+        persist_state="session",
+        help="Real cohorts found in the data folder, and the built-in demo of synthetic masses.",
+    )
+
+
+def choose_kind() -> bool:
+    """Whether a network is trained on images, in place of heads on cached features."""
+    return (
+        st.segmented_control(
+            "What is trained",
+            KINDS,
+            default=KINDS[0],
+            required=True,
+            wrap=True,
+            key="train_kind",
+            bind="query-params",
+            help="Heads on features: a linear head on what a frozen network saw once in each mass; minutes. Networks on "
+            "images: a whole network, adapters in it, or the paper's own experiments; slow, a GPU helps.",
+        )
+        == KINDS[1]
+    )
+
+
+def choose_plan(source: DataSource) -> SweepPlan:
+    """What to train, as a plan of one run or of several.
+
+    Raises:
+        MammoError: If the inputs do not make one.
+    """
+    from mammo_core.training.heads.sweep import SweepPlan
+
+    available = STRATEGIES if source.is_demo or source.synthetic else ("real",)
+    many = st.segmented_control(
+        "Train",
+        (_ONE, _SEVERAL),
+        default=_ONE,
+        required=True,
+        key="train_many",
+        bind="query-params",
+        help="Several: every combination of training data, unit, ε and seed, a sweep.",
+    )
+    strategies, units, epsilons, num_seeds = (
+        choose_one(available) if many == _ONE else _choose_several(available)
+    )
+    with st.expander("Advanced settings", icon=":material/settings:"):
+        backbone = choose_backbone(source)
+        delta = choose_delta()
+        first_seed = choose_seed("Seed" if num_seeds == 1 else "First seed")
+        reproducible = choose_reproducible()
+        engine = st.segmented_control(
+            "Engine",
+            ("opacus", "vectorised"),
+            default="opacus" if many == _ONE else "vectorised",
+            required=True,
+            key=f"train_engine_{many}",
+            persist_state="session",
+            help="Opacus trains one run after the other; vectorised trains all at once. Same update, same "
+            "noise, same result up to rounding.",
+        )
+        changes = _choose_changes()
+    return SweepPlan(
+        strategies=strategies,
+        units=units,
+        epsilons=epsilons,
+        seeds=tuple(range(first_seed, first_seed + num_seeds)),
+        delta=delta,
+        backbone=backbone,
+        noise="reproducible" if reproducible else "secret",
+        changes=changes,
+        engine=engine,
+    )
+
+
+def choose_delta() -> float:
+    """δ."""
+    return st.number_input(
+        "δ (chance that the promise fails)",
+        min_value=1e-9,
+        max_value=0.1,
+        value=PAPER_DELTA,
+        format="%.1e",
+        key="train_delta",
+        persist_state="session",
+        help="Keep it well below 1 / number of patients; the paper uses 1e-4.",
+    )
+
+
+def choose_seed(name: str) -> int:
+    """The seed, under a name."""
+    return int(
+        st.number_input(
+            name,
+            min_value=0,
+            value=_FIRST_SEED,
+            key="train_seed",
+            persist_state="session",
+            help="Tells repetitions apart: another seed is another release.",
+        )
+    )
+
+
+def choose_reproducible() -> bool:
+    """Whether the noise follows from the seed."""
+    return st.checkbox(
+        "Reproducible noise, for demonstration",
+        key="train_reproducible",
+        persist_state="session",
+        help="The noise follows from the seed, so that others can repeat the result; whoever knows the "
+        "seed can subtract it again. Otherwise the noise is secret: drawn from the operating system.",
+    )
+
+
+def choose_one(
+    available: tuple[Strategy, ...],
+) -> tuple[tuple[Strategy, ...], tuple[Unit, ...], tuple[float, ...], int]:
+    """Training data, unit and budget of one run, and one seed."""
+    epsilon = st.select_slider(
+        "Privacy budget ε",
+        EPSILONS,
+        value=6.0,
+        format_func=budget_name,
+        key="train_epsilon",
+        bind="query-params",
+        help=EPSILON_HELP,
+    )
+    st.caption("← better privacy · better accuracy →")
+    strategy = st.selectbox(
+        "Training data",
+        available,
+        index=len(available) - 1,
+        format_func=STRATEGY_NAMES.get,
+        key="train_strategy",
+        bind="query-params",
+        help=_STRATEGY_HELP,
+    )
+    unit = choose_unit("train_unit")
+    return (strategy,), (unit,), (epsilon,), 1
+
+
+def _choose_several(
+    available: tuple[Strategy, ...],
+) -> tuple[tuple[Strategy, ...], tuple[Unit, ...], tuple[float, ...], int]:
+    epsilons = st.multiselect(
+        "Privacy budgets ε",
+        EPSILONS,
+        default=(1.0, 6.0, 20.0, EPSILONS[-1]),
+        format_func=budget_name,
+        key="train_epsilons",
+        bind="query-params",
+        help=EPSILON_HELP,
+    )
+    strategies = st.pills(
+        "Training data",
+        available,
+        selection_mode="multi",
+        default=[name for name in ("real", "pretrain") if name in available],
+        format_func=STRATEGY_NAMES.get,
+        key="train_strategies",
+        bind="query-params",
+        wrap=True,
+        help=_STRATEGY_HELP,
+    )
+    units = st.pills(
+        "Units of privacy",
+        UNITS,
+        selection_mode="multi",
+        default=UNITS[:1],
+        key="train_units",
+        bind="query-params",
+        help=UNIT_HELP,
+    )
+    num_seeds = st.number_input(
+        "Seeds",
+        min_value=1,
+        max_value=20,
+        value=3,
+        key="train_num_seeds",
+        bind="query-params",
+        help="How many times each is trained with other noise; three or more show the spread.",
+    )
+    return tuple(strategies), tuple(units), tuple(sorted(epsilons)), int(num_seeds)
+
+
+def choose_backbone(source: DataSource) -> BackboneConfig:
+    """The network to begin with."""
+    default = resources.backbone_for(source)
+    names = dict.fromkeys((default.name, *_BACKBONES))
+    name = st.selectbox(
+        "Backbone",
+        list(names),
+        key="train_backbone",
+        accept_new_options=True,
+        persist_state="session",
+        help="A frozen network with ImageNet weights that turns masses into features. The listed ones are "
+        "installed; any other timm model is fetched from its hub when there is a network.",
+    )
+    return default if name == default.name else BackboneConfig(name=name, views=default.views)
+
+
+def _choose_changes() -> RecipeChanges:
+    from mammo_core.training.heads.sweep import RecipeChanges
+
+    if not st.checkbox(
+        "Change the recipe",
+        key="train_change_recipe",
+        persist_state="session",
+        help="The recipes were chosen on CBIS-DDSM validation. Trying several on your own data looks at "
+        "them more often than ε accounts for.",
+    ):
+        return RecipeChanges()
+    steps = st.number_input("Training steps", 1, 2000, 100, key="train_steps")
+    clipping = st.number_input(
+        "Clipping norm C",
+        min_value=0.001,
+        max_value=10.0,
+        value=0.1,
+        format="%.3f",
+        key="train_clipping",
+        help="A patient's gradient longer than this is shortened to it; the noise is in proportion.",
+    )
+    rate = st.number_input("Learning rate", 0.01, 1000.0, 15.0, key="train_rate")
+    return RecipeChanges(steps=int(steps), max_grad_norm=clipping, learning_rate=rate)

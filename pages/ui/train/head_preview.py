@@ -1,0 +1,137 @@
+"""What a plan means before it is trained: noise, attacker's bound, and the guarantee in words."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from mammo_core.config.runs import RunConfig
+from mammo_core.errors import InvalidRequestError, MammoError
+from mammo_core.text.numbers import budget_name
+from pages.ui.components.messages import literal
+from pages.ui.components.statement import show_statement
+from pages.ui.state import resources
+
+if TYPE_CHECKING:
+    from mammo_core.cohorts.installed import DataSource
+    from mammo_core.privacy.statements.statement import Statement
+    from mammo_core.privacy.statements.training_data import TrainingData
+    from mammo_core.training.heads.sweep import SweepPlan
+
+_FALSE_ALARMS = 0.01
+_MAX_RUNS = 5000
+
+
+def show_meaning(source: DataSource, plan: SweepPlan) -> bool:
+    """Draws what a plan means; says what is wrong with it instead if it cannot be trained.
+
+    Returns:
+        Whether it can be trained.
+    """
+    try:
+        configs = _checked(plan)
+        data = resources.training_data(source)
+        statements = [planned_statement(config, data) for config in configs]
+    except MammoError as error:
+        st.error(literal(error, longest=2000), icon=":material/error:")
+        return False
+    if plan.num_runs == 1:
+        show_promise(statements[0])
+    else:
+        _show_several(plan, statements)
+    return True
+
+
+def _checked(plan: SweepPlan) -> list[RunConfig]:
+    """One configuration per strategy, unit and budget."""
+    if not plan.num_runs:
+        raise InvalidRequestError(
+            "Expected at least one ε, one kind of training data and one unit; got none of one. Choose some."
+        )
+    if plan.num_runs > _MAX_RUNS:
+        raise InvalidRequestError(
+            f"Expected at most {_MAX_RUNS} runs at once; got {plan.num_runs}. Choose fewer combinations."
+        )
+    return [config for group in plan.groups() for config in group if config.seed == plan.seeds[0]]
+
+
+def planned_statement(
+    config: RunConfig, data: TrainingData, num_weights: int | None = None
+) -> Statement:
+    """What the run will promise, which follows from its plan."""
+    from mammo_core.privacy.accounting import gaussian
+    from mammo_core.privacy.accounting.calibration import noise_of_run
+    from mammo_core.privacy.statements.statement import make_statement
+
+    privacy = config.privacy
+    if privacy.is_private:
+        num_units = data.num_units(config.strategy, privacy.unit)
+        gaussian.require_meaningful_delta(privacy.target_delta, num_units)
+    return make_statement(config, data, noise_of_run(config), num_weights=num_weights)
+
+
+def _mu_text(statement: Statement) -> str:
+    if statement.mu is None:
+        return "none"
+    return "∞" if math.isinf(statement.mu) else f"{statement.mu:.3g}"
+
+
+def show_promise(statement: Statement) -> None:
+    """Draws what one run promises: three numbers, the sentence, and more when opened."""
+    with st.container(horizontal=True, key="train_promise"):
+        st.metric(
+            "Noise multiplier",
+            f"{statement.noise_multiplier:.3g}",
+            border=True,
+            width="content",
+            help="Standard deviation of the noise added at every step, in units of the clipping norm C.",
+        )
+        st.metric(
+            "μ (GDP)",
+            _mu_text(statement),
+            border=True,
+            width="content",
+            help="Gaussian DP, the whole guarantee in one number: telling with or without you apart is as hard as telling "
+            "two bell curves apart whose centres lie μ standard deviations from each other. Where units are sampled there is "
+            "no such number.",
+        )
+        st.metric(
+            "Attacker finds ≤",
+            f"{statement.attacker_tpr(_FALSE_ALARMS):.1%}",
+            border=True,
+            width="content",
+            help="At most this share of those who took part, when 1 in 100 others is wrongly accused. Without "
+            "any model: 1 %.",
+        )
+    show_statement(statement, key="train")
+
+
+def _show_several(plan: SweepPlan, statements: list[Statement]) -> None:
+    rows = [
+        {
+            "training data": statement.strategy,
+            "unit": statement.unit,
+            "ε": statement.target_epsilon,
+            "noise multiplier": statement.noise_multiplier,
+            "μ": _mu_text(statement),
+            "attacker finds at most": statement.attacker_tpr(_FALSE_ALARMS),
+            "covers": statement.coverage,
+        }
+        for statement in statements
+    ]
+    st.markdown(
+        f"**{plan.num_runs} runs**: {len(rows)} combinations with {len(plan.seeds)} seed(s) each. Each row "
+        "is the promise of **one** released model; publishing several adds up."
+    )
+    table = pd.DataFrame(rows)
+    table["ε"] = table["ε"].map(budget_name)
+    table["noise multiplier"] = table["noise multiplier"].map("{:.3g}".format)
+    table["attacker finds at most"] = table["attacker finds at most"].map("{:.1%}".format)
+    st.dataframe(table, hide_index=True, key="train_promises")
+    st.caption(
+        "Attacker: share of those who took part that are rightly named when 1 in 100 others is wrongly "
+        "accused. Rows of synthetic data only promise nothing to any patient."
+    )

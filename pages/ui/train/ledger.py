@@ -1,0 +1,70 @@
+"""What a plan or a network adds to its cohort's ledger, and going beyond a budget knowingly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from mammo_core.config.runs import PAPER_DELTA
+from pages.ui.components.messages import literal
+from pages.ui.state import resources
+
+if TYPE_CHECKING:
+    from mammo_core.cohorts.installed import DataSource
+    from mammo_core.jobs.requests import NetworkRequest
+    from mammo_core.ledger.releases import Charge
+    from mammo_core.privacy.statements.training_data import TrainingData
+    from mammo_core.training.heads.sweep import SweepPlan
+
+
+def show_ledger_line(source: DataSource, asked: SweepPlan | NetworkRequest) -> str | None:
+    """Says what everything released from these patients costs now, and after what was asked for.
+
+    Returns:
+        Why it may exceed a budget, as typed, empty if it need not; None if it would and there is no reason.
+    """
+    from mammo_core.ledger.words import budget_sentence, short_total
+
+    data = resources.training_data(source)
+    more = _planned(asked, data)
+    if not more:
+        st.caption("This cohort's ledger: these runs never see its patients and add nothing.")
+        return ""
+    book = resources.ledger().book()
+    before, after = (
+        short_total(book.total(data.patients, PAPER_DELTA, added)) for added in ((), more)
+    )
+    st.caption(
+        f"This cohort's ledger, for a whole patient at δ = {PAPER_DELTA:g}: so far {before}; after this at most "
+        f"{after}. Runs that are recorded already are not trained again and add nothing."
+    )
+    exceeded = [state for state in book.budget_states(data.patients, more) if state.is_exceeded]
+    if not exceeded:
+        return ""
+    st.warning(
+        literal(budget_sentence(exceeded[0]), longest=300), icon=":material/hourglass_disabled:"
+    )
+    reason = st.text_input(
+        "Go beyond the budget, because …",
+        key="train_beyond_budget",
+        help="The reason is kept in the ledger with every release beyond the budget.",
+    ).strip()
+    return reason or None
+
+
+def _planned(asked: SweepPlan | NetworkRequest, data: TrainingData) -> list[Charge]:
+    from mammo_core.jobs.requests import NetworkRequest
+    from mammo_core.ledger.releases import planned_charges, spending_of_run
+
+    if isinstance(asked, NetworkRequest):
+        configs, count = [asked.config], 1
+    else:
+        configs = [config for group in asked.groups() for config in group]
+        configs = [config for config in configs if config.seed == asked.seeds[0]]
+        count = len(asked.seeds)
+    charges: list[Charge] = []
+    for config in configs:
+        spending = spending_of_run(config, data.largest_patient)
+        charges += planned_charges(spending, count) if spending else []
+    return charges

@@ -1,0 +1,62 @@
+"""The network whose training starts from somewhere: which one, from which weights, at which size of input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from mammo_core.config.runs import INSTALLED_BACKBONES, BackboneConfig
+from pages.ui.components.messages import literal
+
+_IMAGENET, _RANDOM = "ImageNet", "random"
+_WEIGHTS = {_IMAGENET: "auto", _RANDOM: "random"}
+
+
+def choose_start(default: BackboneConfig, key: str) -> BackboneConfig:
+    """A network, its first weights and its input size.
+
+    Args:
+        default: Chosen at first; of other networks it gives everything but the name.
+        key: Of the widgets, another for every default.
+    """
+    names = dict.fromkeys((default.name, *INSTALLED_BACKBONES))
+    name = st.selectbox(
+        "Network",
+        list(names),
+        key=f"network_name_{key}",
+        accept_new_options=True,
+        persist_state="session",
+        help="Any timm model, typed by its name. The EfficientNets listed are installed with their weights.",
+    )
+    weights = st.selectbox(
+        "First weights",
+        (_IMAGENET, _RANDOM),
+        index=0 if default.weights == "auto" else 1,
+        key=f"network_weights_{key}",
+        accept_new_options=True,
+        persist_state="session",
+        help="ImageNet: installed, or fetched from timm's hub. random: to try things out. Or type the path of a file "
+        "on this computer: timm's weights, or torchvision's of a Swin.",
+    )
+    size = st.number_input(
+        "Input size (pixels)",
+        min_value=32,
+        max_value=512,
+        value=default.image_size_px,
+        key=f"network_size_{key}",
+        persist_state="session",
+        help="Masses are resized to it. The time grows with its square.",
+    )
+    return replace(
+        default, name=name, weights=_WEIGHTS.get(weights, weights), image_size_px=int(size)
+    )
+
+
+def show_where_weights_come_from(backbone: BackboneConfig) -> None:
+    """Says that weights must be fetched, where they are not installed."""
+    if backbone.weights == "auto" and backbone.name not in INSTALLED_BACKBONES:
+        st.caption(
+            f"The ImageNet weights of {literal(backbone.name)} are not installed: they are fetched from timm's hub once, "
+            "before anything is trained or charged. Without a connection, type the path of a file under *First weights*."
+        )

@@ -1,0 +1,129 @@
+"""What training a network means before it starts: its promise, the device, and how long it takes there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from mammo_core.config.runs import RunConfig, to_dict
+from mammo_core.errors import MammoError
+from mammo_core.text.numbers import duration
+from pages.ui.components.messages import literal
+from pages.ui.state import resources
+from pages.ui.train.head_preview import planned_statement, show_promise
+from pages.ui.train.network_backbone import show_where_weights_come_from
+
+if TYPE_CHECKING:
+    import torch
+
+    from mammo_core.jobs.requests import NetworkRequest
+    from mammo_core.training.networks.timing import NetworkPace
+
+
+def show_network_meaning(request: NetworkRequest) -> bool:
+    """Draws what a request means; says what is wrong with it instead if it cannot be trained.
+
+    Returns:
+        Whether it can be trained.
+    """
+    from mammo_core.system.device import choose_device
+
+    try:
+        with st.spinner("Finding how much noise this budget needs"):
+            device = choose_device(request.device)
+            statement = planned_statement(
+                request.config,
+                resources.training_data(request.source),
+                _num_weights(str(to_dict(request.config)), request.config),
+            )
+    except MammoError as error:
+        st.error(literal(error, longest=2000), icon=":material/error:")
+        return False
+    show_promise(statement)
+    show_where_weights_come_from(request.config.backbone)
+    _show_time(request, device)
+    return True
+
+
+def _show_time(request: NetworkRequest, device: torch.device) -> None:
+    """Where it is computed, what happens when it is stopped, and a measured estimate once it was asked for."""
+    from mammo_core.system.device import device_name
+    from mammo_core.training.networks.timing import what_paces
+    from mammo_core.training.paper.presets import is_on_features
+
+    on_features = is_on_features(request.config)
+    where = f"**{device_name(device)}**"
+    if device.type == "cpu":
+        where += ", no GPU" if request.device == "auto" else ", as chosen"
+    st.markdown(f"Trains on {where}.")
+    st.caption(_FEATURES_WORDS if on_features else _NETWORK_WORDS)
+    identity = f"{device} {what_paces(request.config)}"
+    if st.button("Measure how long it takes", icon=":material/timer:", key="network_time"):
+        st.session_state["network_timed"] = identity
+    if st.session_state.get("network_timed") != identity:
+        return
+    try:
+        pace = _measured(identity, request.config, device)
+    except MammoError as error:
+        st.error(
+            f"**This network cannot be timed**  \n{literal(error, longest=2000)}",
+            icon=":material/error:",
+        )
+        return
+    st.info(_time_words(request, pace, on_features=on_features), icon=":material/timer:")
+
+
+_NETWORK_WORDS = (
+    "Every step sends images through the network: minutes to hours with a GPU, hours to days without. Fewer steps, smaller "
+    "inputs, and training adapters or the head alone shorten it. Cancelled or interrupted, it goes on from its last "
+    "checkpoint and spends nothing more. Its model cannot be asked on *Read a case* yet."
+)
+_FEATURES_WORDS = (
+    "The network stays as it is: features of every mass are computed once and kept, then the head trains for some minutes. "
+    "Cancelled or interrupted, the features stay, but the head begins anew and is charged again, because its noise is "
+    "drawn anew. Its model cannot be asked on *Read a case* yet."
+)
+
+
+def _time_words(request: NetworkRequest, pace: NetworkPace, *, on_features: bool) -> str:
+    from mammo_core.training.networks.timing import time_of_features, time_of_run
+
+    config, data = request.config, resources.training_data(request.source)
+    measured = f"on {pace.device}, from steps measured on a few made-up images"
+    if on_features:
+        masses = data.num_images + (data.num_synthetic if config.strategy != "real" else 0)
+        seconds = time_of_features(config, masses, pace)
+        return (
+            f"About **{duration(seconds)}** for the features of {masses} masses in {config.backbone.views} views, those "
+            f"for testing not counted, {measured}. Features that are there already cost nothing."
+        )
+    time = time_of_run(config, data, pace)
+    return (
+        f"About **{duration(time.total_seconds)}** {measured}: {_pace(time.step_seconds)} for each of "
+        f"{config.recipe.steps} private steps"
+        + (
+            f", after {config.recipe.pretraining_steps} on synthetic masses"
+            if pace.pretraining
+            else ""
+        )
+        + ". Scoring validation and test masses comes on top."
+    )
+
+
+def _pace(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 10 else duration(seconds)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _num_weights(identity: str, _config: RunConfig) -> int:
+    from mammo_core.training.networks.plan import count_weights
+
+    return count_weights(_config)
+
+
+@st.cache_data(max_entries=16, show_spinner="Measuring some steps on made-up images")
+def _measured(identity: str, _config: RunConfig, _device: torch.device) -> NetworkPace:
+    from mammo_core.training.networks.timing import measure_pace
+
+    return measure_pace(_config, _device)

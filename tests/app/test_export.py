@@ -1,0 +1,138 @@
+"""The one control that takes figures and tables out: which files it offers, and what is in them."""
+
+import io
+import zipfile
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from pyarrow import parquet as pq
+from streamlit.testing.v1 import AppTest
+
+from mammo_core.errors import InvalidRequestError
+from mammo_core.figures.provenance import Provenance
+from pages.ui.components import export
+from pages.ui.components.export import Parcel, plain_name
+
+TOLD = Provenance(title="Curves", notes=("ε = 6 per patient.",))
+
+
+def parcel(**changed):
+    figure = go.Figure(go.Scatter(x=[1, 2], y=[0.5, 0.75], name="=site"))
+    return Parcel(**{"name": "curves", "provenance": TOLD, "figures": {"ROC": figure}} | changed)
+
+
+@pytest.fixture
+def no_chrome(monkeypatch):
+    monkeypatch.setattr(export, "can_draw_images", lambda: False)
+
+
+def test_figure_is_offered_as_images_page_and_numbers(monkeypatch):
+    monkeypatch.setattr(export, "can_draw_images", lambda: True)
+
+    names = list(parcel().files())
+
+    assert names == ["curves.png", "curves.svg", "curves.html", "curves.csv", "curves.parquet"]
+
+
+def test_several_figures_have_an_image_each_and_one_table(monkeypatch):
+    monkeypatch.setattr(export, "can_draw_images", lambda: True)
+    figures = parcel().figures | {"Scores": go.Figure(go.Bar(x=["a"], y=[1]))}
+
+    files = parcel(figures=figures).files()
+
+    assert {"curves_1.png", "curves_2.svg", "curves.html", "curves.csv"} <= set(files)
+    table = pd.read_csv(io.BytesIO(files["curves.csv"]()))
+    assert table["figure"].tolist() == ["ROC", "ROC", "Scores"]
+
+
+def test_numbers_behind_a_figure_are_safe_in_a_spreadsheet(no_chrome):
+    files = parcel().files()
+
+    assert files["curves.csv"]().decode().splitlines() == [
+        "series,x,y",
+        "'=site,1,0.5",
+        "'=site,2,0.75",
+    ]
+    read = pq.read_table(io.BytesIO(files["curves.parquet"]()))
+    assert read.column("series").to_pylist() == ["=site", "=site"]
+    assert read.schema.metadata[b"Description"].decode() == "ε = 6 per patient."
+
+
+def test_tables_of_its_own_replace_what_is_drawn_and_are_made_when_asked(no_chrome):
+    asked = []
+
+    def runs():
+        asked.append(1)
+        return pd.DataFrame({"auroc": [0.75]})
+
+    files = parcel(tables={"runs": runs}).files()
+
+    assert "curves.csv" not in files and not asked
+    assert files["runs.csv"]() == b"auroc\n0.75\n" and asked
+
+
+def test_zip_holds_every_file_and_says_where_they_are_from(no_chrome):
+    archive = zipfile.ZipFile(io.BytesIO(parcel().zipped()))
+
+    assert set(archive.namelist()) == {"curves.html", "curves.csv", "curves.parquet", "README.txt"}
+    readme = archive.read("README.txt").decode()
+    for said in (
+        "Curves",
+        "Research use only, not for diagnosis.",
+        "ε = 6 per patient.",
+        "Made with",
+    ):
+        assert said in readme
+
+
+def test_zip_says_which_file_could_not_be_made(monkeypatch):
+    def failing(*_):
+        raise InvalidRequestError("Chrome took longer.")
+
+    monkeypatch.setattr(export, "can_draw_images", lambda: True)
+    monkeypatch.setattr(export, "figure_image", failing)
+
+    archive = zipfile.ZipFile(io.BytesIO(parcel().zipped()))
+
+    assert "curves.png" not in archive.namelist() and "curves.csv" in archive.namelist()
+    assert "curves.png is missing. Chrome took longer." in archive.read("README.txt").decode()
+
+
+def script():
+    import plotly.graph_objects as go
+
+    from mammo_core.figures.provenance import Provenance
+    from pages.ui.components.export import Parcel
+
+    told = Provenance(title="Curves of *site*")
+    export(Parcel(name="curves", provenance=told, figures={"ROC": go.Figure()}))
+
+
+def test_control_without_chrome_says_how_to_get_images(no_chrome):
+    app = AppTest.from_function(script).run()
+
+    assert not app.exception
+    labels = [button.label for button in app.get("download_button")]
+    assert "curves.html" in labels and "curves.png" not in labels
+    captions = [caption.value for caption in app.caption]
+    assert captions[0] == "Curves of \\*site\\*"
+    assert "open the HTML file" in captions[1]
+
+
+def test_talk_mode_has_no_control(monkeypatch):
+    monkeypatch.setattr(export, "in_talk_mode", lambda: True)
+
+    app = AppTest.from_function(script).run()
+
+    assert not app.get("download_button")
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc", "<img src=x>", "a/b\\c", "x" * 300, "", "....", "名 前"]
+)
+def test_file_names_are_harmless_on_every_system(name):
+    plain = plain_name(name)
+
+    assert 1 <= len(plain) <= 40
+    assert all(one.isalnum() or one in "-_" for one in plain)

@@ -1,0 +1,73 @@
+import json
+import math
+
+import pytest
+
+from mammo_core.config.network_recipe import TRAINED_PARTS, NetworkRecipe
+from mammo_core.config.runs import (
+    HEAD_ON_FEATURES,
+    BackboneConfig,
+    HeadRecipe,
+    PrivacyConfig,
+    RunConfig,
+    run_config_from_dict,
+    short_hash,
+    to_dict,
+)
+
+
+def run(recipe, epsilon=6.0, **values):
+    privacy = PrivacyConfig(target_epsilon=epsilon, noise="reproducible")
+    return RunConfig(strategy="real", privacy=privacy, recipe=recipe, **values)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        run(HeadRecipe()),
+        run(HeadRecipe(projection_dims=None), math.inf),
+        run(NetworkRecipe()),
+        run(NetworkRecipe(trained_stages=1, ema_decay=0.9, sample_rate=0.1), math.inf),
+        run(NetworkRecipe(trained_part="head", head="mlp", outputs=2, preset="dbr1")),
+    ],
+)
+def test_run_survives_json(config):
+    written = json.dumps(to_dict(config), allow_nan=False)
+
+    assert run_config_from_dict(json.loads(written)) == config
+
+
+@pytest.mark.parametrize("part", TRAINED_PARTS)
+def test_run_tells_what_is_trained(part):
+    assert run(NetworkRecipe(trained_part=part)).trained_part == part
+    assert run(HeadRecipe()).trained_part == HEAD_ON_FEATURES
+
+
+def test_runs_that_differ_in_the_recipe_draw_other_noise():
+    seeds = {
+        run(recipe).noise_seed
+        for recipe in (HeadRecipe(), NetworkRecipe(), NetworkRecipe(sample_rate=0.5))
+    }
+
+    assert len(seeds) == 3
+
+
+def test_identity_of_a_head_run_stays_what_it_was():
+    """Shipped results, stored runs and reproducible noise are found by it."""
+    assert short_hash(to_dict(run(HeadRecipe()))) == "8c3741d54b5176ee"
+
+
+def test_recipe_with_an_unknown_setting_is_refused():
+    values = to_dict(run(NetworkRecipe()))
+    values["recipe"]["warmup"] = 3
+
+    with pytest.raises(TypeError, match="warmup"):
+        run_config_from_dict(values)
+
+
+def test_backbone_setting_added_later_is_recorded_only_where_it_is_used():
+    half = run(HeadRecipe(), backbone=BackboneConfig(normalisation="half"))
+
+    assert to_dict(half)["backbone"]["normalisation"] == "half"
+    assert run_config_from_dict(to_dict(half)) == half
+    assert "normalisation" not in to_dict(run(HeadRecipe()))["backbone"]

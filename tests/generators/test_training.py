@@ -1,0 +1,275 @@
+import csv
+import dataclasses
+from functools import partial
+
+import pytest
+from mlflow import MlflowClient
+
+from mammo_core.cohorts.cohort import join
+from mammo_core.cohorts.folders import read_synthetic
+from mammo_core.cohorts.origins import origin_of_card, origin_of_folder
+from mammo_core.config.runs import PrivacyConfig
+from mammo_core.errors import BudgetExceededError, CohortError, InvalidRequestError, PrivacyError
+from mammo_core.generators import training
+from mammo_core.generators.files import Drawing, write_masses
+from mammo_core.generators.recording import EXPERIMENT, GeneratorRecord
+from mammo_core.generators.training import TrainingPlan
+from mammo_core.ledger.book import Budget
+from mammo_core.ledger.releases import charged_cohort
+from mammo_core.privacy.accounting.cost import total_epsilon
+from mammo_core.synthesis.cards import hash_patient
+from mammo_core.synthesis.checkpoints import load_generator
+from mammo_core.synthesis.config import MECHANISMS
+from mammo_core.synthesis.sampling import origin_of_seed
+from tests.classifiers.test_features import TINY as TINY_BACKBONE
+from tests.conftest import make_cohort
+from tests.helpers.made_ledgers import FreeLedger, memory_ledger
+from tests.synthesis.conftest import TINY
+
+CONFIG = TINY["cascade"]
+
+
+@pytest.fixture(autouse=True)
+def small_judgement(monkeypatch):
+    monkeypatch.setattr(training, "_JUDGED", 12)
+
+
+@pytest.fixture
+def real():
+    return join([make_cohort(20), make_cohort(8, split="val", seed=1)])
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return TrainingPlan(
+        images=24, look_every=8, out=tmp_path / "models/g", command="gan train", licence="CC BY 3.0"
+    )
+
+
+def train_generator(real, config, plan, home, backbone, **options):
+    record = partial(GeneratorRecord, home)
+    return training.train_generator(
+        real, config, plan, home / "gan", backbone, record, **{"ledger": FreeLedger()} | options
+    )
+
+
+def tracked_runs(home):
+    client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
+    return client, client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
+
+
+def test_training_writes_a_generator_with_its_card_and_tracks_every_look(real, plan, tmp_path):
+    card = train_generator(real, CONFIG, plan, tmp_path, TINY_BACKBONE)
+
+    loaded, same_card = load_generator(plan.out)
+    assert same_card == card
+    assert not loaded.training
+    train = real.select(split="train")
+    assert set(card.patients) == {hash_patient(patient) for patient in train.patient_ids}
+    assert hash_patient(real.select(split="val").patient_ids[0]) not in card.patients
+    client, (run,) = tracked_runs(tmp_path)
+    history = client.get_metric_history(run.info.run_id, "kid")
+    assert [point.step for point in history] == [8, 16, 24]
+    assert run.data.metrics["best_kid"] == min(point.value for point in history)
+    assert len(client.list_artifacts(run.info.run_id, "grids")) == 3
+    assert run.info.status == "FINISHED"
+
+
+def test_killed_training_goes_on_and_ends_with_the_same_generator(real, plan, tmp_path):
+    whole = train_generator(real, CONFIG, plan, tmp_path / "whole", TINY_BACKBONE)
+    elsewhere = dataclasses.replace(plan, out=tmp_path / "models/again")
+
+    def kill_in_the_second_look(report):
+        if report.images_seen > 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_generator(
+            real, CONFIG, elsewhere, tmp_path, TINY_BACKBONE, on_step=kill_in_the_second_look
+        )
+    steps = []
+    resumed = train_generator(
+        real, CONFIG, elsewhere, tmp_path, TINY_BACKBONE, on_step=steps.append
+    )
+
+    assert steps[0].images_seen == 12  # from the look at 8
+    assert resumed.sha256 == whole.sha256
+    assert len(tracked_runs(tmp_path)[1]) == 1
+
+
+def test_finished_training_only_returns_its_card(real, plan, tmp_path):
+    first = train_generator(real, CONFIG, plan, tmp_path, TINY_BACKBONE)
+
+    again = train_generator(
+        real, CONFIG, plan, tmp_path, TINY_BACKBONE, on_step=lambda _: pytest.fail("trained")
+    )
+
+    assert again == first
+
+
+@pytest.mark.parametrize("wrong", [{"images": 0}, {"look_every": 0}])
+def test_plan_that_would_never_end_is_refused(plan, wrong):
+    with pytest.raises(InvalidRequestError, match=">= 1; got 0"):
+        dataclasses.replace(plan, **wrong)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_private_training_keeps_the_last_generator_and_writes_its_guarantee(
+    real, plan, tmp_path, mechanism
+):
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
+    private = dataclasses.replace(plan, privacy=privacy, mechanism=mechanism)
+
+    card = train_generator(real, CONFIG, private, tmp_path, TINY_BACKBONE)
+
+    assert card.images_seen == 24
+    assert 7.5 < card.guarantee.epsilon <= 8.0
+    assert card.guarantee.largest_patient == real.select(split="train").largest_patient
+    assert card.guarantee.num_units == real.select(split="train").num_patients
+    assert card.config.structure == "normal"
+    assert load_generator(plan.out)[1] == card
+
+
+def test_delta_that_would_publish_a_patient_is_refused(real, plan, tmp_path):
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=0.1)
+
+    with pytest.raises(PrivacyError, match="δ below"):
+        train_generator(
+            real, CONFIG, dataclasses.replace(plan, privacy=privacy), tmp_path, TINY_BACKBONE
+        )
+
+
+def test_the_papers_gan_cannot_be_trained_privately(real, plan, tmp_path):
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
+
+    with pytest.raises(InvalidRequestError, match="whose batch norm mixes patients"):
+        train_generator(
+            real, TINY["mcgan"], dataclasses.replace(plan, privacy=privacy), tmp_path, TINY_BACKBONE
+        )
+
+
+def test_training_without_a_validation_split_says_what_to_add(plan, tmp_path):
+    with pytest.raises(CohortError, match="Add site/val"):
+        train_generator(make_cohort(), CONFIG, plan, tmp_path, TINY_BACKBONE)
+
+
+def test_masses_of_another_size_are_refused(plan, tmp_path):
+    real = join([make_cohort(size=8), make_cohort(8, split="val", seed=1, size=8)])
+
+    with pytest.raises(InvalidRequestError, match="masses of 16×16 px"):
+        train_generator(real, CONFIG, plan, tmp_path, TINY_BACKBONE)
+
+
+def test_written_masses_read_back_as_the_same_cohort(real, plan, tmp_path):
+    card = train_generator(real, CONFIG, plan, tmp_path, TINY_BACKBONE)
+    generator, _ = load_generator(plan.out)
+
+    drawings = [
+        Drawing(f"seed{seed}", label, origin_of_seed(generator, seed))
+        for label, seed in zip([0, 1, 0], range(7, 10), strict=True)
+    ]
+    write_masses(generator, card, "tiny", drawings, tmp_path / "drawn")
+
+    reading = read_synthetic(tmp_path / "drawn")
+    assert reading.skipped == []
+    assert sorted(reading.cohort.labels.tolist()) == [0, 0, 1]
+    with (tmp_path / "drawn/manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == [
+        "seed7_benign.png",
+        "seed8_malignant.png",
+        "seed9_benign.png",
+    ]
+    assert {row["generator_sha256"] for row in rows} == {card.sha256}
+    assert origin_of_folder(tmp_path / "drawn") == origin_of_card("tiny", card)
+    with pytest.raises(InvalidRequestError, match="holds files already"):
+        write_masses(generator, card, "tiny", drawings, tmp_path / "drawn")
+
+
+def charged(ledger):
+    return [entry.charge for entry in ledger.book().entries]
+
+
+def test_generator_without_dp_is_charged_as_such_and_named_when_finished(real, plan, tmp_path):
+    ledger = memory_ledger()
+
+    card = train_generator(
+        real, CONFIG, plan, tmp_path, TINY_BACKBONE, ledger=ledger.on_behalf_of("gan train")
+    )
+
+    (charge,) = charged(ledger)
+    assert (charge.kind, charge.spending.is_private) == ("generator", False)
+    assert ledger.book().generators == {card.sha256}
+    (cohort,) = ledger.book().cohorts.values()
+    assert cohort.patients == set(card.patients)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_private_generator_is_charged_with_what_its_card_says_it_spent(
+    real, plan, tmp_path, mechanism
+):
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3, unit="image")
+    private = dataclasses.replace(plan, privacy=privacy, mechanism=mechanism)
+    ledger = memory_ledger()
+
+    card = train_generator(
+        real, CONFIG, private, tmp_path, TINY_BACKBONE, ledger=ledger.on_behalf_of("gan train")
+    )
+
+    (charge,) = charged(ledger)
+    spent = total_epsilon([charge.spending], 1e-3, "image")
+    assert spent == pytest.approx(card.guarantee.epsilon, rel=5e-3)
+    assert charge.spending.largest_patient == 2
+
+
+def test_going_on_with_a_generator_is_not_charged_again_but_beginning_anew_is(real, plan, tmp_path):
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
+    private = dataclasses.replace(plan, privacy=privacy)
+    ledger = memory_ledger()
+    work = ledger.on_behalf_of("gan train")
+
+    def kill_in_the_second_look(report):
+        if report.images_seen > 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_generator(
+            real,
+            CONFIG,
+            private,
+            tmp_path,
+            TINY_BACKBONE,
+            ledger=work,
+            on_step=kill_in_the_second_look,
+        )
+    train_generator(real, CONFIG, private, tmp_path, TINY_BACKBONE, ledger=work)
+    assert len(charged(ledger)) == 1
+
+    (state,) = (tmp_path / "gan").glob("*.pt")
+    state.unlink()
+    train_generator(real, CONFIG, private, tmp_path, TINY_BACKBONE, ledger=work)
+    assert len(charged(ledger)) == 2
+
+
+def test_generator_beyond_the_budget_leaves_nothing_behind(real, plan, tmp_path):
+    ledger = memory_ledger()
+    train = real.select(split="train")
+    cohort = charged_cohort(train, is_demonstration=False)
+    ledger.set_budget(cohort, Budget(epsilon=4.0, delta=1e-3))
+    private = dataclasses.replace(
+        plan, privacy=PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
+    )
+
+    with pytest.raises(BudgetExceededError):
+        train_generator(
+            real,
+            CONFIG,
+            private,
+            tmp_path,
+            TINY_BACKBONE,
+            ledger=ledger.on_behalf_of("gan train"),
+            on_step=lambda _: pytest.fail("trained"),
+        )
+
+    assert not plan.out.parent.exists()
+    assert not (tmp_path / "gan").exists()

@@ -1,0 +1,47 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom import dcmread
+from pydicom.encaps import generate_frames
+
+from mammo_core.ingestion.images.codestream import claimed_size
+from tests.ingestion.images.made_dicom import SYNTAXES, breast, made
+
+
+def stream_of(syntax):
+    data = dcmread(io.BytesIO(made(breast((50, 40)), syntax=SYNTAXES[syntax])))
+    return next(generate_frames(data.PixelData, number_of_frames=1))
+
+
+@pytest.mark.parametrize("syntax", ["jpeg-ls", "jpeg 2000", "jpeg lossless"])
+def test_size_is_that_of_the_encoder(syntax):
+    assert claimed_size(stream_of(syntax)) == (50, 40)
+
+
+def test_jpeg_with_tables_and_comments_before_its_frame_is_understood():
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((50, 40), np.uint8)).save(file, "jpeg", comment=b"x" * 300)
+
+    assert claimed_size(file.getvalue()) == (50, 40)
+
+
+def test_of_two_frame_headers_the_larger_counts():
+    stream = stream_of("jpeg-ls")
+    header = stream[2:15]
+    larger = header[:5] + b"\xff\xff" + header[7:]
+
+    assert claimed_size(stream[:2] + larger + stream[2:]) == (65535, 40)
+    assert claimed_size(stream[:15] + larger + stream[15:]) == (65535, 40)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 8, 10])
+def test_stream_cut_short_claims_nothing(length):
+    assert claimed_size(stream_of("jpeg-ls")[:length]) is None
+    assert claimed_size(stream_of("jpeg 2000")[:length]) is None
+
+
+def test_other_streams_claim_nothing():
+    assert claimed_size(stream_of("rle")) is None
+    assert claimed_size(b"\xff\xd8" + bytes(100)) is None

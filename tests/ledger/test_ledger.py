@@ -1,0 +1,442 @@
+"""The ledger: what counts, for whom, how long it lasts, and what it refuses."""
+
+import dataclasses
+import math
+import multiprocessing
+import time
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from mammo_core.config.runs import PrivacyConfig, short_hash
+from mammo_core.errors import BudgetExceededError, InvalidRequestError, PrivacyError
+from mammo_core.ledger.book import Budget
+from mammo_core.ledger.ledger import open_ledger
+from mammo_core.ledger.records import EXPERIMENT, MlflowRecords
+from mammo_core.ledger.releases import (
+    charged_cohort,
+    charges_of_runs,
+    planned_charges,
+    spending_of_budget,
+)
+from mammo_core.ledger.table import ledger_table
+from mammo_core.privacy.accounting.gaussian import mu_for, spent_epsilon
+from mammo_core.results.archive import RunArchive
+from mammo_core.results.recording import RunTracker
+from mammo_core.training.heads.runs import run_many
+from mammo_core.training.heads.sweep import SweepPlan, run_sweep
+from tests.conftest import make_cohort
+from tests.helpers.ledgers import charge, charge_when_all_are_ready, cohort
+from tests.helpers.made_ledgers import FreeLedger, memory_ledger
+from tests.training.heads.test_runs import make_config
+
+DELTA = 1e-4
+
+
+def both(*epsilons):
+    return spent_epsilon(math.hypot(*(mu_for(epsilon, DELTA) for epsilon in epsilons)), DELTA)
+
+
+def total(ledger, who, delta=DELTA):
+    return ledger.book().total(who.patients, delta)
+
+
+@pytest.fixture
+def ledger():
+    return memory_ledger()
+
+
+@pytest.fixture
+def work(ledger):
+    return ledger.on_behalf_of("sweep", job="job1")
+
+
+def test_releases_are_composed_not_added(ledger, work):
+    work.charge(cohort(), [charge(4.0), charge(3.0)])
+
+    seen = total(ledger, cohort())
+    assert seen.epsilon == pytest.approx(both(4.0, 3.0))
+    assert seen.epsilon < 7
+    assert (seen.num_releases, seen.num_without_dp) == (2, 0)
+
+
+def test_release_by_image_is_charged_by_the_patient_with_most_masses(ledger, work):
+    work.charge(cohort(), [charge(1.0, "image")])
+
+    assert total(ledger, cohort()).epsilon == pytest.approx(
+        spent_epsilon(2 * mu_for(1.0, DELTA), DELTA)
+    )
+
+
+def test_releases_without_dp_are_told_apart(ledger, work):
+    work.charge(cohort(), [charge(4.0), charge(math.inf)])
+
+    seen = total(ledger, cohort())
+    assert seen.epsilon == math.inf
+    assert seen.covered_epsilon == pytest.approx(4.0)
+    assert seen.num_without_dp == 1
+
+
+def test_cohort_with_one_patient_in_common_has_the_same_ledger(ledger, work):
+    """Cropping anew or adding a patient makes another cohort, not an empty ledger."""
+    work.charge(cohort("a", "b", key="c1"), [charge(4.0)])
+    work.charge(cohort("b", "x", key="c2"), [charge(3.0)])
+    work.charge(cohort("y", "z", key="c3"), [charge(2.0)])
+
+    assert total(ledger, cohort("a", "b", "new", key="c4")).epsilon == pytest.approx(both(4.0, 3.0))
+    assert total(ledger, cohort("y")).epsilon == pytest.approx(2.0)
+    assert total(ledger, cohort("nobody")).num_releases == 0
+
+
+def test_secret_noise_is_a_new_release_each_time_reproducible_noise_once(ledger, work):
+    secret = charge(4.0)
+    repeated = charge(4.0, release="s", noise="reproducible", noise_seed="1", is_counted_once=True)
+    for _ in range(2):
+        work.charge(cohort(), [secret, repeated, repeated])
+
+    assert [entry.charge.release for entry in ledger.book().entries] == ["r", "s", "r"]
+    assert total(ledger, cohort()).num_reproducible == 1
+
+
+def test_reproducible_noise_used_again_on_other_data_counts_as_no_privacy(ledger, work):
+    """Both models subtracted give the difference of the data without noise."""
+    kind = {"noise": "reproducible", "noise_seed": "1", "is_counted_once": True}
+    work.charge(cohort(), [charge(4.0, release="data 1", **kind)])
+    assert total(ledger, cohort()).num_without_dp == 0
+
+    work.charge(cohort(), [charge(4.0, release="data 2", **kind)])
+
+    assert total(ledger, cohort()).num_without_dp == 1
+
+
+def test_budget_warns_at_80_percent_and_refuses_beyond(ledger, work):
+    ledger.set_budget(cohort(), Budget(epsilon=5.0, delta=DELTA))
+    work.charge(cohort(), [charge(3.9)])
+    (state,) = ledger.book().budget_states(cohort().patients)
+    assert not state.is_nearly_used
+
+    work.charge(cohort(), [charge(1.0)])
+    (state,) = ledger.book().budget_states(cohort().patients)
+    assert state.spent == pytest.approx(both(3.9, 1.0)) and state.spent >= 4
+    assert state.is_nearly_used and not state.is_exceeded
+
+    with pytest.raises(BudgetExceededError, match=r"within its budget ε = 5 .*Nothing was trained"):
+        work.charge(cohort(), [charge(3.0)])
+    assert len(ledger.book().entries) == 2
+
+
+def test_budget_can_be_spent_to_the_last(ledger, work):
+    ledger.set_budget(cohort(), Budget(epsilon=4.0, delta=DELTA))
+
+    work.charge(cohort(), [charge(4.0)])
+
+    assert total(ledger, cohort()).epsilon == pytest.approx(4.0)
+
+
+def test_batch_that_fits_only_in_part_is_refused_whole(ledger, work):
+    ledger.set_budget(cohort(), Budget(epsilon=4.5, delta=DELTA))
+
+    with pytest.raises(BudgetExceededError, match="these 2 releases"):
+        work.charge(cohort(), [charge(4.0), charge(4.0)])
+
+    assert ledger.book().entries == ()
+
+
+def test_budget_of_a_cohort_holds_for_others_that_share_a_patient(ledger, work):
+    ledger.set_budget(cohort("a", "b", key="c1"), Budget(epsilon=2.0, delta=DELTA))
+
+    with pytest.raises(BudgetExceededError):
+        work.charge(cohort("b", "c", key="c2"), [charge(3.0)])
+    work.charge(cohort("c", "d", key="c3"), [charge(3.0)])
+
+
+def test_release_without_dp_exceeds_every_budget_but_leaves_it_usable(ledger, work):
+    ledger.set_budget(cohort(), Budget(epsilon=1000.0, delta=DELTA))
+    with pytest.raises(BudgetExceededError, match="without DP, which no ε covers"):
+        work.charge(cohort(), [charge(math.inf)])
+
+    ledger.on_behalf_of("train", beyond_budget="a baseline").charge(cohort(), [charge(math.inf)])
+    work.charge(cohort(), [charge(4.0)])
+
+    (state,) = ledger.book().budget_states(cohort().patients)
+    assert (state.num_without_dp, state.spent) == (1, pytest.approx(4.0))
+
+
+def test_reason_goes_beyond_the_budget_and_is_kept_where_it_was_needed(ledger):
+    ledger.set_budget(cohort(), Budget(epsilon=5.0, delta=DELTA))
+    work = ledger.on_behalf_of("train", beyond_budget=" approved by the board ")
+    work.charge(cohort(), [charge(4.0)])
+    work.charge(cohort(), [charge(4.0)])
+
+    assert [entry.reason for entry in ledger.book().entries] == ["", "approved by the board"]
+
+
+def test_blank_reason_is_none(ledger):
+    ledger.set_budget(cohort(), Budget(epsilon=1.0, delta=DELTA))
+
+    with pytest.raises(BudgetExceededError):
+        ledger.on_behalf_of("train", beyond_budget="  ").charge(cohort(), [charge(4.0)])
+
+
+def test_latest_budget_holds_and_those_before_stay_on_record(ledger, work):
+    for epsilon in (1.0, 9.0):
+        ledger.set_budget(cohort(), Budget(epsilon=epsilon, delta=DELTA))
+    work.charge(cohort(), [charge(4.0)])
+    ledger.set_budget(cohort(), None)
+
+    work.charge(cohort(), [charge(500.0)])
+
+    book = ledger.book()
+    assert book.budget_of("c1") is None
+    assert [change.budget and change.budget.epsilon for change in book.budget_changes] == [
+        1,
+        9,
+        None,
+    ]
+
+
+@pytest.mark.parametrize("wrong", [{"epsilon": 0.0}, {"epsilon": math.inf}, {"delta": 0.0}])
+def test_impossible_budget_is_refused(wrong):
+    with pytest.raises(InvalidRequestError, match="Expected"):
+        Budget(**{"epsilon": 1.0, "delta": DELTA} | wrong)
+
+
+def test_budget_at_a_delta_that_would_publish_a_patient_is_refused(ledger):
+    with pytest.raises(PrivacyError, match="δ below 1 / 3"):
+        ledger.set_budget(cohort(), Budget(epsilon=1.0, delta=0.5))
+
+
+def test_what_if_is_what_comes_of_it(ledger, work):
+    work.charge(cohort(), [charge(4.0)])
+    planned = planned_charges(spending_of_budget(2.0, DELTA, "image", 2), 3)
+
+    foreseen = ledger.book().total(cohort().patients, DELTA, planned)
+    work.charge(cohort(), planned)
+
+    assert total(ledger, cohort()) == foreseen
+
+
+def test_table_has_every_release_with_its_running_total(ledger, work):
+    work.charge(cohort(), [charge(4.0), charge(math.inf), charge(3.0)])
+
+    table = ledger_table(ledger.book(), cohort().patients, DELTA)
+
+    assert table["epsilon_alone"].tolist() == pytest.approx([4.0, math.inf, 3.0])
+    assert table["epsilon_total"].tolist() == pytest.approx([4.0, 4.0, both(4.0, 3.0)])
+    assert set(table["job"]) == {"job1"}
+
+
+# in the MLflow store
+
+
+def test_entries_survive_a_restart_and_the_deletion_of_runs(bench, tmp_path):
+    config = make_config(bench, "real", noise="secret")
+    ledger = open_ledger(tmp_path)
+    tracker = RunTracker(tmp_path)
+    for result in run_many(bench, [config], ledger=ledger.on_behalf_of("train")):
+        run_id = tracker.record(result, bench, origin="train")
+    RunArchive(tmp_path).delete(run_id)
+
+    (entry,) = open_ledger(tmp_path).book().entries
+
+    assert entry.charge == charges_of_runs([config], bench.train, bench.synthetic)[0]
+    assert (entry.origin, entry.cohort) == ("train", bench.train.content_hash)
+    assert total(open_ledger(tmp_path), bench.charged_cohort).epsilon == pytest.approx(
+        6.0, rel=1e-5
+    )
+
+
+def test_entries_that_mlflow_calls_deleted_still_count(tmp_path):
+    ledger = open_ledger(tmp_path)
+    ledger.on_behalf_of("train").charge(cohort(), [charge(4.0)])
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
+    for run in client.search_runs([experiment]):
+        client.delete_run(run.info.run_id)
+    client.delete_experiment(experiment)
+    assert client.search_runs([experiment], run_view_type=ViewType.ACTIVE_ONLY) == []
+
+    again = open_ledger(tmp_path)
+
+    assert total(again, cohort()).epsilon == pytest.approx(4.0)
+    again.on_behalf_of("train").charge(cohort(), [charge(3.0)])
+    assert total(open_ledger(tmp_path), cohort()).epsilon == pytest.approx(both(4.0, 3.0))
+
+
+def test_records_deleted_for_good_are_missed(tmp_path):
+    ledger = open_ledger(tmp_path)
+    for _ in range(3):
+        ledger.on_behalf_of("train").charge(cohort(), [charge(4.0)])
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
+    (second,) = client.search_runs([experiment], "tags.number = '2'")
+    client._tracking_client.store._hard_delete_run(second.info.run_id)
+
+    book = open_ledger(tmp_path).book()
+
+    assert len(book.entries) == 2
+    assert book.num_missing == 1
+
+
+def test_two_ledgers_see_each_others_entries(tmp_path):
+    first, second = open_ledger(tmp_path), open_ledger(tmp_path)
+    first.on_behalf_of("train").charge(cohort(), [charge(4.0)])
+    assert len(second.book().entries) == 1
+    second.on_behalf_of("train").charge(cohort(), [charge(4.0)])
+
+    assert len(first.book().entries) == 2
+
+
+def test_large_cohorts_and_batches_come_back_whole(tmp_path):
+    many = cohort(*(short_hash(number) for number in range(3000)))
+    ledger = open_ledger(tmp_path)
+    ledger.on_behalf_of("sweep").charge(
+        many, [charge(1.0, release=f"ε {number}") for number in range(300)]
+    )
+
+    book = open_ledger(tmp_path).book()
+
+    assert book.cohorts == {"c1": many}
+    assert [entry.charge.release for entry in book.entries] == [f"ε {n}" for n in range(300)]
+
+
+def test_two_thousand_entries_are_read_in_about_a_second(tmp_path):
+    records = MlflowRecords(tmp_path)
+    ledger = open_ledger(tmp_path)
+    for _ in range(20):
+        ledger.on_behalf_of("sweep").charge(cohort(), [charge(1.0)] * 100)
+
+    start = time.perf_counter()
+    assert len(records.read()) == 21
+    assert len(open_ledger(tmp_path).book().entries) == 2000
+    assert time.perf_counter() - start < 5  # a loaded machine; 0.1 s alone
+
+
+def test_two_processes_cannot_both_take_the_last_of_a_budget(tmp_path):
+    open_ledger(tmp_path).set_budget(cohort(), Budget(epsilon=5.0, delta=DELTA))
+    context = multiprocessing.get_context("spawn")
+    barrier, results = context.Barrier(2), context.Queue()
+    processes = [
+        context.Process(target=charge_when_all_are_ready, args=(tmp_path, barrier, results))
+        for _ in range(2)
+    ]
+    for process in processes:
+        process.start()
+    outcome = sorted(results.get(timeout=120) for _ in processes)
+    for process in processes:
+        process.join()
+
+    assert outcome == ["charged", "refused"]
+    assert len(open_ledger(tmp_path).book().entries) == 1
+
+
+# what training charges
+
+
+def test_every_run_that_sees_patients_is_charged_before_it_is_trained(bench):
+    ledger = FreeLedger()
+    configs = [make_config(bench, "real", epsilon) for epsilon in (6.0, math.inf)]
+
+    def stop(_):
+        assert len(ledger.charges) == 2
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        next(run_many(bench, configs, ledger=ledger, on_step=stop))
+    assert [charged.spending.is_private for charged in ledger.charges] == [True, False]
+
+
+def test_strategy_synthetic_charges_no_patient(bench):
+    ledger = FreeLedger()
+
+    list(run_many(bench, [make_config(bench, "synthetic")], ledger=ledger))
+
+    assert ledger.charges == []
+
+
+@pytest.mark.parametrize("engine", ["opacus", "vectorised"])
+def test_refused_runs_are_not_trained(bench, ledger, engine):
+    ledger.set_budget(bench.charged_cohort, Budget(epsilon=7.0, delta=DELTA))
+    configs = [make_config(bench, "real", 6.0, seed=seed) for seed in (1, 2)]
+    runs = run_many(
+        bench,
+        configs,
+        ledger=ledger.on_behalf_of("sweep"),
+        engine=engine,
+        on_step=lambda _: pytest.fail("trained"),
+    )
+
+    with pytest.raises(BudgetExceededError):
+        next(runs)
+    assert ledger.book().entries == ()
+
+
+def test_sweep_that_does_not_fit_as_a_whole_trains_nothing(bench, ledger):
+    ledger.set_budget(bench.charged_cohort, Budget(epsilon=7.0, delta=DELTA))
+    plan = SweepPlan(
+        strategies=("real", "pretrain"),
+        units=("patient",),
+        epsilons=(6.0,),
+        seeds=(1,),
+        delta=DELTA,
+        backbone=bench.backbone,
+    )
+
+    with pytest.raises(BudgetExceededError):
+        run_sweep(
+            bench,
+            plan,
+            ledger=ledger.on_behalf_of("sweep"),
+            finished=(),
+            on_result=lambda _: pytest.fail("trained"),
+        )
+
+
+def test_reproducible_run_is_one_release_however_often_it_is_trained_or_tested(bench, ledger):
+    config = make_config(bench, "real")
+    elsewhere = dataclasses.replace(
+        bench, test_sets={"here": bench.test_sets["here"]}, _prepared={}
+    )
+    for where in (bench, bench, elsewhere):
+        list(run_many(where, [config], ledger=ledger.on_behalf_of("train")))
+
+    assert len(ledger.book().entries) == 1
+
+
+def test_run_costs_what_its_result_says_it_spent(bench, ledger):
+    (result,) = run_many(
+        bench, [make_config(bench, "real", unit="image")], ledger=ledger.on_behalf_of("train")
+    )
+
+    (entry,) = ledger.book().entries
+    assert entry.charge.spending.largest_patient == 2
+    assert total(ledger, bench.charged_cohort).epsilon == pytest.approx(
+        spent_epsilon(2 * result.mu, DELTA), rel=1e-6
+    )
+
+
+def test_cohort_is_known_by_content_and_hashed_patients():
+    train = make_cohort(20, 3)
+    same, more = make_cohort(20, 3), make_cohort(21, 3)
+
+    ours, theirs, larger = (
+        charged_cohort(part, is_demonstration=False) for part in (train, same, more)
+    )
+
+    assert ours == theirs
+    assert ours.key != larger.key and ours.patients < larger.patients
+    assert ours.largest_patient == 3
+    assert not any("train" in patient for patient in ours.patients)
+
+
+def test_reproducible_noise_is_named_and_secret_noise_is_not(bench):
+    configs = [
+        make_config(bench, "real", noise=noise, epsilon=6.0) for noise in ("secret", "reproducible")
+    ]
+
+    secret, reproducible = charges_of_runs(configs, bench.train, bench.synthetic)
+
+    assert (secret.noise_seed, secret.is_counted_once) == ("", False)
+    assert int(reproducible.noise_seed, 16) == configs[1].noise_seed
+    assert PrivacyConfig(target_epsilon=1.0).noise == "secret"

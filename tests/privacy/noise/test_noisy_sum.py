@@ -1,0 +1,36 @@
+import pytest
+import torch
+
+from mammo_core.privacy.noise.noisy_sum import clip_rows, noisy_sum, unit_means
+from mammo_core.privacy.noise.sources import SecretNoise
+
+
+def test_means_are_taken_over_the_masses_of_a_unit():
+    vectors = torch.tensor([[1.0, 0], [3.0, 2.0], [10.0, 10.0]])
+    bags = torch.tensor([[0, 1], [2, -1]])
+
+    assert unit_means(vectors, bags).tolist() == [[2.0, 1.0], [10.0, 10.0]]
+
+
+def test_long_contributions_are_cut_and_short_ones_kept():
+    rows = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]])
+
+    assert clip_rows(rows, 1.0).tolist() == [
+        pytest.approx([0.6, 0.8]),
+        pytest.approx([0.3, 0.4]),
+        [0.0, 0.0],
+    ]
+
+
+def test_one_unit_more_moves_the_sum_by_the_clipping_norm_at_most():
+    rows = 100 * torch.randn(20, 5)
+    without = noisy_sum(rows[:-1], 0.5, 0.0, SecretNoise())
+    with_it = noisy_sum(rows, 0.5, 0.0, SecretNoise())
+
+    assert (with_it - without).norm() <= 0.5 + 1e-5
+
+
+def test_noise_has_the_deviation_that_was_asked_for():
+    released = noisy_sum(torch.zeros(3, 20_000), 0.5, 4.0, SecretNoise())
+
+    assert released.std() == pytest.approx(2.0, rel=0.05)

@@ -1,0 +1,346 @@
+"""Every combination of training data, unit, budget, noise and origin of synthetic masses says what it may, no more."""
+
+import itertools
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from mammo_core.config.runs import (
+    NOISES,
+    STRATEGIES,
+    UNITS,
+    BackboneConfig,
+    HeadRecipe,
+    PrivacyConfig,
+    RunConfig,
+)
+from mammo_core.errors import InvalidRequestError
+from mammo_core.privacy.accounting.gaussian import (
+    calibrate_noise,
+    gaussian_delta,
+    mu_for,
+    spent_epsilon,
+)
+from mammo_core.privacy.accounting.guarantee import Guarantee
+from mammo_core.privacy.statements.statement import make_statement, statement_from_dict
+from mammo_core.privacy.statements.training_data import (
+    UNKNOWN_ORIGIN,
+    SyntheticOrigin,
+    TrainingData,
+)
+
+DELTA = 1e-4
+OWN, OTHERS = frozenset({"a", "b", "c"}), frozenset({"x", "y"})
+
+
+def guarantee(unit="patient", epsilon=10.0, exact=True, largest_patient=14):
+    return Guarantee(
+        epsilon=epsilon,
+        delta=DELTA,
+        unit=unit,
+        num_units=578,
+        mechanism="noisy moments",
+        mu=mu_for(epsilon, DELTA) if exact else None,
+        largest_patient=largest_patient,
+    )
+
+
+def origin(patients, promise=None):
+    return SyntheticOrigin(generator="g", patients=patients, guarantee=promise)
+
+
+# origin, coverage of a private run with the unit patient, and with the unit image
+ORIGINS = {
+    "unknown": (UNKNOWN_ORIGIN, *["training step only, unknown generator"] * 2),
+    "not private, same patients": (
+        origin(OWN),
+        *["training step only, generator without DP"] * 2,
+    ),
+    "not private, some the same": (
+        origin(OTHERS | {"a"}),
+        *["training step only, generator without DP"] * 2,
+    ),
+    "not private, patients not recorded": (
+        origin(frozenset()),
+        *["training step only, generator without DP"] * 2,
+    ),
+    "not private, others": (origin(OTHERS), *["end to end, in parallel"] * 2),
+    "private, same patients": (origin(OWN, guarantee()), *["end to end, composed"] * 2),
+    "private, some the same": (origin(OTHERS | {"a"}, guarantee()), *["end to end, composed"] * 2),
+    "private, patients not recorded": (
+        origin(frozenset(), guarantee()),
+        *["end to end, composed"] * 2,
+    ),
+    "private, others": (origin(OTHERS, guarantee()), *["end to end, in parallel"] * 2),
+    "private, not Gaussian": (origin(OWN, guarantee(exact=False)), *["end to end, composed"] * 2),
+    "private per image": (origin(OWN, guarantee("image")), *["end to end, composed"] * 2),
+    "private per image, not Gaussian": (
+        origin(OWN, guarantee("image", exact=False)),
+        "training step only, guarantees do not compose",
+        "end to end, composed",
+    ),
+    "private per image, masses not counted": (
+        origin(OWN, guarantee("image", largest_patient=None)),
+        "training step only, guarantees do not compose",
+        "end to end, composed",
+    ),
+}
+MATRIX = list(itertools.product(STRATEGIES, UNITS, (0.05, 6.0, 1000.0, math.inf), ORIGINS, NOISES))
+
+
+def make(
+    strategy="real", unit="patient", epsilon=6.0, origin_name="unknown", noise="secret", **data
+):
+    config = RunConfig(
+        strategy=strategy,
+        privacy=PrivacyConfig(target_epsilon=epsilon, unit=unit, noise=noise),
+        recipe=HeadRecipe(),
+    )
+    known = TrainingData(
+        **{
+            "num_patients": 578,
+            "num_images": 1104,
+            "num_synthetic": 3000,
+            "largest_patient": 14,
+            "patients": OWN,
+            "origin": ORIGINS[origin_name][0],
+        }
+        | data
+    )
+    spent = calibrate_noise(epsilon, DELTA, config.recipe.steps) if math.isfinite(epsilon) else 0.0
+    return make_statement(config, known, spent)
+
+
+def expected_coverage(strategy, unit, epsilon, origin_name):
+    made_by, for_patients, for_images = ORIGINS[origin_name]
+    if strategy == "synthetic":
+        return "generator only" if made_by.guarantee else "no patient"
+    if math.isinf(epsilon):
+        return "none"
+    if strategy == "real":
+        return "end to end"
+    return for_patients if unit == "patient" else for_images
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("origin_name", ORIGINS)
+def test_coverage_follows_from_strategy_and_origin(strategy, origin_name):
+    for unit, epsilon, noise in itertools.product(UNITS, (0.05, 6.0, 1000.0, math.inf), NOISES):
+        said = make(strategy, unit, epsilon, origin_name, noise)
+
+        assert said.coverage == expected_coverage(strategy, unit, epsilon, origin_name)
+
+
+def test_no_sentence_claims_more_than_is_covered():
+    for combination in MATRIX:
+        said = make(*combination)
+        covers_all = said.coverage.startswith("end to end")
+
+        assert ("end to end" in said.sentence) == covers_all, combination
+        assert (said.end_to_end is not None) == (covers_all or said.coverage == "generator only")
+        assert ("attacker" in said.sentence) <= covers_all
+        if said.coverage in ("none", "no patient"):
+            assert said.sentence.startswith("No p")
+            assert "ε =" not in said.sentence
+        if said.coverage.startswith("training step only"):
+            assert "covers only the private training step" in said.sentence
+        for word in ("anonymous", "secure"):
+            assert word not in said.sentence + " ".join(said.caveats) + str(said.table())
+
+
+def test_sentence_is_one():
+    for combination in MATRIX:
+        said = make(*combination).sentence
+
+        assert said.endswith(".")
+        assert ". " not in said
+
+
+def test_statement_survives_json():
+    for combination in MATRIX:
+        said = make(*combination)
+
+        written = json.dumps(said.to_dict(), allow_nan=False)
+
+        assert statement_from_dict(json.loads(written)) == said
+
+
+def test_what_covers_more_never_promises_a_smaller_epsilon():
+    for combination in MATRIX:
+        said = make(*combination)
+
+        if said.step_for_patient is not None:
+            assert said.step_for_patient.epsilon >= said.epsilon
+        if said.coverage.startswith("end to end"):
+            assert said.end_to_end.epsilon >= said.epsilon
+            for promise in filter(None, [said.end_to_end_for_patient]):
+                assert promise.epsilon >= said.end_to_end.epsilon
+                assert promise.epsilon >= said.step_for_patient.epsilon
+                assert promise.unit == "patient"
+        else:
+            assert said.strategy == "synthetic" or said.end_to_end_for_patient is None
+
+
+def test_what_is_spent_follows_from_the_noise_that_was_added_not_from_the_target():
+    asked_for_six = make(epsilon=6.0)
+
+    half_the_noise = replace(asked_for_six, noise_multiplier=asked_for_six.noise_multiplier / 2)
+
+    assert asked_for_six.epsilon == pytest.approx(6.0, rel=1e-6)
+    assert half_the_noise.mu == pytest.approx(2 * asked_for_six.mu)
+    assert half_the_noise.epsilon > 13
+    assert half_the_noise.target_epsilon == 6.0
+
+
+def test_patient_with_most_masses_is_promised_what_a_gaussian_of_as_many_norms_promises():
+    said = make(unit="image", epsilon=6.0)
+
+    promised = said.step_for_patient
+
+    assert gaussian_delta(14 * said.mu, promised.epsilon) == pytest.approx(DELTA, rel=1e-6)
+    assert promised == said.end_to_end_for_patient
+    assert "to a patient with 14 masses only ε = 283.9 is promised" in said.sentence
+
+
+def test_without_the_largest_patient_nothing_is_promised_to_patients():
+    said = make(unit="image", largest_patient=None)
+
+    assert said.end_to_end_for_patient is None
+    assert "to a patient with several masses nothing is promised" in said.sentence
+
+
+def test_gaussian_generator_on_the_same_patients_composes_exactly():
+    said = make("pretrain", "patient", 6.0, "private, same patients")
+
+    together = spent_epsilon(math.hypot(mu_for(10.0, DELTA), mu_for(6.0, DELTA)), DELTA)
+    assert said.end_to_end.epsilon == pytest.approx(together, rel=1e-6)
+    assert said.end_to_end.delta == DELTA
+    assert "compose exactly" in " ".join(said.caveats)
+
+
+def test_any_other_generator_on_the_same_patients_adds_its_delta():
+    said = make("pretrain", "patient", 6.0, "private, not Gaussian")
+
+    assert said.end_to_end.epsilon == pytest.approx(16.0, rel=0.01)
+    assert said.end_to_end.delta == 2 * DELTA
+    assert "the δ add up" in " ".join(said.caveats)
+
+
+def test_units_that_differ_are_carried_over_to_the_patient():
+    generator_of_patients = make("pretrain", "image", 6.0, "private, same patients")
+    generator_of_images = make("pretrain", "patient", 6.0, "private per image")
+    run, generator = mu_for(6.0, DELTA), mu_for(10.0, DELTA)
+
+    assert generator_of_patients.end_to_end.unit == "patient"
+    assert generator_of_patients.end_to_end.mu == pytest.approx(math.hypot(14 * run, generator))
+    assert generator_of_images.end_to_end.mu == pytest.approx(math.hypot(run, 14 * generator))
+
+
+def test_delta_that_would_allow_a_patient_to_be_published_does_not_compose():
+    careless = replace(guarantee(exact=False), delta=1 / 578)
+
+    said = make("pretrain", origin=origin(OWN, careless))
+
+    assert said.coverage == "training step only, guarantees do not compose"
+
+
+def test_model_of_synthetic_masses_promises_what_its_generator_does():
+    said = make("synthetic", "patient", 6.0, "private, same patients")
+
+    assert (said.end_to_end.epsilon, said.end_to_end.unit) == (10.0, "patient")
+    assert "ε = 10 per patient, δ = 0.0001, to the 578 patients it learned from" in said.sentence
+    assert "hides single synthetic masses (3000 of them)" in " ".join(said.caveats)
+
+
+def test_real_strategy_never_mentions_a_generator():
+    said = make("real", origin_name="private, same patients")
+
+    assert said.generator is said.generator_patients is said.generator_guarantee is None
+    assert "generator" not in said.sentence
+
+
+@pytest.mark.parametrize("strategy", ["real", "pretrain"])
+def test_reproducible_noise_is_part_of_the_sentence(strategy):
+    marked, secret = (make(strategy, noise=noise) for noise in ("reproducible", "secret"))
+
+    assert "for demonstration, and protects nobody from those who know" in marked.sentence
+    assert "demonstration" not in secret.sentence
+    assert "reproducible noise: for demonstration" in [row.value for row in marked.table()]
+
+
+def test_demonstration_says_that_nobody_is_behind():
+    said = make(is_demonstration=True)
+
+    assert said.sentence.startswith("Demonstration with no patients behind the masses: An attacker")
+    assert said.caveats[0].startswith("Demonstration: the patients are synthetic")
+    assert "nobody is behind them" in said.table()[-1].meaning
+
+
+def made_on(**backbone):
+    config = RunConfig(
+        strategy="real",
+        privacy=PrivacyConfig(target_epsilon=6.0),
+        recipe=HeadRecipe(),
+        backbone=BackboneConfig(**backbone),
+    )
+    data = TrainingData(num_patients=578, num_images=1104, num_synthetic=0, largest_patient=14)
+    return make_statement(config, data, calibrate_noise(6.0, DELTA, config.recipe.steps))
+
+
+@pytest.mark.parametrize("backbone", [{"weights": "mine.safetensors"}, {"name": "resnet18"}])
+def test_backbone_from_a_file_or_hub_is_a_condition_of_the_sentence(backbone):
+    said = made_on(**backbone)
+
+    assert "provided that the backbone, whose weights come from a file or a hub" in said.sentence
+    assert any("no ε here covers that" in caveat for caveat in said.caveats)
+
+
+@pytest.mark.parametrize("backbone", [{}, {"name": "resnet18", "weights": "random"}])
+def test_installed_and_random_backbones_are_no_condition(backbone):
+    assert "backbone" not in made_on(**backbone).sentence
+
+
+def test_caveats_name_selection_curves_test_sets_and_other_releases():
+    for coverage in ("private, same patients", "unknown", "not private, others"):
+        left_out = " ".join(make("pretrain", origin_name=coverage).caveats)
+
+        for named in (
+            "validation labels",
+            "thresholds",
+            "curves of loss",
+            "test patients",
+            "audits",
+            "ledger",
+        ):
+            assert named in left_out
+
+
+def test_table_names_what_a_reader_must_know():
+    rows = {row.name: row.value for row in make("pretrain", origin_name="private, others").table()}
+
+    assert rows["unit of privacy"] == "patient"
+    assert rows["units trained on"] == "578"
+    assert rows["neighbouring data"] == "add or remove one whole unit"
+    assert (rows["ε asked for"], rows["ε spent"], rows["δ"]) == ("6", "6", "0.0001")
+    assert rows["μ (Gaussian DP)"] == "1.46"
+    assert rows["mechanism"] == "100 full-batch steps, noise multiplier 6.851, clipping norm 0.1"
+    assert rows["sampling"].startswith("none")
+    assert rows["randomness"].startswith("secret")
+    assert rows["coverage"] == "end to end, in parallel"
+    assert rows["generator's patients"] == "none of this run's, by hashed ids"
+
+
+def test_table_without_privacy_explains_no_promise():
+    rows = make("real", epsilon=math.inf).table()
+
+    assert ("ε spent", "∞ (not DP)") in [(row.name, row.value) for row in rows]
+    assert not {"δ", "accountant", "randomness", "neighbouring data"} & {row.name for row in rows}
+
+
+def test_statement_of_another_schema_is_refused():
+    values = make().to_dict() | {"schema": "mammo-privacy-statement/9"}
+
+    with pytest.raises(InvalidRequestError, match="schema mammo-privacy-statement/1; got .*/9"):
+        statement_from_dict(values)
