@@ -27,7 +27,7 @@ from mammo_core.classifiers.backbones import Backbone, load_backbone
 from mammo_core.classifiers.features import compute_features
 from mammo_core.config.runs import PAPER_DELTA, BackboneConfig, Strategy
 from mammo_core.privacy.noise.sampled_steps import quiet_hooks
-from mammo_core.training.heads.feature_dataset import Workbench
+from mammo_core.training.heads.feature_dataset import FeatureDataset
 from mammo_core.training.heads.runs import run_many
 from mammo_core.training.heads.sweep import SweepPlan, run_sweep
 
@@ -81,18 +81,18 @@ QUICK = replace(
 
 def measure(sizes: Sizes, device: torch.device) -> Report:
     """Times our curve, steps of the reference's way, and features, in turns."""
-    bench = simulated.workbench(sizes.train, synthetic=sizes.synthetic, tests=sizes.tests)
+    dataset = simulated.workbench(sizes.train, synthetic=sizes.synthetic, tests=sizes.tests)
     plan = _plan(sizes)
     images = np.random.default_rng(0).integers(0, 256, (sizes.feature_masses, 128, 128), np.uint8)
     backbone = load_backbone(sizes.networks[0], device)
     in_loop = ReferenceWay.with_network(backbone, sizes, device)
-    on_features = ReferenceWay.on_features(bench.train_features, sizes)
+    on_features = ReferenceWay.on_features(dataset.train_features, sizes)
     seconds = take_turns(
         {
-            "ours": partial(_our_curve, bench, plan),
+            "ours": partial(_our_curve, dataset, plan),
             "in loop": in_loop.step,
             "on features": lambda: [on_features.step() for _ in range(sizes.head_steps)],
-            "same updates": partial(_opacus_runs, bench, plan),
+            "same updates": partial(_opacus_runs, dataset, plan),
             "features": lambda: compute_features(images, backbone, sizes.networks[0]),
         },
         rounds=sizes.rounds,
@@ -187,18 +187,18 @@ def _plan(sizes: Sizes) -> SweepPlan:
     )
 
 
-def _our_curve(bench: Workbench, plan: SweepPlan) -> None:
-    fresh = replace(bench, _prepared={})  # vectors are part of the work
+def _our_curve(dataset: FeatureDataset, plan: SweepPlan) -> None:
+    fresh = replace(dataset, _prepared={})  # vectors are part of the work
     results = []
     run_sweep(fresh, plan, ledger=simulated.NoLedger(), finished=(), on_result=results.append)
     if len(results) != plan.num_runs:
         raise RuntimeError(f"expected {plan.num_runs} results; got {len(results)}")
 
 
-def _opacus_runs(bench: Workbench, plan: SweepPlan) -> None:
+def _opacus_runs(dataset: FeatureDataset, plan: SweepPlan) -> None:
     """The first run of every strategy by our recipe, its updates made by Opacus."""
     for group in plan.groups():
-        list(run_many(bench, group[:1], ledger=simulated.NoLedger(), engine="opacus"))
+        list(run_many(dataset, group[:1], ledger=simulated.NoLedger(), engine="opacus"))
 
 
 class _FewInputs(Dataset):

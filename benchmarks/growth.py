@@ -25,9 +25,9 @@ from benchmarks.measuring import (
 from benchmarks.report import Figure, Ratio, Report
 from mammo_core.classifiers.projection import fit_projection
 from mammo_core.config.runs import PAPER_DELTA, HeadRecipe
-from mammo_core.privacy.accounting.gaussian import calibrate_noise
-from mammo_core.privacy.heads.problem import HeadProblem, bags_of
-from mammo_core.privacy.heads.vectorised import HeadJob, train_heads
+from mammo_core.privacy.accounting.gaussian import calibrate_gaussian
+from mammo_core.privacy.heads.problem import HeadTrainingData, rows_of_units
+from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
 
 _MOST_SLOPE, _MOST_MEMORY_MB = 1.05, 4 * 2**10
 _RECIPE = HeadRecipe()
@@ -150,16 +150,16 @@ def project_and_train(masses: int, runs: int, features: int, views: int) -> dict
     labels = patients % 2
     own = simulated.features_of(labels, features, views)
     synthetic = simulated.features_of(np.arange(1000) % 2, features, views)
-    jobs = [HeadJob(noise_multiplier=20.0, learning_rate=15.0, seed=None)] * runs
-    problems: list[HeadProblem] = []
+    jobs = [HeadSettings(noise_multiplier=20.0, learning_rate=15.0, seed=None)] * runs
+    problems: list[HeadTrainingData] = []
 
     def project() -> None:
         vectors = fit_projection(_RECIPE, synthetic)(own)
         problems.append(
-            HeadProblem(
+            HeadTrainingData(
                 vectors=vectors,
                 labels=torch.from_numpy(labels).float(),
-                bags=bags_of(patients.astype(str), "patient"),
+                unit_rows=rows_of_units(patients.astype(str), "patient"),
                 initial_weights=torch.zeros(vectors.shape[1]),
             )
         )
@@ -175,4 +175,6 @@ def project_and_train(masses: int, runs: int, features: int, views: int) -> dict
 
 def _seconds_to_calibrate(count: int) -> float:
     budgets = np.geomspace(0.5, 60, count).tolist()
-    return seconds_of(lambda: [calibrate_noise(one, PAPER_DELTA, _RECIPE.steps) for one in budgets])
+    return seconds_of(
+        lambda: [calibrate_gaussian(one, PAPER_DELTA, _RECIPE.steps) for one in budgets]
+    )

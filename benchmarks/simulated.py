@@ -9,7 +9,7 @@ from torch import Tensor
 from mammo_core.cohorts.cohort import Cohort, Source
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.evaluation.bootstrap import PatientBootstrap
-from mammo_core.training.heads.feature_dataset import TestSet, Workbench
+from mammo_core.training.heads.feature_dataset import FeatureDataset, TestSet
 
 # of the measured results, see mammo_core/reference/measured_results.json
 TRAIN, SYNTHETIC = 1104, 3000
@@ -39,11 +39,11 @@ def workbench(
     tests: dict[str, int] = TESTS,
     features: int = FEATURES,
     views: int = VIEWS,
-) -> Workbench:
+) -> FeatureDataset:
     """Everything that runs need, for so many masses."""
     made = _cohort(synthetic, "made", "train", "synthetic")
     real = _cohort(train, "here", "train", "real")
-    return Workbench(
+    return FeatureDataset(
         backbone=BackboneConfig(),
         train=real,
         train_features=features_of(real.labels, features, views),

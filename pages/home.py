@@ -4,7 +4,7 @@ import importlib.metadata
 
 import streamlit as st
 
-from pages.ui.components.messages import literal
+from pages.ui.components.messages import escape_markdown
 from pages.ui.components.texts import GET_DATA
 from pages.ui.shell.header import page_header
 from pages.ui.shell.navigation import enter
@@ -61,13 +61,13 @@ with cohorts.container(border=True, height="stretch"):
             if source.synthetic
             else ", no synthetic masses"
         )
-        st.markdown(f"- {literal(source.name)}{synthetic}")
+        st.markdown(f"- {escape_markdown(source.name)}{synthetic}")
     st.page_link("pages/data.py", label="Data", icon=":material/database:")
 with generators.container(border=True, height="stretch"):
     st.markdown("**Generators**")
     for name, promise in resources.generator_promises().items():
         st.markdown(
-            f"- {literal(name)}: {'promises nothing' if promise == 'none' else literal(promise)}"
+            f"- {escape_markdown(name)}: {'promises nothing' if promise == 'none' else escape_markdown(promise)}"
         )
 with results.container(border=True, height="stretch"):
     made = resources.provenance()
@@ -82,7 +82,7 @@ with results.container(border=True, height="stretch"):
 with computer.container(border=True, height="stretch"):
     st.markdown("**This computer**")
     for gpu in machine.gpus or ("no NVIDIA GPU: trains on the processor",):
-        st.markdown(f"- {literal(gpu)}")
+        st.markdown(f"- {escape_markdown(gpu)}")
     st.markdown(f"- {machine.num_cores} processor cores, {machine.memory_gb:.0f} GB memory")
     st.markdown(
         f"- PyTorch {importlib.metadata.version('torch')}, "

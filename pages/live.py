@@ -47,7 +47,7 @@ if source.is_demo:
     view.say_demo(on_big_screen)
 with shown_errors("This cohort cannot be used"):
     feature_job.show_left_out(source)
-    bench = feature_job.open_bench(source)
+    dataset = feature_job.open_bench(source)
 
 play.advance_if_due()
 slider, buttons = st.columns([5, 2], vertical_alignment="bottom")
@@ -66,7 +66,7 @@ with buttons, st.container(horizontal=True, gap="small"):
 
 results, choices = view.places(on_big_screen)
 with choices, st.container(horizontal=True, vertical_alignment="bottom"):
-    available = STRATEGIES if bench.synthetic is not None else ("real",)
+    available = STRATEGIES if dataset.synthetic is not None else ("real",)
     strategy = st.selectbox(
         "Training data",
         available,
@@ -77,7 +77,7 @@ with choices, st.container(horizontal=True, vertical_alignment="bottom"):
         width=260,
     )
     unit = choose_unit("live_unit")
-    test_set = view.choose_test_set(bench)
+    test_set = view.choose_test_set(dataset)
     specificity = st.select_slider(
         "Specificity of the decision",
         training.SPECIFICITIES,
@@ -99,22 +99,22 @@ with choices, st.container(horizontal=True, vertical_alignment="bottom"):
     )
 
 with choices:
-    beyond_budget = budget.ask_reason(bench)
+    beyond_budget = budget.ask_reason(dataset)
 
 with shown_errors("Cannot train with these choices"):
     result = training.retrain(
-        bench, strategy, epsilon, unit, int(seed), beyond_budget=beyond_budget
+        dataset, strategy, epsilon, unit, int(seed), beyond_budget=beyond_budget
     )
-    decision = training.decide(bench, result, test_set, specificity)
+    decision = training.decide(dataset, result, test_set, specificity)
 history = releases.remember(source, result)
 
 with results:
     view.show_metrics(result, history, unit)
-    view.show_charts(bench, result, decision, test_set)
+    view.show_charts(dataset, result, decision, test_set)
     st.markdown(training.decision_text(decision, test_set, specificity))
     st.markdown(training.spent_text(result))
 view.show_rates(decision)
 view.show_total(history, unit)
 show_statement(result.statement, key="live")
-recording.track(bench, result)
+recording.track(dataset, result)
 play.frame_drawn()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.components.image_grid import HINT, mass_board
+from pages.ui.components.image_grid import HINT, image_grid
 from pages.ui.components.messages import shown_errors
 from pages.ui.components.talk_mode import in_talk_mode, talk_link
 from pages.ui.masses import drawing
@@ -42,7 +42,7 @@ with st.container(border=True):
 with shown_errors("These masses cannot be drawn"):
     masses = drawing.draw_with_progress(request.generator, request.ids)
 
-chosen = mass_board(
+chosen = image_grid(
     [captioned(mass.id, mass.image) for mass in masses],
     key="masses",
     label=f"{len(masses)} synthetic masses. Arrow keys move, Enter opens, Space selects.",

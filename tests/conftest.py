@@ -74,9 +74,9 @@ def made_features(cohort: Cohort, dims: int = 12, seed: int = 0) -> torch.Tensor
 
 
 @pytest.fixture
-def bench():
+def dataset():
     """A workbench with made-up features: 60 training patients, two test sites, 80 synthetic masses."""
-    from mammo_core.training.heads.feature_dataset import TestSet, Workbench
+    from mammo_core.training.heads.feature_dataset import FeatureDataset, TestSet
 
     train = make_cohort(60)
     tests = {
@@ -84,7 +84,7 @@ def bench():
         for seed, name in enumerate(("here", "elsewhere"), start=1)
     }
     synthetic = make_cohort(80, 1, site="made", source="synthetic", seed=5)
-    return Workbench(
+    return FeatureDataset(
         backbone=BackboneConfig(weights="random", image_size_px=32, views=1),
         train=train,
         train_features=made_features(train),

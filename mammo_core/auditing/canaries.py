@@ -30,8 +30,8 @@ from mammo_core.auditing.bounds import (
 from mammo_core.auditing.shadow_models import Trainer, repeated_jobs, train_batched
 from mammo_core.config.runs import HeadRecipe
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
-from mammo_core.privacy.heads.problem import HeadProblem
-from mammo_core.privacy.heads.vectorised import HeadJob, TakingPart
+from mammo_core.privacy.heads.problem import HeadTrainingData
+from mammo_core.privacy.heads.vectorised import HeadSettings, TakingPart
 
 CONFIDENCE = 0.95
 _LENGTH = 4.6  # of a canary over the clipping norm: maximises how far it pulls before it is learned
@@ -81,7 +81,9 @@ class AuditBound:
     epsilon: float
 
 
-def insert_canaries(problem: HeadProblem, count: int, max_grad_norm: float) -> HeadProblem:
+def insert_canaries(
+    problem: HeadTrainingData, count: int, max_grad_norm: float
+) -> HeadTrainingData:
     """The problem with `count` more units of one malignant mass each, the last of all units and masses.
 
     Raises:
@@ -95,20 +97,20 @@ def insert_canaries(problem: HeadProblem, count: int, max_grad_norm: float) -> H
     lengths[-1] = _OVERLONG * max_grad_norm
     vectors = lengths * directions[-count:]
     first = len(problem.labels)
-    bags = torch.full((count, problem.bags.shape[1]), -1)
-    bags[:, 0] = torch.arange(first, first + count)
+    unit_rows = torch.full((count, problem.unit_rows.shape[1]), -1)
+    unit_rows[:, 0] = torch.arange(first, first + count)
     return dataclasses.replace(
         problem,
         vectors=torch.cat([problem.vectors, vectors]),
         labels=torch.cat([problem.labels, torch.ones(count)]),
-        bags=torch.cat([problem.bags, bags]),
+        unit_rows=torch.cat([problem.unit_rows, unit_rows]),
     )
 
 
 def score_canaries(
-    problem: HeadProblem,
+    problem: HeadTrainingData,
     recipe: HeadRecipe,
-    job: HeadJob,
+    job: HeadSettings,
     *,
     trainings: int,
     canaries: int,
@@ -130,7 +132,7 @@ def score_canaries(
     weights = train(
         with_canaries, recipe, repeated_jobs(job, trainings, seed), TakingPart(units, expected)
     )
-    quiet = HeadJob(None if job.noise_multiplier is None else 0.0, job.learning_rate, 0)
+    quiet = HeadSettings(None if job.noise_multiplier is None else 0.0, job.learning_rate, 0)
     known = torch.ones(3, with_canaries.num_units, dtype=torch.bool)
     known[0, problem.num_units :] = False  # no canary, every other one, and the others
     known[1, problem.num_units :: 2] = False

@@ -35,9 +35,9 @@ from mammo_core.config.runs import (
 )
 from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.accounting import gaussian, risk
-from mammo_core.privacy.heads.problem import HeadProblem
-from mammo_core.privacy.heads.vectorised import HeadJob
-from mammo_core.training.heads.feature_dataset import PreparedStrategy, Workbench
+from mammo_core.privacy.heads.problem import HeadTrainingData
+from mammo_core.privacy.heads.vectorised import HeadSettings
+from mammo_core.training.heads.feature_dataset import FeatureDataset, HeadInputs
 from mammo_core.training.heads.runs import head_job
 
 ATTACKED: tuple[Strategy, ...] = ("real", "real+synthetic", "pretrain")
@@ -130,7 +130,7 @@ class AuditTables:
 
 
 def run_audit(
-    bench: Workbench,
+    dataset: FeatureDataset,
     plan: AuditPlan,
     tables: AuditTables,
     *,
@@ -149,12 +149,12 @@ def run_audit(
         PrivacyError: If δ is too large or there are too few units.
         CohortError: If the strategy needs synthetic masses and there are none.
     """
-    if plan.backbone != bench.backbone:
+    if plan.backbone != dataset.backbone:
         raise InvalidRequestError(
-            f"Expected an audit on the loaded backbone {bench.backbone}; got {plan.backbone}."
+            f"Expected an audit on the loaded backbone {dataset.backbone}; got {plan.backbone}."
         )
     recipe = RECIPES[plan.strategy]
-    prepared = bench.prepare(plan.strategy, recipe)
+    prepared = dataset.prepare(plan.strategy, recipe)
     problem = prepared.problem(plan.unit)
     gaussian.require_meaningful_delta(plan.delta, problem.num_units)
     train = partial(train_batched, on_step=on_step and (lambda *_: on_step()))
@@ -173,7 +173,7 @@ def run_audit(
             on_point()
 
 
-def _effect_models(problem: HeadProblem) -> int:
+def _effect_models(problem: HeadTrainingData) -> int:
     return max(_LEAST_EFFECT_MODELS, round(_EFFECT_MODELS_PER_UNIT * problem.num_units))
 
 
@@ -182,17 +182,17 @@ class _Point:
     """One budget under attack."""
 
     plan: AuditPlan
-    prepared: PreparedStrategy
-    problem: HeadProblem
+    prepared: HeadInputs
+    problem: HeadTrainingData
     recipe: HeadRecipe
-    job: HeadJob
+    job: HeadSettings
     target_epsilon: float
     effects: Tensor
     train: Trainer
 
     @property
     def _mu(self) -> float:
-        return gaussian.composed_mu(self.job.noise_multiplier or 0.0, self.recipe.steps)
+        return gaussian.mu_of_steps(self.job.noise_multiplier or 0.0, self.recipe.steps)
 
     @property
     def _shared(self) -> dict[str, Any]:
@@ -218,19 +218,19 @@ class _Point:
             seed=self.plan.seed,
             train=self.train,
         )
-        bags, took_part = self.problem.bags, shadows.took_part
+        unit_rows, took_part = self.problem.unit_rows, shadows.took_part
         margins = attacks.mass_margins(self.problem, shadows.weights)
         losses = attacks.loss_scores(margins)
-        typical = attacks.unit_mean(margins, bags)
+        typical = attacks.unit_mean(margins, unit_rows)
         projections = attacks.weight_projections(shadows.weights, self.effects)
         joint = attacks.joint_likelihood_ratio([typical, projections], took_part)
         by_unit = {
-            "loss threshold": attacks.unit_mean(losses, bags),
+            "loss threshold": attacks.unit_mean(losses, unit_rows),
             "likelihood ratio": attacks.likelihood_ratio(typical, took_part),
             "likelihood ratio on weights": joint,
         }
         patients = self.prepared.patient_ids
-        first_mass = bags[:, 0].numpy()
+        first_mass = unit_rows[:, 0].numpy()
         level = "patient" if self.plan.unit == "patient" else "mass"
         for name, scores in by_unit.items():
             self._measure(tables, name, level, scores, took_part, patients[first_mass])

@@ -17,23 +17,23 @@ from torch import Tensor
 
 from mammo_core.auditing.shadow_models import Trainer, train_batched, train_shadows
 from mammo_core.config.runs import HeadRecipe
-from mammo_core.privacy.heads.problem import HeadProblem
-from mammo_core.privacy.heads.vectorised import HeadJob
+from mammo_core.privacy.heads.problem import HeadTrainingData
+from mammo_core.privacy.heads.vectorised import HeadSettings
 
 _RIDGE = 1e-3  # of the number of models: keeps the regression solvable with fewer models than units
 _LEAST_VARIANCE = 1e-9
 _LEAST_NOISE_SHARE = 1e-4
 
 
-def mass_margins(problem: HeadProblem, weights: Tensor) -> Tensor:
+def mass_margins(problem: HeadTrainingData, weights: Tensor) -> Tensor:
     """The logit of each mass's own class: (R, K) -> (R, N)."""
     return (weights @ problem.vectors.T) * (2 * problem.labels - 1)
 
 
-def unit_mean(values: Tensor, bags: Tensor) -> Tensor:
+def unit_mean(values: Tensor, unit_rows: Tensor) -> Tensor:
     """The mean over each unit's masses: (R, N), (U, B) -> (R, U)."""
-    mask = bags >= 0
-    return (values[:, bags.clamp(min=0)] * mask).sum(dim=2) / mask.sum(dim=1)
+    mask = unit_rows >= 0
+    return (values[:, unit_rows.clamp(min=0)] * mask).sum(dim=2) / mask.sum(dim=1)
 
 
 def loss_scores(margins: Tensor) -> Tensor:
@@ -79,9 +79,9 @@ def _moments_without_self(values: Tensor, weight: Tensor) -> tuple[Tensor, Tenso
 
 
 def unit_effects(
-    problem: HeadProblem,
+    problem: HeadTrainingData,
     recipe: HeadRecipe,
-    job: HeadJob,
+    job: HeadSettings,
     count: int,
     *,
     seed: int,
@@ -92,7 +92,7 @@ def unit_effects(
     From a linear regression on `count` heads trained without noise on random halves, clipped where the job is
     private. Best with twice as many heads as units.
     """
-    quiet = HeadJob(None if job.noise_multiplier is None else 0.0, job.learning_rate, 0)
+    quiet = HeadSettings(None if job.noise_multiplier is None else 0.0, job.learning_rate, 0)
     shadows = train_shadows(problem, recipe, quiet, count, seed=seed, train=train)
     weights = shadows.weights.double()
     design = shadows.took_part.double() - 0.5  # (R, U)

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from mammo_core.config import validate
 from mammo_core.config.runs import HeadRecipe
-from mammo_core.privacy.heads.problem import HeadProblem
-from mammo_core.privacy.heads.vectorised import HeadJob, TakingPart, train_heads
+from mammo_core.privacy.heads.problem import HeadTrainingData
+from mammo_core.privacy.heads.vectorised import HeadSettings, TakingPart, train_heads
 
-Trainer = Callable[[HeadProblem, HeadRecipe, Sequence[HeadJob], TakingPart], Tensor]
+Trainer = Callable[[HeadTrainingData, HeadRecipe, Sequence[HeadSettings], TakingPart], Tensor]
 _BATCH = 256
 _SEED_STRIDE = 1_000_003
 
@@ -37,9 +37,9 @@ class ShadowModels:
 
 
 def train_batched(
-    problem: HeadProblem,
+    problem: HeadTrainingData,
     recipe: HeadRecipe,
-    jobs: Sequence[HeadJob],
+    jobs: Sequence[HeadSettings],
     taking_part: TakingPart,
     *,
     on_step: Callable[[int, Tensor], None] | None = None,
@@ -60,18 +60,18 @@ def train_batched(
     return torch.cat(batches)
 
 
-def repeated_jobs(job: HeadJob, count: int, seed: int) -> list[HeadJob]:
+def repeated_jobs(job: HeadSettings, count: int, seed: int) -> list[HeadSettings]:
     """The same job `count` times, each with reproducible noise of its own."""
     return [
-        HeadJob(job.noise_multiplier, job.learning_rate, number)
+        HeadSettings(job.noise_multiplier, job.learning_rate, number)
         for number in _noise_seeds(count, seed)
     ]
 
 
 def train_shadows(
-    problem: HeadProblem,
+    problem: HeadTrainingData,
     recipe: HeadRecipe,
-    job: HeadJob,
+    job: HeadSettings,
     count: int,
     *,
     seed: int,

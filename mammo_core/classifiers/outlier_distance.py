@@ -13,7 +13,7 @@ from mammo_core.classifiers.projection import Projection
 from mammo_core.errors import InvalidRequestError
 
 
-def unlikeness(projection: Projection, whitening: float, features: Tensor) -> Tensor:
+def outlier_distance(projection: Projection, whitening: float, features: Tensor) -> Tensor:
     """The mean squared deviation of a mass from synthetic ones, in standard deviations: (N, V, D) -> (N,).
 
     Along the K directions kept, deviations count in their own standard deviations; outside of them in that of

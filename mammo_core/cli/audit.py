@@ -93,17 +93,17 @@ def run_audit_command(options: argparse.Namespace) -> int:
         for strategy in options.strategy
         for unit in options.unit
     ]
-    bench = workbench_from(options)
+    dataset = workbench_from(options)
     tables, done, total = AuditTables(), itertools.count(1), len(plans) * len(options.epsilon)
     with progress_bar("budgets", "budgets") as on_progress:
         for plan in plans:
-            run_audit(bench, plan, tables, on_point=lambda: on_progress(next(done), total))
+            run_audit(dataset, plan, tables, on_point=lambda: on_progress(next(done), total))
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         for name, frame in tables.frames().items():
             frame.to_csv(options.out / f"{name}.csv", index=False, float_format="%.6g")
         command = f"python -m mammo_core {shlex.join(sys.argv[1:])}"
-        write_provenance(options.out / "provenance.json", bench, command)
+        write_provenance(options.out / "provenance.json", dataset, command)
     print_table(list(_lines(tables)))
     print(
         "\nAUC and TPR of the best attack on units, with 95 % intervals over patients; bound: what no attacker can "

@@ -29,11 +29,11 @@ def run_features(options: argparse.Namespace) -> int:
     from mammo_core.cli.tables import print_table
 
     start = time.perf_counter()
-    bench = workbench_from(options)
-    parts = {"train": bench.train_features}
-    parts |= {f"test {name}": test.features for name, test in bench.test_sets.items()}
-    if bench.synthetic_features is not None:
-        parts["synthetic"] = bench.synthetic_features
+    dataset = workbench_from(options)
+    parts = {"train": dataset.train_features}
+    parts |= {f"test {name}": test.features for name, test in dataset.test_sets.items()}
+    if dataset.synthetic_features is not None:
+        parts["synthetic"] = dataset.synthetic_features
     print_table(
         [
             {"part": name, "masses": len(rows), "views": rows.shape[1], "features": rows.shape[2]}

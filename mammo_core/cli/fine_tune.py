@@ -125,7 +125,7 @@ def run_fine_tune(options: argparse.Namespace) -> int:
     from mammo_core.results.recording import record_network
     from mammo_core.system.device import choose_device, device_name
     from mammo_core.system.paths import home_dir
-    from mammo_core.training.dataset import run_data
+    from mammo_core.training.dataset import run_dataset
     from mammo_core.training.networks.loop import TrainingStopped
     from mammo_core.training.networks.plan import prepare_network
     from mammo_core.training.networks.runs import run_network
@@ -138,7 +138,7 @@ def run_fine_tune(options: argparse.Namespace) -> int:
     else:
         require_only_preset(options)
     loaded = data_from(options)
-    data = run_data(
+    data = run_dataset(
         loaded.real,
         loaded.synthetic,
         site=options.site,

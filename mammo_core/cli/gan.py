@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from mammo_core.generators.files import Drawing
+    from mammo_core.generators.files import DrawRequest
     from mammo_core.synthesis.cards import GeneratorCard
 
 
@@ -293,8 +293,8 @@ def run_sample(options: argparse.Namespace) -> int:
 
 
 def _file_format(
-    drawings: Sequence[Drawing], card: GeneratorCard, options: argparse.Namespace
-) -> tuple[str, Callable[[np.ndarray, Drawing], bytes] | None]:
+    drawings: Sequence[DrawRequest], card: GeneratorCard, options: argparse.Namespace
+) -> tuple[str, Callable[[np.ndarray, DrawRequest], bytes] | None]:
     """Suffix of the files, and how a mass becomes the content of one."""
     from mammo_core.errors import InvalidRequestError
     from mammo_core.generators.dicom import UUID_ROOT, DicomOptions
@@ -307,7 +307,7 @@ def _file_format(
             )
         return ".png", None
     from mammo_core.generators.dicom import dicom_file
-    from mammo_core.generators.files import DrawnMass
+    from mammo_core.generators.files import SyntheticMass
     from mammo_core.synthesis.mass_id import MassId
 
     if any(item.seed is None for item in drawings):
@@ -317,18 +317,18 @@ def _file_format(
         )
     chosen = DicomOptions(burn_in=options.burn_in, uid_root=options.uid_root)
 
-    def encode(image: np.ndarray, item: Drawing) -> bytes:
-        mass = DrawnMass(MassId(item.label, item.seed, options.truncation), image)
+    def encode(image: np.ndarray, item: DrawRequest) -> bytes:
+        mass = SyntheticMass(MassId(item.label, item.seed, options.truncation), image)
         return dicom_file(mass, card, options.generator.stem, chosen)
 
     return ".dcm", encode
 
 
-def _drawings(generator: nn.Module, options: argparse.Namespace) -> list[Drawing]:
+def _drawings(generator: nn.Module, options: argparse.Namespace) -> list[DrawRequest]:
     """What the options ask for: `--count` masses in all."""
     from functools import partial
 
-    from mammo_core.generators.files import Drawing
+    from mammo_core.generators.files import DrawRequest
     from mammo_core.labels import CLASS_NAMES
     from mammo_core.synthesis.sampling import along, between, origin_of_seed, principal_directions
 
@@ -339,13 +339,13 @@ def _drawings(generator: nn.Module, options: argparse.Namespace) -> list[Drawing
     seed, count = options.seed, options.count
     if options.twins:
         return [
-            Drawing(f"seed{number}", label, start(number), number)
+            DrawRequest(f"seed{number}", label, start(number), number)
             for number in range(seed, seed + -(-count // len(CLASS_NAMES)))
             for label in sorted(CLASS_NAMES)
         ]
     if options.towards is None and options.along is None:
         return [
-            Drawing(f"seed{seed + i}", classes[i % len(classes)], start(seed + i), seed + i)
+            DrawRequest(f"seed{seed + i}", classes[i % len(classes)], start(seed + i), seed + i)
             for i in range(count)
         ]
     steps = -(-count // len(classes))
@@ -358,7 +358,7 @@ def _drawings(generator: nn.Module, options: argparse.Namespace) -> list[Drawing
         origins = along(start(seed), direction, 3.0, steps)
         stem = f"seed{seed}along{options.along}"
     return [
-        Drawing(f"{stem}step{step}", label, origin)
+        DrawRequest(f"{stem}step{step}", label, origin)
         for step, origin in enumerate(origins)
         for label in classes
     ]

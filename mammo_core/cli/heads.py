@@ -102,10 +102,10 @@ def run_make(options: argparse.Namespace) -> int:
     from mammo_core.reading.shipped_heads import save_heads
     from mammo_core.text.numbers import with_interval
 
-    bench = workbench_from(options)
+    dataset = workbench_from(options)
     with progress_bar("synthetic masses", "masses") as on_progress:
         made = make_heads(
-            bench,
+            dataset,
             options.epsilon,
             options.repeats,
             ledger=ledger_from(options, "heads make"),
@@ -138,7 +138,7 @@ def run_read(options: argparse.Namespace) -> int:
     from mammo_core.ingestion.images.crops import RECIPES, WHOLE, mass_crop
     from mammo_core.ingestion.images.picture import Box
     from mammo_core.ingestion.images.sandbox import read_safely
-    from mammo_core.reading.case import case_features, read_case, usualness
+    from mammo_core.reading.case import case_features, outlier_check, read_case
     from mammo_core.reading.shipped_heads import SHIPPED_HEADS, load_heads
     from mammo_core.reading.words import (
         CAUTION,
@@ -159,7 +159,7 @@ def run_read(options: argparse.Namespace) -> int:
     print()
     told = [
         *picture.warnings,
-        usualness_words(usualness(image, features, shipped)),
+        usualness_words(outlier_check(image, features, shipped)),
         *map(call_words, readings),
         noise_words(readings),
         CAUTION,

@@ -12,7 +12,7 @@ from mammo_core.config.runs import UNITS
 
 if TYPE_CHECKING:
     from mammo_core.ledger.book import LedgerBook
-    from mammo_core.ledger.releases import Charge, ChargedCohort
+    from mammo_core.ledger.releases import CohortIdentity, Release
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -112,17 +112,15 @@ def run_what_if(options: argparse.Namespace) -> int:
     """Prints the total before and after some runs."""
     from mammo_core.config import validate
     from mammo_core.ledger.ledger import open_ledger
-    from mammo_core.ledger.releases import planned_charges, spending_of_budget
+    from mammo_core.ledger.releases import cost_of_budget, planned_releases
     from mammo_core.ledger.words import short_total
     from mammo_core.system.paths import home_dir
 
     validate.at_least(1, runs=options.runs)
     book = open_ledger(home_dir()).book()
     cohort = _cohort(book, options)
-    spending = spending_of_budget(
-        options.epsilon, options.delta, options.unit, cohort.largest_patient
-    )
-    planned = planned_charges(spending, options.runs)
+    spending = cost_of_budget(options.epsilon, options.delta, options.unit, cohort.largest_patient)
+    planned = planned_releases(spending, options.runs)
     before, after = (
         short_total(book.total(cohort.patients, options.delta, more)) for more in ((), planned)
     )
@@ -152,7 +150,7 @@ def run_budget(options: argparse.Namespace) -> int:
     return 0
 
 
-def _cohort(book: LedgerBook, options: argparse.Namespace) -> ChargedCohort:
+def _cohort(book: LedgerBook, options: argparse.Namespace) -> CohortIdentity:
     """The cohort named by key, by data, or the only one there is."""
     from mammo_core.errors import InvalidRequestError
 
@@ -168,16 +166,16 @@ def _cohort(book: LedgerBook, options: argparse.Namespace) -> ChargedCohort:
     return found[0]
 
 
-def _cohort_of_data(options: argparse.Namespace) -> ChargedCohort:
+def _cohort_of_data(options: argparse.Namespace) -> CohortIdentity:
     from mammo_core.cli.options import data_from
-    from mammo_core.ledger.releases import charged_cohort
+    from mammo_core.ledger.releases import cohort_identity
 
     data = data_from(options)
     train = data.real.select(site=data.real.training_site(options.site), split="train")
-    return charged_cohort(train, is_demonstration=data.is_demonstration)
+    return cohort_identity(train, is_demonstration=data.is_demonstration)
 
 
-def _summary(book: LedgerBook, cohort: ChargedCohort, delta: float) -> dict[str, object]:
+def _summary(book: LedgerBook, cohort: CohortIdentity, delta: float) -> dict[str, object]:
     total = book.total(cohort.patients, delta)
     budget = book.budget_of(cohort.key)
     return {
@@ -191,7 +189,7 @@ def _summary(book: LedgerBook, cohort: ChargedCohort, delta: float) -> dict[str,
     }
 
 
-def _print_budgets(book: LedgerBook, cohort: ChargedCohort, more: Sequence[Charge] = ()) -> None:
+def _print_budgets(book: LedgerBook, cohort: CohortIdentity, more: Sequence[Release] = ()) -> None:
     from mammo_core.ledger.words import budget_sentence
 
     for state in book.budget_states(cohort.patients, more):

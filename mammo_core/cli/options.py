@@ -22,7 +22,7 @@ from mammo_core.system.paths import data_dir, home_dir
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource, LoadedData
     from mammo_core.ledger.ledger import LedgerForWork
-    from mammo_core.training.heads.feature_dataset import Workbench
+    from mammo_core.training.heads.feature_dataset import FeatureDataset
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -206,14 +206,14 @@ def data_from(options: argparse.Namespace) -> LoadedData:
     return data
 
 
-def workbench_from(options: argparse.Namespace) -> Workbench:
+def workbench_from(options: argparse.Namespace) -> FeatureDataset:
     """Loads the data and computes missing features with a progress bar."""
     from mammo_core.cli.progress import progress_bar
-    from mammo_core.training.heads.feature_dataset import open_workbench
+    from mammo_core.training.heads.feature_dataset import load_feature_dataset
 
     data = data_from(options)
     with progress_bar("features", "masses") as on_progress:
-        return open_workbench(
+        return load_feature_dataset(
             data.real,
             data.synthetic,
             backbone_from(options),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mammo_core.cohorts.installed import LoadedData
     from mammo_core.config.runs import RunConfig
-    from mammo_core.training.dataset import RunData
+    from mammo_core.training.dataset import RunDataset
     from mammo_core.training.paper.frozen_runs import EpochReport
     from mammo_core.training.paper.presets import Preset
 
@@ -37,7 +37,7 @@ def require_only_preset(options: argparse.Namespace) -> None:
         )
 
 
-def preset_config(preset: Preset, options: argparse.Namespace, data: RunData) -> RunConfig:
+def preset_config(preset: Preset, options: argparse.Namespace, data: RunDataset) -> RunConfig:
     """The run that a preset means on these data; a --backbone takes the place of the paper's.
 
     Raises:
@@ -83,13 +83,13 @@ def run_on_features(
     from mammo_core.cli.options import ledger_from
     from mammo_core.cli.outcome import print_outcome
     from mammo_core.cli.progress import progress_bar
-    from mammo_core.results.recording import RunTracker
+    from mammo_core.results.recording import RunRecorder
     from mammo_core.system.paths import home_dir
-    from mammo_core.training.heads.feature_dataset import open_workbench
+    from mammo_core.training.heads.feature_dataset import load_feature_dataset
     from mammo_core.training.paper.frozen_runs import run_frozen_preset
 
     with progress_bar("features", "masses") as on_progress:
-        bench = open_workbench(
+        dataset = load_feature_dataset(
             loaded.real,
             loaded.synthetic,
             config.backbone,
@@ -105,9 +105,9 @@ def run_on_features(
             on_epochs(report.epoch, report.epochs)
 
         outcome = run_frozen_preset(
-            bench, config, ledger=ledger_from(options, "fine-tune"), device=device, on_epoch=show
+            dataset, config, ledger=ledger_from(options, "fine-tune"), device=device, on_epoch=show
         )
-    run_id = RunTracker(home_dir()).record_network(outcome, bench, None, origin="fine-tune")
+    run_id = RunRecorder(home_dir()).record_network(outcome, dataset, None, origin="fine-tune")
     print(f"Kept: the weights after step {outcome.kept_step} of {config.recipe.steps}.")
     print_outcome(outcome, run_id)
     return 0

@@ -59,7 +59,7 @@ def run_list(options: argparse.Namespace) -> int:
     from mammo_core.cli.tables import print_table
     from mammo_core.storage.atomic import write_text
     from mammo_core.storage.tables import safe_csv
-    from mammo_core.text.untrusted import one_line
+    from mammo_core.text.untrusted import single_line
 
     rows = _rows()
     if options.out:
@@ -74,7 +74,7 @@ def run_list(options: argparse.Namespace) -> int:
                 "ε": f"{row.target_epsilon:g}",
                 "seed": row.seed,
                 "from": row.origin,
-                "test set": one_line(row.test_set, 40),
+                "test set": single_line(row.test_set, 40),
                 "AUROC": f"{row.auroc:.3f}",
             }
             for row in rows.itertuples()

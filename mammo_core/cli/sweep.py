@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mammo_core.config.runs import STRATEGIES, UNITS
 
 if TYPE_CHECKING:
-    from mammo_core.training.heads.feature_dataset import Workbench
+    from mammo_core.training.heads.feature_dataset import FeatureDataset
     from mammo_core.training.heads.sweep import SweepPlan
 
 
@@ -69,7 +69,7 @@ def run_sweep_command(options: argparse.Namespace) -> int:
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table, printable_curves
     from mammo_core.config import validate
-    from mammo_core.results.recording import RunTracker
+    from mammo_core.results.recording import RunRecorder
     from mammo_core.results.table_file import ResultsFile, run_sweep_into_file, write_provenance
     from mammo_core.system.paths import home_dir
     from mammo_core.training.heads.sweep import SweepPlan
@@ -88,9 +88,9 @@ def run_sweep_command(options: argparse.Namespace) -> int:
         noise=options.noise,
     )
     list(plan.groups())  # every value is checked before anything is computed
-    bench = workbench_from(options)
+    dataset = workbench_from(options)
     results = ResultsFile(options.out)
-    write_provenance(options.out, bench, f"python -m mammo_core {shlex.join(sys.argv[1:])}")
+    write_provenance(options.out, dataset, f"python -m mammo_core {shlex.join(sys.argv[1:])}")
     done = 0
     with progress_bar("runs", "runs") as on_progress:
 
@@ -100,15 +100,15 @@ def run_sweep_command(options: argparse.Namespace) -> int:
             on_progress(done, plan.num_runs)
 
         run_sweep_into_file(
-            bench,
+            dataset,
             plan,
             results,
-            RunTracker(home_dir()),
+            RunRecorder(home_dir()),
             ledger=ledger_from(options, "sweep"),
             on_result=on_result,
         )
     if options.roc:
-        _write_roc(bench, plan, options.roc)
+        _write_roc(dataset, plan, options.roc)
     print_table(printable_curves(results.rows))
     print(
         f"\nAUROC: mean over seeds (lowest and highest seed). Patient-bootstrap intervals of every "
@@ -117,13 +117,13 @@ def run_sweep_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write_roc(bench: Workbench, plan: SweepPlan, path: Path) -> None:
+def _write_roc(dataset: FeatureDataset, plan: SweepPlan, path: Path) -> None:
     from mammo_core.results.archive import RunArchive
     from mammo_core.results.roc_table import write_mean_roc
     from mammo_core.system.paths import home_dir
 
     archive = RunArchive(home_dir())
-    run_ids = archive.rows_of_plan(plan, bench.data_hash)["run_id"].unique()
+    run_ids = archive.rows_of_plan(plan, dataset.data_hash)["run_id"].unique()
     if len(run_ids) < plan.num_runs:
         print(
             f"ROC curves are of {len(run_ids)} of {plan.num_runs} runs: the others are in the results "

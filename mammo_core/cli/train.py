@@ -35,7 +35,7 @@ def run_train(options: argparse.Namespace) -> int:
     from mammo_core.cli.outcome import print_outcome
     from mammo_core.config.recipes import RECIPES
     from mammo_core.config.runs import PrivacyConfig, RunConfig
-    from mammo_core.results.recording import RunTracker
+    from mammo_core.results.recording import RunRecorder
     from mammo_core.system.paths import home_dir
     from mammo_core.training.heads.runs import run_many
 
@@ -51,10 +51,10 @@ def run_train(options: argparse.Namespace) -> int:
         backbone=backbone_from(options),
         seed=options.seed,
     )
-    bench = workbench_from(options)
+    dataset = workbench_from(options)
     (result,) = run_many(
-        bench, [config], ledger=ledger_from(options, "train"), engine=options.engine
+        dataset, [config], ledger=ledger_from(options, "train"), engine=options.engine
     )
-    run_id = RunTracker(home_dir()).record(result, bench, origin="train")
+    run_id = RunRecorder(home_dir()).record(result, dataset, origin="train")
     print_outcome(result, run_id)
     return 0

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
 from mammo_core.figures.provenance import RESEARCH_USE, Provenance, with_png_facts
-from mammo_core.text.untrusted import one_line
+from mammo_core.text.untrusted import single_line
 
 SYNTHETIC_USE = f"Synthetic. {RESEARCH_USE}"
 _GAP, _LINE, _MOST_COLUMNS = 8, 18, 8
@@ -52,7 +52,7 @@ def contact_sheet(
         left = _GAP + index % columns * cell_width
         upper = top + index // columns * cell_height
         sheet.paste(Image.fromarray(image), (left, upper))
-        _write(draw, (left, upper + height + 2), one_line(caption, 24))
+        _write(draw, (left, upper + height + 2), single_line(caption, 24))
     for number, line in enumerate(lines):
         _write(draw, (_GAP, grid_end + _GAP + number * _LINE), line)
     content = io.BytesIO()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from mammo_core.text.untrusted import one_line
+from mammo_core.text.untrusted import single_line
 
 
 def plotly_text(name: str, longest: int = 60) -> str:
@@ -14,4 +14,4 @@ def plotly_text(name: str, longest: int = 60) -> str:
         >>> plotly_text("<b>site</b>")
         '&lt;b&gt;site&lt;/b&gt;'
     """
-    return html.escape(one_line(name, longest), quote=False)
+    return html.escape(single_line(name, longest), quote=False)

@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from mammo_core.errors import InvalidRequestError
-from mammo_core.generators.files import DrawnMass, pack
+from mammo_core.generators.files import SyntheticMass, pack
 from mammo_core.synthesis.cards import GeneratorCard
 
 UUID_ROOT = "2.25"
@@ -104,21 +104,21 @@ _SHORT_HASH = 12
 
 
 def dicom_zip(
-    masses: Sequence[DrawnMass],
+    masses: Sequence[SyntheticMass],
     card: GeneratorCard,
     generator_name: str,
     options: DicomOptions = PLAIN,
 ) -> bytes:
     """A ZIP file with a DICOM file of each mass; else as `synthetic_files.png_zip`."""
 
-    def encode(mass: DrawnMass) -> bytes:
+    def encode(mass: SyntheticMass) -> bytes:
         return dicom_file(mass, card, generator_name, options)
 
     return pack(masses, card, generator_name, ".dcm", encode)
 
 
 def dicom_file(
-    mass: DrawnMass, card: GeneratorCard, generator_name: str, options: DicomOptions = PLAIN
+    mass: SyntheticMass, card: GeneratorCard, generator_name: str, options: DicomOptions = PLAIN
 ) -> bytes:
     """One mass as the content of a DICOM file: pixels as drawn, under them a strip with a notice if asked for."""
     data = Dataset()
@@ -133,7 +133,9 @@ def dicom_file(
     return content.getvalue()
 
 
-def _identify(data: Dataset, mass: DrawnMass, card: GeneratorCard, options: DicomOptions) -> None:
+def _identify(
+    data: Dataset, mass: SyntheticMass, card: GeneratorCard, options: DicomOptions
+) -> None:
     """Who and what: no patient, and identifiers that say so. What must be there but is unknown is empty.
 
     Identifiers depend on generator and mass only; those of series and image also on what is burned in.
@@ -157,7 +159,7 @@ def _identify(data: Dataset, mass: DrawnMass, card: GeneratorCard, options: Dico
     data.InstanceNumber = 1
 
 
-def _describe(data: Dataset, mass: DrawnMass, card: GeneratorCard, generator_name: str) -> None:
+def _describe(data: Dataset, mass: SyntheticMass, card: GeneratorCard, generator_name: str) -> None:
     """How it was made and what must not be done with it."""
     data.SyntheticData = "YES"
     data.ImageType = ["DERIVED", "SECONDARY"]

@@ -35,7 +35,7 @@ README = "README.txt"
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawRequest:
     """One mass to draw.
 
     Attributes:
@@ -55,11 +55,11 @@ def write_masses(
     generator: nn.Module,
     card: GeneratorCard,
     generator_name: str,
-    drawings: Sequence[Drawing],
+    drawings: Sequence[DrawRequest],
     folder: Path,
     *,
     suffix: str = ".png",
-    encode: Callable[[np.ndarray, Drawing], bytes] | None = None,
+    encode: Callable[[np.ndarray, DrawRequest], bytes] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Draws masses and writes `NAME_CLASS.png` for each, then manifest.csv and the generator's card.
@@ -102,7 +102,7 @@ def write_masses(
 
 
 @dataclass(frozen=True)
-class DrawnMass:
+class SyntheticMass:
     """A mass with its pixels.
 
     Attributes:
@@ -119,7 +119,7 @@ class DrawnMass:
         return f"{self.id.name}_{self.id.class_name}"
 
 
-def png_zip(masses: Sequence[DrawnMass], card: GeneratorCard, generator_name: str) -> bytes:
+def png_zip(masses: Sequence[SyntheticMass], card: GeneratorCard, generator_name: str) -> bytes:
     """A ZIP file with a PNG of each mass, manifest.csv, the generator's card and a README.
 
     Unpacked, it reads back as a cohort of synthetic masses. The same masses give the same bytes.
@@ -131,11 +131,11 @@ def png_zip(masses: Sequence[DrawnMass], card: GeneratorCard, generator_name: st
 
 
 def pack(
-    masses: Sequence[DrawnMass],
+    masses: Sequence[SyntheticMass],
     card: GeneratorCard,
     generator_name: str,
     suffix: str,
-    encode: Callable[[DrawnMass], bytes],
+    encode: Callable[[SyntheticMass], bytes],
 ) -> bytes:
     """A ZIP file of masses in any format; see `png_zip` for what else is in it."""
     validate.at_least(1, count=len(masses))

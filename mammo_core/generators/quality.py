@@ -35,7 +35,7 @@ from mammo_core.synthesis.quality import (
     neighbourhood,
 )
 from mammo_core.synthesis.radiomics import frechet_distance, radiomics
-from mammo_core.training.heads.feature_dataset import Workbench, open_workbench
+from mammo_core.training.heads.feature_dataset import FeatureDataset, load_feature_dataset
 from mammo_core.training.heads.runs import run_many
 
 LOW_PASS_PX = 64
@@ -126,7 +126,7 @@ def evaluate_synthetic(
         InvalidRequestError: If there are too few masses for a measure.
         BudgetExceededError: If the training site has a budget and the ledger was given no reason to exceed it.
     """
-    bench = open_workbench(
+    dataset = load_feature_dataset(
         real,
         synthetic,
         backbone,
@@ -146,11 +146,11 @@ def evaluate_synthetic(
     heldout_views = torch.from_numpy(
         store.features(heldout.images, backbone, on_progress=on_progress)
     )
-    assert bench.synthetic_features is not None  # given above
-    cohorts = {"train": bench.train, "synthetic": synthetic, "held-out real": heldout}
+    assert dataset.synthetic_features is not None  # given above
+    cohorts = {"train": dataset.train, "synthetic": synthetic, "held-out real": heldout}
     full = {
-        "train": bench.train_features[:, 0],
-        "synthetic": bench.synthetic_features[:, 0],
+        "train": dataset.train_features[:, 0],
+        "synthetic": dataset.synthetic_features[:, 0],
         "held-out real": heldout_views[:, 0],
     }
     one_view = dataclasses.replace(backbone, views=1)
@@ -166,12 +166,12 @@ def evaluate_synthetic(
             *_comparisons(cohorts, full, "full", by_class=True),
             *_comparisons(cohorts, blurred, "low-pass", by_class=False),
         ],
-        class_auroc=_class_auroc(bench, synthetic.labels, ledger),
-        transfer_auroc=_transfer_auroc(bench, ledger),
+        class_auroc=_class_auroc(dataset, synthetic.labels, ledger),
+        transfer_auroc=_transfer_auroc(dataset, ledger),
         radiomics=_radiomics_distances(cohorts),
         copies=find_copies(
             full["synthetic"],
-            bench.train_features,
+            dataset.train_features,
             heldout_views,
             heldout.patient_ids,
             expected_rate=max(COPY_FLAG_RATE, 1 / len(heldout)),  # a few masses allow no finer one
@@ -219,25 +219,25 @@ def _radiomics_distances(cohorts: dict[str, Cohort]) -> dict[str, float]:
     return {name: frechet_distance(train, values) for name, values in found.items()}
 
 
-def _class_auroc(bench: Workbench, labels: np.ndarray, ledger: Ledger) -> float:
+def _class_auroc(dataset: FeatureDataset, labels: np.ndarray, ledger: Ledger) -> float:
     """How well the real-only head without DP ranks the synthetic classes."""
-    config = _without_privacy(bench, "real", _RANKING)
-    (result,) = run_many(bench, [config], ledger=ledger)
-    vectors = fit_projection(config.recipe, None)(bench.synthetic_features)
+    config = _without_privacy(dataset, "real", _RANKING)
+    (result,) = run_many(dataset, [config], ledger=ledger)
+    vectors = fit_projection(config.recipe, None)(dataset.synthetic_features)
     return float(roc_auc_score(labels, (vectors @ result.weights).numpy()))
 
 
-def _transfer_auroc(bench: Workbench, ledger: Ledger) -> dict[str, float]:
+def _transfer_auroc(dataset: FeatureDataset, ledger: Ledger) -> dict[str, float]:
     """Train on synthetic, test on real."""
-    config = _without_privacy(bench, "synthetic", RECIPES["synthetic"])
-    (result,) = run_many(bench, [config], ledger=ledger)
+    config = _without_privacy(dataset, "synthetic", RECIPES["synthetic"])
+    (result,) = run_many(dataset, [config], ledger=ledger)
     return {name: estimates["auroc"].value for name, estimates in result.estimates.items()}
 
 
-def _without_privacy(bench: Workbench, strategy: Strategy, recipe: HeadRecipe) -> RunConfig:
+def _without_privacy(dataset: FeatureDataset, strategy: Strategy, recipe: HeadRecipe) -> RunConfig:
     return RunConfig(
         strategy=strategy,
         privacy=PrivacyConfig(target_epsilon=math.inf),
         recipe=recipe,
-        backbone=bench.backbone,
+        backbone=dataset.backbone,
     )

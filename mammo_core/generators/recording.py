@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from mammo_core.generators.training import Look
+from mammo_core.generators.training import Evaluation
 from mammo_core.storage.mlflow_store import open_experiment
 from mammo_core.synthesis.config import GanConfig
 
@@ -38,7 +38,7 @@ class GeneratorRecord:
         """The lowest KID so far, infinity for a new training."""
         return self._run.data.metrics.get("best_kid", float("inf"))
 
-    def look(self, look: Look) -> None:
+    def look(self, look: Evaluation) -> None:
         """Writes one look as metrics and an image."""
         values = dataclasses.asdict(look)
         grid, seen = values.pop("grid"), values.pop("images_seen")

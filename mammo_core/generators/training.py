@@ -21,11 +21,11 @@ from mammo_core.config import validate
 from mammo_core.config.runs import BackboneConfig, PrivacyConfig, short_hash, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.ledger.releases import Charge, Ledger, charged_cohort
-from mammo_core.privacy.accounting.cost import Spending
+from mammo_core.ledger.releases import Ledger, Release, cohort_identity
+from mammo_core.privacy.accounting.cost import PrivacyCost
 from mammo_core.privacy.accounting.gaussian import require_meaningful_delta
 from mammo_core.privacy.accounting.guarantee import Guarantee
-from mammo_core.privacy.heads.problem import bags_of
+from mammo_core.privacy.heads.problem import rows_of_units
 from mammo_core.synthesis.cards import GeneratorCard, hash_patient, load_card
 from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.checkpoints import save_generator
@@ -33,7 +33,7 @@ from mammo_core.synthesis.config import MECHANISMS, GanConfig, Mechanism
 from mammo_core.synthesis.mcgan_training import McganTrainer
 from mammo_core.synthesis.quality import kernel_distance
 from mammo_core.synthesis.sampling import sample_masses
-from mammo_core.synthesis.training import GanTrainer, StepReport
+from mammo_core.synthesis.training import GanStep, GanTrainer
 from mammo_core.system.device import choose_device, device_name
 
 _GRID = 8  # masses of each class in a sample grid
@@ -68,7 +68,7 @@ class TrainingPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Evaluation:
     """What one look at a running training saw; losses are means since the last look.
 
     Attributes:
@@ -84,13 +84,13 @@ class Look:
     grid: np.ndarray
 
 
-class Record(Protocol):
+class TrainingLog(Protocol):
     """Where a training writes what it sees; a resumed training goes on in the same one."""
 
     def best_kid(self) -> float:
         """The lowest KID so far, infinity for a new training."""
 
-    def look(self, look: Look) -> None:
+    def look(self, look: Evaluation) -> None:
         """Writes one look."""
 
     def finish(self, out: Path) -> None:
@@ -103,12 +103,12 @@ def train_generator(
     plan: TrainingPlan,
     state_folder: Path,
     backbone: BackboneConfig,
-    open_record: Callable[[str, GanConfig], Record],
+    open_record: Callable[[str, GanConfig], TrainingLog],
     *,
     ledger: Ledger,
     is_demonstration: bool = False,
     site: str | None = None,
-    on_step: Callable[[StepReport], None] | None = None,
+    on_step: Callable[[GanStep], None] | None = None,
 ) -> GeneratorCard:
     """Trains on the train split only and keeps the generator with the lowest KID to held-out masses.
 
@@ -159,7 +159,7 @@ def train_generator(
     if goes_on:
         trainer.load(state_file)
     charge = _charge(trainer, plan, train.largest_patient, short_hash(identity), goes_on)
-    ledger.charge(charged_cohort(train, is_demonstration=is_demonstration), [charge])
+    ledger.charge(cohort_identity(train, is_demonstration=is_demonstration), [charge])
     judge = _Judge(heldout.images, backbone, device)
     card = GeneratorCard(
         config=trainer.config,
@@ -178,9 +178,9 @@ def train_generator(
     record = open_record(short_hash(identity), config)
     best = record.best_kid()
     started, seen_before = time.perf_counter(), trainer.images_seen
-    losses: list[StepReport] = []
+    losses: list[GanStep] = []
 
-    def watch(report: StepReport) -> None:
+    def watch(report: GanStep) -> None:
         losses.append(report)
         if on_step:
             on_step(report)
@@ -199,7 +199,7 @@ def train_generator(
         best = min(best, kid)
         rate = (trainer.images_seen - seen_before) / (time.perf_counter() - started)
         record.look(
-            Look(
+            Evaluation(
                 images_seen=trainer.images_seen,
                 generator_loss=float(np.mean([loss.generator_loss for loss in losses])),
                 discriminator_loss=float(np.mean([loss.discriminator_loss for loss in losses])),
@@ -225,15 +225,15 @@ def _with_largest_patient(guarantee: Guarantee | None, train: Cohort) -> Guarant
 
 def _charge(
     trainer: GanTrainer, plan: TrainingPlan, largest_patient: int, identity: str, goes_on: bool
-) -> Charge:
+) -> Release:
     privacy = plan.privacy
     promised = f"ε = {privacy.target_epsilon:g}, {plan.mechanism}" if privacy else "without DP"
-    return Charge(
+    return Release(
         kind="generator",
         title=f"generator {plan.out.name}, {promised}",
         strategy=trainer.config.architecture,
         target_epsilon=privacy.target_epsilon if privacy else math.inf,
-        spending=Spending(
+        spending=PrivacyCost(
             steps=trainer.noisy_steps,
             unit=privacy.unit if privacy else "patient",
             largest_patient=largest_patient,
@@ -269,9 +269,9 @@ def _open_trainer(
         PrivateMasses,
     )
 
-    bags = bags_of(train.patient_ids, plan.privacy.unit)
-    require_meaningful_delta(plan.privacy.target_delta, len(bags))
-    masses = PrivateMasses(images=images, labels=labels, bags=bags)
+    unit_rows = rows_of_units(train.patient_ids, plan.privacy.unit)
+    require_meaningful_delta(plan.privacy.target_delta, len(unit_rows))
+    masses = PrivateMasses(images=images, labels=labels, unit_rows=unit_rows)
     if plan.mechanism == "moments":
         return NoisyMomentsTrainer(config, masses, plan.privacy, device, network)
     steps = math.ceil(plan.images / config.batch_size)

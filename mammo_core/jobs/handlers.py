@@ -22,14 +22,14 @@ from mammo_core.jobs.requests import (
 )
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.results.archive import RunArchive
-from mammo_core.results.recording import RunTracker
-from mammo_core.training.heads.feature_dataset import Workbench, open_workbench
+from mammo_core.results.recording import RunRecorder
+from mammo_core.training.heads.feature_dataset import FeatureDataset, load_feature_dataset
 from mammo_core.training.heads.progress import _LiveCurve
 from mammo_core.training.heads.runs import RunResult
 from mammo_core.training.heads.sweep import run_sweep
 
 
-def do_work(request: JobRequest, job: JobContext, home: Path) -> None:
+def run_request(request: JobRequest, job: JobContext, home: Path) -> None:
     """Does what a request says.
 
     Raises:
@@ -51,14 +51,14 @@ def do_work(request: JobRequest, job: JobContext, home: Path) -> None:
             _import(request, job, home)
 
 
-def _open_bench(request: FeaturesRequest, job: JobContext, home: Path) -> Workbench:
+def _open_bench(request: FeaturesRequest, job: JobContext, home: Path) -> FeatureDataset:
     job.report(0, 0, "Reading masses")
     data = load_source(
         request.source,
         on_progress=lambda done, total: job.report(done, total, "Drawing the demo's masses"),
     )
     job.check()
-    return open_workbench(
+    return load_feature_dataset(
         data.real,
         data.synthetic,
         request.backbone,
@@ -72,17 +72,17 @@ def _open_bench(request: FeaturesRequest, job: JobContext, home: Path) -> Workbe
 def _sweep(request: SweepRequest, job: JobContext, home: Path) -> None:
     plan = request.plan
     needed = FeaturesRequest(source=request.source, backbone=plan.backbone)
-    bench = _open_bench(needed, job, home)
-    job.note_data(bench.data_hash)
+    dataset = _open_bench(needed, job, home)
+    job.note_data(dataset.data_hash)
     origin = "train" if plan.num_runs == 1 else "sweep"
-    tracker, done = RunTracker(home), 0
+    tracker, done = RunRecorder(home), 0
     curve = _LiveCurve(job, plan.num_runs)
     job.report(0, plan.num_runs, "Training")
 
     def keep(result: RunResult | None) -> None:
         nonlocal done
         if result is not None:
-            tracker.record(result, bench, origin=origin, job_id=job.job_id)
+            tracker.record(result, dataset, origin=origin, job_id=job.job_id)
         done += 1
         curve.runs_done = done
         job.report(done, plan.num_runs, f"Tested run {done} of {plan.num_runs}")
@@ -91,10 +91,10 @@ def _sweep(request: SweepRequest, job: JobContext, home: Path) -> None:
         origin, job=job.job_id, beyond_budget=request.beyond_budget
     )
     run_sweep(
-        bench,
+        dataset,
         plan,
         ledger=ledger,
-        finished=RunArchive(home).finished_keys(bench.data_hash),
+        finished=RunArchive(home).finished_keys(dataset.data_hash),
         on_result=keep,
         on_step=curve.watch,
     )
@@ -103,8 +103,8 @@ def _sweep(request: SweepRequest, job: JobContext, home: Path) -> None:
 def _audit(request: AuditRequest, job: JobContext, home: Path) -> None:
     """Keeps the tables after each budget, so that a cancelled audit leaves those that were done."""
     plan = request.plan
-    bench = _open_bench(FeaturesRequest(source=request.source, backbone=plan.backbone), job, home)
-    job.note_data(bench.data_hash)
+    dataset = _open_bench(FeaturesRequest(source=request.source, backbone=plan.backbone), job, home)
+    job.note_data(dataset.data_hash)
     total, tables = len(plan.epsilons), AuditTables()
     done = 0
 
@@ -119,7 +119,7 @@ def _audit(request: AuditRequest, job: JobContext, home: Path) -> None:
         job.report(done, total, f"Attacked {done} of {total} budgets")
 
     job.report(0, total, "Training shadow models")
-    run_audit(bench, plan, tables, on_point=keep, on_step=show)
+    run_audit(dataset, plan, tables, on_point=keep, on_step=show)
 
 
 def _fetch(request: FetchRequest, job: JobContext) -> None:

@@ -11,10 +11,10 @@ from mammo_core.jobs.context import JobContext
 from mammo_core.jobs.requests import NetworkRequest
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.results.archive import RunArchive
-from mammo_core.results.recording import RunTracker, record_network
+from mammo_core.results.recording import RunRecorder, record_network
 from mammo_core.system.device import choose_device, device_name
-from mammo_core.training.dataset import run_data
-from mammo_core.training.heads.feature_dataset import open_workbench
+from mammo_core.training.dataset import run_dataset
+from mammo_core.training.heads.feature_dataset import load_feature_dataset
 from mammo_core.training.networks.loop import NetworkProgress, TrainingStopped
 from mammo_core.training.networks.plan import NetworkRun, prepare_network
 from mammo_core.training.networks.runs import run_network
@@ -36,7 +36,7 @@ def train_network_job(request: NetworkRequest, job: JobContext, home: Path) -> N
         request.source,
         on_progress=lambda done, total: job.report(done, total, "Drawing the demo's masses"),
     )
-    data = run_data(
+    data = run_dataset(
         loaded.real,
         loaded.synthetic,
         origin=loaded.origin,
@@ -78,7 +78,7 @@ def _train_on_features(
     request: NetworkRequest, loaded: LoadedData, job: JobContext, home: Path
 ) -> None:
     config, device = request.config, choose_device(request.device)
-    bench = open_workbench(
+    dataset = load_feature_dataset(
         loaded.real,
         loaded.synthetic,
         config.backbone,
@@ -97,7 +97,7 @@ def _train_on_features(
         )
 
     outcome = run_frozen_preset(
-        bench,
+        dataset,
         config,
         ledger=open_ledger(home).on_behalf_of(
             "train", job=job.job_id, beyond_budget=request.beyond_budget
@@ -105,7 +105,7 @@ def _train_on_features(
         device=device,
         on_epoch=show,
     )
-    RunTracker(home).record_network(outcome, bench, None, origin="train", job_id=job.job_id)
+    RunRecorder(home).record_network(outcome, dataset, None, origin="train", job_id=job.job_id)
     total = config.recipe.steps
     job.report(total, total, f"Tested after step {outcome.kept_step} of {total}")
 

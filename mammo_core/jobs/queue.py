@@ -38,7 +38,7 @@ class ExecutorSource(Protocol):
         """Ends it."""
 
 
-class JobEngine:
+class JobQueue:
     """Starts, continues and cancels jobs, and holds those that wait.
 
     Args:

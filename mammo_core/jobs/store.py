@@ -25,7 +25,7 @@ from mlflow.exceptions import MlflowException
 from mammo_core.errors import InvalidRequestError
 from mammo_core.jobs.requests import JobRequest, request_from_dict
 from mammo_core.storage.mlflow_store import open_experiment, store_errors_explained
-from mammo_core.text.untrusted import one_line
+from mammo_core.text.untrusted import single_line
 
 EXPERIMENT = "jobs"
 BEAT_SECONDS = 2.0
@@ -116,7 +116,7 @@ class JobStore:
         } | _attempt_tags(priority)
         with store_errors_explained():
             run = self._client.create_run(
-                self._experiment_id, run_name=one_line(request.title), tags=tags
+                self._experiment_id, run_name=single_line(request.title), tags=tags
             )
             self._client.update_run(run.info.run_id, status="SCHEDULED")
         return self.view(run.info.run_id)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mammo_core.errors import MammoError
 from mammo_core.jobs.context import JobContext, JobStopped
-from mammo_core.jobs.handlers import do_work
+from mammo_core.jobs.handlers import run_request
 from mammo_core.jobs.store import JobStore
 
 _LOG = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def run_job(home: str, tracking_uri: str | None, job_id: str, attempt: str) -> s
     store.begin(job_id)
     with JobContext(store, job_id, attempt) as job:
         try:
-            do_work(view.request, job, Path(home))
+            run_request(view.request, job, Path(home))
         except JobStopped:
             if job.taken_over:
                 return "interrupted"

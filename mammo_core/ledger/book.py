@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from mammo_core.config import validate
-from mammo_core.ledger.releases import Charge, ChargedCohort
+from mammo_core.ledger.releases import CohortIdentity, Release
 from mammo_core.privacy.accounting.cost import (
-    Spending,
-    composed_mu,
+    PrivacyCost,
+    mu_of_releases,
     running_epsilons,
     total_epsilon,
 )
@@ -32,7 +32,7 @@ class LedgerEntry:
         reason: Why it went beyond a budget; empty if it did not.
     """
 
-    charge: Charge
+    charge: Release
     cohort: str
     made: float
     origin: str
@@ -92,7 +92,7 @@ class BudgetState:
         adds_without_dp: Whether one of those looked ahead at is such a release.
     """
 
-    cohort: ChargedCohort
+    cohort: CohortIdentity
     budget: Budget
     spent: float
     num_without_dp: int
@@ -121,7 +121,7 @@ class LedgerBook:
         num_missing: Records that were deleted from the store for good: totals are then too low.
     """
 
-    cohorts: dict[str, ChargedCohort] = field(default_factory=dict)
+    cohorts: dict[str, CohortIdentity] = field(default_factory=dict)
     entries: tuple[LedgerEntry, ...] = ()
     budget_changes: tuple[BudgetChange, ...] = ()
     generators: frozenset[str] = frozenset()
@@ -139,7 +139,7 @@ class LedgerBook:
         changes = [change.budget for change in self.budget_changes if change.cohort == cohort]
         return changes[-1] if changes else None
 
-    def new_charges(self, charges: Sequence[Charge]) -> list[Charge]:
+    def new_charges(self, charges: Sequence[Release]) -> list[Release]:
         """Those that release something new: the same reproducible release counts once."""
         known = {entry.charge.release for entry in self.entries}
         new = []
@@ -150,13 +150,13 @@ class LedgerBook:
         return new
 
     def total(
-        self, patients: frozenset[str], delta: float, more: Sequence[Charge] = ()
+        self, patients: frozenset[str], delta: float, more: Sequence[Release] = ()
     ) -> LedgerTotal:
         """What everything released from these patients costs, and with `more` what it would cost then."""
         return total_of([*self._charges_of(patients), *self.new_charges(more)], delta)
 
     def budget_states(
-        self, patients: frozenset[str], more: Sequence[Charge] = ()
+        self, patients: frozenset[str], more: Sequence[Release] = ()
     ) -> list[BudgetState]:
         """Every budget that these patients come under, with what is spent, `more` included.
 
@@ -169,7 +169,7 @@ class LedgerBook:
         ]
 
     def _budget_state(
-        self, cohort: ChargedCohort, budget: Budget, more: Sequence[Charge]
+        self, cohort: CohortIdentity, budget: Budget, more: Sequence[Release]
     ) -> BudgetState:
         before = self.total(cohort.patients, budget.delta)
         after = self.total(cohort.patients, budget.delta, more) if more else before
@@ -181,18 +181,18 @@ class LedgerBook:
             adds_without_dp=after.num_without_dp > before.num_without_dp,
         )
 
-    def _charges_of(self, patients: frozenset[str]) -> list[Charge]:
+    def _charges_of(self, patients: frozenset[str]) -> list[Release]:
         return [entry.charge for entry in self.entries_of(patients)]
 
 
-def total_of(charges: Sequence[Charge], delta: float) -> LedgerTotal:
+def total_of(charges: Sequence[Release], delta: float) -> LedgerTotal:
     """What releases cost together, to the patient they cost most."""
     spendings = counted_spendings(charges)
     private = [spending for spending in spendings if spending.is_private]
     return LedgerTotal(
         epsilon=total_epsilon(spendings, delta),
         covered_epsilon=total_epsilon(private, delta),
-        mu=composed_mu(spendings),
+        mu=mu_of_releases(spendings),
         num_releases=len(charges),
         num_without_dp=len(spendings) - len(private),
         num_reproducible=sum(
@@ -202,7 +202,7 @@ def total_of(charges: Sequence[Charge], delta: float) -> LedgerTotal:
     )
 
 
-def running_totals(charges: Sequence[Charge], delta: float) -> list[float]:
+def running_totals(charges: Sequence[Release], delta: float) -> list[float]:
     """ε of those with DP among the first, the first two, … releases; those without are passed over."""
     spendings = counted_spendings(charges)
     totals = iter(
@@ -217,7 +217,7 @@ def running_totals(charges: Sequence[Charge], delta: float) -> list[float]:
     )[1:]
 
 
-def counted_spendings(charges: Iterable[Charge]) -> list[Spending]:
+def counted_spendings(charges: Iterable[Release]) -> list[PrivacyCost]:
     """What each release costs beside those before it.
 
     Reproducible noise that was used before, on other data, cancels out when both releases are subtracted: the

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mammo_core.ledger.book import LedgerBook
-from mammo_core.ledger.releases import Charge
-from mammo_core.privacy.accounting.cost import Spending, Steps
+from mammo_core.ledger.releases import Release
+from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost
 from mammo_core.synthesis.cards import GeneratorCard, find_generators, load_card
 
 
@@ -25,7 +25,7 @@ class OtherGenerator:
     name: str
     shared: int
     promise: str
-    charge: Charge
+    charge: Release
 
     @property
     def is_composed(self) -> bool:
@@ -54,9 +54,9 @@ def other_generators(
     ]
 
 
-def _charge(name: str, card: GeneratorCard) -> Charge:
+def _charge(name: str, card: GeneratorCard) -> Release:
     guarantee = card.guarantee
-    return Charge(
+    return Release(
         kind="generator",
         title=f"generator {name}, released elsewhere",
         strategy=card.config.architecture,
@@ -69,15 +69,15 @@ def _charge(name: str, card: GeneratorCard) -> Charge:
     )
 
 
-def _spending(card: GeneratorCard) -> Spending:
+def _spending(card: GeneratorCard) -> PrivacyCost:
     """One Gaussian mechanism if that is what its card says; anything else does not compose at every δ."""
     guarantee = card.guarantee
     if guarantee is None or guarantee.mu is None:
-        return Spending(steps=None, unit="patient", largest_patient=1)
+        return PrivacyCost(steps=None, unit="patient", largest_patient=1)
     if guarantee.unit == "image" and guarantee.largest_patient is None:
-        return Spending(steps=None, unit="patient", largest_patient=1)
-    return Spending(
-        steps=(Steps(1 / guarantee.mu, 1.0, 1),),
+        return PrivacyCost(steps=None, unit="patient", largest_patient=1)
+    return PrivacyCost(
+        steps=(NoisySteps(1 / guarantee.mu, 1.0, 1),),
         unit=guarantee.unit,
         largest_patient=guarantee.largest_patient or 1,
     )

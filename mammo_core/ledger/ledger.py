@@ -17,9 +17,9 @@ from filelock import FileLock
 from mammo_core.config.runs import to_dict
 from mammo_core.errors import BudgetExceededError, InvalidRequestError
 from mammo_core.ledger.book import Budget, BudgetChange, BudgetState, LedgerBook, LedgerEntry
-from mammo_core.ledger.records import MlflowRecords, Record, Records
-from mammo_core.ledger.releases import Charge, ChargedCohort
-from mammo_core.privacy.accounting.cost import Spending, Steps
+from mammo_core.ledger.records import LedgerRecord, MlflowRecords, Records
+from mammo_core.ledger.releases import CohortIdentity, Release
+from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost
 from mammo_core.privacy.accounting.gaussian import require_meaningful_delta
 
 
@@ -34,7 +34,7 @@ class PrivacyLedger:
     def __init__(self, records: Records, lock: AbstractContextManager[Any]) -> None:
         self._records = records
         self._lock = lock
-        self._read: tuple[Sequence[Record], LedgerBook] = ((), LedgerBook())
+        self._read: tuple[Sequence[LedgerRecord], LedgerBook] = ((), LedgerBook())
 
     def book(self) -> LedgerBook:
         """Everything in it now."""
@@ -54,7 +54,9 @@ class PrivacyLedger:
         """
         return LedgerForWork(self, origin, job, beyond_budget.strip())
 
-    def write(self, cohort: ChargedCohort, charges: Sequence[Charge], work: LedgerForWork) -> None:
+    def write(
+        self, cohort: CohortIdentity, charges: Sequence[Release], work: LedgerForWork
+    ) -> None:
         """Charges a cohort, see `charges.Ledger.charge`."""
         if not charges:
             return
@@ -75,7 +77,7 @@ class PrivacyLedger:
             title = new[0].title if len(new) == 1 else f"{len(new)} releases"
             self._records.add("charges", title, content)
 
-    def set_budget(self, cohort: ChargedCohort, budget: Budget | None) -> None:
+    def set_budget(self, cohort: CohortIdentity, budget: Budget | None) -> None:
         """Sets, changes or takes away (None) the budget of a cohort; what held before stays on record.
 
         Raises:
@@ -94,7 +96,7 @@ class PrivacyLedger:
         with self._lock:
             self._records.add("generator", sha256[:12], {"sha256": sha256})
 
-    def _note_cohort(self, book: LedgerBook, cohort: ChargedCohort) -> None:
+    def _note_cohort(self, book: LedgerBook, cohort: CohortIdentity) -> None:
         if cohort.key not in book.cohorts:
             values = vars(cohort) | {"patients": sorted(cohort.patients)}
             self._records.add("cohort", cohort.name, values)
@@ -109,12 +111,12 @@ class LedgerForWork:
     job: str
     beyond_budget: str
 
-    def require_room(self, cohort: ChargedCohort, charges: Sequence[Charge]) -> None:
+    def require_room(self, cohort: CohortIdentity, charges: Sequence[Release]) -> None:
         """Raises BudgetExceededError if these releases would exceed a budget; writes nothing."""
         book = self.ledger.book()
         require_room(book, cohort, book.new_charges(charges), self.beyond_budget)
 
-    def charge(self, cohort: ChargedCohort, charges: Sequence[Charge]) -> None:
+    def charge(self, cohort: CohortIdentity, charges: Sequence[Release]) -> None:
         """Writes these releases down, all or none; see `charges.Ledger`."""
         self.ledger.write(cohort, charges, self)
 
@@ -132,7 +134,7 @@ def open_ledger(home: Path) -> PrivacyLedger:
 
 
 def require_room(
-    book: LedgerBook, cohort: ChargedCohort, charges: Sequence[Charge], beyond_budget: str = ""
+    book: LedgerBook, cohort: CohortIdentity, charges: Sequence[Release], beyond_budget: str = ""
 ) -> bool:
     """Whether these releases exceed a budget.
 
@@ -164,8 +166,8 @@ def _refusal(book: LedgerBook, state: BudgetState, count: int) -> str:
     )
 
 
-def _book(records: Sequence[Record]) -> LedgerBook:
-    cohorts: dict[str, ChargedCohort] = {}
+def _book(records: Sequence[LedgerRecord]) -> LedgerBook:
+    cohorts: dict[str, CohortIdentity] = {}
     entries: list[LedgerEntry] = []
     changes: list[BudgetChange] = []
     generators: set[str] = set()
@@ -174,7 +176,7 @@ def _book(records: Sequence[Record]) -> LedgerBook:
         match record.kind:
             case "cohort":
                 patients = frozenset(content["patients"])
-                cohorts[content["key"]] = ChargedCohort(**content | {"patients": patients})
+                cohorts[content["key"]] = CohortIdentity(**content | {"patients": patients})
             case "charges":
                 entries += _entries(record)
             case "budget":
@@ -199,7 +201,7 @@ def _book(records: Sequence[Record]) -> LedgerBook:
     )
 
 
-def _entries(record: Record) -> list[LedgerEntry]:
+def _entries(record: LedgerRecord) -> list[LedgerEntry]:
     content = record.content
     return [
         LedgerEntry(
@@ -214,15 +216,15 @@ def _entries(record: Record) -> list[LedgerEntry]:
     ]
 
 
-def _charge(values: dict[str, Any]) -> Charge:
+def _charge(values: dict[str, Any]) -> Release:
     spending = values["spending"]
     steps = spending["steps"]
-    return Charge(
+    return Release(
         **values
         | {
             "target_epsilon": float(values["target_epsilon"]),
-            "spending": Spending(
-                steps=None if steps is None else tuple(Steps(**part) for part in steps),
+            "spending": PrivacyCost(
+                steps=None if steps is None else tuple(NoisySteps(**part) for part in steps),
                 unit=spending["unit"],
                 largest_patient=spending["largest_patient"],
             ),

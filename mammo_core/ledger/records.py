@@ -26,7 +26,7 @@ _LATE_MS = 600_000  # a record of another machine may carry a time this much too
 
 
 @dataclass(frozen=True)
-class Record:
+class LedgerRecord:
     """One line of the ledger.
 
     Attributes:
@@ -45,7 +45,7 @@ class Record:
 class Records(Protocol):
     """Records that are only ever added."""
 
-    def read(self) -> Sequence[Record]:
+    def read(self) -> Sequence[LedgerRecord]:
         """All of them, the oldest first."""
 
     def add(self, kind: str, title: str, content: dict[str, Any]) -> None:
@@ -59,12 +59,12 @@ class MlflowRecords:
         self._client, self._experiment_id = open_experiment(home, EXPERIMENT)
         if self._client.get_experiment(self._experiment_id).lifecycle_stage == "deleted":
             self._client.restore_experiment(self._experiment_id)
-        self._known: dict[str, Record] = {}
-        self._in_order: tuple[Record, ...] = ()
+        self._known: dict[str, LedgerRecord] = {}
+        self._in_order: tuple[LedgerRecord, ...] = ()
         self._newest_ms = 0
         self._reading = threading.Lock()
 
-    def read(self) -> Sequence[Record]:
+    def read(self) -> Sequence[LedgerRecord]:
         """All records, the oldest first."""
         with self._reading:
             new = [run for run in self._search() if run.info.run_id not in self._known]
@@ -105,12 +105,12 @@ class MlflowRecords:
                 return found
 
 
-def _record(run: Run) -> Record:
+def _record(run: Run) -> LedgerRecord:
     tags = run.data.tags
     chunks = sorted(
         (int(name.split(".")[1]), text) for name, text in tags.items() if name[:8] == "content."
     )
-    return Record(
+    return LedgerRecord(
         kind=tags["kind"],
         made=run.info.start_time / 1000,
         number=int(tags["number"]),

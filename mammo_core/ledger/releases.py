@@ -11,15 +11,15 @@ from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config.names import name_of_run
 from mammo_core.config.runs import Noise, RunConfig, Unit, short_hash, to_dict
 from mammo_core.privacy.accounting import gaussian
-from mammo_core.privacy.accounting.calibration import noise_of_run
-from mammo_core.privacy.accounting.cost import Spending, Steps
+from mammo_core.privacy.accounting.calibration import calibrate_run
+from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost
 from mammo_core.synthesis.cards import hash_patient
 
 ReleaseKind = Literal["run", "generator"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChargedCohort:
+class CohortIdentity:
     """Whose data a release is computed from.
 
     Attributes:
@@ -39,7 +39,7 @@ class ChargedCohort:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Charge:
+class Release:
     """One release that is about to be made.
 
     Attributes:
@@ -56,7 +56,7 @@ class Charge:
     title: str
     strategy: str
     target_epsilon: float
-    spending: Spending
+    spending: PrivacyCost
     noise: Noise
     noise_seed: str
     release: str
@@ -66,10 +66,10 @@ class Charge:
 class Ledger(Protocol):
     """Writes down every release before it is made, on behalf of one piece of work."""
 
-    def require_room(self, cohort: ChargedCohort, charges: Sequence[Charge]) -> None:
+    def require_room(self, cohort: CohortIdentity, charges: Sequence[Release]) -> None:
         """Raises BudgetExceededError if these releases would exceed a budget; writes nothing."""
 
-    def charge(self, cohort: ChargedCohort, charges: Sequence[Charge]) -> None:
+    def charge(self, cohort: CohortIdentity, charges: Sequence[Release]) -> None:
         """Writes these releases down, all or none.
 
         Raises:
@@ -80,9 +80,9 @@ class Ledger(Protocol):
         """Says that weights came from a training charged here, so that they are not counted again."""
 
 
-def charged_cohort(train: Cohort, *, is_demonstration: bool) -> ChargedCohort:
+def cohort_identity(train: Cohort, *, is_demonstration: bool) -> CohortIdentity:
     """Training masses of one site as the ledger knows them."""
-    return ChargedCohort(
+    return CohortIdentity(
         key=train.content_hash,
         name=str(train.sites[0]),
         patients=frozenset(hash_patient(name) for name in set(train.patient_ids.tolist())),
@@ -92,36 +92,36 @@ def charged_cohort(train: Cohort, *, is_demonstration: bool) -> ChargedCohort:
     )
 
 
-def spending_of_run(config: RunConfig, largest_patient: int) -> Spending | None:
+def cost_of_run(config: RunConfig, largest_patient: int) -> PrivacyCost | None:
     """What a run costs the real patients; None if it never touches their data."""
     if config.strategy == "synthetic":
         return None
-    noise, recipe = noise_of_run(config), config.recipe
-    return Spending(
-        steps=(Steps(noise, recipe.sample_rate, recipe.steps),) if noise else None,
+    noise, recipe = calibrate_run(config), config.recipe
+    return PrivacyCost(
+        steps=(NoisySteps(noise, recipe.sample_rate, recipe.steps),) if noise else None,
         unit=config.privacy.unit,
         largest_patient=largest_patient,
     )
 
 
-def charges_of_runs(
+def releases_of_runs(
     configs: Sequence[RunConfig], train: Cohort, synthetic: Cohort | None
-) -> list[Charge]:
+) -> list[Release]:
     """One charge per run that touches real patients."""
     charges = []
     for config in configs:
-        spending = spending_of_run(config, train.largest_patient)
+        spending = cost_of_run(config, train.largest_patient)
         if spending is not None:
             used = [train] if config.strategy == "real" or synthetic is None else [train, synthetic]
             charges.append(_charge_of_run(config, spending, [part.content_hash for part in used]))
     return charges
 
 
-def _charge_of_run(config: RunConfig, spending: Spending, data: list[str]) -> Charge:
+def _charge_of_run(config: RunConfig, spending: PrivacyCost, data: list[str]) -> Release:
     budget = config.privacy.target_epsilon
     name = f"ε = {budget:g}" if spending.is_private else "without DP"
     seed = config.noise_seed if spending.is_private else None
-    return Charge(
+    return Release(
         kind="run",
         title=f"{name_of_run(config)}, {name}, seed {config.seed}",
         strategy=config.strategy,
@@ -134,21 +134,23 @@ def _charge_of_run(config: RunConfig, spending: Spending, data: list[str]) -> Ch
     )
 
 
-def spending_of_budget(epsilon: float, delta: float, unit: Unit, largest_patient: int) -> Spending:
+def cost_of_budget(epsilon: float, delta: float, unit: Unit, largest_patient: int) -> PrivacyCost:
     """What a run costs that spends a budget whole; the same for any number of steps.
 
     Raises:
         PrivacyError: If ε is finite and outside 0.05 … 1000.
     """
-    noise = gaussian.calibrate_noise(epsilon, delta, steps=1)
-    return Spending(
-        steps=(Steps(noise, 1.0, 1),) if noise else None, unit=unit, largest_patient=largest_patient
+    noise = gaussian.calibrate_gaussian(epsilon, delta, steps=1)
+    return PrivacyCost(
+        steps=(NoisySteps(noise, 1.0, 1),) if noise else None,
+        unit=unit,
+        largest_patient=largest_patient,
     )
 
 
-def planned_charges(spending: Spending, count: int) -> list[Charge]:
+def planned_releases(spending: PrivacyCost, count: int) -> list[Release]:
     """Releases that might be made, each a new one, to see what they would cost."""
-    planned = Charge(
+    planned = Release(
         kind="run",
         title="planned",
         strategy="",

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mammo_core.classifiers.backbones import Backbone
 from mammo_core.classifiers.features import compute_features, feature_space_id
-from mammo_core.classifiers.outlier_distance import unlikeness
+from mammo_core.classifiers.outlier_distance import outlier_distance
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import CheckpointError, InvalidRequestError
 from mammo_core.labels import CLASS_NAMES
@@ -57,11 +57,11 @@ class BudgetReading:
 
 
 @dataclass(frozen=True)
-class Usualness:
+class OutlierCheck:
     """Whether a mass looks like those that models were trained on.
 
     Attributes:
-        distance: See `unlikeness`.
+        distance: See `outlier_distance`.
         bound: Distances of 99 % of the training site's training and validation masses lie below.
         contrast: Standard deviation of grey levels, of 255.
         least_contrast: Contrasts of 99 % of these lie above.
@@ -73,12 +73,12 @@ class Usualness:
     least_contrast: float
 
     @property
-    def is_unlike(self) -> bool:
+    def is_outlier(self) -> bool:
         """Whether it is further from synthetic masses than 99 % of these."""
         return self.distance > self.bound
 
     @property
-    def is_flat(self) -> bool:
+    def is_low_contrast(self) -> bool:
         """Whether it has less contrast than 99 % of these."""
         return self.contrast < self.least_contrast
 
@@ -125,15 +125,15 @@ def read_case(features: CaseFeatures, groups: Sequence[CaseModels]) -> tuple[Bud
     return tuple(_budget(epsilon, scored[epsilon]) for epsilon in sorted(scored))
 
 
-def usualness(image: np.ndarray, features: CaseFeatures, shipped: ShippedHeads) -> Usualness:
+def outlier_check(image: np.ndarray, features: CaseFeatures, shipped: ShippedHeads) -> OutlierCheck:
     """How a mass (H, W) uint8 compares with masses of the site that heads were trained on."""
     card = shipped.card
-    distance = unlikeness(
+    distance = outlier_distance(
         shipped.models.heads.projection,
         card.recipe.whitening,
         _features_for(shipped.models, features),
     )
-    return Usualness(float(distance), card.unlike_above, float(image.std()), card.flat_below)
+    return OutlierCheck(float(distance), card.unlike_above, float(image.std()), card.flat_below)
 
 
 def _features_for(group: CaseModels, features: CaseFeatures) -> Tensor:

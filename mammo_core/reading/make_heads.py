@@ -12,7 +12,7 @@ import torch
 from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.features import compute_features, feature_space_id
 from mammo_core.classifiers.heads import LinearHeads
-from mammo_core.classifiers.outlier_distance import unlikeness
+from mammo_core.classifiers.outlier_distance import outlier_distance
 from mammo_core.cohorts.drawn import draw_cohort
 from mammo_core.config import validate
 from mammo_core.config.recipes import RECIPES
@@ -20,14 +20,14 @@ from mammo_core.config.runs import PrivacyConfig, RunConfig, Strategy, Unit
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.operating_point import threshold_at_specificity
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.ledger.releases import Ledger, spending_of_run
+from mammo_core.ledger.releases import Ledger, cost_of_run
 from mammo_core.privacy.accounting.cost import total_epsilon
 from mammo_core.reading.models import SPECIFICITY, CaseModel, CaseModels, class_scores
 from mammo_core.reading.shipped_heads import Drawn, HeadFacts, HeadsCard, ShippedHeads
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.system.device import choose_device
 from mammo_core.system.paths import models_dir
-from mammo_core.training.heads.feature_dataset import Workbench
+from mammo_core.training.heads.feature_dataset import FeatureDataset
 from mammo_core.training.heads.runs import RunResult, run_many
 
 NOTICE = "Research use only, not for diagnosis."
@@ -42,7 +42,7 @@ Progress = Callable[[int, int], None]
 
 
 def make_heads(
-    bench: Workbench,
+    dataset: FeatureDataset,
     epsilons: Sequence[float],
     repeats: int,
     *,
@@ -73,7 +73,7 @@ def make_heads(
     recipe = RECIPES[strategy]
     if not epsilons:
         raise InvalidRequestError("Expected an ε or more; got none. Give budgets, or inf.")
-    if bench.validation is None:
+    if dataset.validation is None:
         raise CohortError(
             "Expected a val split with both classes at the training site, to choose thresholds by; found "
             "none. Add SITE/val."
@@ -83,53 +83,53 @@ def make_heads(
             strategy=strategy,
             privacy=PrivacyConfig(target_epsilon=epsilon, target_delta=delta, unit=unit),
             recipe=recipe,
-            backbone=bench.backbone,
+            backbone=dataset.backbone,
             seed=seed,
         )
         for epsilon in sorted(epsilons)
         for seed in range(1 if math.isinf(epsilon) else repeats)
     ]
-    results = list(run_many(bench, configs, ledger=ledger))
-    projection = bench.prepare(strategy, recipe).projection
-    seen = torch.cat([bench.train_features, bench.validation.features])
-    distances = unlikeness(projection, recipe.whitening, seen)
+    results = list(run_many(dataset, configs, ledger=ledger))
+    projection = dataset.prepare(strategy, recipe).projection
+    seen = torch.cat([dataset.train_features, dataset.validation.features])
+    distances = outlier_distance(projection, recipe.whitening, seen)
     contrasts = np.concatenate(
-        [part.images.std(axis=(1, 2)) for part in (bench.train, bench.validation.cohort)]
+        [part.images.std(axis=(1, 2)) for part in (dataset.train, dataset.validation.cohort)]
     )
     network, generator_card = load_generator(models_dir() / generator)
     drawn = draw_cohort(network, _DRAWN)
-    upright = replace(bench.backbone, views=1)
+    upright = replace(dataset.backbone, views=1)
     features = compute_features(
         drawn.images, load_backbone(upright, choose_device()), upright, on_progress=on_progress
     )[:, 0]  # (M, D)
-    models = [_model(bench, result) for result in results]
+    models = [_model(dataset, result) for result in results]
     card = HeadsCard(
         notice=NOTICE,
-        training_data=f"{_own_site(bench)}, train split: {len(bench.train)} masses of "
-        f"{bench.train.num_patients} patients; synthetic masses: {len(bench.synthetic)}, of "
-        f"{bench.origin.generator or 'an unknown generator'}",
+        training_data=f"{_own_site(dataset)}, train split: {len(dataset.train)} masses of "
+        f"{dataset.train.num_patients} patients; synthetic masses: {len(dataset.synthetic)}, of "
+        f"{dataset.origin.generator or 'an unknown generator'}",
         licence=licence,
         command=command,
         strategy=strategy,
         unit=unit,
         delta=delta,
         recipe=recipe,
-        backbone=bench.backbone,
-        feature_space=feature_space_id(bench.backbone),
+        backbone=dataset.backbone,
+        feature_space=feature_space_id(dataset.backbone),
         test_masses={
             name: {
                 class_name: int(np.sum(test.cohort.labels == label))
                 for label, class_name in CLASS_NAMES.items()
             }
-            for name, test in bench.test_sets.items()
+            for name, test in dataset.test_sets.items()
         },
         heads=tuple(_facts(result, model) for result, model in zip(results, models, strict=True)),
         statements={
             f"{result.config.privacy.target_epsilon:g}": result.statement.to_dict()
             for result in results
         },
-        composed_private_epsilon=_composed(configs, bench, delta),
-        together=_together(configs, bench, delta, unit),
+        composed_private_epsilon=_composed(configs, dataset, delta),
+        together=_together(configs, dataset, delta, unit),
         without_noise=WITHOUT_NOISE,
         unlike_above=float(torch.quantile(distances, _LIKE_SHARE)),
         flat_below=float(np.quantile(contrasts, 1 - _LIKE_SHARE)),
@@ -148,20 +148,20 @@ def make_heads(
     )
 
 
-def _own_site(bench: Workbench) -> str:
-    return str(bench.train.sites[0])
+def _own_site(dataset: FeatureDataset) -> str:
+    return str(dataset.train.sites[0])
 
 
-def _model(bench: Workbench, result: RunResult) -> CaseModel:
+def _model(dataset: FeatureDataset, result: RunResult) -> CaseModel:
     return CaseModel(
         name=f"seed {result.config.seed}",
         trained_alike=f"ε = {result.config.privacy.target_epsilon:g}",
         target_epsilon=result.config.privacy.target_epsilon,
         threshold=threshold_at_specificity(
-            bench.validation.cohort.labels, result.validation_scores, SPECIFICITY
+            dataset.validation.cohort.labels, result.validation_scores, SPECIFICITY
         ),
         test_scores={
-            name: class_scores(bench.test_sets[name].cohort.labels, scores)
+            name: class_scores(dataset.test_sets[name].cohort.labels, scores)
             for name, scores in result.scores.items()
         },
     )
@@ -178,22 +178,24 @@ def _facts(result: RunResult, model: CaseModel) -> HeadFacts:
     )
 
 
-def _composed(configs: Sequence[RunConfig], bench: Workbench, delta: float) -> float:
+def _composed(configs: Sequence[RunConfig], dataset: FeatureDataset, delta: float) -> float:
     """ε of all private heads together; 0 if none is private."""
     spendings = (
-        spending_of_run(config, bench.train.largest_patient)
+        cost_of_run(config, dataset.train.largest_patient)
         for config in configs
         if config.privacy.is_private
     )
     return total_epsilon((spending for spending in spendings if spending), delta, "patient")
 
 
-def _together(configs: Sequence[RunConfig], bench: Workbench, delta: float, unit: Unit) -> str:
+def _together(
+    configs: Sequence[RunConfig], dataset: FeatureDataset, delta: float, unit: Unit
+) -> str:
     private = [config for config in configs if config.privacy.is_private]
-    origin = bench.origin
+    origin = dataset.origin
     words = (
         f"The {len(private)} private heads are {len(private)} releases from the same patients: their training steps "
-        f"together spend ε = {_composed(configs, bench, delta):.4g} at δ = {delta:g} per patient (each hides a "
+        f"together spend ε = {_composed(configs, dataset, delta):.4g} at δ = {delta:g} per patient (each hides a "
         f"{unit}), far more than any one of them. "
     )
     if origin.guarantee is None:

@@ -28,7 +28,7 @@ class NearDrawn:
     distance: float
 
 
-def nearest_drawn(shipped: ShippedHeads, features: Tensor, count: int) -> list[NearDrawn]:
+def nearest_synthetic(shipped: ShippedHeads, features: Tensor, count: int) -> list[NearDrawn]:
     """The `count` nearest ones to a mass, nearest first.
 
     Args:

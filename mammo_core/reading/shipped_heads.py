@@ -74,7 +74,7 @@ class HeadsCard:
         composed_private_epsilon: What all private heads together spend, at `delta`, by whom they hide.
         together: The same in words, with the head that promises nothing.
         without_noise: What else was computed from patients and no ε covers.
-        unlike_above: An unlikeness that 99 % of training and validation masses stay below, see `unlikeness`.
+        unlike_above: An unlikeness that 99 % of training and validation masses stay below, see `outlier_distance`.
         flat_below: A standard deviation of grey levels, of 255, that 99 % of these stay above.
         drawn: Synthetic masses whose upright features are in the file.
         sha256: Of the file.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from mammo_core.labels import BENIGN, MALIGNANT
-from mammo_core.reading.case import BudgetReading, Usualness
+from mammo_core.reading.case import BudgetReading, OutlierCheck
 
 CAUTION = (
     "**Not a diagnosis.** A score is no chance of cancer: it ranks masses. The models learned from masses picked for "
@@ -62,14 +62,14 @@ def noise_words(readings: Sequence[BudgetReading]) -> str:
     return words + ". Who releases one model draws one of these answers."
 
 
-def usualness_words(usual: Usualness) -> str:
+def usualness_words(usual: OutlierCheck) -> str:
     """The warning to give; empty if the mass looks like those that the models know."""
-    if usual.is_flat:
+    if usual.is_low_contrast:
         return (
             "**Hardly any contrast.** Its grey levels differ less than in 99 % of the masses they learned from. Check the "
             "crop and its window; the scores below mean little."
         )
-    if usual.is_unlike:
+    if usual.is_outlier:
         return (
             "**Not like the masses these models were trained on.** In the features they see it lies further away than "
             "99 % of the masses they learned from. The scores below mean little."

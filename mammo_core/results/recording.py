@@ -24,8 +24,8 @@ from mammo_core.config.runs import HEAD_ON_FEATURES, RunConfig, run_key, to_dict
 from mammo_core.results.head_store import HeadStore, log_bytes
 from mammo_core.results.tags import TEST_SETS_TAG, metric_prefix, names_as_tag
 from mammo_core.storage.mlflow_store import open_experiment, store_errors_explained
-from mammo_core.training.dataset import RunData
-from mammo_core.training.heads.feature_dataset import Workbench
+from mammo_core.training.dataset import RunDataset
+from mammo_core.training.heads.feature_dataset import FeatureDataset
 from mammo_core.training.heads.runs import RunResult
 from mammo_core.training.networks.runs import NetworkOutcome
 from mammo_core.training.outcome import RunOutcome
@@ -39,7 +39,7 @@ PREDICTION_COLUMNS = ("test_set", "patient_id", "image_id", "mass_id", "label", 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recording:
+class RunRecord:
     """A finished run as it is written.
 
     Attributes:
@@ -73,14 +73,16 @@ class Recording:
         return card if self.statement is None else card | {"statement": self.statement}
 
 
-class RunTracker:
+class RunRecorder:
     """Writes runs to the MLflow store of this installation."""
 
     def __init__(self, home: Path) -> None:
         self._client, self._experiment_id = open_experiment(home, EXPERIMENT)
         self._heads = HeadStore(home)
 
-    def record(self, result: RunResult, bench: Workbench, *, origin: str, job_id: str = "") -> str:
+    def record(
+        self, result: RunResult, dataset: FeatureDataset, *, origin: str, job_id: str = ""
+    ) -> str:
         """Stores one finished run.
 
         Args:
@@ -93,15 +95,15 @@ class RunTracker:
         Raises:
             StoreError: If the disk refuses; the run is then not in the store.
         """
-        recording = _recording(result, bench, {"origin": origin, "job": job_id})
-        projection = bench.prepare(result.config.strategy, result.config.recipe).projection
+        recording = _recording(result, dataset, {"origin": origin, "job": job_id})
+        projection = dataset.prepare(result.config.strategy, result.config.recipe).projection
         space = feature_space_id(result.config.backbone)
         return self.store(recording, (result.weights, projection, space))
 
     def record_network(
         self,
         outcome: RunOutcome,
-        data: RunData,
+        data: RunDataset,
         network: bytes | None,
         *,
         origin: str,
@@ -125,7 +127,7 @@ class RunTracker:
 
     def store(
         self,
-        recording: Recording,
+        recording: RunRecord,
         head: tuple[Tensor, Projection, str] | None = None,
         network: bytes | None = None,
     ) -> str:
@@ -175,7 +177,7 @@ class RunTracker:
         return run_id
 
 
-def _recording(outcome: RunOutcome, data: RunData, tags: dict[str, str]) -> Recording:
+def _recording(outcome: RunOutcome, data: RunDataset, tags: dict[str, str]) -> RunRecord:
     metrics = {
         "noise_multiplier": outcome.noise_multiplier,
         "num_units": outcome.num_units,
@@ -192,7 +194,7 @@ def _recording(outcome: RunOutcome, data: RunData, tags: dict[str, str]) -> Reco
                 f"{name}_low": estimate.low,
                 f"{name}_high": estimate.high,
             }
-    return Recording(
+    return RunRecord(
         config=outcome.config,
         data_hash=data.data_hash,
         test_sets=tuple(outcome.estimates),
@@ -213,7 +215,7 @@ def _flat(values: dict[str, object], prefix: str = "") -> dict[str, object]:
     return flat
 
 
-def _predictions_csv(result: RunOutcome, data: RunData) -> str:
+def _predictions_csv(result: RunOutcome, data: RunDataset) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(PREDICTION_COLUMNS)
@@ -227,15 +229,15 @@ def _predictions_csv(result: RunOutcome, data: RunData) -> str:
     return text.getvalue()
 
 
-def record_network(outcome: NetworkOutcome, data: RunData, home: Path, **origin: str) -> str:
+def record_network(outcome: NetworkOutcome, data: RunDataset, home: Path, **origin: str) -> str:
     """Stores a finished run, forgets its checkpoint, and returns MLflow's run id.
 
     Args:
-        origin: "origin" and "job_id", see `RunTracker.record_network`.
+        origin: "origin" and "job_id", see `RunRecorder.record_network`.
 
     Raises:
         StoreError: If the disk refuses; the checkpoint is then kept.
     """
-    run_id = RunTracker(home).record_network(outcome, data, outcome.network, **origin)
+    run_id = RunRecorder(home).record_network(outcome, data, outcome.network, **origin)
     outcome.checkpoints.remove()
     return run_id

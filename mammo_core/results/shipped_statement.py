@@ -6,7 +6,7 @@ from mammo_core import reference
 from mammo_core.cohorts.origins import PAPER_ORIGIN
 from mammo_core.config.recipes import RECIPES
 from mammo_core.config.runs import HEAD_BACKBONE, PrivacyConfig, RunConfig, Strategy, Unit
-from mammo_core.privacy.accounting.gaussian import calibrate_noise
+from mammo_core.privacy.accounting.gaussian import calibrate_gaussian
 from mammo_core.privacy.statements.statement import Statement, make_statement
 from mammo_core.privacy.statements.training_data import TrainingData
 
@@ -22,7 +22,7 @@ def shipped_statement(
         strategy=strategy, privacy=privacy, recipe=RECIPES[strategy], backbone=HEAD_BACKBONE
     )
     noise = (
-        calibrate_noise(target_epsilon, target_delta, config.recipe.steps)
+        calibrate_gaussian(target_epsilon, target_delta, config.recipe.steps)
         if privacy.is_private
         else 0.0
     )

@@ -19,10 +19,10 @@ from mammo_core.config.runs import (
 )
 from mammo_core.errors import InvalidRequestError
 from mammo_core.ledger.releases import Ledger
-from mammo_core.results.recording import RunTracker
+from mammo_core.results.recording import RunRecorder
 from mammo_core.storage.atomic import disk_errors_explained, write_text
-from mammo_core.storage.tables import neutralised, restored
-from mammo_core.training.heads.feature_dataset import Workbench
+from mammo_core.storage.tables import escape_formula, unescape_formula
+from mammo_core.training.heads.feature_dataset import FeatureDataset
 from mammo_core.training.heads.runs import RunResult
 from mammo_core.training.heads.sweep import SweepPlan, run_sweep
 
@@ -54,7 +54,7 @@ COLUMNS = (
 )
 
 
-def result_rows(result: RunResult, bench: Workbench) -> list[dict[str, object]]:
+def result_rows(result: RunResult, dataset: FeatureDataset) -> list[dict[str, object]]:
     """One row per test set."""
     config = result.config
     shared = {
@@ -68,7 +68,7 @@ def result_rows(result: RunResult, bench: Workbench) -> list[dict[str, object]]:
         "seed": config.seed,
         "num_units": result.num_units,
         "seconds": f"{result.seconds:.3f}",
-        "run_key": run_key(config, bench.data_hash),
+        "run_key": run_key(config, dataset.data_hash),
     }
     rows = []
     for test_set, estimates in result.estimates.items():
@@ -128,7 +128,7 @@ class ResultsFile:
                     "file there. Choose another --out; nothing was changed."
                 )
             return [
-                {name: restored(cell) for name, cell in row.items()}
+                {name: unescape_formula(cell) for name, cell in row.items()}
                 for row in reader
                 if len(row["run_key"] or "") == KEY_LENGTH
             ]
@@ -145,27 +145,27 @@ class ResultsFile:
 
 def _neutralised(row: dict[str, object]) -> dict[str, object]:
     """Without cells that a spreadsheet would run: test sets are named by folders."""
-    return {name: neutralised(cell) for name, cell in row.items()}
+    return {name: escape_formula(cell) for name, cell in row.items()}
 
 
-def write_provenance(path: Path, bench: Workbench, command: str) -> None:
+def write_provenance(path: Path, dataset: FeatureDataset, command: str) -> None:
     """Writes beside a results table how it was made, as JSON."""
     provenance = {
         "made": datetime.now(UTC).strftime("%Y-%m-%d"),
         "command": command,
         "version": __version__,
-        "backbone": to_dict(bench.backbone),
-        "data_hash": bench.data_hash,
+        "backbone": to_dict(dataset.backbone),
+        "data_hash": dataset.data_hash,
         "train": {
-            "masses": len(bench.train),
-            "patients": bench.train.num_patients,
-            "largest_patient": bench.train.largest_patient,
+            "masses": len(dataset.train),
+            "patients": dataset.train.num_patients,
+            "largest_patient": dataset.train.largest_patient,
         },
         "test_sets": {
             name: {"masses": len(test.cohort), "patients": test.cohort.num_patients}
-            for name, test in bench.test_sets.items()
+            for name, test in dataset.test_sets.items()
         },
-        "synthetic_masses": 0 if bench.synthetic is None else len(bench.synthetic),
+        "synthetic_masses": 0 if dataset.synthetic is None else len(dataset.synthetic),
         "intervals": "95 %, percentile bootstrap over patients, 1000 resamples",
         "python": platform.python_version(),
     }
@@ -174,10 +174,10 @@ def write_provenance(path: Path, bench: Workbench, command: str) -> None:
 
 
 def run_sweep_into_file(
-    bench: Workbench,
+    dataset: FeatureDataset,
     plan: SweepPlan,
     results: ResultsFile,
-    tracker: RunTracker,
+    tracker: RunRecorder,
     *,
     ledger: Ledger,
     on_result: Callable[[RunResult | None], None] | None = None,
@@ -191,15 +191,15 @@ def run_sweep_into_file(
     Raises:
         MammoError: As `run_many`; what was finished before is kept.
     """
-    finished = results.finished(num_test_sets=len(bench.test_sets))
-    planned = {run_key(config, bench.data_hash) for group in plan.groups() for config in group}
+    finished = results.finished(num_test_sets=len(dataset.test_sets))
+    planned = {run_key(config, dataset.data_hash) for group in plan.groups() for config in group}
     results.forget(planned - finished)  # what a crash left with some of its test sets
 
     def keep(result: RunResult | None) -> None:
         if result is not None:
-            tracker.record(result, bench, origin="sweep")
-            results.add(result_rows(result, bench))
+            tracker.record(result, dataset, origin="sweep")
+            results.add(result_rows(result, dataset))
         if on_result:
             on_result(result)
 
-    run_sweep(bench, plan, ledger=ledger, finished=finished, on_result=keep)
+    run_sweep(dataset, plan, ledger=ledger, finished=finished, on_result=keep)

@@ -22,11 +22,16 @@ _NEUTRALISED = re.compile(r"'+[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
-def neutralised(cell: object) -> object:
+def escape_formula(cell: object) -> object:
     """A cell that no spreadsheet runs; anything but text as it is.
 
     Example:
-        >>> neutralised("=1+1"), neutralised("-1.5"), neutralised(-2), neutralised("'-x")
+        >>> (
+        ...     escape_formula("=1+1"),
+        ...     escape_formula("-1.5"),
+        ...     escape_formula(-2),
+        ...     escape_formula("'-x"),
+        ... )
         ("'=1+1", '-1.5', -2, "''-x")
     """
     if not isinstance(cell, str) or not _FORMULA.match(cell) or _NUMBER.fullmatch(cell):
@@ -34,11 +39,11 @@ def neutralised(cell: object) -> object:
     return f"'{cell}"
 
 
-def restored(cell: object) -> object:
-    """The inverse of `neutralised`.
+def unescape_formula(cell: object) -> object:
+    """The inverse of `escape_formula`.
 
     Example:
-        >>> restored(neutralised("@name"))
+        >>> unescape_formula(escape_formula("@name"))
         '@name'
     """
     return cell[1:] if isinstance(cell, str) and _NEUTRALISED.match(cell) else cell
@@ -46,12 +51,12 @@ def restored(cell: object) -> object:
 
 def safe_csv(table: pd.DataFrame) -> str:
     """A table as CSV, without its index, safe to open in a spreadsheet."""
-    return _each_cell(table, neutralised).to_csv(index=False, lineterminator="\n")
+    return _each_cell(table, escape_formula).to_csv(index=False, lineterminator="\n")
 
 
 def read_csv(source: Path | str | io.TextIOBase, **options: object) -> pd.DataFrame:
     """What `safe_csv` wrote, with its texts as they were; options as of `pandas.read_csv`."""
-    return _each_cell(pd.read_csv(source, **options), restored)
+    return _each_cell(pd.read_csv(source, **options), unescape_formula)
 
 
 def parquet(table: pd.DataFrame, facts: Mapping[str, str]) -> bytes:

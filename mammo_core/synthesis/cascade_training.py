@@ -18,7 +18,7 @@ from mammo_core.synthesis.augment import NUM_TURNS, all_turns, augment, turn_at_
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.projected import ProjectedHeads, PublicFeatures
 from mammo_core.synthesis.sampling import from_uint8
-from mammo_core.synthesis.training import GanTrainer, StepReport
+from mammo_core.synthesis.training import GanStep, GanTrainer
 
 BETAS = (0.0, 0.99)
 HEAD_WIDTH = 64
@@ -117,7 +117,7 @@ class CascadeTrainer(DetailTrainer):
             self.discriminator.parameters(), lr=config.discriminator_rate, betas=BETAS
         )
 
-    def step(self) -> StepReport:
+    def step(self) -> GanStep:
         """One step of the structure while it is learned, and one of detail and discriminator together."""
         rows = self._draw_rows()
         labels, upright = self._labels[rows], from_uint8(self._images[rows])
@@ -128,7 +128,7 @@ class CascadeTrainer(DetailTrainer):
         )
         self.images_seen += len(rows)
         self._average()
-        return StepReport(self.images_seen, generator_loss, discriminator_loss)
+        return GanStep(self.images_seen, generator_loss, discriminator_loss)
 
     def _decay(self, optimizer: torch.optim.Optimizer, rate: float) -> None:
         progress = min(1.0, self.images_seen / self.config.decay_images)

@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.mcgan import McganDiscriminator
 from mammo_core.synthesis.sampling import from_uint8
-from mammo_core.synthesis.training import GanTrainer, StepReport
+from mammo_core.synthesis.training import GanStep, GanTrainer
 
 _BETAS = (0.5, 0.999)
 _REAL_TARGET = 0.9
@@ -37,7 +37,7 @@ class McganTrainer(GanTrainer):
             self.discriminator.parameters(), lr=config.discriminator_rate, betas=_BETAS
         )
 
-    def step(self) -> StepReport:
+    def step(self) -> GanStep:
         """One step of the discriminator, then one of the generator."""
         rows = self._draw_rows()
         labels, real = self._labels[rows], from_uint8(self._images[rows])
@@ -65,7 +65,7 @@ class McganTrainer(GanTrainer):
 
         self.images_seen += len(rows)
         self._average()
-        return StepReport(self.images_seen, generator_loss.item(), discriminator_loss.item())
+        return GanStep(self.images_seen, generator_loss.item(), discriminator_loss.item())
 
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         return {

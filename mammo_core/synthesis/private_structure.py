@@ -34,7 +34,7 @@ def fit_private_structure(
     structure: NormalStructure,
     coefficients: Tensor,
     labels: Tensor,
-    bags: Tensor,
+    unit_rows: Tensor,
     *,
     image_size_px: int,
     noise_multiplier: float,
@@ -57,9 +57,11 @@ def fit_private_structure(
     of_class = torch.zeros(len(values), *shape).to(values)
     of_class[torch.arange(len(values)), labels] = described
     released = noisy_sum(
-        unit_means(of_class.flatten(1), bags), _BOUND, noise_multiplier, noise
+        unit_means(of_class.flatten(1), unit_rows), _BOUND, noise_multiplier, noise
     ).unflatten(0, shape)  # (classes, 1 + 2 K)
-    count = released[:, :1].clamp(min=_MIN_COUNT_SHARE * len(bags) / _typical_norm(values.shape[1]))
+    count = released[:, :1].clamp(
+        min=_MIN_COUNT_SHARE * len(unit_rows) / _typical_norm(values.shape[1])
+    )
     mean, square = (released[:, 1:] / count).chunk(2, dim=1)  # (classes, K) each
     variance = (square - mean.square()).clamp(_LEAST_VARIANCE, _MOST_VARIANCE)
     structure.mean.copy_(mean * guess)

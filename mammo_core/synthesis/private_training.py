@@ -30,10 +30,10 @@ from torch.nn import functional
 from mammo_core.config.runs import PrivacyConfig
 from mammo_core.errors import PrivacyError
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.privacy.accounting.cost import Steps
+from mammo_core.privacy.accounting.cost import NoisySteps
 from mammo_core.privacy.accounting.gaussian import mu_for, spent_epsilon
 from mammo_core.privacy.accounting.guarantee import Guarantee
-from mammo_core.privacy.accounting.sampled import History, calibrate_sampled_noise, composed_epsilon
+from mammo_core.privacy.accounting.sampled import History, calibrate_sampled, composed_epsilon
 from mammo_core.privacy.noise.noisy_sum import clip_rows, noisy_sum, unit_means
 from mammo_core.privacy.noise.sampled_steps import NoisyGradients, quiet_hooks
 from mammo_core.privacy.noise.sources import SecretNoise
@@ -43,7 +43,7 @@ from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.private_structure import fit_private_structure
 from mammo_core.synthesis.projected import MIXED_CHANNELS
 from mammo_core.synthesis.sampling import from_uint8
-from mammo_core.synthesis.training import StepReport
+from mammo_core.synthesis.training import GanStep
 
 _STRUCTURE_SHARE = 0.3  # of the squared privacy parameter mu
 _ROUND_UP = 1 + 1e-9
@@ -71,7 +71,7 @@ class PrivateMasses:
 
     images: Tensor
     labels: Tensor
-    bags: Tensor
+    unit_rows: Tensor
 
 
 class _PrivateTrainer(DetailTrainer):
@@ -90,7 +90,7 @@ class _PrivateTrainer(DetailTrainer):
         config = dataclasses.replace(config, structure="normal")
         super().__init__(config, masses.images, masses.labels, device, network)
         self.privacy = privacy
-        self._bags = masses.bags.to(device)
+        self._bags = masses.unit_rows.to(device)
         self._secret = SecretNoise()
         self._mu = mu_for(privacy.target_epsilon, privacy.target_delta) / _ROUND_UP
         self._structure_noise = 1 / (self._mu * _STRUCTURE_SHARE**0.5)
@@ -153,7 +153,7 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
         self.steps = steps
         self._sample_rate = min(1.0, _UNITS_PER_IMAGE * config.batch_size / len(self._bags))
         self._before: History = [(self._structure_noise, 1.0, 1)]
-        self.noise_multiplier = calibrate_sampled_noise(
+        self.noise_multiplier = calibrate_sampled(
             privacy.target_epsilon,
             privacy.target_delta,
             before=self._before,
@@ -185,15 +185,15 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
         return composed_epsilon(history, self.privacy.target_delta)
 
     @property
-    def noisy_steps(self) -> tuple[Steps, ...]:
+    def noisy_steps(self) -> tuple[NoisySteps, ...]:
         """The structure's release, then the steps of the discriminator."""
-        discriminator = Steps(self.noise_multiplier, self._sample_rate, self.steps)
-        return *(Steps(*part) for part in self._before), discriminator
+        discriminator = NoisySteps(self.noise_multiplier, self._sample_rate, self.steps)
+        return *(NoisySteps(*part) for part in self._before), discriminator
 
     def _exact_mu(self) -> None:  # steps on random subsets are no Gaussian mechanism
         return None
 
-    def step(self) -> StepReport:
+    def step(self) -> GanStep:
         """One noisy step of the discriminator and one of the detail network.
 
         The reported discriminator loss is that of synthetic masses only: the other half is private.
@@ -222,7 +222,7 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
         self._generator_optimizer.step()
         self.images_seen += self.config.batch_size
         self._average()
-        return StepReport(self.images_seen, generator_loss.item(), public_loss.item())
+        return GanStep(self.images_seen, generator_loss.item(), public_loss.item())
 
     def _private_step(self, public: Sequence[Tensor]) -> None:
         rows = self._sample_units()
@@ -241,10 +241,10 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
     def _sample_units(self) -> Tensor:
         """A Poisson sample of units, one random mass of each: rows (M,)."""
         chosen = self._secret.uniform(len(self._bags)) < self._sample_rate
-        bags = self._bags[chosen.to(self.device)]
-        counts = (bags >= 0).sum(dim=1)
-        position = self._secret.uniform(len(bags)).to(self.device) * counts
-        return bags[torch.arange(len(bags), device=self.device), position.long()]
+        unit_rows = self._bags[chosen.to(self.device)]
+        counts = (unit_rows >= 0).sum(dim=1)
+        position = self._secret.uniform(len(unit_rows)).to(self.device) * counts
+        return unit_rows[torch.arange(len(unit_rows), device=self.device), position.long()]
 
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         return super()._parts() | {
@@ -288,11 +288,11 @@ class NoisyMomentsTrainer(_PrivateTrainer):
         return self._mu
 
     @property
-    def noisy_steps(self) -> tuple[Steps, ...]:
+    def noisy_steps(self) -> tuple[NoisySteps, ...]:
         """Both releases, which are one Gaussian mechanism together."""
-        return (Steps(1 / self._mu, 1.0, 1),)
+        return (NoisySteps(1 / self._mu, 1.0, 1),)
 
-    def step(self) -> StepReport:
+    def step(self) -> GanStep:
         """One step of the detail network towards the released means; there is no discriminator."""
         labels = self._alternating_labels(self.config.batch_size)
         self._generator_optimizer.zero_grad()
@@ -310,7 +310,7 @@ class NoisyMomentsTrainer(_PrivateTrainer):
         self._generator_optimizer.step()
         self.images_seen += self.config.batch_size
         self._average()
-        return StepReport(self.images_seen, loss.item(), 0.0)
+        return GanStep(self.images_seen, loss.item(), 0.0)
 
     def _describe(self, images: Tensor) -> Tensor:
         return self.moments(self.features(images))

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from mammo_core.errors import CheckpointError
-from mammo_core.privacy.accounting.cost import Steps
+from mammo_core.privacy.accounting.cost import NoisySteps
 from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.storage.atomic import disk_errors_explained, write_bytes
 from mammo_core.storage.tensors import read_torch
@@ -27,7 +27,7 @@ from mammo_core.synthesis.networks import build_generator
 
 
 @dataclass(frozen=True)
-class StepReport:
+class GanStep:
     """What one step did.
 
     Attributes:
@@ -68,19 +68,19 @@ class GanTrainer(ABC):
         return None
 
     @property
-    def noisy_steps(self) -> tuple[Steps, ...] | None:
+    def noisy_steps(self) -> tuple[NoisySteps, ...] | None:
         """Every look at real masses, in noisy sums, of the whole training to its end; None without DP."""
         return None
 
     @abstractmethod
-    def step(self) -> StepReport:
+    def step(self) -> GanStep:
         """One step of every network."""
 
     @abstractmethod
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         """Everything that changes in training, by name."""
 
-    def train(self, until_images: int, on_step: Callable[[StepReport], None] | None = None) -> None:
+    def train(self, until_images: int, on_step: Callable[[GanStep], None] | None = None) -> None:
         """Steps until so many real masses were shown in all."""
         while self.images_seen < until_images:
             report = self.step()

@@ -1,7 +1,7 @@
 """Names that others chose, made fit to be shown: one line, of bounded length, in reading order; and times to read.
 
 Folder names, patient ids, run names and reasons come from outside. What a display takes for markup is escaped
-by the display's own function: `figures.plotly_text.plotly_text`, `pages.ui.components.messages.literal`.
+by the display's own function: `figures.plotly_text.plotly_text`, `pages.ui.components.messages.escape_markdown`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ LONGEST = 120
 _DIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def one_line(text: str, longest: int = LONGEST) -> str:
+def single_line(text: str, longest: int = LONGEST) -> str:
     """Text without line breaks, control and directional characters, cut in the middle if it is too long.
 
     Example:
-        >>> one_line("site\\n\\u202eB")
+        >>> single_line("site\\n\\u202eB")
         'site B'
-        >>> one_line("abcdefghij", longest=5)
+        >>> single_line("abcdefghij", longest=5)
         'ab…ij'
     """
     kept = "".join(

@@ -11,7 +11,7 @@ from mammo_core.cohorts.origins import training_data
 from mammo_core.config.runs import short_hash
 from mammo_core.errors import CohortError
 from mammo_core.evaluation.bootstrap import PatientBootstrap
-from mammo_core.ledger.releases import ChargedCohort, charged_cohort
+from mammo_core.ledger.releases import CohortIdentity, cohort_identity
 from mammo_core.privacy.statements.training_data import (
     UNKNOWN_ORIGIN,
     SyntheticOrigin,
@@ -37,7 +37,7 @@ class TestedMasses:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunData:
+class RunDataset:
     """What a run is given besides its configuration.
 
     Attributes:
@@ -74,19 +74,19 @@ class RunData:
         )
 
     @cached_property
-    def charged_cohort(self) -> ChargedCohort:
+    def cohort_identity(self) -> CohortIdentity:
         """Whom releases are charged to in the ledger."""
-        return charged_cohort(self.train, is_demonstration=self.is_demonstration)
+        return cohort_identity(self.train, is_demonstration=self.is_demonstration)
 
 
-def run_data(
+def run_dataset(
     real: Cohort,
     synthetic: Cohort | None,
     *,
     site: str | None = None,
     origin: SyntheticOrigin = UNKNOWN_ORIGIN,
     is_demonstration: bool = False,
-) -> RunData:
+) -> RunDataset:
     """Splits masses for runs on images.
 
     Args:
@@ -101,7 +101,7 @@ def run_data(
     """
     parts = parts_of(real, synthetic, site)
     validation = parts.get("validation")
-    return RunData(
+    return RunDataset(
         train=parts["train"],
         test_sets={name: TestedMasses.of(part) for name, part in tested_parts(parts).items()},
         synthetic=synthetic,

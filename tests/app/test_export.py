@@ -12,14 +12,16 @@ from streamlit.testing.v1 import AppTest
 from mammo_core.errors import InvalidRequestError
 from mammo_core.figures.provenance import Provenance
 from pages.ui.components import export
-from pages.ui.components.export import Parcel, plain_name
+from pages.ui.components.export import ExportBundle, slug
 
 TOLD = Provenance(title="Curves", notes=("ε = 6 per patient.",))
 
 
 def parcel(**changed):
     figure = go.Figure(go.Scatter(x=[1, 2], y=[0.5, 0.75], name="=site"))
-    return Parcel(**{"name": "curves", "provenance": TOLD, "figures": {"ROC": figure}} | changed)
+    return ExportBundle(
+        **{"name": "curves", "provenance": TOLD, "figures": {"ROC": figure}} | changed
+    )
 
 
 @pytest.fixture
@@ -103,10 +105,10 @@ def script():
     import plotly.graph_objects as go
 
     from mammo_core.figures.provenance import Provenance
-    from pages.ui.components.export import Parcel
+    from pages.ui.components.export import ExportBundle
 
     told = Provenance(title="Curves of *site*")
-    export(Parcel(name="curves", provenance=told, figures={"ROC": go.Figure()}))
+    export(ExportBundle(name="curves", provenance=told, figures={"ROC": go.Figure()}))
 
 
 def test_control_without_chrome_says_how_to_get_images(no_chrome):
@@ -132,7 +134,7 @@ def test_talk_mode_has_no_control(monkeypatch):
     "name", ["../../etc", "<img src=x>", "a/b\\c", "x" * 300, "", "....", "名 前"]
 )
 def test_file_names_are_harmless_on_every_system(name):
-    plain = plain_name(name)
+    plain = slug(name)
 
     assert 1 <= len(plain) <= 40
     assert all(one.isalnum() or one in "-_" for one in plain)

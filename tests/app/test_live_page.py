@@ -10,7 +10,7 @@ from mammo_core.cohorts.installed import DataSource, load_source
 from mammo_core.jobs.requests import FeaturesRequest
 from mammo_core.ledger.book import Budget
 from mammo_core.results.recording import EXPERIMENT
-from mammo_core.training.heads.feature_dataset import open_workbench
+from mammo_core.training.heads.feature_dataset import load_feature_dataset
 from pages.ui.components import feature_job
 from pages.ui.components.privacy_inputs import EPSILONS
 from pages.ui.live import play, recording
@@ -37,12 +37,12 @@ def demo_features(request, private_home, monkeypatch, drawn_demo):
     if "data" not in drawn_demo:
         data = load_source(DataSource())
         backbone = resources.DEMO_BACKBONE
-        open_workbench(data.real, data.synthetic, backbone, drawn_demo["features"])
+        load_feature_dataset(data.real, data.synthetic, backbone, drawn_demo["features"])
         drawn_demo["data"] = data
     shutil.copytree(drawn_demo["features"], private_home / "features")
     monkeypatch.setattr(resources, "load_source", lambda source: drawn_demo["data"])
     if "tracked" not in request.fixturenames:
-        monkeypatch.setattr(recording, "track", lambda bench, result: None)
+        monkeypatch.setattr(recording, "track", lambda dataset, result: None)
         kept = memory_ledger()
         monkeypatch.setattr(resources, "ledger", lambda: kept)
 
@@ -104,7 +104,7 @@ def test_live_records_each_release_once(tracked, demo_features, private_home):
 
 
 def test_live_says_when_a_release_could_not_be_recorded(tracked, demo_features, monkeypatch):
-    def full(self, result, bench):
+    def full(self, result, dataset):
         raise OSError("disk full")
 
     monkeypatch.setattr(recording._Writer, "_record", full)
@@ -188,8 +188,8 @@ def test_live_chooses_the_threshold_on_validation_masses_where_there_are_any(
     opened = feature_job.open_bench
 
     def with_validation(source):
-        bench = opened(source)
-        return replace(bench, validation=bench.test_sets["demo-external"], _prepared={})
+        dataset = opened(source)
+        return replace(dataset, validation=dataset.test_sets["demo-external"], _prepared={})
 
     monkeypatch.setattr(feature_job, "open_bench", with_validation)
     app = open_page("live")

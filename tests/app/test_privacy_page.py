@@ -8,10 +8,10 @@ from mammo_core import reference
 from mammo_core.cohorts.installed import DataSource
 from mammo_core.config.runs import PAPER_DELTA
 from mammo_core.privacy.accounting.gaussian import mu_for, spent_epsilon
-from mammo_core.training.heads.feature_dataset import open_workbench
+from mammo_core.training.heads.feature_dataset import load_feature_dataset
 from pages.ui.privacy import attacks as privacy_attacks
 from pages.ui.privacy import talk
-from pages.ui.privacy.controls import Choices
+from pages.ui.privacy.controls import PrivacyChoices
 from pages.ui.state import jobs, resources
 from tests.app.helpers import open_page
 from tests.app.privacy_tables import made_up_tables
@@ -368,7 +368,9 @@ def test_ledger_and_trust_have_tabs_without_the_choices_of_one_model():
 @pytest.fixture
 def demo_features(private_home):
     data = resources.loaded_data(DataSource())
-    open_workbench(data.real, data.synthetic, resources.DEMO_BACKBONE, private_home / "features")
+    load_feature_dataset(
+        data.real, data.synthetic, resources.DEMO_BACKBONE, private_home / "features"
+    )
 
 
 def test_clipping_tab_shows_every_patients_gradient(demo_features, nothing_measured):
@@ -418,11 +420,11 @@ def test_story_without_audits_ends_before_them(nothing_measured):
 
 
 def test_choices_know_their_mechanism():
-    choices = Choices(6.0, "patient", "real")
+    choices = PrivacyChoices(6.0, "patient", "real")
 
     mu = math.sqrt(choices.recipe.steps) / choices.noise_multiplier
     assert mu == pytest.approx(choices.mu, rel=1e-6)
-    assert Choices(math.inf, "image", "real").noise_multiplier == 0
+    assert PrivacyChoices(math.inf, "image", "real").noise_multiplier == 0
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from mammo_core.classifiers.features import FeatureStore
-from mammo_core.results.recording import RunTracker
+from mammo_core.results.recording import RunRecorder
 from mammo_core.system.paths import home_dir
 from pages.ui.case import image as case_picture
 from pages.ui.case import models as case_models
@@ -249,10 +249,12 @@ def dicom_bytes():
 
 def record_runs(home, seeds):
     """Runs of a small made-up cohort with a val split; returns their ids."""
-    bench = small_bench()
-    configs = [make_config(bench, "pretrain", 2.0, seed=seed, noise="secret") for seed in seeds]
-    tracker = RunTracker(home)
-    return [tracker.record(result, bench, origin="train") for result in run_many(bench, configs)]
+    dataset = small_bench()
+    configs = [make_config(dataset, "pretrain", 2.0, seed=seed, noise="secret") for seed in seeds]
+    tracker = RunRecorder(home)
+    return [
+        tracker.record(result, dataset, origin="train") for result in run_many(dataset, configs)
+    ]
 
 
 def test_runs_of_this_installation_read_a_mass_too_and_older_ones_are_left_out(private_home):

@@ -14,13 +14,13 @@ from mammo_core.config.runs import PAPER_DELTA, STRATEGIES, UNITS, PrivacyConfig
 from mammo_core.evaluation.curves import curve_points
 from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.jobs.requests import SweepRequest
-from mammo_core.results.recording import RunTracker
+from mammo_core.results.recording import RunRecorder
 from pages.ui.state import resources
 from pages.ui.trade_off import missing_runs
 from pages.ui.trade_off import points as trade_off_points
 from pages.ui.trade_off.citation import citation, provenance_of
 from pages.ui.trade_off.export import visible_points
-from pages.ui.trade_off.points import Choices, draw_from
+from pages.ui.trade_off.points import CurveChoices, draw_from
 from pages.ui.trade_off.slides import STEPS, scene
 from tests.app.helpers import open_page
 from tests.helpers.made_ledgers import run_many
@@ -50,25 +50,27 @@ def make_choices(**changed):
         "with_paper": True,
         "own": None,
     }
-    return Choices(**chosen | changed)
+    return CurveChoices(**chosen | changed)
 
 
 @pytest.fixture
-def own_runs(bench, private_home):
+def own_runs(dataset, private_home):
     """Two seeds at two budgets of one strategy, recorded as a sweep records them."""
-    tracker = RunTracker(private_home)
+    tracker = RunRecorder(private_home)
     configs = [
         RunConfig(
             strategy="real",
             privacy=PrivacyConfig(target_epsilon=epsilon, unit="patient"),
             recipe=RECIPES["real"],
-            backbone=bench.backbone,
+            backbone=dataset.backbone,
             seed=seed,
         )
         for epsilon in (6.0, math.inf)
         for seed in (42, 43)
     ]
-    return [tracker.record(result, bench, origin="sweep") for result in run_many(bench, configs)]
+    return [
+        tracker.record(result, dataset, origin="sweep") for result in run_many(dataset, configs)
+    ]
 
 
 def test_trade_off_draws_both_test_sets_on_a_log_axis_with_the_paper():
@@ -226,7 +228,7 @@ def test_without_own_runs_nothing_is_said_of_them_and_no_store_is_made(private_h
     assert not (private_home / "mlflow.db").exists()
 
 
-def test_own_runs_are_drawn_beside_the_shipped_ones_with_their_own_test_sets(own_runs, bench):
+def test_own_runs_are_drawn_beside_the_shipped_ones_with_their_own_test_sets(own_runs, dataset):
     app = open_page("trade_off")
     (name,) = app.selectbox(key="own").options
 
@@ -236,7 +238,7 @@ def test_own_runs_are_drawn_beside_the_shipped_ones_with_their_own_test_sets(own
     assert [heading.value for heading in app.subheader][2:] == ["elsewhere", "here"]
     assert trace_names(app, 2) == {"real only, your runs", "real only, your runs, no privacy"}
     assert "your runs" not in " ".join(trace_names(app, 0))  # other data, other figure
-    assert bench.data_hash[:6] in name
+    assert dataset.data_hash[:6] in name
 
 
 def test_point_of_own_runs_opens_the_card_of_a_run(own_runs):
@@ -252,13 +254,13 @@ def test_point_of_own_runs_opens_the_card_of_a_run(own_runs):
 
 
 @pytest.fixture
-def gaps_on_bench(bench, monkeypatch):
+def gaps_on_bench(dataset, monkeypatch):
     """The page finds the fixture's workbench installed; started jobs are only written down."""
     source = DataSource(Path("real masses"), Path("synthetic masses"))
     started = []
     monkeypatch.setattr(resources, "installed_sources", lambda: [source])
-    monkeypatch.setattr(resources, "backbone_for", lambda _: bench.backbone)
-    monkeypatch.setattr(resources, "workbench", lambda _: bench)
+    monkeypatch.setattr(resources, "backbone_for", lambda _: dataset.backbone)
+    monkeypatch.setattr(resources, "workbench", lambda _: dataset)
     monkeypatch.setattr(resources, "count_missing", lambda _: 0)
     monkeypatch.setattr(missing_runs.jobs, "start", lambda job: started.append(job) or "job 1")
     monkeypatch.setattr(missing_runs, "_show_started", lambda: None)
@@ -287,16 +289,16 @@ def test_gaps_are_counted_without_what_was_run_and_started_as_one_job(own_runs, 
     assert request.plan.delta == PAPER_DELTA
 
 
-def test_cohort_without_gaps_says_so(bench, private_home, gaps_on_bench, monkeypatch):
+def test_cohort_without_gaps_says_so(dataset, private_home, gaps_on_bench, monkeypatch):
     monkeypatch.setattr(missing_runs, "shipped_budgets", lambda: (6.0,))
     config = RunConfig(
         strategy="real",
         privacy=PrivacyConfig(target_epsilon=6.0),
         recipe=RECIPES["real"],
-        backbone=bench.backbone,
+        backbone=dataset.backbone,
     )
-    (result,) = run_many(bench, [config])
-    RunTracker(private_home).record(result, bench, origin="live")
+    (result,) = run_many(dataset, [config])
+    RunRecorder(private_home).record(result, dataset, origin="live")
     app = open_page("trade_off")
     app.get_by_key("strategies").set_value(["real"]).run()
     app.toggle(key="gaps").set_value(True).run()

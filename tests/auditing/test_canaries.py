@@ -18,14 +18,14 @@ from mammo_core.auditing.shadow_models import train_batched
 from mammo_core.config.runs import HeadRecipe
 from mammo_core.privacy.accounting import gaussian
 from mammo_core.privacy.heads.opacus import train_head
-from mammo_core.privacy.heads.vectorised import HeadJob, TakingPart
+from mammo_core.privacy.heads.vectorised import HeadSettings, TakingPart
 from tests.privacy.heads.test_training import make_problem
 
 DELTA = 1e-4
 EPSILON = 8.0
 RECIPE = HeadRecipe(steps=40, learning_rate=6.0, max_grad_norm=0.1)
-JOB = HeadJob(gaussian.calibrate_noise(EPSILON, DELTA, RECIPE.steps), 6.0, 0)
-CLAIMED_MU = gaussian.composed_mu(JOB.noise_multiplier, RECIPE.steps)
+JOB = HeadSettings(gaussian.calibrate_gaussian(EPSILON, DELTA, RECIPE.steps), 6.0, 0)
+CLAIMED_MU = gaussian.mu_of_steps(JOB.noise_multiplier, RECIPE.steps)
 
 
 def audited(train, *, job=JOB, trainings=500):
@@ -65,9 +65,11 @@ def without_clipping(problem, recipe, jobs, part):
 def with_weighted_sampling(problem, recipe, jobs, part):
     """Units of the class asked for are drawn three times as often, as a weighted sampler would."""
     first, extra = len(problem.labels), 2
-    rare = (problem.labels[problem.bags[:, 0]] == 1).nonzero()[:, 0]
+    rare = (problem.labels[problem.unit_rows[:, 0]] == 1).nonzero()[:, 0]
     repeated = [rare] * extra
-    grown = replace(problem, bags=torch.cat([problem.bags, *[problem.bags[rare]] * extra]))
+    grown = replace(
+        problem, unit_rows=torch.cat([problem.unit_rows, *[problem.unit_rows[rare]] * extra])
+    )
     assert first == len(grown.labels)
     units = torch.cat([part.units, *[part.units[:, rows] for rows in repeated]], dim=1)
     return _train_units(grown, recipe, jobs, TakingPart(units, part.expected_units))
@@ -75,11 +77,13 @@ def with_weighted_sampling(problem, recipe, jobs, part):
 
 def _train_units(problem, recipe, jobs, part):
     """Masses copied so that every bag has its own, which repeated units need."""
-    mask = problem.bags >= 0
-    rows = problem.bags[mask]
-    bags = torch.full_like(problem.bags, -1)
-    bags[mask] = torch.arange(len(rows))
-    copied = replace(problem, vectors=problem.vectors[rows], labels=problem.labels[rows], bags=bags)
+    mask = problem.unit_rows >= 0
+    rows = problem.unit_rows[mask]
+    unit_rows = torch.full_like(problem.unit_rows, -1)
+    unit_rows[mask] = torch.arange(len(rows))
+    copied = replace(
+        problem, vectors=problem.vectors[rows], labels=problem.labels[rows], unit_rows=unit_rows
+    )
     return train_batched(copied, recipe, jobs, part)
 
 
@@ -103,7 +107,7 @@ def test_broken_trainer_is_caught(train):
 
 
 def test_training_without_privacy_leaks_far_more_than_any_budget_of_the_slider():
-    bounds = audited(train_batched, job=HeadJob(None, 1.0, 0), trainings=400)
+    bounds = audited(train_batched, job=HeadSettings(None, 1.0, 0), trainings=400)
 
     assert bounds["many runs, Gaussian DP"].epsilon > 15
     assert bounds["all runs pooled, (ε, δ)"].epsilon > 2.5
@@ -115,13 +119,13 @@ def test_opacus_itself_is_believed():
     def train(problem, recipe, jobs, part):
         heads = []
         for job, units in zip(jobs, part.units, strict=True):
-            chosen = replace(problem, bags=problem.bags[units])
+            chosen = replace(problem, unit_rows=problem.unit_rows[units])
             heads.append(train_head(chosen, recipe, job)[0])
         return torch.stack(heads)
 
     problem = make_problem(dims=20, patients=20)
     recipe = replace(RECIPE, steps=5)
-    job = HeadJob(gaussian.calibrate_noise(EPSILON, DELTA, 5), 6.0, 0)
+    job = HeadSettings(gaussian.calibrate_gaussian(EPSILON, DELTA, 5), 6.0, 0)
     seen = score_canaries(problem, recipe, job, trainings=60, canaries=8, seed=0, train=train)
 
     bounds = {bound.method: bound for bound in audit_bounds(seen, DELTA)}
@@ -135,7 +139,7 @@ def test_canaries_point_where_patients_hardly_vary_and_are_units_of_their_own():
     canaries = grown.vectors[-4:]
 
     assert grown.num_units == problem.num_units + 4
-    assert (grown.bags[-4:] >= 0).sum(dim=1).tolist() == [1] * 4
+    assert (grown.unit_rows[-4:] >= 0).sum(dim=1).tolist() == [1] * 4
     lengths = canaries.norm(dim=1)
     torch.testing.assert_close(lengths, torch.tensor([0.46, 0.46, 0.46, 100.0]))
     directions = canaries / lengths[:, None]

@@ -18,24 +18,24 @@ from mammo_core.errors import CohortError, InvalidRequestError, PrivacyError
 SMALL = {"shadows": 48, "trainings": 64, "canaries": 4}
 
 
-def make_plan(bench, **changed):
+def make_plan(dataset, **changed):
     values = {
         "strategy": "pretrain",
         "epsilons": (2.0, math.inf),
         "delta": 1e-3,
-        "backbone": bench.backbone,
+        "backbone": dataset.backbone,
     }
     return AuditPlan(**values | SMALL | changed)
 
 
-def audited(bench, **changed):
+def audited(dataset, **changed):
     tables = AuditTables()
-    run_audit(bench, make_plan(bench, **changed), tables)
+    run_audit(dataset, make_plan(dataset, **changed), tables)
     return tables.frames()
 
 
-def test_every_attack_level_and_method_is_in_the_tables(bench):
-    frames = audited(bench)
+def test_every_attack_level_and_method_is_in_the_tables(dataset):
+    frames = audited(dataset)
     attacks, audits, roc = frames["attacks"], frames["audits"], frames["roc"]
 
     on_patients = attacks[attacks["level"] == "patient"]
@@ -50,8 +50,8 @@ def test_every_attack_level_and_method_is_in_the_tables(bench):
     assert len(points) == 10 and points.min() > 50
 
 
-def test_numbers_stand_beside_their_bounds_and_below_them_where_privacy_is_promised(bench):
-    frames = audited(bench)
+def test_numbers_stand_beside_their_bounds_and_below_them_where_privacy_is_promised(dataset):
+    frames = audited(dataset)
     attacks, audits = frames["attacks"], frames["audits"]
     private = attacks[attacks["target_epsilon"] == 2.0]
 
@@ -66,9 +66,9 @@ def test_numbers_stand_beside_their_bounds_and_below_them_where_privacy_is_promi
 
 
 def test_without_privacy_the_best_attack_is_far_above_chance_and_the_audit_above_any_small_claim(
-    bench,
+    dataset,
 ):
-    frames = audited(bench)
+    frames = audited(dataset)
     best = best_attacks(frames["attacks"]).set_index("target_epsilon")
     bound = headline_audits(frames["audits"]).set_index("target_epsilon")["audited_epsilon"]
 
@@ -77,48 +77,50 @@ def test_without_privacy_the_best_attack_is_far_above_chance_and_the_audit_above
     assert bound[math.inf] > 4
 
 
-def test_single_masses_as_units_are_attacked_as_masses(bench):
-    frames = audited(bench, unit="image", strategy="real", epsilons=(2.0,))
+def test_single_masses_as_units_are_attacked_as_masses(dataset):
+    frames = audited(dataset, unit="image", strategy="real", epsilons=(2.0,))
 
     assert set(frames["attacks"]["level"]) == {"mass"}
     assert len(best_attacks(frames["attacks"])) == 1
     assert headline_audits(frames["audits"])["method"].tolist() == [HEADLINE_METHOD]
 
 
-def test_same_seed_gives_the_same_tables_and_calls_back_after_each_budget(bench):
+def test_same_seed_gives_the_same_tables_and_calls_back_after_each_budget(dataset):
     seen = []
     tables = AuditTables()
-    run_audit(bench, make_plan(bench), tables, on_point=lambda: seen.append(len(tables.attacks)))
+    run_audit(
+        dataset, make_plan(dataset), tables, on_point=lambda: seen.append(len(tables.attacks))
+    )
 
     assert seen == [5, 10]
-    assert tables.frames()["attacks"].equals(audited(bench)["attacks"])
+    assert tables.frames()["attacks"].equals(audited(dataset)["attacks"])
 
 
-def test_plan_travels_as_json(bench):
-    plan = make_plan(bench)
+def test_plan_travels_as_json(dataset):
+    plan = make_plan(dataset)
 
     assert audit_plan_from_dict(plan.to_dict()) == plan
 
 
-def test_what_cannot_be_attacked_is_refused(bench):
+def test_what_cannot_be_attacked_is_refused(dataset):
     with pytest.raises(InvalidRequestError, match="trains on patients"):
-        make_plan(bench, strategy="synthetic")
+        make_plan(dataset, strategy="synthetic")
     with pytest.raises(InvalidRequestError, match="shadows >= 16"):
-        make_plan(bench, shadows=4)
+        make_plan(dataset, shadows=4)
     with pytest.raises(PrivacyError, match="privacy budget"):
-        make_plan(bench, epsilons=(0.001,))
+        make_plan(dataset, epsilons=(0.001,))
     with pytest.raises(PrivacyError, match="δ below"):
-        audited(bench, delta=0.5)
+        audited(dataset, delta=0.5)
 
 
-def test_other_backbone_or_missing_synthetic_masses_are_refused(bench):
+def test_other_backbone_or_missing_synthetic_masses_are_refused(dataset):
     from dataclasses import replace
 
     with pytest.raises(InvalidRequestError, match="loaded backbone"):
         run_audit(
-            bench,
-            make_plan(bench, backbone=replace(bench.backbone, name="resnet18")),
+            dataset,
+            make_plan(dataset, backbone=replace(dataset.backbone, name="resnet18")),
             AuditTables(),
         )
     with pytest.raises(CohortError, match="synthetic masses"):
-        audited(replace(bench, synthetic=None, synthetic_features=None))
+        audited(replace(dataset, synthetic=None, synthetic_features=None))

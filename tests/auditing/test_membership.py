@@ -12,12 +12,12 @@ from mammo_core.auditing import membership as attacks
 from mammo_core.auditing.shadow_models import train_batched, train_shadows
 from mammo_core.config.runs import HeadRecipe
 from mammo_core.errors import InvalidRequestError
-from mammo_core.privacy.heads.vectorised import HeadJob, TakingPart, train_heads
+from mammo_core.privacy.heads.vectorised import HeadSettings, TakingPart, train_heads
 from tests.privacy.heads.test_training import make_problem
 
 RECIPE = HeadRecipe(steps=30, learning_rate=4.0, max_grad_norm=0.3)
-OPEN = HeadJob(noise_multiplier=None, learning_rate=1.0, seed=0)
-NOISY = HeadJob(noise_multiplier=1e4, learning_rate=1e-3, seed=0)
+OPEN = HeadSettings(noise_multiplier=None, learning_rate=1.0, seed=0)
+NOISY = HeadSettings(noise_multiplier=1e4, learning_rate=1e-3, seed=0)
 
 
 def auc(scores, took_part):
@@ -35,7 +35,7 @@ def test_each_shadow_is_the_head_of_its_half_alone():
         alone = type(problem)(
             vectors=problem.vectors[rows],
             labels=problem.labels[rows],
-            bags=torch.arange(len(rows))[:, None],
+            unit_rows=torch.arange(len(rows))[:, None],
             initial_weights=problem.initial_weights,
         )
         torch.testing.assert_close(weights, train_heads(alone, RECIPE, [OPEN])[0])
@@ -44,7 +44,7 @@ def test_each_shadow_is_the_head_of_its_half_alone():
 def test_batches_give_what_one_training_gives():
     problem = make_problem()
     units = torch.rand(300, problem.num_units) < 0.5
-    jobs = [HeadJob(1.0, 1.0, seed) for seed in range(300)]
+    jobs = [HeadSettings(1.0, 1.0, seed) for seed in range(300)]
     part = TakingPart(units, 20)
 
     torch.testing.assert_close(
@@ -70,10 +70,10 @@ def scores_of_all_attacks(problem, job, count=128):
     shadows = train_shadows(problem, RECIPE, job, count, seed=1)
     effects = attacks.unit_effects(problem, RECIPE, job, 256, seed=2)
     margins = attacks.mass_margins(problem, shadows.weights)
-    typical = attacks.unit_mean(margins, problem.bags)
+    typical = attacks.unit_mean(margins, problem.unit_rows)
     projected = attacks.weight_projections(shadows.weights, effects)
     return shadows.took_part, {
-        "loss": attacks.unit_mean(attacks.loss_scores(margins), problem.bags),
+        "loss": attacks.unit_mean(attacks.loss_scores(margins), problem.unit_rows),
         "ratio": attacks.likelihood_ratio(typical, shadows.took_part),
         "weights": attacks.joint_likelihood_ratio([typical, projected], shadows.took_part),
     }

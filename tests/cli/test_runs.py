@@ -7,15 +7,15 @@ import pytest
 
 from mammo_core.cli import main
 from mammo_core.results.archive import RunArchive
-from mammo_core.results.recording import RunTracker
+from mammo_core.results.recording import RunRecorder
 from tests.helpers.made_ledgers import run_many
 from tests.training.heads.test_runs import make_config
 
 
 @pytest.fixture
-def run_id(bench, private_home):
-    (result,) = run_many(bench, [make_config(bench, "real")])
-    return RunTracker(private_home).record(result, bench, origin="train")
+def run_id(dataset, private_home):
+    (result,) = run_many(dataset, [make_config(dataset, "real")])
+    return RunRecorder(private_home).record(result, dataset, origin="train")
 
 
 def test_runs_travel_from_one_installation_to_another(run_id, tmp_path, monkeypatch, capsys):

@@ -10,7 +10,7 @@ import pytest
 from mammo_core.cohorts.folders import read_real
 from mammo_core.cohorts.installed import DataSource, load_source, read_training_data
 from mammo_core.cohorts.origins import PAPER_ORIGIN, origin_of_card, origin_of_folder, training_data
-from mammo_core.generators.files import DrawnMass, png_zip
+from mammo_core.generators.files import SyntheticMass, png_zip
 from mammo_core.labels import BENIGN, MALIGNANT
 from mammo_core.privacy.statements.training_data import UNKNOWN_ORIGIN
 from mammo_core.synthesis.cards import hash_patient, load_card, write_card
@@ -25,7 +25,7 @@ def folder(tmp_path):
     """A ZIP file as the app gives it, unpacked."""
     rng = np.random.default_rng(0)
     ids = [MassId(BENIGN, 3), MassId(MALIGNANT, 3)]
-    masses = [DrawnMass(id, rng.integers(0, 256, (16, 16)).astype(np.uint8)) for id in ids]
+    masses = [SyntheticMass(id, rng.integers(0, 256, (16, 16)).astype(np.uint8)) for id in ids]
     zipfile.ZipFile(BytesIO(png_zip(masses, CARD, "cascade_private"))).extractall(tmp_path)
     return tmp_path
 

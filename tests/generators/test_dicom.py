@@ -21,7 +21,7 @@ from mammo_core.generators.dicom import (
     require_uid_root,
     with_notice,
 )
-from mammo_core.generators.files import DrawnMass
+from mammo_core.generators.files import SyntheticMass
 from mammo_core.labels import MALIGNANT
 from mammo_core.synthesis.cards import load_card
 from mammo_core.synthesis.mass_id import MassId
@@ -33,7 +33,7 @@ OWN_ROOT = "1.2.826.0.1.3680043.10.1234"
 
 def mass(shape=(128, 128)):
     pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    return DrawnMass(MassId(MALIGNANT, 4, 0.5), pixels)
+    return SyntheticMass(MassId(MALIGNANT, 4, 0.5), pixels)
 
 
 def read(options, **changed):

@@ -13,7 +13,7 @@ import pytest
 from mammo_core.cohorts.folders import read_synthetic
 from mammo_core.errors import InvalidRequestError
 from mammo_core.generators.dicom import dicom_file, dicom_zip
-from mammo_core.generators.files import DrawnMass, png_zip
+from mammo_core.generators.files import SyntheticMass, png_zip
 from mammo_core.labels import BENIGN, MALIGNANT
 from mammo_core.synthesis.cards import load_card
 from mammo_core.synthesis.mass_id import MassId
@@ -25,7 +25,7 @@ CARD = load_card(models_dir() / "cascade_private")
 def masses(shape=(16, 16)):
     rng = np.random.default_rng(0)
     ids = [MassId(BENIGN, 3), MassId(MALIGNANT, 3), MassId(MALIGNANT, 4, 0.5)]
-    return [DrawnMass(id, rng.integers(0, 256, shape).astype(np.uint8)) for id in ids]
+    return [SyntheticMass(id, rng.integers(0, 256, shape).astype(np.uint8)) for id in ids]
 
 
 def opened(content):

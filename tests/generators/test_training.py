@@ -11,11 +11,11 @@ from mammo_core.cohorts.origins import origin_of_card, origin_of_folder
 from mammo_core.config.runs import PrivacyConfig
 from mammo_core.errors import BudgetExceededError, CohortError, InvalidRequestError, PrivacyError
 from mammo_core.generators import training
-from mammo_core.generators.files import Drawing, write_masses
+from mammo_core.generators.files import DrawRequest, write_masses
 from mammo_core.generators.recording import EXPERIMENT, GeneratorRecord
 from mammo_core.generators.training import TrainingPlan
 from mammo_core.ledger.book import Budget
-from mammo_core.ledger.releases import charged_cohort
+from mammo_core.ledger.releases import cohort_identity
 from mammo_core.privacy.accounting.cost import total_epsilon
 from mammo_core.synthesis.cards import hash_patient
 from mammo_core.synthesis.checkpoints import load_generator
@@ -165,7 +165,7 @@ def test_written_masses_read_back_as_the_same_cohort(real, plan, tmp_path):
     generator, _ = load_generator(plan.out)
 
     drawings = [
-        Drawing(f"seed{seed}", label, origin_of_seed(generator, seed))
+        DrawRequest(f"seed{seed}", label, origin_of_seed(generator, seed))
         for label, seed in zip([0, 1, 0], range(7, 10), strict=True)
     ]
     write_masses(generator, card, "tiny", drawings, tmp_path / "drawn")
@@ -254,7 +254,7 @@ def test_going_on_with_a_generator_is_not_charged_again_but_beginning_anew_is(re
 def test_generator_beyond_the_budget_leaves_nothing_behind(real, plan, tmp_path):
     ledger = memory_ledger()
     train = real.select(split="train")
-    cohort = charged_cohort(train, is_demonstration=False)
+    cohort = cohort_identity(train, is_demonstration=False)
     ledger.set_budget(cohort, Budget(epsilon=4.0, delta=1e-3))
     private = dataclasses.replace(
         plan, privacy=PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)

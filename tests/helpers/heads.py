@@ -9,7 +9,7 @@ from unittest import mock
 from mammo_core.cohorts.cohort import join
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.reading import make_heads
-from mammo_core.training.heads.feature_dataset import open_workbench
+from mammo_core.training.heads.feature_dataset import load_feature_dataset
 from tests.conftest import make_cohort
 from tests.helpers.made_ledgers import FreeLedger
 
@@ -30,14 +30,14 @@ def small_bench():
     )
     synthetic = make_cohort(40, 1, site="made", source="synthetic", seed=4)
     with tempfile.TemporaryDirectory() as folder:
-        return open_workbench(real, synthetic, TINY, Path(folder))
+        return load_feature_dataset(real, synthetic, TINY, Path(folder))
 
 
-def make_small_heads(bench, ledger, epsilons=(2.0, math.inf), repeats=3):
+def make_small_heads(dataset, ledger, epsilons=(2.0, math.inf), repeats=3):
     """Heads of a bench, with few synthetic masses beside them."""
     with mock.patch.object(make_heads, "_DRAWN", NUM_DRAWN):
         return make_heads.make_heads(
-            bench,
+            dataset,
             epsilons,
             repeats,
             ledger=ledger,

@@ -4,13 +4,13 @@ import dataclasses
 
 from mammo_core.errors import BudgetExceededError
 from mammo_core.ledger.ledger import open_ledger
-from mammo_core.ledger.releases import ChargedCohort, planned_charges, spending_of_budget
+from mammo_core.ledger.releases import CohortIdentity, cost_of_budget, planned_releases
 
 DELTA = 1e-4
 
 
 def cohort(*patients, key="c1", most=2):
-    return ChargedCohort(
+    return CohortIdentity(
         key=key,
         name="site",
         patients=frozenset(patients or ("a", "b", "c")),
@@ -21,7 +21,7 @@ def cohort(*patients, key="c1", most=2):
 
 
 def charge(epsilon=4.0, unit="patient", release="r", **changes):
-    (planned,) = planned_charges(spending_of_budget(epsilon, DELTA, unit, 2), 1)
+    (planned,) = planned_releases(cost_of_budget(epsilon, DELTA, unit, 2), 1)
     return dataclasses.replace(planned, release=release, target_epsilon=epsilon, **changes)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from mammo_core.generators import quality
 from mammo_core.ledger.ledger import PrivacyLedger
-from mammo_core.ledger.records import Record
+from mammo_core.ledger.records import LedgerRecord
 from mammo_core.results import table_file
 from mammo_core.training.heads import runs
 
@@ -22,7 +22,7 @@ class MemoryRecords:
 
     def add(self, kind, title, content):
         number = len(self._records)
-        self._records = (*self._records, Record(kind, time.time(), number, content))
+        self._records = (*self._records, LedgerRecord(kind, time.time(), number, content))
 
 
 def memory_ledger():

@@ -2,7 +2,7 @@
 
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import BackboneConfig, PrivacyConfig, RunConfig
-from mammo_core.training.dataset import RunData, TestedMasses
+from mammo_core.training.dataset import RunDataset, TestedMasses
 from tests.conftest import make_cohort
 
 TINY = BackboneConfig(name="test_efficientnet", weights="random", image_size_px=32, views=1)
@@ -16,7 +16,7 @@ def small_data(**changes):
         "validation": TestedMasses.of(make_cohort(8, split="val", seed=2)),
         "synthetic": make_cohort(20, 1, site="made", source="synthetic", seed=3),
     }
-    return RunData(**values | changes)
+    return RunDataset(**values | changes)
 
 
 def small_config(strategy="real", epsilon=20.0, unit="patient", noise="reproducible", **recipe):

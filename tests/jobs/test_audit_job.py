@@ -6,7 +6,7 @@ import time
 import pytest
 
 from mammo_core.auditing.heads import AuditPlan
-from mammo_core.jobs.queue import JobEngine
+from mammo_core.jobs.queue import JobQueue
 from mammo_core.jobs.requests import AuditRequest, request_from_dict
 from tests.classifiers.test_features import TINY
 from tests.helpers.jobs import ThreadExecutors, wait_for, wait_until_over, write_cohort
@@ -14,7 +14,7 @@ from tests.helpers.jobs import ThreadExecutors, wait_for, wait_until_over, write
 
 @pytest.fixture
 def engine(private_home):
-    engine = JobEngine(private_home, ThreadExecutors())
+    engine = JobQueue(private_home, ThreadExecutors())
     yield engine
     engine.close()
 

@@ -14,7 +14,7 @@ import torch
 
 from mammo_core.jobs.dask_executor import DaskExecutors
 from mammo_core.jobs.local_cluster import thread_settings, worker_specs
-from mammo_core.jobs.queue import JobEngine
+from mammo_core.jobs.queue import JobQueue
 from mammo_core.jobs.store import JobStore
 from mammo_core.results.archive import RunArchive
 from tests.helpers.jobs import (
@@ -37,7 +37,7 @@ def long_request(tmp_path):
 
 @pytest.fixture
 def engine(private_home):
-    engine = JobEngine(private_home, DaskExecutors())
+    engine = JobQueue(private_home, DaskExecutors())
     yield engine
     engine.close()
 
@@ -124,7 +124,7 @@ def test_killed_server_takes_its_workers_along_and_a_new_one_continues(
     store = JobStore(private_home)
     (job,) = store.views()
     wait_for(lambda: store.view(job.id).state, lambda state: state == "interrupted", 30)
-    engine = JobEngine(private_home, DaskExecutors())
+    engine = JobQueue(private_home, DaskExecutors())
     try:
         engine.resume(job.id)
         assert wait_until_over_ignoring_silence(engine, job.id).state == "finished"
@@ -169,7 +169,7 @@ def test_external_scheduler_does_the_jobs(tmp_path, monkeypatch, private_home):
 
         monkeypatch.setenv("MAMMO_DASK_SCHEDULER", json.loads(address_file.read_text())["address"])
         monkeypatch.setenv("MAMMO_DASK_RESOURCE", "GPU")
-        engine = JobEngine(private_home, DaskExecutors())
+        engine = JobQueue(private_home, DaskExecutors())
         job = engine.start(features_request(write_cohort(tmp_path / "cohort")), "ana")
         assert wait_until_over(engine, job.id).state == "finished"
         engine.close()
@@ -181,7 +181,7 @@ def test_external_scheduler_does_the_jobs(tmp_path, monkeypatch, private_home):
 
 def test_missing_scheduler_fails_the_job_with_what_to_do(tmp_path, monkeypatch, private_home):
     monkeypatch.setenv("MAMMO_DASK_SCHEDULER", "tcp://127.0.0.1:9")
-    engine = JobEngine(private_home, DaskExecutors())
+    engine = JobQueue(private_home, DaskExecutors())
 
     job = engine.start(features_request(write_cohort(tmp_path / "cohort")), "ana")
 

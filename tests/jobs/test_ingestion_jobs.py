@@ -15,7 +15,7 @@ from mammo_core.ingestion.download import answers, paper_files
 from mammo_core.ingestion.download.paper_data import FetchPlan
 from mammo_core.ingestion.imports.plan import ImportPlan
 from mammo_core.ingestion.uploads import discard_upload, keep_upload, new_upload
-from mammo_core.jobs.queue import JobEngine
+from mammo_core.jobs.queue import JobQueue
 from mammo_core.jobs.requests import FetchRequest, ImportRequest, request_from_dict
 from tests.helpers.jobs import ThreadExecutors, wait_for, wait_until_over
 from tests.ingestion.download.paper_copies import (
@@ -41,7 +41,7 @@ def tiny_list(monkeypatch):
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    engine = JobEngine(tmp_path_factory.mktemp("home"), ThreadExecutors())
+    engine = JobQueue(tmp_path_factory.mktemp("home"), ThreadExecutors())
     yield engine
     engine.close()
 

@@ -7,7 +7,7 @@ import pytest
 
 from mammo_core.errors import InvalidRequestError
 from mammo_core.jobs import network_handler
-from mammo_core.jobs.queue import JobEngine
+from mammo_core.jobs.queue import JobQueue
 from mammo_core.jobs.requests import NetworkRequest, request_from_dict
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.results.archive import RunArchive
@@ -25,7 +25,7 @@ def request_(tmp_path):
 
 @pytest.fixture
 def engine(private_home):
-    engine = JobEngine(private_home, ThreadExecutors())
+    engine = JobQueue(private_home, ThreadExecutors())
     yield engine
     engine.close()
 

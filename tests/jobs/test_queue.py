@@ -7,7 +7,7 @@ import pytest
 
 from mammo_core.errors import InvalidRequestError
 from mammo_core.jobs import store as job_store
-from mammo_core.jobs.queue import JobEngine
+from mammo_core.jobs.queue import JobQueue
 from mammo_core.jobs.requests import request_from_dict
 from mammo_core.jobs.store import JobStore
 from mammo_core.jobs.worker import run_job
@@ -32,7 +32,7 @@ def source(tmp_path):
 
 @pytest.fixture
 def engine(private_home):
-    engine = JobEngine(private_home, ThreadExecutors())
+    engine = JobQueue(private_home, ThreadExecutors())
     yield engine
     engine.close()
 
@@ -41,7 +41,7 @@ def engine(private_home):
 def waiting_engine(private_home):
     """Holds every job until `executors.release()`."""
     executors = ThreadExecutors(waits=True)
-    engine = JobEngine(private_home, executors)
+    engine = JobQueue(private_home, executors)
     engine.release = executors.release
     yield engine
     engine.close()

@@ -15,15 +15,15 @@ from mammo_core.ledger.book import Budget
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.ledger.records import EXPERIMENT, MlflowRecords
 from mammo_core.ledger.releases import (
-    charged_cohort,
-    charges_of_runs,
-    planned_charges,
-    spending_of_budget,
+    cohort_identity,
+    cost_of_budget,
+    planned_releases,
+    releases_of_runs,
 )
 from mammo_core.ledger.table import ledger_table
 from mammo_core.privacy.accounting.gaussian import mu_for, spent_epsilon
 from mammo_core.results.archive import RunArchive
-from mammo_core.results.recording import RunTracker
+from mammo_core.results.recording import RunRecorder
 from mammo_core.training.heads.runs import run_many
 from mammo_core.training.heads.sweep import SweepPlan, run_sweep
 from tests.conftest import make_cohort
@@ -209,7 +209,7 @@ def test_budget_at_a_delta_that_would_publish_a_patient_is_refused(ledger):
 
 def test_what_if_is_what_comes_of_it(ledger, work):
     work.charge(cohort(), [charge(4.0)])
-    planned = planned_charges(spending_of_budget(2.0, DELTA, "image", 2), 3)
+    planned = planned_releases(cost_of_budget(2.0, DELTA, "image", 2), 3)
 
     foreseen = ledger.book().total(cohort().patients, DELTA, planned)
     work.charge(cohort(), planned)
@@ -230,19 +230,19 @@ def test_table_has_every_release_with_its_running_total(ledger, work):
 # in the MLflow store
 
 
-def test_entries_survive_a_restart_and_the_deletion_of_runs(bench, tmp_path):
-    config = make_config(bench, "real", noise="secret")
+def test_entries_survive_a_restart_and_the_deletion_of_runs(dataset, tmp_path):
+    config = make_config(dataset, "real", noise="secret")
     ledger = open_ledger(tmp_path)
-    tracker = RunTracker(tmp_path)
-    for result in run_many(bench, [config], ledger=ledger.on_behalf_of("train")):
-        run_id = tracker.record(result, bench, origin="train")
+    tracker = RunRecorder(tmp_path)
+    for result in run_many(dataset, [config], ledger=ledger.on_behalf_of("train")):
+        run_id = tracker.record(result, dataset, origin="train")
     RunArchive(tmp_path).delete(run_id)
 
     (entry,) = open_ledger(tmp_path).book().entries
 
-    assert entry.charge == charges_of_runs([config], bench.train, bench.synthetic)[0]
-    assert (entry.origin, entry.cohort) == ("train", bench.train.content_hash)
-    assert total(open_ledger(tmp_path), bench.charged_cohort).epsilon == pytest.approx(
+    assert entry.charge == releases_of_runs([config], dataset.train, dataset.synthetic)[0]
+    assert (entry.origin, entry.cohort) == ("train", dataset.train.content_hash)
+    assert total(open_ledger(tmp_path), dataset.cohort_identity).epsilon == pytest.approx(
         6.0, rel=1e-5
     )
 
@@ -334,33 +334,33 @@ def test_two_processes_cannot_both_take_the_last_of_a_budget(tmp_path):
 # what training charges
 
 
-def test_every_run_that_sees_patients_is_charged_before_it_is_trained(bench):
+def test_every_run_that_sees_patients_is_charged_before_it_is_trained(dataset):
     ledger = FreeLedger()
-    configs = [make_config(bench, "real", epsilon) for epsilon in (6.0, math.inf)]
+    configs = [make_config(dataset, "real", epsilon) for epsilon in (6.0, math.inf)]
 
     def stop(_):
         assert len(ledger.charges) == 2
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        next(run_many(bench, configs, ledger=ledger, on_step=stop))
+        next(run_many(dataset, configs, ledger=ledger, on_step=stop))
     assert [charged.spending.is_private for charged in ledger.charges] == [True, False]
 
 
-def test_strategy_synthetic_charges_no_patient(bench):
+def test_strategy_synthetic_charges_no_patient(dataset):
     ledger = FreeLedger()
 
-    list(run_many(bench, [make_config(bench, "synthetic")], ledger=ledger))
+    list(run_many(dataset, [make_config(dataset, "synthetic")], ledger=ledger))
 
     assert ledger.charges == []
 
 
 @pytest.mark.parametrize("engine", ["opacus", "vectorised"])
-def test_refused_runs_are_not_trained(bench, ledger, engine):
-    ledger.set_budget(bench.charged_cohort, Budget(epsilon=7.0, delta=DELTA))
-    configs = [make_config(bench, "real", 6.0, seed=seed) for seed in (1, 2)]
+def test_refused_runs_are_not_trained(dataset, ledger, engine):
+    ledger.set_budget(dataset.cohort_identity, Budget(epsilon=7.0, delta=DELTA))
+    configs = [make_config(dataset, "real", 6.0, seed=seed) for seed in (1, 2)]
     runs = run_many(
-        bench,
+        dataset,
         configs,
         ledger=ledger.on_behalf_of("sweep"),
         engine=engine,
@@ -372,20 +372,20 @@ def test_refused_runs_are_not_trained(bench, ledger, engine):
     assert ledger.book().entries == ()
 
 
-def test_sweep_that_does_not_fit_as_a_whole_trains_nothing(bench, ledger):
-    ledger.set_budget(bench.charged_cohort, Budget(epsilon=7.0, delta=DELTA))
+def test_sweep_that_does_not_fit_as_a_whole_trains_nothing(dataset, ledger):
+    ledger.set_budget(dataset.cohort_identity, Budget(epsilon=7.0, delta=DELTA))
     plan = SweepPlan(
         strategies=("real", "pretrain"),
         units=("patient",),
         epsilons=(6.0,),
         seeds=(1,),
         delta=DELTA,
-        backbone=bench.backbone,
+        backbone=dataset.backbone,
     )
 
     with pytest.raises(BudgetExceededError):
         run_sweep(
-            bench,
+            dataset,
             plan,
             ledger=ledger.on_behalf_of("sweep"),
             finished=(),
@@ -393,25 +393,25 @@ def test_sweep_that_does_not_fit_as_a_whole_trains_nothing(bench, ledger):
         )
 
 
-def test_reproducible_run_is_one_release_however_often_it_is_trained_or_tested(bench, ledger):
-    config = make_config(bench, "real")
+def test_reproducible_run_is_one_release_however_often_it_is_trained_or_tested(dataset, ledger):
+    config = make_config(dataset, "real")
     elsewhere = dataclasses.replace(
-        bench, test_sets={"here": bench.test_sets["here"]}, _prepared={}
+        dataset, test_sets={"here": dataset.test_sets["here"]}, _prepared={}
     )
-    for where in (bench, bench, elsewhere):
+    for where in (dataset, dataset, elsewhere):
         list(run_many(where, [config], ledger=ledger.on_behalf_of("train")))
 
     assert len(ledger.book().entries) == 1
 
 
-def test_run_costs_what_its_result_says_it_spent(bench, ledger):
+def test_run_costs_what_its_result_says_it_spent(dataset, ledger):
     (result,) = run_many(
-        bench, [make_config(bench, "real", unit="image")], ledger=ledger.on_behalf_of("train")
+        dataset, [make_config(dataset, "real", unit="image")], ledger=ledger.on_behalf_of("train")
     )
 
     (entry,) = ledger.book().entries
     assert entry.charge.spending.largest_patient == 2
-    assert total(ledger, bench.charged_cohort).epsilon == pytest.approx(
+    assert total(ledger, dataset.cohort_identity).epsilon == pytest.approx(
         spent_epsilon(2 * result.mu, DELTA), rel=1e-6
     )
 
@@ -421,7 +421,7 @@ def test_cohort_is_known_by_content_and_hashed_patients():
     same, more = make_cohort(20, 3), make_cohort(21, 3)
 
     ours, theirs, larger = (
-        charged_cohort(part, is_demonstration=False) for part in (train, same, more)
+        cohort_identity(part, is_demonstration=False) for part in (train, same, more)
     )
 
     assert ours == theirs
@@ -430,12 +430,13 @@ def test_cohort_is_known_by_content_and_hashed_patients():
     assert not any("train" in patient for patient in ours.patients)
 
 
-def test_reproducible_noise_is_named_and_secret_noise_is_not(bench):
+def test_reproducible_noise_is_named_and_secret_noise_is_not(dataset):
     configs = [
-        make_config(bench, "real", noise=noise, epsilon=6.0) for noise in ("secret", "reproducible")
+        make_config(dataset, "real", noise=noise, epsilon=6.0)
+        for noise in ("secret", "reproducible")
     ]
 
-    secret, reproducible = charges_of_runs(configs, bench.train, bench.synthetic)
+    secret, reproducible = releases_of_runs(configs, dataset.train, dataset.synthetic)
 
     assert (secret.noise_seed, secret.is_counted_once) == ("", False)
     assert int(reproducible.noise_seed, 16) == configs[1].noise_seed

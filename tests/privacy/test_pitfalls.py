@@ -14,7 +14,7 @@ from torch import nn
 from mammo_core.config.runs import HeadRecipe
 from mammo_core.errors import PrivacyError
 from mammo_core.privacy.heads.opacus import train_head
-from mammo_core.privacy.heads.vectorised import HeadJob, train_heads
+from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
 from mammo_core.privacy.noise.sampled_steps import NoisyGradients
 from mammo_core.privacy.noise.sources import ReproducibleNoise, SecretNoise
 from tests.privacy.heads.test_training import make_problem
@@ -41,7 +41,7 @@ def noise_only(train, seed=None, dims=400):
         initial_weights=torch.zeros(dims),
     )
     iterates = [torch.zeros(dims)]
-    job = HeadJob(noise_multiplier=2.0, learning_rate=2.0, seed=seed)
+    job = HeadSettings(noise_multiplier=2.0, learning_rate=2.0, seed=seed)
     train(problem, RECIPE, job, on_step=lambda _, weights: iterates.append(weights[0].clone()))
     return torch.stack(iterates).diff(dim=0)
 
@@ -58,7 +58,7 @@ def test_every_step_draws_noise_of_its_own(train, seed):
 
 def test_heads_trained_together_draw_noise_of_their_own():
     problem = replace(make_problem(dims=4000, patients=12), vectors=torch.zeros(36, 4000))
-    jobs = [HeadJob(noise_multiplier=2.0, learning_rate=2.0, seed=None) for _ in range(4)]
+    jobs = [HeadSettings(noise_multiplier=2.0, learning_rate=2.0, seed=None) for _ in range(4)]
 
     moved = train_heads(problem, replace(RECIPE, steps=2), jobs) - problem.initial_weights
 
@@ -154,10 +154,10 @@ def test_batch_norm_is_refused():
 def test_a_patients_clipped_gradient_does_not_depend_on_who_else_is_there(train):
     problem = make_problem()
     one_step = HeadRecipe(steps=1, learning_rate=2.0, max_grad_norm=0.3)
-    quiet = HeadJob(noise_multiplier=0.0, learning_rate=2.0, seed=0)
+    quiet = HeadSettings(noise_multiplier=0.0, learning_rate=2.0, seed=0)
 
     def effect_of_first(vectors):
-        rows = problem.bags[0][problem.bags[0] >= 0]
+        rows = problem.unit_rows[0][problem.unit_rows[0] >= 0]
         without = vectors.clone()
         without[rows] = 0
         ours, theirs = (
@@ -166,7 +166,7 @@ def test_a_patients_clipped_gradient_does_not_depend_on_who_else_is_there(train)
         return ours - theirs
 
     others = 3 * problem.vectors.flip(0)
-    rows = problem.bags[0][problem.bags[0] >= 0]
+    rows = problem.unit_rows[0][problem.unit_rows[0] >= 0]
     others[rows] = problem.vectors[rows]
     torch.testing.assert_close(
         effect_of_first(problem.vectors), effect_of_first(others), rtol=1e-3, atol=1e-5

@@ -9,7 +9,7 @@ from mammo_core.classifiers.heads import LinearHeads
 from mammo_core.classifiers.projection import Projection
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import CheckpointError, InvalidRequestError
-from mammo_core.reading.case import Usualness, case_features, read_case, usualness
+from mammo_core.reading.case import OutlierCheck, case_features, outlier_check, read_case
 from mammo_core.reading.models import CaseModel, CaseModels, ClassScores, class_scores
 from mammo_core.reading.words import call_words, noise_words, reading_rows, usualness_words
 from tests.helpers.heads import TINY, small_bench, small_heads
@@ -82,8 +82,8 @@ def test_models_of_another_network_are_refused():
 
 
 def test_scores_of_a_case_are_those_its_masses_got_when_tested():
-    shipped, bench = small_heads(), small_bench()
-    test = bench.test_sets["elsewhere"]
+    shipped, dataset = small_heads(), small_bench()
+    test = dataset.test_sets["elsewhere"]
     features = case_features(test.cohort.images[3], [TINY], load_backbone)
 
     readings = read_case(features, [shipped.models])
@@ -124,18 +124,18 @@ def test_held_out_mass_is_usual_and_a_flat_one_is_not():
     shipped, masses = small_heads(), small_bench().validation.cohort.images
     usual = masses[masses.std(axis=(1, 2)).argsort()[len(masses) // 2]]
     found = [
-        usualness(image, case_features(image, [TINY], load_backbone), shipped)
+        outlier_check(image, case_features(image, [TINY], load_backbone), shipped)
         for image in (usual, np.full((16, 16), 90, np.uint8))
     ]
 
-    assert (found[0].is_unlike, found[0].is_flat) == (False, False)
-    assert found[1].is_flat
+    assert (found[0].is_outlier, found[0].is_low_contrast) == (False, False)
+    assert found[1].is_low_contrast
     assert "Hardly any contrast" in usualness_words(found[1])
 
 
 def test_far_mass_is_called_unlike_those_the_models_know():
-    assert usualness_words(Usualness(3.0, 2.0, 50.0, 5.0)).startswith("**Not like the masses")
-    assert usualness_words(Usualness(1.0, 2.0, 50.0, 5.0)) == ""
+    assert usualness_words(OutlierCheck(3.0, 2.0, 50.0, 5.0)).startswith("**Not like the masses")
+    assert usualness_words(OutlierCheck(1.0, 2.0, 50.0, 5.0)) == ""
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.generators.nearest_real import turned
 from mammo_core.reading.case import case_features
-from mammo_core.reading.nearest_synthetic import nearest_drawn
+from mammo_core.reading.nearest_synthetic import nearest_synthetic
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.sampling import sample_masses
 from mammo_core.system.paths import models_dir
@@ -26,7 +26,7 @@ def test_drawn_mass_is_found_however_it_is_turned_and_turned_alike(drawn, view):
     case = np.ascontiguousarray(turned(drawn, view, 8))
     (features,) = case_features(case, [TINY], load_backbone).values()
 
-    best, second = nearest_drawn(small_heads(), features, 2)
+    best, second = nearest_synthetic(small_heads(), features, 2)
 
     assert (best.seed, best.label) == (3, 1)
     assert best.distance < 0.1 * second.distance
@@ -36,7 +36,7 @@ def test_drawn_mass_is_found_however_it_is_turned_and_turned_alike(drawn, view):
 def test_no_more_are_found_than_there_are():
     shipped = replace(small_heads())
 
-    found = nearest_drawn(shipped, torch.zeros(1, 8, shipped.drawn_features.shape[1]), 99)
+    found = nearest_synthetic(shipped, torch.zeros(1, 8, shipped.drawn_features.shape[1]), 99)
 
     assert len(found) == shipped.card.drawn.count
     assert [one.distance for one in found] == sorted(one.distance for one in found)

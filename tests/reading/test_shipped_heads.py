@@ -102,9 +102,9 @@ def test_private_heads_alone_are_not_said_to_promise_nothing():
 
 
 def test_threshold_clears_nine_in_ten_benign_validation_masses():
-    bench, heads = small_bench(), small_heads()
-    scores = heads.models.heads.scores(bench.validation.features)
-    benign = bench.validation.cohort.labels == 0
+    dataset, heads = small_bench(), small_heads()
+    scores = heads.models.heads.scores(dataset.validation.features)
+    benign = dataset.validation.cohort.labels == 0
 
     for row, model in zip(scores, heads.models.models, strict=True):
         assert np.mean(row[benign] > model.threshold * (1 + 1e-3)) <= 0.1
@@ -112,13 +112,13 @@ def test_threshold_clears_nine_in_ten_benign_validation_masses():
 
 
 def test_heads_need_validation_masses_and_a_budget():
-    bench, asked = small_bench(), {"ledger": FreeLedger(), "licence": "", "command": ""}
+    dataset, asked = small_bench(), {"ledger": FreeLedger(), "licence": "", "command": ""}
     asked |= {"generator": "cascade", "delta": 1e-4}
 
     with pytest.raises(CohortError, match="Add SITE/val"):
-        make_heads(replace(bench, validation=None), [1.0], 1, **asked)
+        make_heads(replace(dataset, validation=None), [1.0], 1, **asked)
     with pytest.raises(InvalidRequestError, match="Expected an ε or more"):
-        make_heads(bench, [], 1, **asked)
+        make_heads(dataset, [], 1, **asked)
 
 
 @pytest.mark.parametrize("ending", [".json", ".safetensors"])

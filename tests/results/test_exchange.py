@@ -17,20 +17,20 @@ from mammo_core.results.archive import RunArchive
 from mammo_core.results.exchange.export import export_runs
 from mammo_core.results.exchange.load import import_runs
 from mammo_core.results.head_store import HeadStore
-from mammo_core.results.recording import RunTracker
+from mammo_core.results.recording import RunRecorder
 from mammo_core.training.heads.runs import run_many
 from tests.training.heads.test_runs import make_config
 
 
 @pytest.fixture
-def made(bench, private_home):
+def made(dataset, private_home):
     """Two recorded runs, one of them without DP, charged in the ledger; their ids."""
     ledger = open_ledger(private_home).on_behalf_of("train", job="j1")
-    tracker = RunTracker(private_home)
+    tracker = RunRecorder(private_home)
     ids = []
     for epsilon in (6.0, float("inf")):
-        (result,) = run_many(bench, [make_config(bench, "pretrain", epsilon)], ledger=ledger)
-        ids.append(tracker.record(result, bench, origin="train", job_id="j1"))
+        (result,) = run_many(dataset, [make_config(dataset, "pretrain", epsilon)], ledger=ledger)
+        ids.append(tracker.record(result, dataset, origin="train", job_id="j1"))
     return ids
 
 

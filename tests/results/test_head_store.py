@@ -6,30 +6,30 @@ from mammo_core.errors import CheckpointError
 from mammo_core.reading.models import models_of_run
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.head_store import HEAD_FILE, HeadStore
-from mammo_core.results.recording import RunTracker
+from mammo_core.results.recording import RunRecorder
 from tests.helpers.made_ledgers import run_many
 from tests.training.heads.test_runs import make_config
 
 
 @pytest.fixture
-def record(bench, private_home):
+def record(dataset, private_home):
     """Runs a strategy and records it: (result, run id)."""
-    tracker = RunTracker(private_home)
+    tracker = RunRecorder(private_home)
 
     def run(strategy="pretrain", seed=0):
-        (result,) = run_many(bench, [make_config(bench, strategy, seed=seed)])
-        return result, tracker.record(result, bench, origin="train")
+        (result,) = run_many(dataset, [make_config(dataset, strategy, seed=seed)])
+        return result, tracker.record(result, dataset, origin="train")
 
     return run
 
 
 @pytest.mark.parametrize("strategy", ["real", "pretrain"])
-def test_recorded_run_scores_masses_as_it_did_when_trained(record, bench, private_home, strategy):
+def test_recorded_run_scores_masses_as_it_did_when_trained(record, dataset, private_home, strategy):
     result, run_id = record(strategy)
 
     heads, _ = HeadStore(private_home).load(run_id)
 
-    for name, test in bench.test_sets.items():
+    for name, test in dataset.test_sets.items():
         np.testing.assert_allclose(heads.scores(test.features)[0], result.scores[name], atol=1e-6)
 
 
@@ -41,12 +41,12 @@ def test_projection_is_kept_once_for_all_runs_that_share_it(record, private_home
     assert len(list(private_home.glob("artifacts/**/projection.safetensors"))) == 1
 
 
-def test_self_contained_head_needs_no_store(record, bench, private_home):
+def test_self_contained_head_needs_no_store(record, dataset, private_home):
     result, run_id = record()
 
     kept = head_from_bytes(HeadStore(private_home).self_contained(run_id), "head")
 
-    vectors = kept.projection(bench.test_sets["here"].features)
+    vectors = kept.projection(dataset.test_sets["here"].features)
     np.testing.assert_allclose(
         (vectors @ kept.weights).sigmoid().numpy(), result.scores["here"], atol=1e-6
     )
@@ -82,10 +82,10 @@ def test_damaged_projection_is_refused(record, private_home):
         HeadStore(private_home).load(run_id)
 
 
-def test_head_whose_projection_is_in_another_store_is_refused(record, bench, private_home):
+def test_head_whose_projection_is_in_another_store_is_refused(record, dataset, private_home):
     result, run_id = record()
     (file,) = private_home.glob("artifacts/**/projection.safetensors")
-    projection = bench.prepare("pretrain", result.config.recipe).projection
+    projection = dataset.prepare("pretrain", result.config.recipe).projection
     other = type(projection)(mean=projection.mean + 1, matrix=projection.matrix, bias=0.3)
     (head,) = private_home.glob(f"artifacts/**/{HEAD_FILE}")
     head.write_bytes(head_bytes(result.weights, other, "space", self_contained=False))
@@ -96,7 +96,7 @@ def test_head_whose_projection_is_in_another_store_is_refused(record, bench, pri
 
 
 def test_models_of_a_run_have_its_test_scores_and_no_threshold_without_validation(
-    record, bench, private_home
+    record, dataset, private_home
 ):
     result, run_id = record()
 
@@ -106,7 +106,7 @@ def test_models_of_a_run_have_its_test_scores_and_no_threshold_without_validatio
     assert model.threshold is None  # the bench has no val split
     assert model.target_epsilon == result.config.privacy.target_epsilon
     assert list(model.test_scores) == ["here", "elsewhere"]
-    labels, scores = bench.test_sets["here"].cohort.labels, result.scores["here"]
+    labels, scores = dataset.test_sets["here"].cohort.labels, result.scores["here"]
     tested = model.test_scores["here"]
     assert tested.benign[0] == pytest.approx(scores[labels == 0].min(), abs=1e-6)
     assert tested.malignant[50] == pytest.approx(np.median(scores[labels == 1]), abs=1e-6)

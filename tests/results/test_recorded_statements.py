@@ -10,7 +10,7 @@ import pytest
 from mammo_core.privacy.statements.training_data import SyntheticOrigin
 from mammo_core.reference import measured_results
 from mammo_core.results.archive import RunArchive
-from mammo_core.results.recording import RunTracker
+from mammo_core.results.recording import RunRecorder
 from mammo_core.results.shipped_statement import shipped_statement
 from mammo_core.synthesis.cards import hash_patient
 from tests.helpers.made_ledgers import run_many
@@ -18,12 +18,12 @@ from tests.training.heads.test_runs import make_config
 
 
 @pytest.fixture
-def recorded(bench, private_home):
+def recorded(dataset, private_home):
     """A run with the unit image on synthetic masses of known origin, and its id in the store."""
     origin = SyntheticOrigin(generator="g", patients=frozenset({hash_patient("somebody else")}))
-    bench = replace(bench, origin=origin, _prepared={})
-    (result,) = run_many(bench, [make_config(bench, "pretrain", unit="image")])
-    return result, RunTracker(private_home).record(result, bench, origin="train")
+    dataset = replace(dataset, origin=origin, _prepared={})
+    (result,) = run_many(dataset, [make_config(dataset, "pretrain", unit="image")])
+    return result, RunRecorder(private_home).record(result, dataset, origin="train")
 
 
 def run_file(private_home):

@@ -3,29 +3,29 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from mammo_core.results.archive import RunArchive
-from mammo_core.results.recording import RunTracker
+from mammo_core.results.recording import RunRecorder
 from mammo_core.results.roc_table import GRID, mean_roc, write_mean_roc
 from mammo_core.training.heads.sweep import SweepPlan, run_sweep
 from tests.helpers.made_ledgers import FreeLedger
 
 
 @pytest.fixture
-def runs(bench, tmp_path):
-    tracker = RunTracker(tmp_path)
+def runs(dataset, tmp_path):
+    tracker = RunRecorder(tmp_path)
     plan = SweepPlan(
         strategies=("real",),
         units=("image",),
         epsilons=(6.0,),
         seeds=(1, 2, 3),
         delta=1e-3,
-        backbone=bench.backbone,
+        backbone=dataset.backbone,
     )
     run_sweep(
-        bench,
+        dataset,
         plan,
         ledger=FreeLedger(),
         finished=(),
-        on_result=lambda result: tracker.record(result, bench, origin="sweep"),
+        on_result=lambda result: tracker.record(result, dataset, origin="sweep"),
     )
     archive = RunArchive(tmp_path)
     return [archive.load(run_id) for run_id in archive.rows()["run_id"].unique()]

@@ -13,7 +13,7 @@ from mammo_core.errors import StoreError
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.results import recording
 from mammo_core.results.archive import RunArchive
-from mammo_core.results.recording import RunTracker
+from mammo_core.results.recording import RunRecorder
 from mammo_core.storage.mlflow_store import open_experiment, store_errors_explained
 from tests.app.helpers import ROOT
 from tests.helpers.made_ledgers import run_many
@@ -21,16 +21,16 @@ from tests.training.heads.test_runs import make_config
 
 
 @pytest.fixture
-def result(bench):
-    (trained,) = run_many(bench, [make_config(bench, "real")])
+def result(dataset):
+    (trained,) = run_many(dataset, [make_config(dataset, "real")])
     return trained
 
 
 def test_a_full_disk_while_recording_leaves_the_runs_before_whole(
-    bench, result, private_home, monkeypatch
+    dataset, result, private_home, monkeypatch
 ):
-    tracker = RunTracker(private_home)
-    first = tracker.record(result, bench, origin="train")
+    tracker = RunRecorder(private_home)
+    first = tracker.record(result, dataset, origin="train")
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -40,12 +40,12 @@ def test_a_full_disk_while_recording_leaves_the_runs_before_whole(
         with pytest.raises(
             StoreError, match="No space left on device. What was kept before is whole"
         ):
-            tracker.record(result, bench, origin="train")
+            tracker.record(result, dataset, origin="train")
 
     archive = RunArchive(private_home)
     assert set(archive.rows()["run_id"]) == {first}
     assert archive.count() == 1
-    tracker.record(result, bench, origin="train")
+    tracker.record(result, dataset, origin="train")
     assert archive.count() == 2
 
 
@@ -82,7 +82,7 @@ def test_a_database_that_cannot_grow_says_so_and_stays_whole(private_home):
     open_ledger(private_home)
 
 
-def test_a_read_only_database_says_so(bench, result, private_home, monkeypatch):
+def test_a_read_only_database_says_so(dataset, result, private_home, monkeypatch):
     open_experiment(private_home, recording.EXPERIMENT)
     open_experiment(private_home, "projections")
     file = private_home / "mlflow.db"
@@ -90,7 +90,7 @@ def test_a_read_only_database_says_so(bench, result, private_home, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///file:{file}?mode=ro&uri=true")
 
     with pytest.raises(StoreError, match="readonly database"):
-        RunTracker(private_home).record(result, bench, origin="train")
+        RunRecorder(private_home).record(result, dataset, origin="train")
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert RunArchive(private_home).count() == 0

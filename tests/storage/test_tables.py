@@ -9,28 +9,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
-from mammo_core.storage.tables import neutralised, parquet, read_csv, restored, safe_csv
+from mammo_core.storage.tables import escape_formula, parquet, read_csv, safe_csv, unescape_formula
 
 FORMULAS = ("=1+1", "+cmd", "-2+3", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")', "=")
 
 
 @pytest.mark.parametrize("cell", FORMULAS)
 def test_cells_that_a_spreadsheet_would_run_get_an_apostrophe(cell):
-    assert neutralised(cell) == f"'{cell}"
-    assert restored(neutralised(cell)) == cell
+    assert escape_formula(cell) == f"'{cell}"
+    assert unescape_formula(escape_formula(cell)) == cell
 
 
 @pytest.mark.parametrize("cell", ["-1.5", "+3e-4", "-.5", "text", "'quoted", "", "a=b", None, -2.5])
 def test_numbers_and_other_texts_stay_as_they_are(cell):
-    assert neutralised(cell) == cell
-    assert restored(cell) == cell
+    assert escape_formula(cell) == cell
+    assert unescape_formula(cell) == cell
 
 
 @given(st.text(alphabet="'=+-@\t\ra1", max_size=8))
 def test_any_text_comes_back_as_it_was(text):
-    assert restored(neutralised(text)) == text
+    assert unescape_formula(escape_formula(text)) == text
     if text[:1] in tuple("=+-@\t\r"):
-        assert neutralised(text)[0] == "'" or float(text) is not None
+        assert escape_formula(text)[0] == "'" or float(text) is not None
 
 
 def test_csv_comes_back_with_names_numbers_and_header_as_they_were():

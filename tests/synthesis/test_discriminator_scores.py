@@ -6,7 +6,7 @@ import torch
 
 from mammo_core.config.runs import PrivacyConfig
 from mammo_core.errors import CheckpointError
-from mammo_core.privacy.heads.problem import bags_of
+from mammo_core.privacy.heads.problem import rows_of_units
 from mammo_core.synthesis.augment import all_turns
 from mammo_core.synthesis.discriminator_scores import discriminator_scores
 from mammo_core.synthesis.private_training import (
@@ -26,7 +26,7 @@ def private_masses():
     return PrivateMasses(
         images=torch.from_numpy(COHORT.images),
         labels=torch.from_numpy(COHORT.labels),
-        bags=bags_of(COHORT.patient_ids, "patient"),
+        unit_rows=rows_of_units(COHORT.patient_ids, "patient"),
     )
 
 

@@ -4,7 +4,7 @@ import torch
 
 from mammo_core.config.runs import PrivacyConfig
 from mammo_core.errors import PrivacyError
-from mammo_core.privacy.heads.problem import bags_of
+from mammo_core.privacy.heads.problem import rows_of_units
 from mammo_core.privacy.noise.sources import ReproducibleNoise
 from mammo_core.synthesis import private_training
 from mammo_core.synthesis.private_structure import expected_deviation, fit_private_structure
@@ -26,7 +26,7 @@ def private_masses(cohort):
     return PrivateMasses(
         images=torch.from_numpy(cohort.images),
         labels=torch.from_numpy(cohort.labels),
-        bags=bags_of(cohort.patient_ids, "patient"),
+        unit_rows=rows_of_units(cohort.patient_ids, "patient"),
     )
 
 

@@ -7,31 +7,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mammo_core.figures.plotly_text import plotly_text
-from mammo_core.text.untrusted import one_line
-from pages.ui.components.messages import literal
+from mammo_core.text.untrusted import single_line
+from pages.ui.components.messages import escape_markdown
 
 
 @given(st.text(max_size=400))
 def test_any_text_becomes_one_line_of_bounded_length(text):
-    line = one_line(text)
+    line = single_line(text)
 
     assert len(line) <= 120
     assert not any(unicodedata.category(one) in ("Cc", "Zl", "Zp", "Cs") for one in line)
-    assert one_line(line) == line
+    assert single_line(line) == line
 
 
 def test_ordinary_names_stay_as_they_are():
     for name in ("CBIS-DDSM", "Klinik Süd (2019)", "乳房", "بيانات", "site_1"):
-        assert one_line(name) == name
+        assert single_line(name) == name
 
 
 def test_directional_marks_cannot_reverse_a_name():
-    assert one_line("gnp.\u202egpj\u202c") == "gnp.gpj"
-    assert one_line("a\u2066b\u2069\u200fc") == "abc"
+    assert single_line("gnp.\u202egpj\u202c") == "gnp.gpj"
+    assert single_line("a\u2066b\u2069\u200fc") == "abc"
 
 
 def test_long_names_keep_both_ends():
-    line = one_line("start" + "x" * 300 + "end")
+    line = single_line("start" + "x" * 300 + "end")
 
     assert line.startswith("start") and line.endswith("end") and len(line) == 120
 
@@ -59,7 +59,7 @@ def test_plotly_finds_no_markup_in_any_name(text):
     ],
 )
 def test_markup_is_escaped_and_nothing_else(name, shown):
-    assert literal(name) == shown
+    assert escape_markdown(name) == shown
 
 
 @pytest.mark.parametrize(
@@ -75,5 +75,5 @@ def test_markup_is_escaped_and_nothing_else(name, shown):
     ],
 )
 def test_what_would_become_an_icon_or_link_is_broken_up_invisibly(name):
-    assert "\u2060" in literal(name)
-    assert literal(name).replace("\u2060", "").replace("\\", "") == name
+    assert "\u2060" in escape_markdown(name)
+    assert escape_markdown(name).replace("\u2060", "").replace("\\", "") == name

@@ -14,7 +14,7 @@ from mammo_core.classifiers.networks.views import NUM_VIEWS, VIEWS, draw_views, 
 from mammo_core.config.network_recipe import Augmentation
 from mammo_core.config.runs import Unit
 from mammo_core.errors import InvalidRequestError
-from mammo_core.privacy.heads.problem import bags_of
+from mammo_core.privacy.heads.problem import rows_of_units
 from mammo_core.privacy.networks.unit_source import UnitBatch
 
 
@@ -45,7 +45,7 @@ class _Units:
     ) -> None:
         self.device = torch.device(device)
         self._labels = torch.from_numpy(labels).to(self.device, torch.float32)
-        self._bags = bags_of(patient_ids, unit).to(self.device)  # (U, B)
+        self._bags = rows_of_units(patient_ids, unit).to(self.device)  # (U, B)
         self._augmentation, self._views = augmentation, views
 
     @property
@@ -63,12 +63,12 @@ class _Units:
         Returns:
             K inputs per mass, those of a mass and those of a unit being neighbours.
         """
-        bags = self._bags[units.to(self.device)]  # (M, B)
-        taken = bags >= 0
-        rows = bags[taken]  # (N,)
+        unit_rows = self._bags[units.to(self.device)]  # (M, B)
+        taken = unit_rows >= 0
+        rows = unit_rows[taken]  # (N,)
         drawn = draw_views(len(self._labels), self._views, self._augmentation, draw)
         chosen = drawn.to(self.device)[rows]  # (N, K)
-        unit_of_row = torch.arange(len(bags), device=self.device).repeat_interleave(
+        unit_of_row = torch.arange(len(unit_rows), device=self.device).repeat_interleave(
             taken.sum(dim=1)
         )
         labels = self._labels[rows].repeat_interleave(self._views)

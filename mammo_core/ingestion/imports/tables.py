@@ -152,7 +152,7 @@ def _first_line(file: io.TextIOBase) -> str:
 
 def _tidy(name: str, frame: pd.DataFrame) -> Table:
     """Takes the first row for the header, strips cells and empties those that say nothing."""
-    header = [plain_name(cell) for cell in frame.iloc[0]]
+    header = [slug(cell) for cell in frame.iloc[0]]
     frame = frame.iloc[1:].reset_index(drop=True)
     kept = [place for place, column in enumerate(header) if column]
     if twice := [column for column, count in Counter(header).items() if column and count > 1]:
@@ -173,11 +173,11 @@ def _tidy(name: str, frame: pd.DataFrame) -> Table:
     return Table(name, pd.DataFrame(columns))
 
 
-def plain_name(cell: str) -> str:
+def slug(cell: str) -> str:
     """A column's name in lower case with one underscore between words.
 
     Example:
-        >>> plain_name(" ROI mask file-path ")
+        >>> slug(" ROI mask file-path ")
         'roi_mask_file_path'
     """
     return re.sub(r"[\W_]+", "_", cell.strip().lower()).strip("_")

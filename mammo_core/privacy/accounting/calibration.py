@@ -9,7 +9,7 @@ from mammo_core.config.runs import RunConfig
 from mammo_core.privacy.accounting import gaussian
 
 
-def noise_of_run(config: RunConfig) -> float:
+def calibrate_run(config: RunConfig) -> float:
     """Noise standard deviation over clipping norm; 0 without DP.
 
     Where units are sampled an accountant searches for it: seconds the first time, kept from then on.
@@ -23,15 +23,15 @@ def noise_of_run(config: RunConfig) -> float:
     budget = (privacy.target_epsilon, privacy.target_delta, recipe.steps)
     if isinstance(recipe, NetworkRecipe):
         return _network_noise(*budget, recipe.sample_rate, recipe.accountant)
-    return gaussian.calibrate_noise(*budget)
+    return gaussian.calibrate_gaussian(*budget)
 
 
 @lru_cache(maxsize=256)
 def _network_noise(
     epsilon: float, delta: float, steps: int, sample_rate: float, accountant: Accountant
 ) -> float:
-    from mammo_core.privacy.accounting.sampled import calibrate_noise
+    from mammo_core.privacy.accounting.sampled import calibrate_steps
 
-    return calibrate_noise(
+    return calibrate_steps(
         epsilon, delta, sample_rate=sample_rate, steps=steps, accountant=accountant
     )

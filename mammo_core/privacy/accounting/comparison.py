@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 
 from mammo_core.config import validate
-from mammo_core.privacy.accounting.gaussian import composed_mu, spent_epsilon
+from mammo_core.privacy.accounting.gaussian import mu_of_steps, spent_epsilon
 
 _LARGEST_PRV = 100.0
 
@@ -34,7 +34,7 @@ def epsilons_over_steps(
     validate.positive(noise_multiplier=noise_multiplier)
     counted: dict[str, list[float]] = {"exact": [], "PRV": [], "RDP": [], "adding up": []}
     for count in steps:
-        exact = spent_epsilon(composed_mu(noise_multiplier, count), delta)
+        exact = spent_epsilon(mu_of_steps(noise_multiplier, count), delta)
         counted["exact"].append(exact)
         for name, accountant in (("PRV", PRVAccountant()), ("RDP", RDPAccountant())):
             if name == "PRV" and exact > _LARGEST_PRV:
@@ -45,11 +45,11 @@ def epsilons_over_steps(
                 warnings.simplefilter("ignore")
                 counted[name].append(float(accountant.get_epsilon(delta)))
         counted["adding up"].append(
-            count * spent_epsilon(composed_mu(noise_multiplier, 1), delta / count)
+            count * spent_epsilon(mu_of_steps(noise_multiplier, 1), delta / count)
         )
     return counted
 
 
 def epsilons_of_noise(noises: Sequence[float], steps: int, delta: float) -> list[float]:
     """Exact ε of `steps` full-batch steps at each noise multiplier (G,): (G,)."""
-    return [spent_epsilon(composed_mu(noise, steps), delta) for noise in noises]
+    return [spent_epsilon(mu_of_steps(noise, steps), delta) for noise in noises]

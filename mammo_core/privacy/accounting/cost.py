@@ -28,7 +28,7 @@ _FINE_UP_TO = 100.0  # above, the looser bound by Rényi DP tells as much
 
 
 @dataclass(frozen=True)
-class Steps:
+class NoisySteps:
     """Noisy sums over units, one after the other.
 
     Attributes:
@@ -49,20 +49,20 @@ class Steps:
                 f"Expected sample_rate <= 1; got {self.sample_rate}. Use 1 if all take part."
             )
 
-    def for_group(self, size: int) -> Steps:
+    def for_group(self, size: int) -> NoisySteps:
         """A bound for `size` units together: the steps as if they were one, always drawn together.
 
         Exact for a sample rate of 1. Else the group's contribution, at most `size` clipping norms, is
         taken as whole whenever one of it is drawn: more than it really gives, so never too small.
         """
         if self.sample_rate == 1:
-            return Steps(self.noise_multiplier / size, 1.0, self.times)
+            return NoisySteps(self.noise_multiplier / size, 1.0, self.times)
         drawn = -math.expm1(size * math.log1p(-self.sample_rate))
-        return Steps(self.noise_multiplier / size, drawn, self.times)
+        return NoisySteps(self.noise_multiplier / size, drawn, self.times)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spending:
+class PrivacyCost:
     """What one release costs those whose data it was computed from.
 
     Attributes:
@@ -71,7 +71,7 @@ class Spending:
         largest_patient: Most masses of one patient.
     """
 
-    steps: tuple[Steps, ...] | None
+    steps: tuple[NoisySteps, ...] | None
     unit: Unit
     largest_patient: int
 
@@ -84,7 +84,7 @@ class Spending:
         """Whether it promises anything."""
         return self.steps is not None
 
-    def steps_for(self, unit: Unit) -> tuple[Steps, ...]:
+    def steps_for(self, unit: Unit) -> tuple[NoisySteps, ...]:
         """The steps as they touch one unit; those of a release by image touch a patient by all its masses.
 
         Raises:
@@ -100,14 +100,14 @@ class Spending:
         return tuple(part.for_group(self.largest_patient) for part in self.steps or ())
 
 
-def total_epsilon(spendings: Iterable[Spending], delta: float, unit: Unit = "patient") -> float:
+def total_epsilon(spendings: Iterable[PrivacyCost], delta: float, unit: Unit = "patient") -> float:
     """What releases cost together: the ε at δ that all of them keep to one unit.
 
     Returns:
         0 for none; infinity if one is without differential privacy.
 
     Raises:
-        InvalidRequestError: If units do not go together, see `Spending.steps_for`.
+        InvalidRequestError: If units do not go together, see `PrivacyCost.steps_for`.
     """
     total = _Total(delta, unit)
     for spending in spendings:
@@ -116,7 +116,7 @@ def total_epsilon(spendings: Iterable[Spending], delta: float, unit: Unit = "pat
 
 
 def running_epsilons(
-    spendings: Sequence[Spending], delta: float, unit: Unit = "patient"
+    spendings: Sequence[PrivacyCost], delta: float, unit: Unit = "patient"
 ) -> list[float]:
     """ε of the first, the first two, … of several releases; infinity from one without DP on.
 
@@ -124,7 +124,7 @@ def running_epsilons(
     larger ε.
 
     Example:
-        >>> gauss = Spending(steps=(Steps(1.0, 1.0, 1),), unit="patient", largest_patient=1)
+        >>> gauss = PrivacyCost(steps=(NoisySteps(1.0, 1.0, 1),), unit="patient", largest_patient=1)
         >>> [round(epsilon, 3) for epsilon in running_epsilons([gauss, gauss], delta=1e-4)]
         [3.804, 5.773]
     """
@@ -140,7 +140,7 @@ def running_epsilons(
     return epsilons
 
 
-def composed_mu(spendings: Iterable[Spending], unit: Unit = "patient") -> float | None:
+def mu_of_releases(spendings: Iterable[PrivacyCost], unit: Unit = "patient") -> float | None:
     """μ of releases that are one Gaussian mechanism together; None if one drew random units.
 
     0 for none; infinity if one is without differential privacy.
@@ -159,7 +159,7 @@ class _Total:
         self._delta = delta
         self._unit = unit
         self._squared_mu = 0.0
-        self.sampled: tuple[Steps, ...] = ()
+        self.sampled: tuple[NoisySteps, ...] = ()
 
     @property
     def mu(self) -> float:
@@ -173,7 +173,7 @@ class _Total:
             return spent_epsilon(self.mu, self._delta)
         return _epsilon_with_sampled(self.sampled, self.mu, self._delta)
 
-    def add(self, spending: Spending) -> None:
+    def add(self, spending: PrivacyCost) -> None:
         if not spending.is_private:
             self._squared_mu = math.inf
         for part in spending.steps_for(self._unit):
@@ -183,12 +183,12 @@ class _Total:
                 self.sampled = tuple(sorted((*self.sampled, part), key=_order))
 
 
-def _order(part: Steps) -> tuple[float, float, int]:
+def _order(part: NoisySteps) -> tuple[float, float, int]:
     return part.noise_multiplier, part.sample_rate, part.times
 
 
 @lru_cache(maxsize=4096)
-def _epsilon_with_sampled(sampled: tuple[Steps, ...], mu: float, delta: float) -> float:
+def _epsilon_with_sampled(sampled: tuple[NoisySteps, ...], mu: float, delta: float) -> float:
     """An upper bound of the ε of steps on random units and of a Gaussian mechanism of μ (0 for none)."""
     rough = _epsilon_by_renyi(sampled, mu, delta)
     if rough > _FINE_UP_TO:
@@ -200,7 +200,7 @@ def _epsilon_with_sampled(sampled: tuple[Steps, ...], mu: float, delta: float) -
 
 
 @lru_cache(maxsize=16)
-def _losses(sampled: tuple[Steps, ...]):
+def _losses(sampled: tuple[NoisySteps, ...]):
     """Privacy losses of all steps together, rounded up, of dp-accounting."""
     first, *others = (
         _gaussian_losses(part.noise_multiplier, part.sample_rate).self_compose(part.times)
@@ -219,7 +219,7 @@ def _gaussian_losses(noise_multiplier: float, sample_rate: float):
     )
 
 
-def _epsilon_by_renyi(sampled: tuple[Steps, ...], mu: float, delta: float) -> float:
+def _epsilon_by_renyi(sampled: tuple[NoisySteps, ...], mu: float, delta: float) -> float:
     from opacus.accountants import RDPAccountant
 
     accountant = RDPAccountant()

@@ -67,7 +67,7 @@ def mu_for(epsilon: float, delta: float) -> float:
     return float(brentq(lambda mu: gaussian_delta(mu, epsilon) - delta, 1e-9, upper, xtol=1e-14))
 
 
-def composed_mu(noise_multiplier: float, steps: int) -> float:
+def mu_of_steps(noise_multiplier: float, steps: int) -> float:
     """μ of `steps` full-batch steps: √steps / noise_multiplier; infinity without noise.
 
     Source: Dong, Roth and Su 2019, arXiv:1905.02383, corollary 2.
@@ -75,14 +75,14 @@ def composed_mu(noise_multiplier: float, steps: int) -> float:
     return math.sqrt(steps) / noise_multiplier if noise_multiplier > 0 else math.inf
 
 
-def calibrate_noise(target_epsilon: float, delta: float, steps: int) -> float:
+def calibrate_gaussian(target_epsilon: float, delta: float, steps: int) -> float:
     """The smallest noise multiplier with which `steps` full-batch steps spend at most the target ε.
 
     Returns:
         Noise standard deviation over clipping norm; 0 for an infinite target (no privacy).
 
     Guarantee:
-        `spent_epsilon(composed_mu(calibrate_noise(e, d, t), t), d) <= e`, and within 0.001 % of it.
+        `spent_epsilon(mu_of_steps(calibrate_gaussian(e, d, t), t), d) <= e`, and within 0.001 % of it.
 
     Raises:
         PrivacyError: If the target is finite and outside 0.05 … 1000.

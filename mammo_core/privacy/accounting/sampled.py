@@ -23,12 +23,12 @@ def epsilon_spent(history: History, delta: float, accountant: Accountant = "prv"
     if not history:
         return 0.0
     if accountant == "prv" and all(rate == 1 for _, rate, _ in history):
-        mus = (gaussian.composed_mu(noise, steps) for noise, _, steps in history)
+        mus = (gaussian.mu_of_steps(noise, steps) for noise, _, steps in history)
         return gaussian.spent_epsilon(math.hypot(*mus), delta)
     return composed_epsilon(history, delta, accountant)
 
 
-def calibrate_noise(
+def calibrate_steps(
     target_epsilon: float,
     delta: float,
     *,
@@ -44,8 +44,8 @@ def calibrate_noise(
     validate.positive(sample_rate=sample_rate)
     validate.at_most(1, sample_rate=sample_rate)
     if sample_rate == 1 and accountant == "prv":
-        return gaussian.calibrate_noise(target_epsilon, delta, steps)
-    return calibrate_sampled_noise(
+        return gaussian.calibrate_gaussian(target_epsilon, delta, steps)
+    return calibrate_sampled(
         target_epsilon,
         delta,
         before=[],
@@ -104,7 +104,7 @@ def composed_epsilon(history: History, delta: float, accountant: Accountant = "p
         return float(prv.get_epsilon(delta, eps_error=error))
 
 
-def calibrate_sampled_noise(
+def calibrate_sampled(
     target_epsilon: float,
     delta: float,
     *,

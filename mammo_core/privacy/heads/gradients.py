@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from mammo_core.config.runs import HeadRecipe
-from mammo_core.privacy.heads.problem import HeadProblem
-from mammo_core.privacy.heads.vectorised import HeadJob, train_heads
+from mammo_core.privacy.heads.problem import HeadTrainingData
+from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
 from mammo_core.privacy.noise.noisy_sum import clip_rows
 
 
@@ -42,21 +42,21 @@ class ClippedStep:
         return self.signal / self.noise_along if self.noise_along else math.inf
 
 
-def weights_over_steps(problem: HeadProblem, recipe: HeadRecipe, job: HeadJob) -> Tensor:
+def weights_over_steps(problem: HeadTrainingData, recipe: HeadRecipe, job: HeadSettings) -> Tensor:
     """The weights before the first step and after each: (T + 1, K), not averaged."""
     weights = [problem.initial_weights]
     train_heads(problem, recipe, [job], on_step=lambda _, current: weights.append(current[0]))
     return torch.stack(weights)
 
 
-def unit_gradients(problem: HeadProblem, weights: Tensor) -> Tensor:
+def unit_gradients(problem: HeadTrainingData, weights: Tensor) -> Tensor:
     """Each unit's gradient of its summed logistic loss at the weights (K,): (U, K), not clipped."""
     residuals = torch.sigmoid(problem.vectors @ weights) - problem.labels  # (N,)
     of_masses = residuals[:, None] * problem.vectors  # (N, K)
-    is_mass = problem.bags >= 0  # (U, B)
+    is_mass = problem.unit_rows >= 0  # (U, B)
     gradients = of_masses.new_zeros(problem.num_units, of_masses.shape[1])
     unit_of_entry = torch.arange(problem.num_units).repeat_interleave(is_mass.sum(dim=1))
-    return gradients.index_add(0, unit_of_entry, of_masses[problem.bags[is_mass]])
+    return gradients.index_add(0, unit_of_entry, of_masses[problem.unit_rows[is_mass]])
 
 
 def clipped_step(

@@ -10,8 +10,8 @@ from opacus.accountants import PRVAccountant
 from torch import Tensor, nn
 
 from mammo_core.config.runs import HeadRecipe
-from mammo_core.privacy.heads.problem import HeadProblem
-from mammo_core.privacy.heads.vectorised import HeadJob, first_averaged_step
+from mammo_core.privacy.heads.problem import HeadTrainingData
+from mammo_core.privacy.heads.vectorised import HeadSettings, first_averaged_step
 from mammo_core.privacy.noise.optimizer import NoisyOptimizer
 from mammo_core.privacy.noise.sampled_steps import quiet_hooks
 from mammo_core.privacy.noise.sources import noise_from
@@ -26,15 +26,15 @@ class BagHead(nn.Module):
         with torch.no_grad():
             self.linear.weight.copy_(initial_weights[None])
 
-    def forward(self, bags: Tensor) -> Tensor:
+    def forward(self, unit_rows: Tensor) -> Tensor:
         """Vectors (U, B, K) to logits (U, B)."""
-        return self.linear(bags).squeeze(-1)
+        return self.linear(unit_rows).squeeze(-1)
 
 
 def train_head(
-    problem: HeadProblem,
+    problem: HeadTrainingData,
     recipe: HeadRecipe,
-    job: HeadJob,
+    job: HeadSettings,
     *,
     on_step: Callable[[int, Tensor], None] | None = None,
 ) -> tuple[Tensor, PRVAccountant]:
@@ -58,8 +58,8 @@ def train_head(
     )
     accountant = PRVAccountant()
     optimizer.attach_step_hook(accountant.get_optimizer_hook_fn(sample_rate=1.0))
-    mask = (problem.bags >= 0).float()
-    rows = problem.bags.clamp(min=0)
+    mask = (problem.unit_rows >= 0).float()
+    rows = problem.unit_rows.clamp(min=0)
     bag_vectors, bag_labels = problem.vectors[rows] * mask[..., None], problem.labels[rows]
     weight = module._module.linear.weight  # (1, K)
     average = torch.zeros_like(weight)

@@ -15,7 +15,7 @@ MIN_UNITS = 10
 
 
 @dataclass(frozen=True)
-class HeadProblem:
+class HeadTrainingData:
     """The training data of a linear head with logistic loss.
 
     Attributes:
@@ -33,7 +33,7 @@ class HeadProblem:
 
     vectors: Tensor
     labels: Tensor
-    bags: Tensor
+    unit_rows: Tensor
     initial_weights: Tensor
     public_vectors: Tensor | None = None
     public_labels: Tensor | None = None
@@ -50,14 +50,16 @@ class HeadProblem:
     @property
     def num_units(self) -> int:
         """Number of units of privacy."""
-        return len(self.bags)
+        return len(self.unit_rows)
 
     @property
     def unit_of_row(self) -> Tensor:
         """The unit of each mass: (N,) int64."""
-        mask = self.bags >= 0
+        mask = self.unit_rows >= 0
         unit_of_row = torch.empty(len(self.labels), dtype=torch.int64)
-        unit_of_row[self.bags[mask]] = torch.arange(len(self.bags)).repeat_interleave(mask.sum(1))
+        unit_of_row[self.unit_rows[mask]] = torch.arange(len(self.unit_rows)).repeat_interleave(
+            mask.sum(1)
+        )
         return unit_of_row
 
     def public_gradient(self, weights: Tensor) -> Tensor:
@@ -68,7 +70,7 @@ class HeadProblem:
         return self.public_weight * residuals @ self.public_vectors / len(self.public_labels)
 
 
-def bags_of(patient_ids: np.ndarray, unit: Unit) -> Tensor:
+def rows_of_units(patient_ids: np.ndarray, unit: Unit) -> Tensor:
     """Groups rows into units: one bag per patient, or per mass ("image").
 
     Returns:
@@ -78,7 +80,7 @@ def bags_of(patient_ids: np.ndarray, unit: Unit) -> Tensor:
         PrivacyError: If there are fewer than ten units.
 
     Example:
-        >>> bags_of(np.array(["a", "b", "a"] + list("cdefghij")), "patient")[:2].tolist()
+        >>> rows_of_units(np.array(["a", "b", "a"] + list("cdefghij")), "patient")[:2].tolist()
         [[0, 2], [1, -1]]
     """
     rows = np.arange(len(patient_ids))
@@ -92,7 +94,7 @@ def bags_of(patient_ids: np.ndarray, unit: Unit) -> Tensor:
             f"Expected at least {MIN_UNITS} {unit}s to hide one among; got {len(counts)}. "
             "Use a larger training cohort."
         )
-    bags = np.full((len(counts), counts.max()), -1)
+    unit_rows = np.full((len(counts), counts.max()), -1)
     position = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    bags[unit_of_row[order], position] = order
-    return torch.from_numpy(bags)
+    unit_rows[unit_of_row[order], position] = order
+    return torch.from_numpy(unit_rows)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mammo_core.config.runs import HeadRecipe
-from mammo_core.privacy.heads.problem import HeadProblem
+from mammo_core.privacy.heads.problem import HeadTrainingData
 from mammo_core.privacy.noise.sources import noise_from
 
 CLIP_EPSILON = 1e-6  # Opacus adds it to norms before dividing
@@ -23,7 +23,7 @@ _UNITS_AT_ONCE = 4096  # whose vectors are copied, padded to the largest unit
 
 
 @dataclass(frozen=True)
-class HeadJob:
+class HeadSettings:
     """One of many heads to train on the same problem.
 
     Attributes:
@@ -52,9 +52,9 @@ class TakingPart:
 
 
 def train_heads(
-    problem: HeadProblem,
+    problem: HeadTrainingData,
     recipe: HeadRecipe,
-    jobs: Sequence[HeadJob],
+    jobs: Sequence[HeadSettings],
     *,
     taking_part: TakingPart | None = None,
     on_step: Callable[[int, Tensor], None] | None = None,
@@ -83,7 +83,7 @@ def train_heads(
     rate = torch.tensor([job.learning_rate for job in jobs])[:, None]
     rate = torch.where(is_private, rate / clip, rate)
     sources = [noise_from(job.seed) for job in jobs]
-    rows, mask = problem.bags.clamp(min=0), problem.bags >= 0  # (U, B)
+    rows, mask = problem.unit_rows.clamp(min=0), problem.unit_rows >= 0  # (U, B)
     unit_of_row = problem.unit_of_row
     gram = _gram_matrices(problem.vectors, rows, mask)  # (U, B, B)
 
@@ -112,8 +112,8 @@ def _gram_matrices(vectors: Tensor, rows: Tensor, mask: Tensor) -> Tensor:
     """Inner products of each unit's vectors, a part of the units after the other: (U, B, B)."""
     parts = []
     for some, present in zip(rows.split(_UNITS_AT_ONCE), mask.split(_UNITS_AT_ONCE), strict=True):
-        bags = vectors[some] * present[..., None]  # (P, B, K)
-        parts.append(bags @ bags.transpose(1, 2))
+        unit_rows = vectors[some] * present[..., None]  # (P, B, K)
+        parts.append(unit_rows @ unit_rows.transpose(1, 2))
     return torch.cat(parts)
 
 

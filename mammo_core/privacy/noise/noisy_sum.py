@@ -8,10 +8,10 @@ from mammo_core.config import validate
 from mammo_core.privacy.noise.sources import NoiseSource
 
 
-def unit_means(vectors: Tensor, bags: Tensor) -> Tensor:
+def unit_means(vectors: Tensor, unit_rows: Tensor) -> Tensor:
     """The mean vector of each unit's masses: (N, D), (U, B) rows padded with -1 -> (U, D)."""
-    mask = (bags >= 0).to(vectors.dtype)
-    gathered = vectors[bags.clamp(min=0)] * mask[..., None]  # (U, B, D)
+    mask = (unit_rows >= 0).to(vectors.dtype)
+    gathered = vectors[unit_rows.clamp(min=0)] * mask[..., None]  # (U, B, D)
     return gathered.sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 

@@ -20,8 +20,8 @@ from mammo_core.config.runs import (
     to_dict,
 )
 from mammo_core.errors import InvalidRequestError
-from mammo_core.privacy.accounting.cost import Spending, Steps, total_epsilon
-from mammo_core.privacy.accounting.gaussian import composed_mu, spent_epsilon
+from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost, total_epsilon
+from mammo_core.privacy.accounting.gaussian import mu_of_steps, spent_epsilon
 from mammo_core.privacy.accounting.guarantee import (
     Guarantee,
     Promise,
@@ -111,7 +111,7 @@ class Statement:
         """
         if self.is_private and self.is_sampled:
             return None
-        return composed_mu(self.noise_multiplier, self.steps)
+        return mu_of_steps(self.noise_multiplier, self.steps)
 
     @property
     def epsilon(self) -> float:
@@ -257,8 +257,8 @@ class Statement:
             return with_gaussian(generator, step)
         if generator.mu is None:
             return added(generator, step)
-        gaussian = Spending(
-            steps=(Steps(1 / generator.mu, 1.0, 1),),
+        gaussian = PrivacyCost(
+            steps=(NoisySteps(1 / generator.mu, 1.0, 1),),
             unit=generator.unit,
             largest_patient=self._spending.largest_patient,
         )
@@ -266,9 +266,9 @@ class Statement:
         return Promise(epsilon=epsilon, delta=step.delta, unit=step.unit)
 
     @property
-    def _spending(self) -> Spending:
-        return Spending(
-            steps=(Steps(self.noise_multiplier, self.sample_rate, self.steps),),
+    def _spending(self) -> PrivacyCost:
+        return PrivacyCost(
+            steps=(NoisySteps(self.noise_multiplier, self.sample_rate, self.steps),),
             unit=self.unit,
             largest_patient=self.largest_patient or 1,
         )

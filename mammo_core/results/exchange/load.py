@@ -22,10 +22,10 @@ from mammo_core.ingestion.archives import ArchiveLimits, unpack_safely
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.exchange import package as run_package
 from mammo_core.results.exchange.package import RunPackage, read_package
-from mammo_core.results.recording import Recording, RunTracker
+from mammo_core.results.recording import RunRecord, RunRecorder
 from mammo_core.results.tags import CHARGED_TAG, ORIGIN_IMPORTED, SOURCE_TAG
 from mammo_core.storage.mlflow_store import store_errors_explained
-from mammo_core.text.untrusted import one_line
+from mammo_core.text.untrusted import single_line
 
 _LIMITS = ArchiveLimits(num_files=10_000, num_bytes=4 << 30)
 
@@ -55,7 +55,7 @@ def import_runs(source: Path, home: Path) -> list[ImportedRun]:
     heads = [_head(package) for package in packages]
     home.mkdir(parents=True, exist_ok=True)
     with store_errors_explained(), FileLock(home / "run_import.lock"):
-        archive, tracker = RunArchive(home), RunTracker(home)
+        archive, tracker = RunArchive(home), RunRecorder(home)
         return [
             _import(package, head, archive, tracker)
             for package, head in zip(packages, heads, strict=True)
@@ -84,7 +84,7 @@ def _run_folders(folder: Path, name: str) -> list[Path]:
     found = sorted(path.parent for path in folder.glob(f"*/{run_package.MANIFEST}"))
     if not found:
         raise IntakeError(
-            f"Expected exported runs, each a folder with a {run_package.MANIFEST}; found none in {one_line(name, 80)}. "
+            f"Expected exported runs, each a folder with a {run_package.MANIFEST}; found none in {single_line(name, 80)}. "
             "Export runs on the page Runs, or with `runs export`."
         )
     return found
@@ -109,12 +109,12 @@ def _import(
     package: RunPackage,
     head: tuple[Tensor, Projection, str] | None,
     archive: RunArchive,
-    tracker: RunTracker,
+    tracker: RunRecorder,
 ) -> ImportedRun:
     there = archive.find(package.source_id)
     if there is not None:
         return ImportedRun(there, is_new=False)
-    recording = Recording(
+    recording = RunRecord(
         config=package.config,
         data_hash=package.data_hash,
         test_sets=package.test_sets,

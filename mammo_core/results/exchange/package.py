@@ -29,7 +29,7 @@ from mammo_core.privacy.statements.statement import Statement, statement_from_di
 from mammo_core.results.recording import PREDICTION_COLUMNS, VALIDATION
 from mammo_core.results.tags import metric_prefix
 from mammo_core.storage.tables import read_csv
-from mammo_core.text.untrusted import one_line
+from mammo_core.text.untrusted import single_line
 
 SCHEMA = "mammo-privacy-run/1"
 MANIFEST, CARD, NUMBERS, PREDICTIONS = (
@@ -56,7 +56,7 @@ class RunPackage:
         source_id: The id of the run where it was made.
         made: By which version, when and on whose request, in words.
         cohorts: Keys of the cohorts that it was charged to there; empty for none.
-        metrics: As `tracking.Recording`.
+        metrics: As `tracking.RunRecord`.
         statement: None if it was not recorded.
         head: Content of the file of its weights, not yet read; None if it has none.
         manifest_hash: Identifies all of it.
@@ -88,7 +88,7 @@ def read_package(folder: Path) -> RunPackage:
         manifest = _json(content)
         if manifest.get("schema") != SCHEMA:
             raise IntakeError(
-                f"Expected a run of the schema {SCHEMA}; got {one_line(str(manifest.get('schema')), 60)!r}. Import it "
+                f"Expected a run of the schema {SCHEMA}; got {single_line(str(manifest.get('schema')), 60)!r}. Import it "
                 "with the version that wrote it."
             )
         files = _listed_files(folder, manifest["files"])
@@ -105,7 +105,7 @@ def read_package(folder: Path) -> RunPackage:
         started = pd.Timestamp(str(manifest["started"]))
         return RunPackage(
             source_id=manifest["run_id"],
-            made=one_line(
+            made=single_line(
                 f"version {manifest['version']}, {started:%Y-%m-%d %H:%M} UTC, asked for by {manifest['origin']}"
             ),
             started_ms=int(started.timestamp() * 1000),
@@ -138,8 +138,8 @@ def _damage_explained(name: str) -> Iterator[None]:
         *(OSError, MammoError),
     ) as error:
         raise IntakeError(
-            f"Expected a run as this program exports it in {one_line(name, 80)}; its content is of another form "
-            f"({type(error).__name__}: {one_line(str(error), 160)}). Export it again; nothing was imported."
+            f"Expected a run as this program exports it in {single_line(name, 80)}; its content is of another form "
+            f"({type(error).__name__}: {single_line(str(error), 160)}). Export it again; nothing was imported."
         ) from error
 
 
@@ -147,7 +147,7 @@ def _read(folder: Path, name: str, limit: int) -> bytes:
     path = folder / name
     if path.is_symlink() or not path.is_file():
         raise IntakeError(
-            f"Expected the file {name} in {one_line(folder.name, 80)}; found none. Export the run again."
+            f"Expected the file {name} in {single_line(folder.name, 80)}; found none. Export the run again."
         )
     size = path.stat().st_size
     if size > limit:
@@ -163,7 +163,7 @@ def _listed_files(folder: Path, listed: Mapping[str, Mapping[str, Any]]) -> dict
     unknown = sorted((set(listed) | there) - {MANIFEST, HEAD, *REQUIRED})
     if unknown:
         raise IntakeError(
-            f"Expected only files of a run; got {one_line(unknown[0], 80)!r}, too. Nothing of it was opened. Remove it, or "
+            f"Expected only files of a run; got {single_line(unknown[0], 80)!r}, too. Nothing of it was opened. Remove it, or "
             "export the run again."
         )
     missing = sorted(({*REQUIRED} - set(listed)) | (there - {MANIFEST} - set(listed)))
@@ -176,7 +176,7 @@ def _listed_files(folder: Path, listed: Mapping[str, Mapping[str, Any]]) -> dict
         content = _read(folder, name, _MAX_BYTES.get(name, _MAX_JSON_BYTES))
         if len(content) != facts["bytes"] or sha256(content) != facts["sha256"]:
             raise IntakeError(
-                f"Expected {name} with the sha256 {one_line(str(facts['sha256']), 64)}; got {sha256(content)}. It was "
+                f"Expected {name} with the sha256 {single_line(str(facts['sha256']), 64)}; got {sha256(content)}. It was "
                 "changed or damaged on the way: get it again."
             )
         files[name] = content

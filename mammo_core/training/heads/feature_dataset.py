@@ -17,11 +17,11 @@ from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config.runs import BackboneConfig, HeadRecipe, Strategy, Unit
 from mammo_core.errors import CohortError
 from mammo_core.evaluation.bootstrap import PatientBootstrap
-from mammo_core.privacy.heads.problem import HeadProblem, bags_of
-from mammo_core.privacy.heads.vectorised import HeadJob, train_heads
+from mammo_core.privacy.heads.problem import HeadTrainingData, rows_of_units
+from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
 from mammo_core.privacy.statements.training_data import UNKNOWN_ORIGIN, SyntheticOrigin
 from mammo_core.synthesis.textures import texture_images
-from mammo_core.training.dataset import TEST, RunData, TestedMasses, parts_of, tested_parts
+from mammo_core.training.dataset import TEST, RunDataset, TestedMasses, parts_of, tested_parts
 
 Progress = Callable[[int, int], None]
 _TEXTURES = "textures"
@@ -39,7 +39,7 @@ class TestSet(TestedMasses):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workbench(RunData):
+class FeatureDataset(RunDataset):
     """Everything loaded for one choice of data and backbone.
 
     Attributes:
@@ -55,9 +55,9 @@ class Workbench(RunData):
     synthetic_features: Tensor | None
     texture_features: Tensor
     validation: TestSet | None = None
-    _prepared: dict[tuple[Strategy, HeadRecipe], PreparedStrategy] = field(default_factory=dict)
+    _prepared: dict[tuple[Strategy, HeadRecipe], HeadInputs] = field(default_factory=dict)
 
-    def prepare(self, strategy: Strategy, recipe: HeadRecipe) -> PreparedStrategy:
+    def prepare(self, strategy: Strategy, recipe: HeadRecipe) -> HeadInputs:
         """The vectors of a strategy, computed once and kept."""
         key = (strategy, recipe)
         if key not in self._prepared:
@@ -66,7 +66,7 @@ class Workbench(RunData):
 
 
 @dataclass(frozen=True)
-class PreparedStrategy:
+class HeadInputs:
     """A strategy's data as vectors.
 
     Attributes:
@@ -90,16 +90,16 @@ class PreparedStrategy:
     initial_weights: Tensor
     projection: Projection
 
-    def problem(self, unit: Unit) -> HeadProblem:
+    def problem(self, unit: Unit) -> HeadTrainingData:
         """The training problem with this unit of privacy.
 
         Raises:
             PrivacyError: If there are too few units.
         """
-        return HeadProblem(
+        return HeadTrainingData(
             vectors=self.vectors,
             labels=self.labels,
-            bags=bags_of(self.patient_ids, unit),
+            unit_rows=rows_of_units(self.patient_ids, unit),
             initial_weights=self.initial_weights,
             public_vectors=self.public_vectors,
             public_labels=self.public_labels,
@@ -120,7 +120,7 @@ class PreparedStrategy:
         return torch.sigmoid(self.validation_vectors @ weights).double().numpy()
 
 
-def open_workbench(
+def load_feature_dataset(
     real: Cohort,
     synthetic: Cohort | None,
     backbone: BackboneConfig,
@@ -130,7 +130,7 @@ def open_workbench(
     origin: SyntheticOrigin = UNKNOWN_ORIGIN,
     is_demonstration: bool = False,
     on_progress: Progress | None = None,
-) -> Workbench:
+) -> FeatureDataset:
     """Computes what features are missing and puts everything together.
 
     Args:
@@ -151,7 +151,7 @@ def open_workbench(
         name: _test_set(part, features[f"{TEST}{name}"])
         for name, part in tested_parts(parts).items()
     }
-    return Workbench(
+    return FeatureDataset(
         backbone=backbone,
         train=parts["train"],
         train_features=features["train"],
@@ -179,7 +179,7 @@ def count_missing_features(
     *,
     site: str | None = None,
 ) -> int:
-    """How many pictures `open_workbench` would have to compute features of; raises what it raises."""
+    """How many pictures `load_feature_dataset` would have to compute features of; raises what it raises."""
     store = FeatureStore(store_root)
     parts = _images_of(parts_of(real, synthetic, site)).values()
     return sum(store.count_missing(images, backbone) for images in parts)
@@ -212,7 +212,7 @@ def _report(on_progress: Progress, before: int, total: int, done: int, _: int) -
     on_progress(before + done, total)
 
 
-def _prepare(bench: Workbench, strategy: Strategy, recipe: HeadRecipe) -> PreparedStrategy:
+def _prepare(dataset: FeatureDataset, strategy: Strategy, recipe: HeadRecipe) -> HeadInputs:
     """Vectors, labels and starting point of a strategy.
 
     `real` never touches the synthetic masses: its projection is learned from textures, and none are passed on.
@@ -220,27 +220,27 @@ def _prepare(bench: Workbench, strategy: Strategy, recipe: HeadRecipe) -> Prepar
     if strategy == "real":
         synthetic, synthetic_features = None, None
     else:
-        if bench.synthetic is None or bench.synthetic_features is None:
+        if dataset.synthetic is None or dataset.synthetic_features is None:
             raise CohortError(
                 f"Expected synthetic masses for the strategy {strategy}; got none. Give a folder "
                 "with --synthetic, or choose the strategy real."
             )
-        synthetic, synthetic_features = bench.synthetic, bench.synthetic_features
+        synthetic, synthetic_features = dataset.synthetic, dataset.synthetic_features
     project = fit_projection(
-        recipe, bench.texture_features if synthetic is None else synthetic_features
+        recipe, dataset.texture_features if synthetic is None else synthetic_features
     )
-    test_vectors = {name: project(test.features) for name, test in bench.test_sets.items()}
-    validation = bench.validation
-    trained_on = bench.train
+    test_vectors = {name: project(test.features) for name, test in dataset.test_sets.items()}
+    validation = dataset.validation
+    trained_on = dataset.train
     if synthetic is None:
-        vectors, public_vectors = project(bench.train_features), None
+        vectors, public_vectors = project(dataset.train_features), None
     elif strategy == "synthetic":
         trained_on = synthetic
         vectors, public_vectors = project(synthetic_features), None
     else:
-        vectors, public_vectors = project(bench.train_features), project(synthetic_features)
+        vectors, public_vectors = project(dataset.train_features), project(synthetic_features)
     labels = _labels(trained_on)
-    prepared = PreparedStrategy(
+    prepared = HeadInputs(
         vectors=vectors,
         labels=labels,
         patient_ids=trained_on.patient_ids,
@@ -269,13 +269,13 @@ def _prepare(bench: Workbench, strategy: Strategy, recipe: HeadRecipe) -> Prepar
 
 def _pretrain(vectors: Tensor, labels: Tensor, recipe: HeadRecipe) -> Tensor:
     """The head (K,) that plain gradient descent finds on synthetic masses."""
-    problem = HeadProblem(
+    problem = HeadTrainingData(
         vectors=vectors,
         labels=labels,
-        bags=torch.arange(len(labels))[:, None],
+        unit_rows=torch.arange(len(labels))[:, None],
         initial_weights=torch.zeros(vectors.shape[1]),
     )
-    job = HeadJob(noise_multiplier=None, learning_rate=recipe.learning_rate, seed=0)
+    job = HeadSettings(noise_multiplier=None, learning_rate=recipe.learning_rate, seed=0)
     return train_heads(problem, recipe, [job])[0]
 
 

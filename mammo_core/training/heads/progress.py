@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
 from mammo_core.jobs.context import JobContext
-from mammo_core.training.heads.runs import StepReport
+from mammo_core.training.heads.runs import HeadStep
 
 _POINTS = 40  # of a curve
 
@@ -19,7 +19,7 @@ class _LiveCurve:
         self._num_runs = num_runs
         self.runs_done = 0
 
-    def watch(self, report: StepReport) -> None:
+    def watch(self, report: HeadStep) -> None:
         """Listens at every step; adds a point at some."""
         self._job.check()
         config = report.configs[0]
@@ -37,7 +37,7 @@ class _LiveCurve:
         )
 
 
-def curve_point(report: StepReport) -> dict[str, float]:
+def curve_point(report: HeadStep) -> dict[str, float]:
     """Where the first run in training is: "loss" on its training masses, "validation_auroc" if there are any.
 
     The loss is computed from private masses without noise: it is for the eyes of those who hold the data,

@@ -12,20 +12,20 @@ from torch import Tensor
 
 from mammo_core.config.runs import RunConfig
 from mammo_core.errors import InvalidRequestError
-from mammo_core.ledger.releases import Ledger, charges_of_runs
+from mammo_core.ledger.releases import Ledger, releases_of_runs
 from mammo_core.privacy.accounting import gaussian
-from mammo_core.privacy.heads.problem import HeadProblem
-from mammo_core.privacy.heads.vectorised import HeadJob, train_heads
+from mammo_core.privacy.heads.problem import HeadTrainingData
+from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
 from mammo_core.privacy.statements.statement import make_statement
-from mammo_core.training.heads.feature_dataset import PreparedStrategy, Workbench
+from mammo_core.training.heads.feature_dataset import FeatureDataset, HeadInputs
 from mammo_core.training.outcome import RunOutcome
 
-Engine = Literal["opacus", "vectorised"]
-ENGINES: tuple[Engine, ...] = ("opacus", "vectorised")
+TrainingBackend = Literal["opacus", "vectorised"]
+ENGINES: tuple[TrainingBackend, ...] = ("opacus", "vectorised")
 
 
 @dataclass(frozen=True)
-class StepReport:
+class HeadStep:
     """One step of runs in training.
 
     Attributes:
@@ -40,15 +40,15 @@ class StepReport:
     step: int
     weights: Tensor
     noise_multipliers: Sequence[float | None]
-    prepared: PreparedStrategy
+    prepared: HeadInputs
 
     def spent_epsilon(self, row: int) -> float:
         """What a run has spent so far; infinity without DP."""
-        mu = gaussian.composed_mu(self.noise_multipliers[row] or 0.0, self.step)
+        mu = gaussian.mu_of_steps(self.noise_multipliers[row] or 0.0, self.step)
         return gaussian.spent_epsilon(mu, self.configs[row].privacy.target_delta)
 
 
-OnStep = Callable[[StepReport], None]
+OnStep = Callable[[HeadStep], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +63,11 @@ class RunResult(RunOutcome):
 
 
 def run_many(
-    bench: Workbench,
+    dataset: FeatureDataset,
     configs: Sequence[RunConfig],
     *,
     ledger: Ledger,
-    engine: Engine = "vectorised",
+    engine: TrainingBackend = "vectorised",
     on_step: OnStep | None = None,
 ) -> Iterator[RunResult]:
     """Trains runs that differ in ε, δ and seed only, then evaluates one after the other.
@@ -97,27 +97,27 @@ def run_many(
             "Expected runs of one strategy, unit, recipe and backbone; got several. "
             "Group them first."
         )
-    if first.backbone != bench.backbone:
+    if first.backbone != dataset.backbone:
         raise InvalidRequestError(
-            f"Expected runs on the loaded backbone {bench.backbone}; got {first.backbone}."
+            f"Expected runs on the loaded backbone {dataset.backbone}; got {first.backbone}."
         )
-    charges = charges_of_runs(configs, bench.train, bench.synthetic)
-    ledger.require_room(bench.charged_cohort, charges)
+    charges = releases_of_runs(configs, dataset.train, dataset.synthetic)
+    ledger.require_room(dataset.cohort_identity, charges)
     batches = [configs] if engine == "vectorised" else [[config] for config in configs]
     for batch in batches:
-        yield from _run_batch(bench, batch, ledger, engine, on_step)
+        yield from _run_batch(dataset, batch, ledger, engine, on_step)
 
 
 def _run_batch(
-    bench: Workbench,
+    dataset: FeatureDataset,
     configs: Sequence[RunConfig],
     ledger: Ledger,
-    engine: Engine,
+    engine: TrainingBackend,
     on_step: OnStep | None,
 ) -> Iterator[RunResult]:
     start = time.perf_counter()
     first = configs[0]
-    prepared = bench.prepare(first.strategy, first.recipe)
+    prepared = dataset.prepare(first.strategy, first.recipe)
     problem = prepared.problem(first.privacy.unit)
     for config in configs:
         if config.privacy.is_private:
@@ -127,38 +127,42 @@ def _run_batch(
 
     def report(step: int, weights: Tensor) -> None:
         if on_step:
-            on_step(StepReport(configs, step, weights, noise, prepared))
+            on_step(HeadStep(configs, step, weights, noise, prepared))
 
-    ledger.charge(bench.charged_cohort, charges_of_runs(configs, bench.train, bench.synthetic))
+    ledger.charge(
+        dataset.cohort_identity, releases_of_runs(configs, dataset.train, dataset.synthetic)
+    )
     weights = _train(problem, first, jobs, engine, report)
     scores = prepared.scores(weights)
     seconds_each = (time.perf_counter() - start) / len(configs)
     for row, (config, job) in enumerate(zip(configs, jobs, strict=True)):
         own_scores = {name: values[row] for name, values in scores.items()}
-        yield _result(bench, prepared, problem, config, job, weights[row], own_scores, seconds_each)
+        yield _result(
+            dataset, prepared, problem, config, job, weights[row], own_scores, seconds_each
+        )
 
 
 def _shared_part(config: RunConfig) -> tuple[object, ...]:
     return (config.strategy, config.privacy.unit, config.recipe, config.backbone)
 
 
-def head_job(config: RunConfig) -> HeadJob:
+def head_job(config: RunConfig) -> HeadSettings:
     """Noise, learning rate and seed that a configuration means."""
     privacy, recipe = config.privacy, config.recipe
     noise = (
-        gaussian.calibrate_noise(privacy.target_epsilon, privacy.target_delta, recipe.steps)
+        gaussian.calibrate_gaussian(privacy.target_epsilon, privacy.target_delta, recipe.steps)
         if privacy.is_private
         else None
     )
     rate = recipe.learning_rate_at(privacy.target_epsilon)
-    return HeadJob(noise_multiplier=noise, learning_rate=rate, seed=config.noise_seed)
+    return HeadSettings(noise_multiplier=noise, learning_rate=rate, seed=config.noise_seed)
 
 
 def _train(
-    problem: HeadProblem,
+    problem: HeadTrainingData,
     config: RunConfig,
-    jobs: Sequence[HeadJob],
-    engine: Engine,
+    jobs: Sequence[HeadSettings],
+    engine: TrainingBackend,
     on_step: Callable[[int, Tensor], None],
 ) -> Tensor:
     """Weights (R, K)."""
@@ -171,20 +175,20 @@ def _train(
 
 
 def _result(
-    bench: Workbench,
-    prepared: PreparedStrategy,
-    problem: HeadProblem,
+    dataset: FeatureDataset,
+    prepared: HeadInputs,
+    problem: HeadTrainingData,
     config: RunConfig,
-    job: HeadJob,
+    job: HeadSettings,
     weights: Tensor,
     scores: dict[str, np.ndarray],
     training_seconds: float,
 ) -> RunResult:
     start = time.perf_counter()
     estimates = {
-        name: bench.test_sets[name].bootstrap.evaluate(values) for name, values in scores.items()
+        name: dataset.test_sets[name].bootstrap.evaluate(values) for name, values in scores.items()
     }
-    statement = make_statement(config, bench.training_data, job.noise_multiplier or 0.0)
+    statement = make_statement(config, dataset.training_data, job.noise_multiplier or 0.0)
     return RunResult(
         config=config,
         epsilon=statement.epsilon,

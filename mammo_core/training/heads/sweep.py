@@ -18,9 +18,9 @@ from mammo_core.config.runs import (
     run_key,
     to_dict,
 )
-from mammo_core.ledger.releases import Ledger, charges_of_runs
-from mammo_core.training.heads.feature_dataset import Workbench
-from mammo_core.training.heads.runs import Engine, OnStep, RunResult, run_many
+from mammo_core.ledger.releases import Ledger, releases_of_runs
+from mammo_core.training.heads.feature_dataset import FeatureDataset
+from mammo_core.training.heads.runs import OnStep, RunResult, TrainingBackend, run_many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class SweepPlan:
     backbone: BackboneConfig
     noise: Noise = "secret"
     changes: RecipeChanges = RecipeChanges()
-    engine: Engine = "vectorised"
+    engine: TrainingBackend = "vectorised"
 
     def groups(self) -> Iterator[list[RunConfig]]:
         """Runs that can be trained together: one list per strategy and unit."""
@@ -126,7 +126,7 @@ def plan_from_dict(values: dict[str, Any]) -> SweepPlan:
 
 
 def run_sweep(
-    bench: Workbench,
+    dataset: FeatureDataset,
     plan: SweepPlan,
     *,
     ledger: Ledger,
@@ -146,16 +146,16 @@ def run_sweep(
         MammoError: As `run_many`.
     """
     groups = [
-        (group, [run for run in group if run_key(run, bench.data_hash) not in finished])
+        (group, [run for run in group if run_key(run, dataset.data_hash) not in finished])
         for group in plan.groups()
     ]
     all_missing = [config for _, missing in groups for config in missing]
-    charges = charges_of_runs(all_missing, bench.train, bench.synthetic)
-    ledger.require_room(bench.charged_cohort, charges)
+    charges = releases_of_runs(all_missing, dataset.train, dataset.synthetic)
+    ledger.require_room(dataset.cohort_identity, charges)
     for group, missing in groups:
         for _ in range(len(group) - len(missing)):
             on_result(None)
         if missing:
-            results = run_many(bench, missing, ledger=ledger, engine=plan.engine, on_step=on_step)
+            results = run_many(dataset, missing, ledger=ledger, engine=plan.engine, on_step=on_step)
             for result in results:
                 on_result(result)

@@ -48,7 +48,7 @@ class BestEpoch:
         return own > (other.average_precision, -other.loss)
 
 
-def look_at_epoch(
+def evaluate_epoch(
     step: int, network: nn.Module, labels: np.ndarray, scores: np.ndarray, label_smoothing: float
 ) -> BestEpoch:
     """What counts for the choice, with a copy of the network's trained weights.

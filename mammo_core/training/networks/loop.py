@@ -48,7 +48,7 @@ class NetworkProgress:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looked:
+class Evaluated:
     """What a look between two parts found; see `NetworkProgress`."""
 
     epsilon: float | None = None
@@ -86,7 +86,7 @@ class Phase:
     train: TrainPart
     micro_batch: int | None
     look_every: int
-    look: Callable[[TrainingState], Looked]
+    look: Callable[[TrainingState], Evaluated]
     kept_tensors: Callable[[], Mapping[str, Tensor]]
     kept_facts: Callable[[], Mapping[str, Any]]
 
@@ -126,7 +126,7 @@ def train_phase(
     steps, micro_batch = phase.steps, phase.micro_batch
     saved, last = time.monotonic(), None
 
-    def show(done: NetworkStep, looked: Looked) -> None:
+    def show(done: NetworkStep, looked: Evaluated) -> None:
         on_progress(
             NetworkProgress(
                 phase=phase.name,
@@ -147,7 +147,7 @@ def train_phase(
             nonlocal last
             last = done
             if done.step < stop_at:
-                show(done, Looked())
+                show(done, Evaluated())
 
         state = phase.train(
             stop_at,
@@ -157,7 +157,7 @@ def train_phase(
         )
         micro_batch = last.micro_batch
         is_due = state.step % phase.look_every == 0 or state.step == steps
-        show(last, phase.look(state) if is_due else Looked())
+        show(last, phase.look(state) if is_due else Evaluated())
         is_stopping = should_stop()
         if is_stopping or state.step in (1, steps) or time.monotonic() - saved >= SAVE_SECONDS:
             save_phase(phase, state, checkpoints)

@@ -13,9 +13,9 @@ from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import RunConfig
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.privacy.accounting import gaussian
-from mammo_core.privacy.accounting.calibration import noise_of_run
+from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.statements.statement import Statement, make_statement
-from mammo_core.training.dataset import RunData
+from mammo_core.training.dataset import RunDataset
 from mammo_core.training.networks.best_epoch import first_choice
 
 
@@ -29,7 +29,7 @@ class NetworkRun:
         first_choice: The first step whose weights may be kept.
     """
 
-    data: RunData
+    data: RunDataset
     config: RunConfig
     classifier: Classifier
     noise_multiplier: float
@@ -78,7 +78,7 @@ def count_weights(config: RunConfig) -> int:
     return _num_trained(build_classifier(random, config.recipe, seed=0))
 
 
-def prepare_network(data: RunData, config: RunConfig) -> NetworkRun:
+def prepare_network(data: RunDataset, config: RunConfig) -> NetworkRun:
     """Checks a configuration and builds its network; trains and charges nothing.
 
     Raises:
@@ -88,7 +88,7 @@ def prepare_network(data: RunData, config: RunConfig) -> NetworkRun:
         BackboneError: If the network or its weights cannot be had.
     """
     _require_fitting(data, config)
-    noise_multiplier = noise_of_run(config)
+    noise_multiplier = calibrate_run(config)
     num_units = data.training_data.num_units(config.strategy, config.privacy.unit)
     if config.privacy.is_private:
         gaussian.require_meaningful_delta(config.privacy.target_delta, num_units)
@@ -107,7 +107,7 @@ def _num_trained(classifier: Classifier) -> int:
     return sum(p.numel() for p in classifier.network.parameters() if p.requires_grad)
 
 
-def _require_fitting(data: RunData, config: RunConfig) -> None:
+def _require_fitting(data: RunDataset, config: RunConfig) -> None:
     recipe = config.recipe
     if not isinstance(recipe, NetworkRecipe):
         raise InvalidRequestError(

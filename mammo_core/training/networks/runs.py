@@ -17,14 +17,14 @@ from mammo_core.classifiers.networks.checkpoints import classifier_bytes
 from mammo_core.classifiers.networks.pretraining import pretrain
 from mammo_core.classifiers.networks.scoring import score_masses
 from mammo_core.cohorts.cohort import Cohort
-from mammo_core.ledger.releases import Ledger, charges_of_runs
+from mammo_core.ledger.releases import Ledger, releases_of_runs
 from mammo_core.privacy.networks.network_training import train_network
 from mammo_core.privacy.networks.training_settings import NetworkTraining
 from mammo_core.privacy.networks.training_state import TrainingState
 from mammo_core.privacy.noise.sources import noise_from
 from mammo_core.training.networks.checkpoints import Checkpoint, NetworkCheckpoints
 from mammo_core.training.networks.loop import (
-    Looked,
+    Evaluated,
     NetworkProgress,
     Phase,
     TrainPart,
@@ -32,7 +32,7 @@ from mammo_core.training.networks.loop import (
     train_phase,
 )
 from mammo_core.training.networks.plan import NetworkRun
-from mammo_core.training.networks.validation import ValidationLooks
+from mammo_core.training.networks.validation import ValidationMonitor
 from mammo_core.training.outcome import RunOutcome
 
 MAX_KEPT_BYTES = 200 << 20
@@ -82,9 +82,9 @@ def run_network(
     with checkpoints.held():
         found = checkpoints.load()
         if found is None:
-            charges = charges_of_runs([config], data.train, data.synthetic)
-            ledger.require_room(data.charged_cohort, charges)
-            ledger.charge(data.charged_cohort, charges)
+            charges = releases_of_runs([config], data.train, data.synthetic)
+            ledger.require_room(data.cohort_identity, charges)
+            ledger.charge(data.cohort_identity, charges)
             phase = "pretraining" if config.strategy == "pretrain" else "training"
             found = Checkpoint(phase, {}, {})
             checkpoints.save(found.phase, found.tensors)
@@ -188,7 +188,7 @@ class _Training:
             train=train,
             micro_batch=self._micro_batch,
             look_every=recipe.pretraining_steps,
-            look=lambda _: Looked(),
+            look=lambda _: Evaluated(),
             kept_tensors=dict,
             kept_facts=lambda: {"seconds": self._seconds()},
         )
@@ -237,9 +237,9 @@ class _Training:
             else 0.0,
         )
 
-    def _looks(self) -> ValidationLooks:
+    def _looks(self) -> ValidationMonitor:
         run, validation = self._run, self._run.data.validation
-        return ValidationLooks(
+        return ValidationMonitor(
             run.config,
             run.classifier.network,
             run.statement,

@@ -25,7 +25,7 @@ _STEPS = 4  # the fastest counts: the first warms up, and others may use the com
 
 
 @dataclass(frozen=True)
-class NetworkPace:
+class StepTime:
     """What was measured on a device, in seconds per input; everything else follows by counting.
 
     Attributes:
@@ -55,7 +55,7 @@ class NetworkTime:
     total_seconds: float
 
 
-def what_paces(config: RunConfig) -> tuple[BackboneConfig, NetworkRecipe, bool]:
+def timing_key(config: RunConfig) -> tuple[BackboneConfig, NetworkRecipe, bool]:
     """What of a configuration changes its pace: others with the same need not be measured again."""
     recipe = replace(
         config.recipe,
@@ -69,7 +69,7 @@ def what_paces(config: RunConfig) -> tuple[BackboneConfig, NetworkRecipe, bool]:
     return replace(config.backbone, views=1), recipe, config.privacy.is_private
 
 
-def measure_pace(config: RunConfig, device: torch.device) -> NetworkPace:
+def measure_pace(config: RunConfig, device: torch.device) -> StepTime:
     """Trains a throw-away network on a few images of noise.
 
     Few inputs keep a GPU less busy than many, so there a run takes less in fact.
@@ -79,7 +79,7 @@ def measure_pace(config: RunConfig, device: torch.device) -> NetworkPace:
     """
     classifier = build_classifier(config.backbone, config.recipe, seed=config.seed)
     classifier.network.eval()
-    return NetworkPace(
+    return StepTime(
         device=device_name(device),
         training=_training_seconds(classifier, config, device) / _INPUTS,
         pretraining=_pretraining_seconds(classifier, config, device) / _INPUTS
@@ -89,7 +89,7 @@ def measure_pace(config: RunConfig, device: torch.device) -> NetworkPace:
     )
 
 
-def time_of_run(config: RunConfig, data: TrainingData, pace: NetworkPace) -> NetworkTime:
+def time_of_run(config: RunConfig, data: TrainingData, pace: StepTime) -> NetworkTime:
     """How long a run takes whose images go through the network at every step."""
     recipe = config.recipe
     masses = data.num_synthetic if config.strategy == "synthetic" else data.num_images
@@ -107,7 +107,7 @@ def time_of_run(config: RunConfig, data: TrainingData, pace: NetworkPace) -> Net
     )
 
 
-def time_of_features(config: RunConfig, num_masses: int, pace: NetworkPace) -> float:
+def time_of_features(config: RunConfig, num_masses: int, pace: StepTime) -> float:
     """Seconds until the features of so many masses are cached, in all their views."""
     return num_masses * config.backbone.views * pace.scoring
 

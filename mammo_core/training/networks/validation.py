@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from mammo_core.config.runs import RunConfig
 from mammo_core.privacy.networks.training_state import TrainingState, load_weights
 from mammo_core.privacy.statements.statement import Statement
-from mammo_core.training.networks.best_epoch import BestEpoch, look_at_epoch
-from mammo_core.training.networks.loop import Looked
+from mammo_core.training.networks.best_epoch import BestEpoch, evaluate_epoch
+from mammo_core.training.networks.loop import Evaluated
 
 _LOOKS = 10  # of a training whose last weights are kept
 _BEST = "best."
 
 
-class ValidationLooks:
+class ValidationMonitor:
     """Looks at a network after some steps of its run.
 
     Args:
@@ -55,17 +55,17 @@ class ValidationLooks:
             return max(1, round(1 / recipe.sample_rate))
         return max(1, recipe.steps // _LOOKS)
 
-    def look(self, state: TrainingState) -> Looked:
+    def look(self, state: TrainingState) -> Evaluated:
         """Counts what was spent, scores the validation masses, and remembers the best weights."""
         epsilon = replace(self._statement, steps=state.step).epsilon
         if self._labels is None:
-            return Looked(epsilon=epsilon)
+            return Evaluated(epsilon=epsilon)
         load_weights(self._network, state.weights)
         scores = self._score()
         if self._config.recipe.kept == "best on validation":
             self._consider(state, scores)
         auroc = float(roc_auc_score(self._labels, scores))
-        return Looked(epsilon=epsilon, validation_auroc=auroc)
+        return Evaluated(epsilon=epsilon, validation_auroc=auroc)
 
     def settle(self, state: TrainingState) -> int:
         """Puts the weights that the recipe keeps into the network; after which step they were."""
@@ -101,6 +101,6 @@ class ValidationLooks:
         if state.step < self._first_choice:
             return
         smoothing = self._config.recipe.label_smoothing
-        looked = look_at_epoch(state.step, self._network, self._labels, scores, smoothing)
+        looked = evaluate_epoch(state.step, self._network, self._labels, scores, smoothing)
         if looked.beats(self._best):
             self._best = looked

@@ -19,15 +19,15 @@ from mammo_core.classifiers.networks.sources import FeatureSource
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import RunConfig
 from mammo_core.errors import CohortError, InvalidRequestError
-from mammo_core.ledger.releases import Ledger, charges_of_runs
+from mammo_core.ledger.releases import Ledger, releases_of_runs
 from mammo_core.privacy.accounting import gaussian
-from mammo_core.privacy.accounting.calibration import noise_of_run
+from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.networks.network_training import train_network
 from mammo_core.privacy.networks.training_settings import NetworkStep, NetworkTraining
 from mammo_core.privacy.noise.sources import noise_from
 from mammo_core.privacy.statements.statement import make_statement
-from mammo_core.training.heads.feature_dataset import TestSet, Workbench
-from mammo_core.training.networks.best_epoch import BestEpoch, first_choice, look_at_epoch
+from mammo_core.training.heads.feature_dataset import FeatureDataset, TestSet
+from mammo_core.training.networks.best_epoch import BestEpoch, evaluate_epoch, first_choice
 from mammo_core.training.outcome import RunOutcome
 
 _UPRIGHT = 0  # the view that masses are judged by
@@ -64,7 +64,7 @@ class EpochReport:
 
 
 def run_frozen_preset(
-    bench: Workbench,
+    dataset: FeatureDataset,
     config: RunConfig,
     *,
     ledger: Ledger,
@@ -88,18 +88,18 @@ def run_frozen_preset(
         BudgetExceededError: If the ledger has no room for it; then nothing is trained.
     """
     start = time.perf_counter()
-    recipe = _require_frozen(bench, config)
-    source = _source(bench, config, device)
-    noise_multiplier = noise_of_run(config)
+    recipe = _require_frozen(dataset, config)
+    source = _source(dataset, config, device)
+    noise_multiplier = calibrate_run(config)
     if config.privacy.is_private:
         gaussian.require_meaningful_delta(config.privacy.target_delta, source.num_units)
-    charges = charges_of_runs([config], bench.train, bench.synthetic)
-    ledger.require_room(bench.charged_cohort, charges)
-    ledger.charge(bench.charged_cohort, charges)
+    charges = releases_of_runs([config], dataset.train, dataset.synthetic)
+    ledger.require_room(dataset.cohort_identity, charges)
+    ledger.charge(dataset.cohort_identity, charges)
     head = build_head(
-        bench.train_features.shape[-1], recipe, torch.Generator().manual_seed(config.seed)
+        dataset.train_features.shape[-1], recipe, torch.Generator().manual_seed(config.seed)
     )
-    choice = _Choice(bench.validation, head, config, noise_multiplier, on_epoch)
+    choice = _Choice(dataset.validation, head, config, noise_multiplier, on_epoch)
     train_network(
         head,
         source,
@@ -111,10 +111,10 @@ def run_frozen_preset(
         on_step=choice.after_step,
     )
     kept_step = choice.settle()
-    scores = {name: _scores(head, test.features) for name, test in bench.test_sets.items()}
+    scores = {name: _scores(head, test.features) for name, test in dataset.test_sets.items()}
     statement = make_statement(
         config,
-        bench.training_data,
+        dataset.training_data,
         noise_multiplier,
         num_weights=sum(parameter.numel() for parameter in head.parameters()),
     )
@@ -125,9 +125,9 @@ def run_frozen_preset(
         noise_multiplier=noise_multiplier,
         num_units=source.num_units,
         scores=scores,
-        validation_scores=bench.validation and _scores(head, bench.validation.features),
+        validation_scores=dataset.validation and _scores(head, dataset.validation.features),
         estimates={
-            name: bench.test_sets[name].bootstrap.evaluate(values)
+            name: dataset.test_sets[name].bootstrap.evaluate(values)
             for name, values in scores.items()
         },
         statement=statement,
@@ -160,7 +160,7 @@ class _Choice:
             return
         looked = None
         if self._recipe.kept == "best on validation":
-            looked = look_at_epoch(
+            looked = evaluate_epoch(
                 report.step,
                 self._head,
                 self._validation.cohort.labels,
@@ -182,7 +182,7 @@ class _Choice:
         return self._best.step
 
 
-def _require_frozen(bench: Workbench, config: RunConfig) -> NetworkRecipe:
+def _require_frozen(dataset: FeatureDataset, config: RunConfig) -> NetworkRecipe:
     recipe = config.recipe
     if (
         not isinstance(recipe, NetworkRecipe)
@@ -195,11 +195,11 @@ def _require_frozen(bench: Workbench, config: RunConfig) -> NetworkRecipe:
             "Expected a preset of a head on a frozen network, without pre-training, a synthetic gradient or "
             f"averaged weights; got {recipe}. Run it on images."
         )
-    if config.backbone != bench.backbone:
+    if config.backbone != dataset.backbone:
         raise InvalidRequestError(
-            f"Expected a run on the loaded backbone {bench.backbone}; got {config.backbone}."
+            f"Expected a run on the loaded backbone {dataset.backbone}; got {config.backbone}."
         )
-    if recipe.kept == "best on validation" and bench.validation is None:
+    if recipe.kept == "best on validation" and dataset.validation is None:
         raise CohortError(
             "Expected validation masses of both classes, which choose the epoch as in the paper; found none. "
             "Add SITE/val, or keep the last weights."
@@ -207,18 +207,20 @@ def _require_frozen(bench: Workbench, config: RunConfig) -> NetworkRecipe:
     return recipe
 
 
-def _source(bench: Workbench, config: RunConfig, device: torch.device | str) -> FeatureSource:
+def _source(
+    dataset: FeatureDataset, config: RunConfig, device: torch.device | str
+) -> FeatureSource:
     """The masses that train: real ones, synthetic ones, or both alike."""
     parts = []
     if config.strategy != "synthetic":
-        parts.append((bench.train, bench.train_features))
+        parts.append((dataset.train, dataset.train_features))
     if config.strategy != "real":
-        if bench.synthetic is None or bench.synthetic_features is None:
+        if dataset.synthetic is None or dataset.synthetic_features is None:
             raise CohortError(
                 f"Expected synthetic masses for the strategy {config.strategy}; got none. Give a folder "
                 "with --synthetic, or choose a preset of the strategy real."
             )
-        parts.append((bench.synthetic, bench.synthetic_features))
+        parts.append((dataset.synthetic, dataset.synthetic_features))
     return FeatureSource(
         torch.cat([features for _, features in parts]).numpy(),
         np.concatenate([cohort.labels for cohort, _ in parts]),

@@ -11,9 +11,9 @@ import streamlit as st
 from mammo_core.figures.provenance import Provenance
 from mammo_core.storage.hashing import image_hash
 from pages.ui.case import models as case_models
-from pages.ui.components.charts import draw_figure, readable_type
-from pages.ui.components.export import Parcel, take_away
-from pages.ui.components.messages import literal
+from pages.ui.components.charts import chart, readable_type
+from pages.ui.components.export import ExportBundle, export_button
+from pages.ui.components.messages import escape_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,10 +63,12 @@ def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[Case
         CheckpointError: If models do not belong to the network installed here.
     """
     from mammo_core.reading import words as case_words
-    from mammo_core.reading.case import read_case, usualness
+    from mammo_core.reading.case import outlier_check, read_case
 
     readings = read_case(features, groups)
-    warning = case_words.usualness_words(usualness(image, features, case_models.shipped_heads()))
+    warning = case_words.usualness_words(
+        outlier_check(image, features, case_models.shipped_heads())
+    )
     if warning:
         st.warning(warning, icon=":material/warning:")
     readable_type()
@@ -74,7 +76,7 @@ def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[Case
     figures = {}
     for column, name in zip(st.columns(max(1, len(tested))), tested, strict=True):
         with column:
-            st.markdown(f"**Beside the test masses of {literal(name)}**")
+            st.markdown(f"**Beside the test masses of {escape_markdown(name)}**")
             figures[f"Scores of one mass, beside test masses of {name}"] = _show_figure(
                 [reading for reading in readings if name in reading.test_scores], name
             )
@@ -99,8 +101,8 @@ def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[Case
         'Above % of benign: the share of benign test masses that score lower, the mean over models. A "call" compares '
         "the score with each model's own threshold, which clears 90 % of benign validation masses."
     )
-    take_away(
-        Parcel(
+    export_button(
+        ExportBundle(
             name="case",
             provenance=Provenance(
                 title="Scores of one mass along ε",
@@ -133,7 +135,7 @@ def _show_figure(readings: Sequence[BudgetReading], name: str) -> go.Figure:
         ]
     )
     means = ", ".join(f"{reading.scores.mean():.2f}" for reading in readings)
-    draw_figure(
+    chart(
         figure,
         key=f"case_scores_{name}",
         alt=f"Scores of this mass along ε (means {means}), beside benign and malignant test masses of {name}",

@@ -15,7 +15,7 @@ from mammo_core.labels import BENIGN, CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import DEFAULT_GENERATOR
 from pages.ui.components.box_editor import box_on_picture, forget_box
-from pages.ui.components.image_grid import Tile, mass_board
+from pages.ui.components.image_grid import Tile, image_grid
 from pages.ui.masses import drawing
 from pages.ui.masses.controls import LAST_SEED
 
@@ -70,7 +70,7 @@ def choose_case() -> Case | None:
 def show_case(case: Case) -> None:
     """The mass as the models see it."""
     side = case.image.shape[0]
-    mass_board(
+    image_grid(
         [Tile("case", case.image, case.what, f"The mass that is read: {case.what}")],
         key="case_mass",
         label="The mass as the models see it",

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.system.paths import home_dir, models_dir
-from pages.ui.components.messages import literal
+from pages.ui.components.messages import escape_markdown
 from pages.ui.components.runs_table import one_line_per_run
 from pages.ui.state import resources
 
@@ -53,7 +53,7 @@ def choose_models() -> list[CaseModels]:
     if which == SHIPPED:
         shipped = shipped_heads()
         st.caption(
-            f"{len(shipped.models.models)} models, trained on {literal(shipped.card.training_data)}. "
+            f"{len(shipped.models.models)} models, trained on {escape_markdown(shipped.card.training_data)}. "
             f"{shipped.card.licence}."
         )
         return [shipped.models]

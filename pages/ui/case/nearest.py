@@ -10,7 +10,7 @@ import streamlit as st
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui.case import models as case_models
-from pages.ui.components.image_grid import Tile, mass_board
+from pages.ui.components.image_grid import Tile, image_grid
 from pages.ui.masses import drawing, nearest
 from pages.ui.state import resources
 
@@ -24,7 +24,7 @@ _VIEWS = 8
 def show_nearest_synthetic(features: CaseFeatures) -> None:
     """The nearest masses of the shipped generator."""
     from mammo_core.generators.nearest_real import turned
-    from mammo_core.reading.nearest_synthetic import nearest_drawn
+    from mammo_core.reading.nearest_synthetic import nearest_synthetic
 
     shipped = case_models.shipped_heads()
     drawn = shipped.card.drawn
@@ -36,7 +36,7 @@ def show_nearest_synthetic(features: CaseFeatures) -> None:
             icon=":material/folder_off:",
         )
         return
-    found = nearest_drawn(shipped, features[shipped.models.feature_space], _SHOWN)
+    found = nearest_synthetic(shipped, features[shipped.models.feature_space], _SHOWN)
     images = drawing.draw(drawn.generator, [MassId(one.label, one.seed) for one in found])
     tiles = [
         Tile(
@@ -47,7 +47,7 @@ def show_nearest_synthetic(features: CaseFeatures) -> None:
         )
         for one, image in zip(found, images, strict=True)
     ]
-    mass_board(tiles, key="case_near_drawn", label="Nearest synthetic masses", tile="9rem")
+    image_grid(tiles, key="case_near_drawn", label="Nearest synthetic masses", tile="9rem")
     st.caption(
         f"Of {drawn.count} synthetic masses, those nearest in the features that the models see, turned the way in which "
         "they are. The class is what the generator was asked for, no diagnosis."

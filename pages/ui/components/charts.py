@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.ui.components.export import Parcel, take_away
+from pages.ui.components.export import ExportBundle, export_button
 from pages.ui.components.talk_mode import in_talk_mode
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ def readable_type() -> None:
     st.html(_READABLE)
 
 
-def draw_figure(
+def chart(
     figure: go.Figure,
     *,
     key: str,
     alt: str,
     big_height: int = 560,
     toolbar: dict[str, Any] | bool = False,
-    parcel: Parcel | None = None,
+    parcel: ExportBundle | None = None,
     **options: Any,
 ) -> Any:
     """Draws a figure, enlarged in talk mode, and below it the control that takes it away.
@@ -58,5 +58,5 @@ def draw_figure(
         config["toImageButtonOptions"] = toolbar
     event = st.plotly_chart(figure, key=key, alt=alt, config=config, **options)
     if parcel is not None:
-        take_away(dataclasses.replace(parcel, figures={parcel.provenance.title: figure}))
+        export_button(dataclasses.replace(parcel, figures={parcel.provenance.title: figure}))
     return event

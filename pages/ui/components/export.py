@@ -20,8 +20,8 @@ import streamlit as st
 from mammo_core.errors import MammoError
 from mammo_core.figures.images import can_draw_images, figure_image
 from mammo_core.figures.provenance import Provenance
-from mammo_core.text.untrusted import one_line
-from pages.ui.components.messages import literal
+from mammo_core.text.untrusted import single_line
+from pages.ui.components.messages import escape_markdown
 from pages.ui.components.talk_mode import in_talk_mode
 
 if TYPE_CHECKING:
@@ -38,18 +38,18 @@ _MIME = {
 }
 
 
-def plain_name(name: str) -> str:
+def slug(name: str) -> str:
     """A name from outside as part of a file name: letters, digits and hyphens, at most 40.
 
     Example:
-        >>> plain_name("../<b>Süd 1")
+        >>> slug("../<b>Süd 1")
         'b-Süd-1'
     """
-    return re.sub(r"\W+", "-", one_line(name)).strip("-")[:40] or "unnamed"
+    return re.sub(r"\W+", "-", single_line(name)).strip("-")[:40] or "unnamed"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parcel:
+class ExportBundle:
     """What can be taken away together.
 
     Attributes:
@@ -113,12 +113,12 @@ class Parcel:
         return pd.concat(tables, ignore_index=True)
 
 
-def take_away(parcel: Parcel, label: str = "Take away") -> None:
+def export_button(parcel: ExportBundle, label: str = "Take away") -> None:
     """Draws the control; nothing in talk mode."""
     if in_talk_mode():
         return
     with st.popover(label, icon=":material/download:", type="tertiary", key=f"take_{parcel.name}"):
-        st.caption(literal(parcel.provenance.title))
+        st.caption(escape_markdown(parcel.provenance.title))
         for name, make in parcel.files().items():
             download(name, make, key=f"take_{name}")
         download(
@@ -141,7 +141,7 @@ def download(name: str, make: Callable[[], bytes], *, key: str, label: str = "")
         label: Instead of the file's name.
     """
     st.download_button(
-        label or literal(name, longest=60),
+        label or escape_markdown(name, longest=60),
         make,
         name,
         _MIME[name.rpartition(".")[2]],

@@ -15,7 +15,7 @@ from pages.ui.state import jobs, resources
 if TYPE_CHECKING:
     from mammo_core.jobs.requests import FeaturesRequest
     from mammo_core.jobs.store import JobView
-    from mammo_core.training.heads.feature_dataset import Workbench
+    from mammo_core.training.heads.feature_dataset import FeatureDataset
 
 _PASSES_PER_SECOND = 25  # a cautious guess for two processor cores
 
@@ -34,7 +34,7 @@ def show_left_out(source: DataSource) -> None:
             st.dataframe(pd.DataFrame(rows), hide_index=True, key="left_out")
 
 
-def open_bench(source: DataSource) -> Workbench:
+def open_bench(source: DataSource) -> FeatureDataset:
     """Data and features. If features are missing, starts or shows the job that computes them and ends the page.
 
     A short computation, as for the built-in demo, starts by itself; a long one asks first.

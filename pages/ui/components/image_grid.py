@@ -47,7 +47,7 @@ class Tile:
     alt: str
 
 
-def mass_board(
+def image_grid(
     tiles: Sequence[Tile],
     *,
     key: str,

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mammo_core.figures.progress import training_figure
 from mammo_core.text.numbers import duration
-from pages.ui.components.messages import literal, shown_errors
+from pages.ui.components.messages import escape_markdown, shown_errors
 from pages.ui.state import jobs
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _draw(view: JobView) -> None:
         with head.container(horizontal=True, vertical_alignment="center"):
             label, icon, colour = _BADGES[view.state]
             st.badge(label, icon=icon, color=colour)
-            st.markdown(f"**{literal(view.request.title)}**")
+            st.markdown(f"**{escape_markdown(view.request.title)}**")
         with buttons.container(horizontal=True, horizontal_alignment="right"):
             _draw_buttons(view)
         if view.state == "queued":
@@ -68,7 +68,7 @@ def _draw(view: JobView) -> None:
                 icon=":material/power_off:",
             )
         elif view.state == "failed":
-            st.error(literal(view.error, longest=2000), icon=":material/error:")
+            st.error(escape_markdown(view.error, longest=2000), icon=":material/error:")
         _draw_progress(view)
         if view.state == "running":
             draw_curve(view.id)
@@ -111,7 +111,7 @@ def _draw_progress(view: JobView) -> None:
     if not progress.message:
         return
     share = progress.done / progress.total if progress.total else 0.0
-    words = literal(progress.message)
+    words = escape_markdown(progress.message)
     st.progress(min(share, 1.0), f"Last: {words}" if view.state in _ENDED_EARLY else words)
     if view.state != "running":
         return

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from mammo_core.errors import MammoError
-from mammo_core.text.untrusted import one_line
+from mammo_core.text.untrusted import single_line
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def shown_errors(what: str) -> Iterator[None]:
     try:
         yield
     except MammoError as error:
-        st.error(f"**{what}**  \n{literal(error, longest=2000)}", icon=":material/error:")
+        st.error(f"**{what}**  \n{escape_markdown(error, longest=2000)}", icon=":material/error:")
         st.stop()
 
 
@@ -30,16 +30,16 @@ _COLON = re.compile(r":(?=\S)")
 _JOINED = re.compile(r"(?<=@)|(?i:(?<=www))(?=\.)|(?<=-)(?=[->])")
 
 
-def literal(name: object, longest: int = 120) -> str:
+def escape_markdown(name: object, longest: int = 120) -> str:
     """Escapes Markdown, HTML, LaTeX, icons, colours and links; on one line, shortened if it is very long.
 
     For st.markdown, captions, labels, tabs, help, messages. Not for tables, inputs and options of selectboxes,
     which show text as it is.
 
     Example:
-        >>> literal("*a*"), literal("CBIS-DDSM (left)")
+        >>> escape_markdown("*a*"), escape_markdown("CBIS-DDSM (left)")
         ('\\\\*a\\\\*', 'CBIS-DDSM (left)')
     """
-    escaped = _MARKUP.sub(r"\\\1", one_line(str(name), longest))
+    escaped = _MARKUP.sub(r"\\\1", single_line(str(name), longest))
     escaped = _COLON.sub(rf"\\:{_WORD_JOINER}", _BLOCK.sub(r"\1\\\2", escaped))
     return _JOINED.sub(_WORD_JOINER, escaped)

@@ -22,9 +22,9 @@ from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
 from mammo_core.text.numbers import number_text
-from pages.ui.components.charts import draw_figure
-from pages.ui.components.export import Parcel, download, plain_name, take_away
-from pages.ui.components.messages import literal, shown_errors
+from pages.ui.components.charts import chart
+from pages.ui.components.export import ExportBundle, download, export_button, slug
+from pages.ui.components.messages import escape_markdown, shown_errors
 from pages.ui.components.statement import show_statement
 from pages.ui.state import resources
 
@@ -71,7 +71,7 @@ def _head(run: StoredRun) -> None:
     st.markdown(f"**{name_of_run(run.config)}**, {spent}, seed {run.config.seed}")
     if run.made_elsewhere:
         st.info(
-            f"**Imported**: trained elsewhere ({literal(run.made_elsewhere)}). It is not in the ledger of this machine"
+            f"**Imported**: trained elsewhere ({escape_markdown(run.made_elsewhere)}). It is not in the ledger of this machine"
             + (
                 f"; there it was charged to the cohort(s) {', '.join(key[:6] for key in run.charged_cohorts)}."
                 if run.charged_cohorts
@@ -84,7 +84,7 @@ def _head(run: StoredRun) -> None:
     ):
         auroc = estimates["auroc"]
         column.metric(
-            f"AUROC, {literal(name)}",
+            f"AUROC, {escape_markdown(name)}",
             f"{auroc.value:.3f}",
             delta=f"95 % interval {auroc.low:.3f} to {auroc.high:.3f}",
             delta_color="off",
@@ -106,7 +106,7 @@ def _sites(run: StoredRun) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def _roc(run: StoredRun) -> None:
     from mammo_core.evaluation.metrics import roc_points
 
-    draw_figure(
+    chart(
         roc_figure({name: roc_points(*pair) for name, pair in _sites(run).items()}),
         key=f"roc_{run.run_id}",
         alt="ROC curve of this run on each test set",
@@ -139,7 +139,7 @@ def _operating_point(run: StoredRun) -> None:
             "a test set can differ."
         )
     for name, (labels, scores) in sites.items():
-        st.markdown(f"**{literal(name)}**")
+        st.markdown(f"**{escape_markdown(name)}**")
         threshold = (
             threshold_at_specificity(labels, scores, specificity)
             if chosen_on.empty
@@ -150,15 +150,15 @@ def _operating_point(run: StoredRun) -> None:
         counted = confusion_at(labels, scores, threshold)
         left, right = st.columns(2)
         with left:
-            draw_figure(
+            chart(
                 score_figure(labels, scores, threshold),
                 key=f"scores_{run.run_id}_{name}",
                 alt=f"Scores of benign and malignant masses of {name} with the threshold",
                 toolbar=True,
-                parcel=_parcel(run, f"scores_{plain_name(name)}", f"Scores on {name}"),
+                parcel=_parcel(run, f"scores_{slug(name)}", f"Scores on {name}"),
             )
         with right:
-            draw_figure(
+            chart(
                 confusion_figure(
                     found=counted.found,
                     missed=counted.missed,
@@ -168,7 +168,7 @@ def _operating_point(run: StoredRun) -> None:
                 key=f"confusion_{run.run_id}_{name}",
                 alt=f"Confusion matrix of {name} at the threshold",
                 toolbar=True,
-                parcel=_parcel(run, f"decisions_{plain_name(name)}", f"Decisions on {name}"),
+                parcel=_parcel(run, f"decisions_{slug(name)}", f"Decisions on {name}"),
             )
         st.markdown(
             " · ".join(
@@ -181,7 +181,7 @@ def _operating_point(run: StoredRun) -> None:
 
 def _calibration(run: StoredRun) -> None:
     bins = {name: reliability(*pair) for name, pair in _sites(run).items()}
-    draw_figure(
+    chart(
         calibration_figure(bins),
         key=f"calibration_{run.run_id}",
         alt="Share of malignant masses against their mean score, per test set",
@@ -216,7 +216,7 @@ def _configuration(run: StoredRun) -> None:
             help="As the cohort names them: they may identify people. Without, they are replaced by numbers.",
         )
         predictions = partial(_predictions, run, keep)
-        take_away(
+        export_button(
             _parcel(run, "predictions", "Predictions", {"predictions": predictions}), "Predictions"
         )
 
@@ -262,7 +262,7 @@ def _parcel(
     name: str,
     title: str,
     tables: Mapping[str, Callable[[], pd.DataFrame]] | None = None,
-) -> Parcel:
+) -> ExportBundle:
     """What a figure or table of the run is taken away as, with what its ε promises."""
     stem = f"run_{run.run_id[:8]}"
     about = f"{name_of_run(run.config)}, seed {run.config.seed}"
@@ -271,7 +271,7 @@ def _parcel(
         f"Run {run.run_id}, data {run.data_hash}.",
         *([f"Imported: {run.made_elsewhere}."] if run.made_elsewhere else []),
     )
-    return Parcel(
+    return ExportBundle(
         name=f"{stem}_{name}",
         provenance=Provenance(title=f"{title}, {about}", notes=notes),
         tables={f"{stem}_{table}": made for table, made in (tables or {}).items()},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from pages.ui.components.messages import literal
+from pages.ui.components.messages import escape_markdown
 
 if TYPE_CHECKING:
     from mammo_core.privacy.statements.statement import Statement
@@ -24,14 +24,19 @@ def show_statement(statement: Statement, key: str) -> None:
     kind = statement.coverage.split(",")[0]
     with st.container(key=f"statement_{key}"):
         st.markdown(
-            f"{_ICONS.get(kind, ':material/remove_moderator:')} {literal(statement.sentence, longest=4000)}"
+            f"{_ICONS.get(kind, ':material/remove_moderator:')} {escape_markdown(statement.sentence, longest=4000)}"
         )
         with st.expander("What this promise rests on, and what it leaves out", key=f"{key}_all"):
             rows = [
-                {column: literal(cell, longest=1000) for column, cell in row._asdict().items()}
+                {
+                    column: escape_markdown(cell, longest=1000)
+                    for column, cell in row._asdict().items()
+                }
                 for row in statement.table()
             ]
             st.table(pd.DataFrame(rows).set_index("name"))
             st.markdown(
-                "\n".join(f"- {literal(caveat, longest=2000)}" for caveat in statement.caveats)
+                "\n".join(
+                    f"- {escape_markdown(caveat, longest=2000)}" for caveat in statement.caveats
+                )
             )

@@ -13,7 +13,7 @@ import streamlit as st
 from mammo_core.cohorts.checks import Finding, check_cohort, summary_rows
 from mammo_core.cohorts.folders import read_real, read_synthetic
 from mammo_core.labels import CLASS_NAMES
-from pages.ui.components.image_grid import Tile, mass_board
+from pages.ui.components.image_grid import Tile, image_grid
 from pages.ui.components.messages import shown_errors
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _MAX_LISTED = 200
 
 
 @dataclass(frozen=True)
-class Look:
+class Evaluation:
     """What is kept of a cohort that was looked into; its other masses are let go."""
 
     summary: list[dict[str, object]]
@@ -44,7 +44,7 @@ def show_look(cohort: InstalledCohort) -> None:
         alt="Masses by site and split",
     )
     _show_findings(look.findings)
-    mass_board(
+    image_grid(
         look.tiles,
         key="data_masses",
         label=f"{len(look.tiles)} of {cohort.num_masses} masses of this cohort",
@@ -54,10 +54,10 @@ def show_look(cohort: InstalledCohort) -> None:
 
 
 @st.cache_data(max_entries=4, show_spinner="Reading and checking masses")
-def look_into(folder: Path, source: str, num_bytes: int) -> Look:
+def look_into(folder: Path, source: str, num_bytes: int) -> Evaluation:
     """Reads a cohort; read again when the room it takes has changed."""
     reading = read_real(folder) if source == "real" else read_synthetic(folder)
-    return Look(summary_rows(reading.cohort), check_cohort(reading), _tiles(reading.cohort))
+    return Evaluation(summary_rows(reading.cohort), check_cohort(reading), _tiles(reading.cohort))
 
 
 def _tiles(cohort: Cohort) -> list[Tile]:

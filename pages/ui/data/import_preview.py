@@ -10,8 +10,8 @@ import streamlit as st
 
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.system.paths import data_dir, home_dir
-from pages.ui.components.image_grid import Tile, mass_board
-from pages.ui.components.messages import literal, shown_errors
+from pages.ui.components.image_grid import Tile, image_grid
+from pages.ui.components.messages import escape_markdown, shown_errors
 from pages.ui.state import jobs, resources
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ def _show(preview: ImportPreview) -> None:
         alt="Masses and patients by split",
     )
     for warning in preview.warnings:
-        st.warning(literal(warning, 500), icon=":material/warning:")
+        st.warning(escape_markdown(warning, 500), icon=":material/warning:")
     if preview.skipped:
         _show_skipped(preview)
-    mass_board(
+    image_grid(
         [
             Tile(
                 str(place),

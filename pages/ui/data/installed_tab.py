@@ -10,7 +10,7 @@ import streamlit as st
 from mammo_core.errors import MammoError
 from mammo_core.ingestion.installed import NOT_UNDONE, installed_cohorts, remove_cohort
 from mammo_core.system.paths import data_dir
-from pages.ui.components.messages import literal, shown_errors
+from pages.ui.components.messages import escape_markdown, shown_errors
 from pages.ui.data.cohort_view import show_look
 from pages.ui.state import resources
 
@@ -31,9 +31,9 @@ _REMOVED, _FAILED = (
 def show_installed() -> None:
     """Draws a card per cohort and what is inside the chosen one."""
     if said := st.session_state.pop(_REMOVED, ""):
-        st.success(literal(said), icon=":material/delete:")
+        st.success(escape_markdown(said), icon=":material/delete:")
     if said := st.session_state.pop(_FAILED, ""):
-        st.error(literal(said, 2000), icon=":material/error:")
+        st.error(escape_markdown(said, 2000), icon=":material/error:")
     with shown_errors("The folder of the data cannot be read"):
         cohorts = {cohort.name: cohort for cohort in installed_cohorts(data_dir())}
     if not cohorts:
@@ -63,7 +63,7 @@ def _show_card(cohort: InstalledCohort) -> None:
     with st.container(border=True, key=f"cohort_{cohort.name}"):
         text, button = st.columns([4, 1], vertical_alignment="center")
         with text.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{literal(cohort.name)}**")
+            st.markdown(f"**{escape_markdown(cohort.name)}**")
             st.badge(cohort.source, color="blue" if cohort.source == "real" else "gray")
             st.badge(words, icon=icon, color="green" if cohort.origin != "found" else "gray")
         patients = f" of {cohort.num_patients:,} patients" if cohort.num_patients else ""
@@ -72,7 +72,7 @@ def _show_card(cohort: InstalledCohort) -> None:
             + _made(cohort)
         )
         if cohort.origin == "found":
-            button.caption("Remove its folder by hand.", help=literal(cohort.folder, 500))
+            button.caption("Remove its folder by hand.", help=escape_markdown(cohort.folder, 500))
         elif cohort.source == "real":
             with button.container(horizontal=True, horizontal_alignment="right"):
                 if st.button("Remove", icon=":material/delete:", key=f"remove_{cohort.name}"):
@@ -85,7 +85,7 @@ def _show_card(cohort: InstalledCohort) -> None:
 
 def _made(cohort: InstalledCohort) -> str:
     made = str(cohort.details.get("made", ""))[:10]
-    return f" · {literal(made)}" if made else ""
+    return f" · {escape_markdown(made)}" if made else ""
 
 
 def _show_import(cohort: InstalledCohort) -> None:
@@ -104,14 +104,14 @@ def _show_import(cohort: InstalledCohort) -> None:
                 key=f"skipped_{cohort.name}",
             )
         for warning in warnings:
-            st.markdown(f"- {literal(warning, 500)}")
+            st.markdown(f"- {escape_markdown(warning, 500)}")
 
 
 @st.dialog("Remove a cohort", icon=":material/delete:")
 def _confirm(cohort: InstalledCohort) -> None:
     """Asks before a cohort is deleted."""
     st.markdown(
-        f"Remove **{literal(cohort.name)}**, {cohort.home_bytes / 1e6:.1f} MB, with everything that came with it? "
+        f"Remove **{escape_markdown(cohort.name)}**, {cohort.home_bytes / 1e6:.1f} MB, with everything that came with it? "
         "It cannot be brought back except by fetching or importing it again."
     )
     st.caption(NOT_UNDONE)

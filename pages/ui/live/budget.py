@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui.components.messages import literal
+from pages.ui.components.messages import escape_markdown
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
-    from mammo_core.training.heads.feature_dataset import Workbench
+    from mammo_core.training.heads.feature_dataset import FeatureDataset
 
 
-def ask_reason(bench: Workbench) -> str:
+def ask_reason(dataset: FeatureDataset) -> str:
     """Says how much of the budget is used, if there is one.
 
     Returns:
@@ -21,12 +21,12 @@ def ask_reason(bench: Workbench) -> str:
     """
     from mammo_core.ledger.words import budget_sentence
 
-    states = resources.ledger().book().budget_states(bench.charged_cohort.patients)
+    states = resources.ledger().book().budget_states(dataset.cohort_identity.patients)
     if not states:
         return ""
     for state in states:
         show = st.warning if state.is_nearly_used else st.caption
-        show(literal(budget_sentence(state), longest=300))
+        show(escape_markdown(budget_sentence(state), longest=300))
     return st.text_input(
         "Go beyond the budget, because …",
         key="live_beyond_budget",

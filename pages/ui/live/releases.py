@@ -15,7 +15,7 @@ from mammo_core.config.runs import PAPER_DELTA, UNITS, Unit
 from mammo_core.figures.running_total import running_total_figure
 
 if TYPE_CHECKING:
-    from mammo_core.privacy.accounting.cost import Spending
+    from mammo_core.privacy.accounting.cost import PrivacyCost
     from mammo_core.training.heads.runs import RunResult
 
 Release = dict[str, object]
@@ -23,7 +23,7 @@ Release = dict[str, object]
 
 def remember(source: DataSource, result: RunResult) -> list[Release]:
     """Adds a release to this session's list for the cohort; the same configuration counts once."""
-    from mammo_core.ledger.releases import spending_of_run
+    from mammo_core.ledger.releases import cost_of_run
 
     releases = st.session_state.setdefault("live_releases", {}).setdefault(source, {})
     releases[result.config] = {
@@ -31,7 +31,7 @@ def remember(source: DataSource, result: RunResult) -> list[Release]:
         "unit": result.config.privacy.unit,
         "ε": result.epsilon,
         "seed": result.config.seed,
-        "spending": spending_of_run(result.config, result.statement.largest_patient or 1),
+        "spending": cost_of_run(result.config, result.statement.largest_patient or 1),
     } | {f"AUROC {name}": part["auroc"].value for name, part in result.estimates.items()}
     return list(releases.values())
 
@@ -86,11 +86,11 @@ def total_text(history: list[Release]) -> str:
     )
 
 
-def _spendings(history: list[Release], unit: Unit) -> list[Spending]:
+def _spendings(history: list[Release], unit: Unit) -> list[PrivacyCost]:
     return [row["spending"] for row in history if row["spending"] and row["unit"] == unit]
 
 
-def _total(spendings: list[Spending], unit: Unit) -> float:
+def _total(spendings: list[PrivacyCost], unit: Unit) -> float:
     from mammo_core.privacy.accounting.cost import total_epsilon
 
     return total_epsilon(spendings, PAPER_DELTA, unit)

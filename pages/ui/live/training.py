@@ -11,12 +11,12 @@ import numpy as np
 import streamlit as st
 
 from mammo_core.config.runs import PrivacyConfig, RunConfig, Strategy, Unit
-from pages.ui.components.messages import literal
+from pages.ui.components.messages import escape_markdown
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
     from mammo_core.evaluation.operating_point import Confusion
-    from mammo_core.training.heads.feature_dataset import Workbench
+    from mammo_core.training.heads.feature_dataset import FeatureDataset
     from mammo_core.training.heads.runs import RunResult
 
 SPECIFICITIES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
@@ -37,7 +37,7 @@ class Decision:
 
 
 def retrain(
-    bench: Workbench,
+    dataset: FeatureDataset,
     strategy: Strategy,
     epsilon: float,
     unit: Unit,
@@ -59,15 +59,15 @@ def retrain(
         strategy=strategy,
         privacy=PrivacyConfig(target_epsilon=epsilon, unit=unit),
         recipe=RECIPES[strategy],
-        backbone=bench.backbone,
+        backbone=dataset.backbone,
         seed=seed,
     )
-    return _trained(bench, bench.data_hash, config, beyond_budget)
+    return _trained(dataset, dataset.data_hash, config, beyond_budget)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _trained(
-    _bench: Workbench, data_hash: str, config: RunConfig, _beyond_budget: str
+    _bench: FeatureDataset, data_hash: str, config: RunConfig, _beyond_budget: str
 ) -> RunResult:
     """One head takes milliseconds on one thread, and many times that on several that wait for each other."""
     import torch
@@ -85,24 +85,28 @@ def _trained(
             torch.set_num_threads(threads)
 
 
-def roc_curves(bench: Workbench, result: RunResult) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def roc_curves(
+    dataset: FeatureDataset, result: RunResult
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The ROC of each test set."""
     from mammo_core.evaluation.metrics import roc_points
 
     return {
-        name: roc_points(bench.test_sets[name].cohort.labels, scores)
+        name: roc_points(dataset.test_sets[name].cohort.labels, scores)
         for name, scores in result.scores.items()
     }
 
 
-def decide(bench: Workbench, result: RunResult, test_set: str, specificity: float) -> Decision:
+def decide(
+    dataset: FeatureDataset, result: RunResult, test_set: str, specificity: float
+) -> Decision:
     """A threshold for a specificity, from validation masses where there are any, and what it does."""
     from mammo_core.evaluation.operating_point import confusion_at, threshold_at_specificity
 
-    labels, scores = bench.test_sets[test_set].cohort.labels, result.scores[test_set]
-    on_validation = bench.validation is not None and result.validation_scores is not None
+    labels, scores = dataset.test_sets[test_set].cohort.labels, result.scores[test_set]
+    on_validation = dataset.validation is not None and result.validation_scores is not None
     chosen_on = (
-        (bench.validation.cohort.labels, result.validation_scores)
+        (dataset.validation.cohort.labels, result.validation_scores)
         if on_validation
         else (labels, scores)
     )
@@ -118,11 +122,11 @@ def decision_text(decision: Decision, test_set: str, specificity: float) -> str:
         f"The threshold was chosen on validation masses of the training site, for {specificity:.0%} "
         "specificity there; their labels are not covered by ε."
         if decision.on_validation
-        else f"The threshold was chosen on {literal(test_set)} itself, for lack of validation masses: that is "
+        else f"The threshold was chosen on {escape_markdown(test_set)} itself, for lack of validation masses: that is "
         "**optimistic**."
     )
     return (
-        f"On {literal(test_set)}: of 100 malignant masses it finds **{100 * found.value:.0f}** "
+        f"On {escape_markdown(test_set)}: of 100 malignant masses it finds **{100 * found.value:.0f}** "
         f"({100 * found.low:.0f} to {100 * found.high:.0f}); of 100 benign masses it wrongly calls "
         f"**{100 * (1 - cleared.value):.0f}** malignant ({100 * (1 - cleared.high):.0f} to "
         f"{100 * (1 - cleared.low):.0f}). {chosen}"

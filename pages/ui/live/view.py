@@ -16,15 +16,15 @@ from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
 from mammo_core.text.numbers import budget_name
-from pages.ui.components.charts import draw_figure, readable_type
-from pages.ui.components.export import Parcel, take_away
-from pages.ui.components.messages import literal
+from pages.ui.components.charts import chart, readable_type
+from pages.ui.components.export import ExportBundle, export_button
+from pages.ui.components.messages import escape_markdown
 from pages.ui.live import releases, training
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from mammo_core.training.heads.feature_dataset import Workbench
+    from mammo_core.training.heads.feature_dataset import FeatureDataset
     from mammo_core.training.heads.runs import RunResult
 
 STORY = (
@@ -65,9 +65,9 @@ def say_demo(on_big_screen: bool) -> None:
         st.info(f"{text} *Home* says how to get real ones.", icon=":material/draw:")
 
 
-def choose_test_set(bench: Workbench) -> str:
+def choose_test_set(dataset: FeatureDataset) -> str:
     """The test set to decide on; asks only where there are several."""
-    names = list(bench.test_sets)
+    names = list(dataset.test_sets)
     if len(names) == 1:
         return names[0]
     return st.segmented_control(
@@ -75,7 +75,7 @@ def choose_test_set(bench: Workbench) -> str:
         names,
         default=names[0],
         required=True,
-        format_func=literal,
+        format_func=escape_markdown,
         key="live_test_set",
         bind="query-params",
         help="Whose masses the histograms and the table of decisions show. The ROC shows all.",
@@ -88,7 +88,7 @@ def show_metrics(result: RunResult, history: list[releases.Release], unit: Unit)
     for column, (name, estimates) in zip(columns, result.estimates.items(), strict=False):
         auroc = estimates["auroc"]
         column.metric(
-            f"AUROC, {literal(name)}",
+            f"AUROC, {escape_markdown(name)}",
             f"{auroc.value:.3f}",
             delta=f"95 %: {auroc.low:.3f} to {auroc.high:.3f}",
             delta_color="off",
@@ -120,15 +120,15 @@ def show_metrics(result: RunResult, history: list[releases.Release], unit: Unit)
 
 
 def show_charts(
-    bench: Workbench, result: RunResult, decision: training.Decision, test_set: str
+    dataset: FeatureDataset, result: RunResult, decision: training.Decision, test_set: str
 ) -> None:
     """ROC, scores and decisions, side by side."""
     readable_type()
     confusion = decision.confusion
     rates = confusion.rates()
     point = (1 - rates["specificity"].value, rates["sensitivity"].value)
-    curves = training.roc_curves(bench, result)
-    labels = bench.test_sets[test_set].cohort.labels
+    curves = training.roc_curves(dataset, result)
+    labels = dataset.test_sets[test_set].cohort.labels
     charts = (
         (
             "ROC curves",
@@ -153,19 +153,19 @@ def show_charts(
     for column, (title, key, figure, alt) in zip(st.columns(3), charts, strict=True):
         figure.update_layout(height=_CHART_HEIGHT)
         with column:
-            st.markdown(f"**{literal(title)}**")
-            draw_figure(figure, key=key, alt=alt, big_height=470)
-    take_away(
-        Parcel(
+            st.markdown(f"**{escape_markdown(title)}**")
+            chart(figure, key=key, alt=alt, big_height=470)
+    export_button(
+        ExportBundle(
             name="mammo_privacy_live",
-            provenance=_provenance(bench, result),
+            provenance=_provenance(dataset, result),
             figures={title: figure for title, _, figure, _ in charts},
         )
     )
 
 
-def _provenance(bench: Workbench, result: RunResult) -> Provenance:
-    seed = f"seed {result.config.seed}, data {bench.data_hash}"
+def _provenance(dataset: FeatureDataset, result: RunResult) -> Provenance:
+    seed = f"seed {result.config.seed}, data {dataset.data_hash}"
     played = ("Demonstration: synthetic masses, no patients.",) * result.statement.is_demonstration
     return Provenance(
         title=f"{STRATEGY_NAMES[result.config.strategy]}, just trained",
@@ -201,12 +201,12 @@ def show_total(history: list[releases.Release], unit: Unit) -> None:
         st.markdown(releases.total_text(history))
         figure = releases.total_figure(history, unit)
         if figure is not None and len(history) > 1:
-            draw_figure(
+            chart(
                 figure,
                 key="live_total",
                 alt=f"Total ε after every model of this session, with the {unit} as the unit",
                 big_height=340,
-                parcel=Parcel(
+                parcel=ExportBundle(
                     name="mammo_privacy_live_total",
                     provenance=Provenance(
                         title="Total ε of the models of this session",

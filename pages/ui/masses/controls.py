@@ -8,7 +8,7 @@ import streamlit as st
 
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
 from mammo_core.synthesis.mass_id import MAX_SEED, MassId, masses_in_order
-from pages.ui.components.messages import literal
+from pages.ui.components.messages import escape_markdown
 from pages.ui.masses import drawing
 
 MAX_COUNT = 256
@@ -105,13 +105,13 @@ def promise_in_words(name: str) -> str:
     card = drawing.cards()[name]
     if card.guarantee is None:
         return (
-            f"**{literal(name)} promises nothing.** It was trained without differential privacy and may reveal "
-            f"something of its patients ({literal(card.training_data, longest=500)})."
+            f"**{escape_markdown(name)} promises nothing.** It was trained without differential privacy and may reveal "
+            f"something of its patients ({escape_markdown(card.training_data, longest=500)})."
         )
     promised = card.guarantee
     return (
-        f"**{literal(name)} promises ({promised.epsilon:.3g}, {promised.delta:g})-differential privacy to each "
-        f"{promised.unit}** of {promised.num_units} ({literal(card.training_data, longest=500)}): its masses would look almost "
+        f"**{escape_markdown(name)} promises ({promised.epsilon:.3g}, {promised.delta:g})-differential privacy to each "
+        f"{promised.unit}** of {promised.num_units} ({escape_markdown(card.training_data, longest=500)}): its masses would look almost "
         f"alike without any one of them. ε bounds how much anyone can learn of one {promised.unit}: "
         "smaller hides more, and 10 is a loose bound. δ is the small probability that the bound fails."
     )
@@ -133,7 +133,7 @@ def explain_bad_link(asked: dict[str, str]) -> None:
     }
     for name, value in dropped.items():
         st.warning(
-            f"The link asks for {name} = {literal(repr(value[:40]))}, which cannot be used. Expected "
+            f"The link asks for {name} = {escape_markdown(repr(value[:40]))}, which cannot be used. Expected "
             f"{_ALLOWED[name]}; the usual value is shown instead.",
             icon=":material/link_off:",
         )

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mammo_core.labels import BENIGN, CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
-from pages.ui.components.image_grid import Tile, mass_board
+from pages.ui.components.image_grid import Tile, image_grid
 from pages.ui.components.messages import shown_errors
 from pages.ui.masses import drawing
 from pages.ui.masses.controls import LAST_SEED, MassRequest
@@ -114,7 +114,7 @@ def _goal(label: str, shortcut: str, ids: Sequence[MassId], place: int | None) -
 
 def _show_twins(name: str, mass: MassId) -> None:
     pair = [mass, mass.twin]
-    mass_board(
+    image_grid(
         [captioned(id, image) for id, image in zip(pair, drawing.draw(name, pair), strict=True)],
         key="twins",
         label="The mass and its twin",

@@ -10,20 +10,20 @@ import streamlit as st
 
 from mammo_core.errors import InvalidRequestError
 from mammo_core.figures.provenance import Provenance
-from pages.ui.components.export import download, plain_name
-from pages.ui.components.messages import literal
+from pages.ui.components.export import download, slug
+from pages.ui.components.messages import escape_markdown
 from pages.ui.masses import drawing
 
 if TYPE_CHECKING:
     from mammo_core.generators.dicom import DicomOptions
-    from mammo_core.generators.files import DrawnMass
+    from mammo_core.generators.files import SyntheticMass
 
 
-def show_downloads(name: str, masses: Sequence[DrawnMass], chosen: Sequence[str]) -> None:
+def show_downloads(name: str, masses: Sequence[SyntheticMass], chosen: Sequence[str]) -> None:
     """Three buttons; `chosen` are keys of masses, none means all. Files are made when asked for."""
     taken = [mass for mass in masses if mass.id.key in set(chosen)] or list(masses)
     what = f"{len(taken)} selected" if chosen else f"all {len(taken)}"
-    stem = f"synthetic_masses_{plain_name(name)}_{len(taken)}"
+    stem = f"synthetic_masses_{slug(name)}_{len(taken)}"
     with st.container(horizontal=True, vertical_alignment="center"):
         download(
             f"{stem}_png.zip",
@@ -73,23 +73,23 @@ def _choose_options() -> DicomOptions | None:
     try:
         return DicomOptions(burn_in=burn_in, uid_root=root.strip())
     except InvalidRequestError as error:
-        st.error(literal(error, longest=500), icon=":material/error:")
+        st.error(escape_markdown(error, longest=500), icon=":material/error:")
         return None
 
 
-def _png_zip(name: str, masses: Sequence[DrawnMass]) -> bytes:
+def _png_zip(name: str, masses: Sequence[SyntheticMass]) -> bytes:
     from mammo_core.generators.files import png_zip
 
     return png_zip(masses, drawing.cards()[name], name)
 
 
-def _dicom_zip(name: str, masses: Sequence[DrawnMass], options: DicomOptions) -> bytes:
+def _dicom_zip(name: str, masses: Sequence[SyntheticMass], options: DicomOptions) -> bytes:
     from mammo_core.generators.dicom import dicom_zip
 
     return dicom_zip(masses, drawing.cards()[name], name, options)
 
 
-def _sheet(name: str, masses: Sequence[DrawnMass]) -> bytes:
+def _sheet(name: str, masses: Sequence[SyntheticMass]) -> bytes:
     from mammo_core.figures.contact_sheet import contact_sheet
 
     card = drawing.cards()[name]

@@ -17,7 +17,7 @@ from mammo_core.system.paths import DEFAULT_GENERATOR, home_dir, models_dir
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from mammo_core.generators.files import DrawnMass
+    from mammo_core.generators.files import SyntheticMass
     from mammo_core.synthesis.cards import GeneratorCard
 
 NUM_DIRECTIONS = 6
@@ -90,9 +90,9 @@ def draw(name: str, ids: Sequence[MassId], on_progress: Progress | None = None) 
     return [found[id] for id in ids]
 
 
-def draw_with_progress(name: str, ids: Sequence[MassId]) -> list[DrawnMass]:
+def draw_with_progress(name: str, ids: Sequence[MassId]) -> list[SyntheticMass]:
     """As `draw`; shows how far it is when it will take a while."""
-    from mammo_core.generators.files import DrawnMass
+    from mammo_core.generators.files import SyntheticMass
 
     bar = st.progress(0.0, "Drawing masses") if len(ids) >= _MANY else None
     images = draw(
@@ -103,7 +103,7 @@ def draw_with_progress(name: str, ids: Sequence[MassId]) -> list[DrawnMass]:
     )
     if bar:
         bar.empty()
-    return [DrawnMass(id, image) for id, image in zip(ids, images, strict=True)]
+    return [SyntheticMass(id, image) for id, image in zip(ids, images, strict=True)]
 
 
 @st.cache_data(max_entries=128, show_spinner=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mammo_core.synthesis.mass_id import MassId
-from pages.ui.components.image_grid import Tile, mass_board
+from pages.ui.components.image_grid import Tile, image_grid
 from pages.ui.masses import drawing
 from pages.ui.masses.controls import LAST_SEED
 
@@ -40,7 +40,7 @@ def way_board(mass: MassId, goal: int, way, *, key: str, tile: str, columns: int
         )
         tiles.append(Tile(str(step), image, caption, alt))
     label = f"The way from seed {mass.seed} to seed {goal}"
-    mass_board(tiles, key=key, label=label, tile=tile, columns=columns)
+    image_grid(tiles, key=key, label=label, tile=tile, columns=columns)
 
 
 def show_directions(name: str, mass: MassId) -> None:
@@ -68,7 +68,7 @@ def show_directions(name: str, mass: MassId) -> None:
     with pictures:
         moved = drawing.moved_twins(name, mass, offsets)
         drawn = drawing.draw(name, [mass])[0]
-        mass_board(
+        image_grid(
             [
                 Tile("drawn", drawn, f"as drawn, {mass.class_name}", "The mass as drawn"),
                 Tile("moved", moved[0], f"moved, {mass.class_name}", "The mass after the moves"),

@@ -11,7 +11,7 @@ from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import home_dir
 from pages.ui.components.feature_job import open_bench
-from pages.ui.components.image_grid import Tile, mass_board
+from pages.ui.components.image_grid import Tile, image_grid
 from pages.ui.components.texts import GET_DATA
 from pages.ui.masses import drawing
 from pages.ui.state import resources
@@ -47,7 +47,7 @@ def show_nearest(name: str, mass: MassId) -> None:
         tile = Tile(
             "mass", image, f"synthetic, {mass.class_name}", f"Synthetic mass, seed {mass.seed}"
         )
-        mass_board([tile], key="nearest", label="The synthetic mass", few=True, tile="6rem")
+        image_grid([tile], key="nearest", label="The synthetic mass", few=True, tile="6rem")
     with real:
         st.markdown("**Nearest training masses** (real)")
         show_row(found.train, "training")
@@ -77,7 +77,7 @@ def show_row(neighbours: list[Neighbour], kind: str) -> None:
         text = f"{CLASS_NAMES[one.label]}{turned}, distance {one.distance:.1f}"
         tiles.append(Tile(str(index), one.image, text, f"Real {kind} mass, {text}"))
     label = f"Real {kind} masses, the nearest first"
-    mass_board(tiles, key=f"nearest_{kind}", label=label, tile="13rem")
+    image_grid(tiles, key=f"nearest_{kind}", label=label, tile="13rem")
 
 
 def _show_verdict(found: NearestReal, trained: bool, neighbourhood: RealNeighbourhood) -> None:

@@ -8,8 +8,8 @@ import streamlit as st
 from mammo_core import reference
 from mammo_core.figures.provenance import Provenance
 from mammo_core.generators.quality_table import quality_table
-from pages.ui.components.export import Parcel, plain_name, take_away
-from pages.ui.components.messages import literal
+from pages.ui.components.export import ExportBundle, export_button, slug
+from pages.ui.components.messages import escape_markdown
 from pages.ui.masses import drawing
 
 PAPER = "the paper's"
@@ -32,7 +32,7 @@ def show_quality(name: str) -> None:
     with st.grid(min_column_width=300, gap="small"):
         for measure in quality_table(metrics, _DETAILS[chosen]):
             with st.container(border=True, height="stretch"):
-                head = " | ".join(map(literal, measure.values))
+                head = " | ".join(map(escape_markdown, measure.values))
                 cells = " | ".join(
                     f"**{value}**" if column == name else value
                     for column, value in measure.values.items()
@@ -41,7 +41,7 @@ def show_quality(name: str) -> None:
                 st.markdown(
                     f"**{measure.name}**  \n{measure.sentence}\n\n| {head} |\n|{line}|\n| {cells} |"
                 )
-    take_away(_parcel(name))
+    export_button(_parcel(name))
     st.markdown(
         "**Limits.** The generators learned through the same network that the first five measures and the "
         "search for copies look through, so these flatter them; radiomics and the training of classifiers "
@@ -49,13 +49,15 @@ def show_quality(name: str) -> None:
         "privacy guarantee**: only training with differential privacy gives one."
     )
     card = drawing.cards()[name]
-    st.markdown(f"**The card of {literal(name)} says:** {literal(card.notes, longest=2000)}")
+    st.markdown(
+        f"**The card of {escape_markdown(name)} says:** {escape_markdown(card.notes, longest=2000)}"
+    )
     st.caption(
-        f"{literal(card.licence, longest=500)}. The paper's masses: {reference.paper_masses()['provenance']}"
+        f"{escape_markdown(card.licence, longest=500)}. The paper's masses: {reference.paper_masses()['provenance']}"
     )
 
 
-def _parcel(name: str) -> Parcel:
+def _parcel(name: str) -> ExportBundle:
     """The measures of every set, in both details, as numbers with their words."""
     metrics = {name: drawing.cards()[name].metrics, PAPER: reference.paper_masses()}
     rows = [
@@ -63,13 +65,13 @@ def _parcel(name: str) -> Parcel:
         for shown, detail in _DETAILS.items()
         for measure in quality_table(metrics, detail)
     ]
-    stem = f"synthetic_quality_{plain_name(name)}"
+    stem = f"synthetic_quality_{slug(name)}"
     card = drawing.cards()[name]
     notes = (
         f"Generator sha256 {card.sha256}; its guarantee to its patients: {card.promise}.",
         "Measured against real masses without noise: no ε covers these numbers.",
     )
-    return Parcel(
+    return ExportBundle(
         name=stem,
         provenance=Provenance(title=f"Measures of the masses of {name}", notes=notes),
         tables={stem: pd.DataFrame(rows)},

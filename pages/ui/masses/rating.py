@@ -8,7 +8,7 @@ import streamlit as st
 from mammo_core.figures.provenance import Provenance
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
-from pages.ui.components.export import Parcel, take_away
+from pages.ui.components.export import ExportBundle, export_button
 from pages.ui.masses import drawing
 
 _RATINGS = "mass_ratings"
@@ -45,8 +45,8 @@ def show_ratings() -> None:
         )
         return
     st.dataframe(table, hide_index=True, key="ratings_table")
-    take_away(
-        Parcel(
+    export_button(
+        ExportBundle(
             name="synthetic_mass_judgements",
             provenance=Provenance(
                 title="Judgements of synthetic masses",

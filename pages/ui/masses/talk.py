@@ -9,7 +9,7 @@ import streamlit as st
 from mammo_core.labels import BENIGN, MALIGNANT
 from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import DEFAULT_GENERATOR
-from pages.ui.components.image_grid import mass_board
+from pages.ui.components.image_grid import image_grid
 from pages.ui.components.messages import shown_errors
 from pages.ui.components.talk_mode import step_through, talk_frame
 from pages.ui.masses import drawing
@@ -91,7 +91,7 @@ def _show_promises(name: str) -> None:
 
 def _show(name: str, ids: Sequence[MassId], *, key: str = "", columns: int = _COLUMNS) -> None:
     images = drawing.draw(name, ids)
-    mass_board(
+    image_grid(
         [captioned(id, image) for id, image in zip(ids, images, strict=True)],
         key=f"story{key}",
         label=f"{len(ids)} synthetic masses",

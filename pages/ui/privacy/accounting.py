@@ -10,15 +10,15 @@ from mammo_core.figures.attacker import attacker_figure
 from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
 from mammo_core.privacy.accounting.risk import attacker_curve, sampled_attacker_curve
-from pages.ui.components.charts import draw_figure
-from pages.ui.privacy.controls import Choices, camera, parcel
+from pages.ui.components.charts import chart
+from pages.ui.privacy.controls import PrivacyChoices, camera, parcel
 
 _SHARES_OF_STEPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 
 _RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
-def show_counting(choices: Choices) -> None:
+def show_counting(choices: PrivacyChoices) -> None:
     """Draws the tab."""
     if not choices.is_private:
         st.info(
@@ -51,7 +51,7 @@ def steps_table(noise_multiplier: float, steps: int, delta: float) -> pd.DataFra
     return pd.DataFrame({"steps": counts} | epsilons_over_steps(noise_multiplier, counts, delta))
 
 
-def _show_steps(choices: Choices) -> None:
+def _show_steps(choices: PrivacyChoices) -> None:
     table = steps_table(choices.noise_multiplier, choices.recipe.steps, choices.delta)
     adding = st.toggle(
         "With mere adding",
@@ -61,7 +61,7 @@ def _show_steps(choices: Choices) -> None:
     )
     ways = ["exact", "PRV", "RDP", *(["adding up"] if adding else [])]
     last = table.iloc[-1]
-    draw_figure(
+    chart(
         budget_curves_figure(
             {way: (table["steps"], table[way]) for way in ways},
             x_title="steps done",
@@ -79,7 +79,7 @@ def _show_steps(choices: Choices) -> None:
     )
 
 
-def _show_cost(choices: Choices) -> None:
+def _show_cost(choices: PrivacyChoices) -> None:
     from mammo_core.privacy.accounting.comparison import epsilons_of_noise
 
     noise, steps = choices.noise_multiplier, choices.recipe.steps
@@ -101,7 +101,7 @@ def _show_cost(choices: Choices) -> None:
         x_title, mark = "δ (log scale)", choices.delta
         epsilons = [spent_epsilon(choices.mu, delta) for delta in x]
     is_shown = np.asarray(epsilons) > 1e-3
-    draw_figure(
+    chart(
         budget_curves_figure(
             {f"{steps} steps": (x[is_shown], np.asarray(epsilons)[is_shown])},
             x_title=x_title,
@@ -130,7 +130,7 @@ def _sampled_curve(
     return sampled_attacker_curve([(noise_multiplier, sample_rate, steps)])
 
 
-def _show_sampling(choices: Choices) -> None:
+def _show_sampling(choices: PrivacyChoices) -> None:
     if not st.toggle(
         f"What if each step saw only some of the {choices.units}, by lot?",
         key="privacy_sampling",
@@ -153,7 +153,7 @@ def _show_sampling(choices: Choices) -> None:
             choices.noise_multiplier, rate, choices.recipe.steps
         ),
     }
-    draw_figure(
+    chart(
         attacker_figure(curves),
         key="sampling",
         alt="The attacker's ROC bound with all taking part, and with a random share in each step",

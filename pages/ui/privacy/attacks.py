@@ -17,8 +17,8 @@ from mammo_core.figures.audit import audit_figure
 from mammo_core.figures.provenance import Provenance
 from mammo_core.privacy.accounting.risk import attacker_curve
 from mammo_core.text.numbers import budget_name
-from pages.ui.components.charts import draw_figure
-from pages.ui.components.export import Parcel, take_away
+from pages.ui.components.charts import chart
+from pages.ui.components.export import ExportBundle, export_button
 from pages.ui.privacy.controls import camera
 from pages.ui.state import resources
 
@@ -128,15 +128,15 @@ def show_attacks(
             f"Intervals: 95 %. Chance is an AUC of 0.5. Bounds are those of the {unit} as the unit. {_LIMITS}"
         )
     measured = {key: attacks, f"{key}_audits": audits, f"{key}_curves": roc}
-    take_away(attacks_parcel(f"{key}_tables", "Every attack and audit", measured))
+    export_button(attacks_parcel(f"{key}_tables", "Every attack and audit", measured))
 
 
 def attacks_parcel(
     name: str, title: str, tables: Mapping[str, pd.DataFrame] | None = None
-) -> Parcel:
+) -> ExportBundle:
     """What measured attacks are taken away as; see `privacy_controls.parcel`."""
     notes = ("Computed from patients without noise: no ε covers these numbers.", _LIMITS)
-    return Parcel(
+    return ExportBundle(
         name=f"mammo_privacy_{name}",
         provenance=Provenance(title=title, notes=notes),
         tables={f"mammo_privacy_{table}": content for table, content in (tables or {}).items()},
@@ -202,7 +202,7 @@ def _show_audits(audits: pd.DataFrame, unit: Unit, epsilon: float, key: str) -> 
         st.info(f"No audit was made with the {unit} as the unit.", icon=":material/search_off:")
         return
     at_infinity = audits[audits["epsilon"] == math.inf]["audited_epsilon"]
-    draw_figure(
+    chart(
         audit_figure(audits, epsilon),
         key=f"{key}_audit",
         alt="Claimed ε as a line and audited lower bounds as points below it, on logarithmic axes",
@@ -239,7 +239,7 @@ def _show_roc(
         bind="query-params",
         help="Shows the attacker who accuses hardly anybody wrongly, whom an AUC hides.",
     )
-    draw_figure(
+    chart(
         attacker_region_figure(
             attacker_curve(here["mu"].iloc[0]),
             measured_curves(roc, unit, epsilon),

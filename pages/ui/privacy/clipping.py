@@ -12,14 +12,14 @@ from mammo_core.config.recipes import RECIPES
 from mammo_core.config.runs import PrivacyConfig, RunConfig
 from mammo_core.figures.gradients import norms_figure, signal_noise_figure
 from pages.ui.components import feature_job
-from pages.ui.components.charts import draw_figure
+from pages.ui.components.charts import chart
 from pages.ui.components.messages import shown_errors
-from pages.ui.privacy.controls import Choices, camera, choose_source, parcel
+from pages.ui.privacy.controls import PrivacyChoices, camera, choose_source, parcel
 
 if TYPE_CHECKING:
     import torch
 
-    from mammo_core.training.heads.feature_dataset import Workbench
+    from mammo_core.training.heads.feature_dataset import FeatureDataset
 
 _CLIPS = tuple(float(f"{clip:.2g}") for clip in np.geomspace(0.01, 10, 25))
 _WARNING = (
@@ -28,7 +28,7 @@ _WARNING = (
 )
 
 
-def show_clipping(choices: Choices) -> None:
+def show_clipping(choices: PrivacyChoices) -> None:
     """Draws the tab."""
     st.markdown(
         f"Every step asks each {choices.one} in which direction the model should move, and how far: a **gradient**. "
@@ -39,10 +39,10 @@ def show_clipping(choices: Choices) -> None:
     if not source.is_demo:
         st.caption(_WARNING)
     with shown_errors("This cohort cannot be used"):
-        bench = feature_job.open_bench(source)
+        dataset = feature_job.open_bench(source)
         with st.spinner("Training the model whose gradients these are"):
-            config = _config(bench, choices)
-            weights, problem = _training(bench, bench.data_hash, config)
+            config = _config(dataset, choices)
+            weights, problem = _training(dataset, dataset.data_hash, config)
     recipe = config.recipe
     with st.container(horizontal=True, gap="medium"):
         step = st.slider(
@@ -69,7 +69,7 @@ def show_clipping(choices: Choices) -> None:
 
 
 def _show_step(
-    choices: Choices, problem: object, weights: torch.Tensor, max_grad_norm: float, step: int
+    choices: PrivacyChoices, problem: object, weights: torch.Tensor, max_grad_norm: float, step: int
 ) -> None:
     from mammo_core.privacy.heads.gradients import clipped_step, unit_gradients
 
@@ -81,7 +81,7 @@ def _show_step(
     lengths, balance = st.columns(2, gap="medium")
     with lengths:
         st.subheader(f"Gradients at step {step}")
-        draw_figure(
+        chart(
             norms_figure(norms, max_grad_norm, unit=choices.one, units=choices.units),
             key="gradient_norms",
             alt=f"Histogram of gradient lengths of {len(norms)} {choices.units}; {here.clipped_share:.0%} are clipped",
@@ -101,7 +101,7 @@ def _show_step(
                 "are. Choose a finite ε."
             )
             return
-        draw_figure(
+        chart(
             signal_noise_figure(
                 _CLIPS,
                 [part.ratio for part in steps.values()],
@@ -124,29 +124,31 @@ def _show_step(
     )
 
 
-def _config(bench: Workbench, choices: Choices) -> RunConfig:
-    strategy = choices.strategy if bench.synthetic is not None else "real"
+def _config(dataset: FeatureDataset, choices: PrivacyChoices) -> RunConfig:
+    strategy = choices.strategy if dataset.synthetic is not None else "real"
     return RunConfig(
         strategy=strategy,
         privacy=PrivacyConfig(
             target_epsilon=choices.epsilon, unit=choices.unit, noise="reproducible"
         ),
         recipe=RECIPES[strategy],
-        backbone=bench.backbone,
+        backbone=dataset.backbone,
     )
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _training(_bench: Workbench, data_hash: str, config: RunConfig) -> tuple[torch.Tensor, object]:
+def _training(
+    _bench: FeatureDataset, data_hash: str, config: RunConfig
+) -> tuple[torch.Tensor, object]:
     """Weights over all steps (T + 1, K) and the problem that they were trained on; the model is not kept."""
-    from mammo_core.privacy.accounting.gaussian import calibrate_noise
+    from mammo_core.privacy.accounting.gaussian import calibrate_gaussian
     from mammo_core.privacy.heads.gradients import weights_over_steps
-    from mammo_core.privacy.heads.vectorised import HeadJob
+    from mammo_core.privacy.heads.vectorised import HeadSettings
 
     privacy, recipe = config.privacy, config.recipe
     problem = _bench.prepare(config.strategy, recipe).problem(privacy.unit)
-    noise = calibrate_noise(privacy.target_epsilon, privacy.target_delta, recipe.steps)
-    job = HeadJob(
+    noise = calibrate_gaussian(privacy.target_epsilon, privacy.target_delta, recipe.steps)
+    job = HeadSettings(
         noise_multiplier=noise or None,
         learning_rate=recipe.learning_rate_at(privacy.target_epsilon),
         seed=config.noise_seed,

@@ -9,14 +9,14 @@ import streamlit as st
 
 from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
-from pages.ui.components.charts import draw_figure
-from pages.ui.privacy.controls import Choices, camera, parcel
+from pages.ui.components.charts import chart
+from pages.ui.privacy.controls import PrivacyChoices, camera, parcel
 from pages.ui.privacy.words import odds_sentence
 
 _MOST = 50
 
 
-def show_composition(choices: Choices) -> None:
+def show_composition(choices: PrivacyChoices) -> None:
     """Draws the tab."""
     st.markdown(
         "Every model that is given away adds to what can be learned about the same patients: repetitions, other "
@@ -34,7 +34,7 @@ def show_composition(choices: Choices) -> None:
     table = composition_table(choices, _MOST)
     exact, added = table["exact"][count - 1], table["adding ε"][count - 1]
     each = spent_epsilon(choices.mu / math.sqrt(count), choices.delta)
-    draw_figure(
+    chart(
         budget_curves_figure(
             {name: (table["models"], table[name]) for name in ("exact", "adding ε")},
             x_title=f"models released at {choices.name} each",
@@ -57,7 +57,7 @@ def show_composition(choices: Choices) -> None:
     )
 
 
-def composition_table(choices: Choices, most: int) -> pd.DataFrame:
+def composition_table(choices: PrivacyChoices, most: int) -> pd.DataFrame:
     """ε of the first, the first two, … models: models, exact, adding ε."""
     counts = range(1, most + 1)
     return pd.DataFrame(

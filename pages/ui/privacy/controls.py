@@ -15,9 +15,9 @@ from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.recipes import RECIPES
 from mammo_core.config.runs import PAPER_DELTA, HeadRecipe, Strategy, Unit
 from mammo_core.figures.provenance import Provenance
-from mammo_core.privacy.accounting.gaussian import calibrate_noise, mu_for
+from mammo_core.privacy.accounting.gaussian import calibrate_gaussian, mu_for
 from mammo_core.text.numbers import budget_name
-from pages.ui.components.export import Parcel
+from pages.ui.components.export import ExportBundle
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, choose_unit
 from pages.ui.state import resources
 
@@ -26,7 +26,7 @@ _STRATEGIES: tuple[Strategy, ...] = ("real", "real+synthetic", "pretrain")
 
 
 @dataclass(frozen=True)
-class Choices:
+class PrivacyChoices:
     """What the page is asked about: one model, trained by the recipe of a strategy."""
 
     epsilon: float
@@ -56,7 +56,7 @@ class Choices:
     @property
     def noise_multiplier(self) -> float:
         """Noise over clipping norm; 0 without privacy."""
-        return calibrate_noise(self.epsilon, self.delta, self.recipe.steps)
+        return calibrate_gaussian(self.epsilon, self.delta, self.recipe.steps)
 
     @property
     def one(self) -> str:
@@ -74,7 +74,7 @@ class Choices:
         return "no privacy (not DP)" if not self.is_private else f"ε = {budget_name(self.epsilon)}"
 
 
-def choose() -> Choices:
+def choose() -> PrivacyChoices:
     """Draws the choices and returns what was chosen."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         epsilon = st.select_slider(
@@ -98,7 +98,7 @@ def choose() -> Choices:
             help="The limit on attackers follows from ε alone; how much of the model it covers, from what the "
             "model was trained on. *Synthetic only* is not listed: its ε promises nothing to any patient.",
         )
-    return Choices(epsilon, unit, strategy)
+    return PrivacyChoices(epsilon, unit, strategy)
 
 
 def choose_source() -> DataSource:
@@ -134,8 +134,8 @@ def camera(name: str) -> dict[str, Any]:
 
 
 def parcel(
-    choices: Choices, name: str, title: str, tables: Mapping[str, pd.DataFrame] | None = None
-) -> Parcel:
+    choices: PrivacyChoices, name: str, title: str, tables: Mapping[str, pd.DataFrame] | None = None
+) -> ExportBundle:
     """What a figure or table of this page is taken away as.
 
     Args:
@@ -149,7 +149,7 @@ def parcel(
         "Bounds hold for everything released from the unit's data together. Attacks and audits are measured from patients "
         "without noise: no ε covers them.",
     )
-    return Parcel(
+    return ExportBundle(
         name=f"mammo_privacy_{name}",
         provenance=Provenance(title=title, notes=notes),
         tables={f"mammo_privacy_{table}": content for table, content in (tables or {}).items()},

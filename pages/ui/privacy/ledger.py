@@ -12,9 +12,9 @@ from mammo_core.config.runs import PAPER_DELTA
 from mammo_core.figures.ledger import ledger_figure
 from mammo_core.figures.provenance import Provenance
 from mammo_core.system.paths import models_dir
-from pages.ui.components.charts import draw_figure, readable_type
-from pages.ui.components.export import Parcel, take_away
-from pages.ui.components.messages import literal
+from pages.ui.components.charts import chart, readable_type
+from pages.ui.components.export import ExportBundle, export_button
+from pages.ui.components.messages import escape_markdown
 from pages.ui.privacy.ledger_plan import show_budget_form, show_what_if
 from pages.ui.state import resources
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from mammo_core.ledger.book import LedgerBook
-    from mammo_core.ledger.releases import Charge, ChargedCohort
+    from mammo_core.ledger.releases import CohortIdentity, Release
 
 _BY_TIME, _BY_NUMBER = "over time", "in order"
 _COLUMNS = {
@@ -85,7 +85,7 @@ def show_ledger() -> None:
     )
 
 
-def _choose_cohort(book: LedgerBook) -> ChargedCohort:
+def _choose_cohort(book: LedgerBook) -> CohortIdentity:
     from mammo_core.ledger.table import cohort_label
 
     newest_first = list(book.cohorts)[::-1]
@@ -100,7 +100,7 @@ def _choose_cohort(book: LedgerBook) -> ChargedCohort:
     return book.cohorts[key]
 
 
-def _other_generators(book: LedgerBook, cohort: ChargedCohort) -> list[Charge]:
+def _other_generators(book: LedgerBook, cohort: CohortIdentity) -> list[Release]:
     """Lists generators of these patients that came from elsewhere; returns those to count in."""
     from mammo_core.ledger.foreign_generators import other_generators
 
@@ -108,8 +108,8 @@ def _other_generators(book: LedgerBook, cohort: ChargedCohort) -> list[Charge]:
     if not found:
         return []
     lines = [
-        f"- **{literal(other.name)}** learned from {other.shared} of these patients; its promise: "
-        f"{literal(other.promise)}"
+        f"- **{escape_markdown(other.name)}** learned from {other.shared} of these patients; its promise: "
+        f"{escape_markdown(other.promise)}"
         + ("" if other.is_composed else " (counted in, it counts as without DP)")
         for other in found
     ]
@@ -125,7 +125,7 @@ def _other_generators(book: LedgerBook, cohort: ChargedCohort) -> list[Charge]:
 
 
 def _show_total(
-    book: LedgerBook, cohort: ChargedCohort, delta: float, others: Sequence[Charge]
+    book: LedgerBook, cohort: CohortIdentity, delta: float, others: Sequence[Release]
 ) -> None:
     from mammo_core.ledger.words import budget_sentence, total_sentences
 
@@ -165,7 +165,7 @@ def _show_total(
     for state in book.budget_states(cohort.patients, others):
         st.progress(
             min(state.spent / state.budget.epsilon, 1.0),
-            literal(budget_sentence(state), longest=300),
+            escape_markdown(budget_sentence(state), longest=300),
         )
         if state.is_exceeded:
             st.error(
@@ -175,7 +175,7 @@ def _show_total(
             st.warning("80 % or more of the budget is used.", icon=":material/hourglass_bottom:")
 
 
-def _show_imported(cohort: ChargedCohort) -> None:
+def _show_imported(cohort: CohortIdentity) -> None:
     count = resources.archive().count_imported(cohort.key)
     if count:
         st.info(
@@ -185,7 +185,7 @@ def _show_imported(cohort: ChargedCohort) -> None:
         )
 
 
-def _show_releases(book: LedgerBook, cohort: ChargedCohort, delta: float) -> None:
+def _show_releases(book: LedgerBook, cohort: CohortIdentity, delta: float) -> None:
     from mammo_core.ledger.table import ledger_table
 
     table = ledger_table(book, cohort.patients, delta)
@@ -209,17 +209,19 @@ def _show_releases(book: LedgerBook, cohort: ChargedCohort, delta: float) -> Non
         table["epsilon_total"].tolist(),
         budget=budget.epsilon if budget else None,
     )
-    draw_figure(
+    chart(
         figure,
         key="ledger_figure",
         alt=f"ε of each of {len(table)} releases from {cohort.name}, and of all with DP together",
     )
-    take_away(_parcel(cohort, delta, figure, table))
+    export_button(_parcel(cohort, delta, figure, table))
     shown = _filtered(table)
     st.dataframe(_for_reading(shown), hide_index=True, key="ledger_table")
 
 
-def _parcel(cohort: ChargedCohort, delta: float, figure: go.Figure, table: pd.DataFrame) -> Parcel:
+def _parcel(
+    cohort: CohortIdentity, delta: float, figure: go.Figure, table: pd.DataFrame
+) -> ExportBundle:
     """All releases of the cohort, whatever the filters below show."""
     name = f"mammo_privacy_ledger_{cohort.key[:6]}"
     title = f"Releases from {cohort.name}"
@@ -227,7 +229,7 @@ def _parcel(cohort: ChargedCohort, delta: float, figure: go.Figure, table: pd.Da
         f"{len(cohort.patients)} patients, {cohort.num_masses} masses, key {cohort.key}. ε at δ = {delta:g}, for the patient "
         "it costs most; totals composed by mechanism, over all cohorts that share a patient.",
     )
-    return Parcel(
+    return ExportBundle(
         name=name,
         provenance=Provenance(title=title, notes=notes),
         figures={title: figure},

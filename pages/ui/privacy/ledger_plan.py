@@ -9,7 +9,7 @@ import streamlit as st
 from mammo_core.config.runs import PAPER_DELTA, UNITS
 from mammo_core.errors import MammoError
 from mammo_core.text.numbers import budget_name
-from pages.ui.components.messages import literal
+from pages.ui.components.messages import escape_markdown
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS
 from pages.ui.state import resources
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mammo_core.ledger.book import LedgerBook
-    from mammo_core.ledger.releases import Charge, ChargedCohort
+    from mammo_core.ledger.releases import CohortIdentity, Release
 
 
 def show_what_if(
-    book: LedgerBook, cohort: ChargedCohort, delta: float, others: Sequence[Charge]
+    book: LedgerBook, cohort: CohortIdentity, delta: float, others: Sequence[Release]
 ) -> None:
     """What the total would be after some more runs."""
-    from mammo_core.ledger.releases import planned_charges, spending_of_budget
+    from mammo_core.ledger.releases import cost_of_budget, planned_releases
     from mammo_core.ledger.words import budget_sentence, short_total
 
     st.subheader("What if I run this, too?")
@@ -49,17 +49,17 @@ def show_what_if(
             help=f"By image, the patient with most masses ({cohort.largest_patient} here) pays for all of them.",
         )
         runs = st.number_input("Runs", 1, 10_000, 1, key="ledger_if_runs", bind="query-params")
-    spending = spending_of_budget(epsilon, delta, unit, cohort.largest_patient)
-    more = planned_charges(spending, int(runs))
+    spending = cost_of_budget(epsilon, delta, unit, cohort.largest_patient)
+    more = planned_releases(spending, int(runs))
     before, after = (
         short_total(book.total(cohort.patients, delta, [*others, *added])) for added in ((), more)
     )
     st.markdown(f"So far: {before}.  \nThen: **{after}**.")
     for state in book.budget_states(cohort.patients, [*others, *more]):
-        st.markdown(literal(budget_sentence(state), longest=300))
+        st.markdown(escape_markdown(budget_sentence(state), longest=300))
 
 
-def show_budget_form(book: LedgerBook, cohort: ChargedCohort) -> None:
+def show_budget_form(book: LedgerBook, cohort: CohortIdentity) -> None:
     """Sets, changes or takes away the budget; what held before stays on record."""
     st.subheader("Budget of this cohort")
     now = book.budget_of(cohort.key)
@@ -97,19 +97,19 @@ def show_budget_form(book: LedgerBook, cohort: ChargedCohort) -> None:
     _show_history(book, cohort)
 
 
-def _change(cohort: ChargedCohort, wanted: tuple[float, float] | None) -> None:
+def _change(cohort: CohortIdentity, wanted: tuple[float, float] | None) -> None:
     from mammo_core.ledger.book import Budget
 
     try:
         budget = wanted and Budget(epsilon=wanted[0], delta=wanted[1])
         resources.ledger().set_budget(cohort, budget)
     except MammoError as error:
-        st.error(literal(error, longest=2000), icon=":material/error:")
+        st.error(escape_markdown(error, longest=2000), icon=":material/error:")
         return
     st.rerun()
 
 
-def _show_history(book: LedgerBook, cohort: ChargedCohort) -> None:
+def _show_history(book: LedgerBook, cohort: CohortIdentity) -> None:
     import pandas as pd
 
     changes = [change for change in book.budget_changes if change.cohort == cohort.key]

@@ -13,7 +13,7 @@ from mammo_core.figures.attacker import attacker_region_figure
 from mammo_core.figures.odds import odds_figure
 from mammo_core.privacy.accounting.risk import attacker_auc, attacker_curve, attacker_tpr, fair_odds
 from mammo_core.results.shipped_statement import shipped_statement
-from pages.ui.components.charts import draw_figure
+from pages.ui.components.charts import chart
 from pages.ui.components.statement import show_statement
 from pages.ui.privacy.attacks import (
     AttackTables,
@@ -22,7 +22,7 @@ from pages.ui.privacy.attacks import (
     shipped_tables,
     strongest,
 )
-from pages.ui.privacy.controls import Choices, camera, parcel
+from pages.ui.privacy.controls import PrivacyChoices, camera, parcel
 from pages.ui.privacy.target import show_limit
 from pages.ui.privacy.words import ATTACKER, careful_sentence, odds_sentence
 
@@ -35,7 +35,7 @@ _STEP_ONLY = (
 )
 
 
-def show_minute(choices: Choices) -> None:
+def show_minute(choices: PrivacyChoices) -> None:
     """Draws the tab."""
     tables = shipped_tables(choices.strategy)
     words, curve = st.columns([5, 6], gap="large")
@@ -48,10 +48,10 @@ def show_minute(choices: Choices) -> None:
     show_limit(choices)
 
 
-def _show_odds(choices: Choices) -> None:
+def _show_odds(choices: PrivacyChoices) -> None:
     odds = fair_odds(choices.mu)
     st.markdown(f"#### {odds_sentence(choices.mu, choices.units).replace('**', '')}")
-    draw_figure(
+    chart(
         odds_figure(odds.named, odds.accused),
         key="odds",
         alt=f"Of 100 who took part {odds.named} dots are filled, of 100 who did not {odds.accused}",
@@ -64,7 +64,7 @@ def _show_odds(choices: Choices) -> None:
     st.caption(ATTACKER.format(unit=choices.one))
 
 
-def _show_curve(choices: Choices, tables: AttackTables) -> None:
+def _show_curve(choices: PrivacyChoices, tables: AttackTables) -> None:
     st.markdown("#### What an attacker can do, and what attacks did")
     logarithmic = st.toggle(
         "Logarithmic axes",
@@ -78,7 +78,7 @@ def _show_curve(choices: Choices, tables: AttackTables) -> None:
         if attack is None
         else measured_curves(tables.roc, choices.unit, choices.epsilon, attack["attack"])
     )
-    draw_figure(
+    chart(
         attacker_region_figure(attacker_curve(choices.mu), attacks, logarithmic=logarithmic),
         key="attacker_roc",
         alt=f"ROC of who took part at {choices.name}: everything above the line is impossible"
@@ -102,7 +102,7 @@ def _show_curve(choices: Choices, tables: AttackTables) -> None:
 
 
 def curves_table(
-    choices: Choices, attacks: dict[str, tuple[np.ndarray, np.ndarray]]
+    choices: PrivacyChoices, attacks: dict[str, tuple[np.ndarray, np.ndarray]]
 ) -> pd.DataFrame:
     """The bound and the measured curves as rows of false and true positive rates."""
     curves = {"bound": attacker_curve(choices.mu)} | attacks
@@ -114,7 +114,7 @@ def curves_table(
     )
 
 
-def _show_numbers(choices: Choices, tables: AttackTables) -> None:
+def _show_numbers(choices: PrivacyChoices, tables: AttackTables) -> None:
     audit = audited(tables.audits, choices.unit, choices.epsilon)
     attack = strongest(tables.attacks, choices.unit, choices.epsilon)
     claimed, found, area, named = st.columns(4)
@@ -151,7 +151,7 @@ def _show_numbers(choices: Choices, tables: AttackTables) -> None:
     )
 
 
-def _show_promise(choices: Choices) -> None:
+def _show_promise(choices: PrivacyChoices) -> None:
     st.markdown("#### What this promise covers")
     show_statement(_statement(choices), key="privacy")
     st.caption(
@@ -160,7 +160,7 @@ def _show_promise(choices: Choices) -> None:
     )
 
 
-def _statement(choices: Choices) -> Statement:
+def _statement(choices: PrivacyChoices) -> Statement:
     shipped = shipped_statement(choices.strategy, choices.unit, choices.epsilon, choices.delta)
     return replace(shipped, noise="secret")
 

@@ -11,7 +11,7 @@ from pages.ui.components.job_panel import show_job
 from pages.ui.components.messages import shown_errors
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS
 from pages.ui.privacy.attacks import show_attacks
-from pages.ui.privacy.controls import Choices, choose_source
+from pages.ui.privacy.controls import PrivacyChoices, choose_source
 from pages.ui.state import jobs, resources
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _ABOUT = (
 _CHOSEN = "own_audit_job"
 
 
-def show_own_audit(choices: Choices) -> None:
+def show_own_audit(choices: PrivacyChoices) -> None:
     """Draws the form and, where there is one, an audit job."""
     st.subheader("Attack models of your own cohort")
     st.markdown(_ABOUT)

@@ -8,7 +8,7 @@ from pages.ui.privacy.accounting import show_counting
 from pages.ui.privacy.attacks import shipped_tables, show_attacks
 from pages.ui.privacy.clipping import show_clipping
 from pages.ui.privacy.composition import show_composition
-from pages.ui.privacy.controls import Choices, choose
+from pages.ui.privacy.controls import PrivacyChoices, choose
 from pages.ui.privacy.generators import show_generator_attacks
 from pages.ui.privacy.ledger import show_ledger
 from pages.ui.privacy.overview import show_minute
@@ -39,7 +39,7 @@ def show_tabs() -> None:
                 _OF_EVERYTHING[name]()
 
 
-def _attacks(choices: Choices) -> None:
+def _attacks(choices: PrivacyChoices) -> None:
     tables = shipped_tables(choices.strategy)
     show_attacks(tables.attacks, tables.audits, tables.roc, choices.unit, choices.epsilon)
     show_generator_attacks(choices.unit)

@@ -14,18 +14,18 @@ from mammo_core.figures.audit import audit_figure
 from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.figures.odds import odds_figure
 from mammo_core.privacy.accounting.risk import attacker_curve, careful_odds, fair_odds
-from pages.ui.components.charts import draw_figure, readable_type
+from pages.ui.components.charts import chart, readable_type
 from pages.ui.components.talk_mode import step_through
 from pages.ui.privacy.attacks import shipped_tables
 from pages.ui.privacy.composition import composition_table
-from pages.ui.privacy.controls import Choices
+from pages.ui.privacy.controls import PrivacyChoices
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_TOLD = Choices(6.0, "patient", "real")
-_STRONG = Choices(1.0, "patient", "real")
-_NONE = Choices(math.inf, "patient", "real")
+_TOLD = PrivacyChoices(6.0, "patient", "real")
+_STRONG = PrivacyChoices(1.0, "patient", "real")
+_NONE = PrivacyChoices(math.inf, "patient", "real")
 _RELEASES = 10
 _LEGEND = {
     "orientation": "h",
@@ -77,7 +77,7 @@ def show_story() -> None:
     with st.container(
         height=600, border=False, key="talk_stage"
     ):  # talk mode fits it to the screen
-        draw_figure(scene.figure, key="story", alt=scene.alt, height="stretch")
+        chart(scene.figure, key="story", alt=scene.alt, height="stretch")
     st.caption(scene.note)
 
 

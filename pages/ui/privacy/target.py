@@ -7,9 +7,9 @@ import streamlit as st
 from mammo_core.errors import MammoError
 from mammo_core.privacy.accounting import risk
 from mammo_core.text.numbers import budget_name
-from pages.ui.components.messages import literal
+from pages.ui.components.messages import escape_markdown
 from pages.ui.components.privacy_inputs import EPSILONS
-from pages.ui.privacy.controls import EPSILON_KEY, Choices
+from pages.ui.privacy.controls import EPSILON_KEY, PrivacyChoices
 
 _NAMED, _GUESS, _ADVANTAGE = "names at most", "guesses rightly at most", "gains at most"
 _ASKED = {
@@ -19,7 +19,7 @@ _ASKED = {
 }
 
 
-def show_limit(choices: Choices) -> None:
+def show_limit(choices: PrivacyChoices) -> None:
     """Draws the calculator."""
     with st.expander("Ask the other way round: no attacker better than …", icon=":material/undo:"):
         kind = st.segmented_control(
@@ -35,7 +35,7 @@ def show_limit(choices: Choices) -> None:
             mu = _asked_mu(kind)
             epsilon = risk.epsilon_allowing(mu, choices.delta)
         except MammoError as error:
-            st.error(literal(error, longest=2000), icon=":material/error:")
+            st.error(escape_markdown(error, longest=2000), icon=":material/error:")
             return
         st.markdown(
             f"That is **ε = {epsilon:.3g}** at δ = {choices.delta:g} (μ = {mu:.3g} in Gaussian DP), for everything "

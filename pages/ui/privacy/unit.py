@@ -10,14 +10,14 @@ from mammo_core.cohorts.installed import DataSource
 from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.figures.unit_sizes import unit_sizes_figure
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
-from pages.ui.components.charts import draw_figure
+from pages.ui.components.charts import chart
 from pages.ui.components.messages import shown_errors
-from pages.ui.privacy.controls import Choices, camera, choose_source, parcel
+from pages.ui.privacy.controls import PrivacyChoices, camera, choose_source, parcel
 from pages.ui.privacy.words import odds_sentence
 from pages.ui.state import resources
 
 
-def show_unit(choices: Choices) -> None:
+def show_unit(choices: PrivacyChoices) -> None:
     """Draws the tab."""
     st.markdown(
         "An ε per **patient** hides everything that a patient contributed at once. An ε per **image**, as in the paper, "
@@ -31,7 +31,7 @@ def show_unit(choices: Choices) -> None:
     sizes, worth = st.columns(2, gap="medium")
     with sizes:
         st.subheader("Masses per patient")
-        draw_figure(
+        chart(
             unit_sizes_figure(counts),
             key="unit_sizes",
             alt=f"Patients by number of masses, 1 to {most}",
@@ -49,10 +49,10 @@ def show_unit(choices: Choices) -> None:
             st.info("Without privacy no unit is hidden. Choose a finite ε.")
 
 
-def _show_worth(choices: Choices, most: int) -> None:
+def _show_worth(choices: PrivacyChoices, most: int) -> None:
     table = group_table(choices, most)
     worst = table["ε of the patient"].iloc[-1]
-    draw_figure(
+    chart(
         budget_curves_figure(
             {
                 f"ε = {choices.epsilon:g} per image": (table["masses"], table["ε of the patient"]),
@@ -83,7 +83,7 @@ def _show_worth(choices: Choices, most: int) -> None:
     )
 
 
-def group_table(choices: Choices, most: int) -> pd.DataFrame:
+def group_table(choices: PrivacyChoices, most: int) -> pd.DataFrame:
     """What ε per image is worth to patients with 1 … `most` masses: masses, ε of the patient."""
     masses = range(1, most + 1)
     return pd.DataFrame(

@@ -14,9 +14,9 @@ from mammo_core.config.runs import RunConfig
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.text.numbers import budget_name
-from pages.ui.components.charts import draw_figure
-from pages.ui.components.export import Parcel, plain_name, take_away
-from pages.ui.components.messages import literal
+from pages.ui.components.charts import chart
+from pages.ui.components.export import ExportBundle, export_button, slug
+from pages.ui.components.messages import escape_markdown
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS
 from pages.ui.state import jobs, resources
 from pages.ui.train.jobs import show_on_train
@@ -41,17 +41,17 @@ def compare(run_ids: Sequence[str], names: dict[str, str]) -> None:
             part = run.predictions[run.predictions["test_set"] == site]
             label = f"{names[run_id]}: {run.estimates[site]['auroc'].value:.3f}"
             curves[label] = roc_points(part["label"].to_numpy(), part["score"].to_numpy())
-        column.markdown(f"**{literal(site)}**")
+        column.markdown(f"**{escape_markdown(site)}**")
         figure = roc_figure(curves)
         figure.update_layout(legend={"orientation": "v", "y": -0.25, "yanchor": "top"}, height=560)
         with column:
-            draw_figure(
+            chart(
                 figure,
                 key=f"compare_{site}",
                 alt=f"ROC curves of the chosen runs on {site}",
                 toolbar=True,
-                parcel=Parcel(
-                    name=f"mammo_privacy_compared_{plain_name(site)}",
+                parcel=ExportBundle(
+                    name=f"mammo_privacy_compared_{slug(site)}",
                     provenance=Provenance(
                         title=f"ROC curves on {site}",
                         notes=tuple(
@@ -63,8 +63,8 @@ def compare(run_ids: Sequence[str], names: dict[str, str]) -> None:
     differing = _differences({names[run_id]: run.config for run_id, run in runs.items()})
     st.markdown("**Where they differ**")
     st.dataframe(differing, key="compare_table")
-    take_away(
-        Parcel(
+    export_button(
+        ExportBundle(
             name="mammo_privacy_differences",
             provenance=Provenance(title="Where the configurations of runs differ"),
             tables={"mammo_privacy_differences": differing.reset_index(names="setting")},

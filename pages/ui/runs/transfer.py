@@ -14,8 +14,8 @@ import streamlit as st
 from mammo_core.errors import MammoError
 from mammo_core.figures.provenance import Provenance
 from mammo_core.system.paths import home_dir
-from pages.ui.components.export import Parcel, download, take_away
-from pages.ui.components.messages import literal
+from pages.ui.components.export import ExportBundle, download, export_button
+from pages.ui.components.messages import escape_markdown
 from pages.ui.runs import actions
 from pages.ui.state import resources
 
@@ -34,7 +34,7 @@ def show_export(rows: pd.DataFrame, run_ids: Sequence[str]) -> None:
             "computed from test patients without noise.",
         ),
     )
-    take_away(Parcel(name="runs", provenance=provenance, tables={"runs": rows}), "Table")
+    export_button(ExportBundle(name="runs", provenance=provenance, tables={"runs": rows}), "Table")
     if not run_ids:
         return
     with st.popover(f"Export {len(run_ids)} run(s)", icon=":material/folder_zip:", type="tertiary"):
@@ -107,6 +107,6 @@ def _import(file: UploadedFile) -> None:
 def _tell_outcome() -> None:
     kind, said = st.session_state.pop("runs_import_outcome", ("", ""))
     if kind == "error":
-        st.error(literal(said, longest=1000), icon=":material/error:")
+        st.error(escape_markdown(said, longest=1000), icon=":material/error:")
     elif kind:
         st.success(said, icon=":material/check:")

@@ -12,17 +12,17 @@ import streamlit as st
 from mammo_core.system.paths import home_dir
 
 if TYPE_CHECKING:
-    from mammo_core.jobs.queue import ExecutorSource, JobEngine
+    from mammo_core.jobs.queue import ExecutorSource, JobQueue
     from mammo_core.jobs.requests import JobRequest
     from mammo_core.jobs.store import JobView
 
 
 @st.cache_resource(show_spinner="Opening the job store", on_release=lambda engine: engine.close())
-def engine() -> JobEngine:
+def engine() -> JobQueue:
     """The engine of this server."""
-    from mammo_core.jobs.queue import JobEngine
+    from mammo_core.jobs.queue import JobQueue
 
-    return JobEngine(home_dir(), make_executors())
+    return JobQueue(home_dir(), make_executors())
 
 
 def make_executors() -> ExecutorSource:

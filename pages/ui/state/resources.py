@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mammo_core.ledger.ledger import PrivacyLedger
     from mammo_core.privacy.statements.training_data import TrainingData
     from mammo_core.results.archive import RunArchive, StoredRun
-    from mammo_core.training.heads.feature_dataset import Workbench
+    from mammo_core.training.heads.feature_dataset import FeatureDataset
 
 DEMO_BACKBONE = BackboneConfig(views=1)
 
@@ -94,12 +94,12 @@ def count_missing(source: DataSource) -> int:
 
 
 @st.cache_resource(max_entries=3, show_spinner="Loading features")
-def workbench(source: DataSource) -> Workbench:
+def workbench(source: DataSource) -> FeatureDataset:
     """Data and features of a source."""
-    from mammo_core.training.heads.feature_dataset import open_workbench
+    from mammo_core.training.heads.feature_dataset import load_feature_dataset
 
     data = loaded_data(source)
-    return open_workbench(
+    return load_feature_dataset(
         data.real,
         data.synthetic,
         backbone_for(source),

@@ -17,8 +17,8 @@ from mammo_core.figures.trade_off import METRIC_LABELS
 from mammo_core.figures.trade_off_marks import OWN
 from mammo_core.results.shipped_statement import shipped_statement
 from mammo_core.text.numbers import budget_name
-from pages.ui.components.charts import draw_figure
-from pages.ui.components.export import Parcel
+from pages.ui.components.charts import chart
+from pages.ui.components.export import ExportBundle
 from pages.ui.components.run_card import show_run_card
 from pages.ui.components.statement import show_statement
 from pages.ui.trade_off.points import TEST_SET_NAMES, Drawn, clickable, runs_of
@@ -126,7 +126,7 @@ def _show_roc(point: pd.Series, statement: Statement) -> None:
     curve = _shipped_roc()
     keys = ["strategy", "unit", "target_epsilon", "test_set"]
     curve = curve[(curve[keys] == [point[key] for key in keys]).all(axis=1)].sort_values("fpr")
-    draw_figure(
+    chart(
         roc_band_figure(
             curve["fpr"],
             curve["tpr"],
@@ -137,7 +137,7 @@ def _show_roc(point: pd.Series, statement: Statement) -> None:
         ),
         key="point_roc",
         alt="ROC of the chosen point: mean over seeds, with the lowest and highest seed",
-        parcel=Parcel(
+        parcel=ExportBundle(
             name="mammo_privacy_point_roc",
             provenance=Provenance(
                 title=f"{STRATEGY_NAMES[point['strategy']]}, ε {budget_name(point['target_epsilon'])} per "

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mammo_core.figures.trade_off import METRIC_LABELS, trade_off_figure
-from pages.ui.components.charts import draw_figure, readable_type
-from pages.ui.components.export import Parcel, plain_name, take_away
-from pages.ui.components.messages import literal
+from pages.ui.components.charts import chart, readable_type
+from pages.ui.components.export import ExportBundle, export_button, slug
+from pages.ui.components.messages import escape_markdown
 from pages.ui.trade_off import card as trade_off_card
 from pages.ui.trade_off.citation import provenance_of
-from pages.ui.trade_off.points import Choices, Drawn, names_of
+from pages.ui.trade_off.points import CurveChoices, Drawn, names_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-def figures(choices: Choices, drawn: Drawn, chosen: str | None = None) -> dict[str, go.Figure]:
+def figures(choices: CurveChoices, drawn: Drawn, chosen: str | None = None) -> dict[str, go.Figure]:
     """One figure per test set that has a point, all on the same vertical axis; do not change them."""
     return _figures(choices, chosen, tuple(sorted(drawn.own_rows["run_key"])), drawn)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _figures(
-    choices: Choices, chosen: str | None, own_runs: tuple[str, ...], _drawn: Drawn
+    choices: CurveChoices, chosen: str | None, own_runs: tuple[str, ...], _drawn: Drawn
 ) -> dict[str, go.Figure]:
     drawn = _drawn
     value_range = drawn.value_range()
@@ -47,7 +47,7 @@ def _figures(
     return made
 
 
-def show_curves(choices: Choices, drawn: Drawn, chosen: str | None, image_format: str) -> None:
+def show_curves(choices: CurveChoices, drawn: Drawn, chosen: str | None, image_format: str) -> None:
     """Draws the figures, two beside one another; a click chooses a point."""
     readable_type()
     names = names_of(choices.test_sets)
@@ -57,14 +57,14 @@ def show_curves(choices: Choices, drawn: Drawn, chosen: str | None, image_format
         if index % 2 == 0:
             columns = st.columns(min(2, len(made)))
         with columns[index % 2]:
-            st.subheader(literal(names[test_set]))
-            draw_figure(
+            st.subheader(escape_markdown(names[test_set]))
+            chart(
                 figure,
                 key=key,
                 alt=f"{METRIC_LABELS[choices.metric]} against privacy budget on {names[test_set]}",
                 toolbar={
                     "format": image_format,
-                    "filename": f"mammo_privacy_{choices.metric}_{plain_name(test_set)}",
+                    "filename": f"mammo_privacy_{choices.metric}_{slug(test_set)}",
                     "width": 1200,
                     "height": 700,
                     "scale": 2,
@@ -72,9 +72,9 @@ def show_curves(choices: Choices, drawn: Drawn, chosen: str | None, image_format
                 on_select=lambda key=key: trade_off_card.on_click(key),
                 selection_mode="points",
             )
-            take_away(
-                Parcel(
-                    name=f"mammo_privacy_{choices.metric}_{plain_name(test_set)}",
+            export_button(
+                ExportBundle(
+                    name=f"mammo_privacy_{choices.metric}_{slug(test_set)}",
                     provenance=provenance_of(choices, names[test_set]),
                     figures={f"{METRIC_LABELS[choices.metric]}, {names[test_set]}": figure},
                 )

@@ -9,7 +9,7 @@ from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.trade_off import METRIC_LABELS
 from pages.ui.components.texts import INTERVALS
 from pages.ui.state import resources
-from pages.ui.trade_off.points import Choices
+from pages.ui.trade_off.points import CurveChoices
 
 _COVERAGE = (
     "Each ε is of one release and of the training step that reads real masses. Where the paper's synthetic masses were "
@@ -18,7 +18,7 @@ _COVERAGE = (
 )
 
 
-def provenance_of(choices: Choices, where: str = "") -> Provenance:
+def provenance_of(choices: CurveChoices, where: str = "") -> Provenance:
     """What files of the shown figures and points say of themselves.
 
     Args:
@@ -31,7 +31,7 @@ def provenance_of(choices: Choices, where: str = "") -> Provenance:
     )
 
 
-def citation(choices: Choices) -> str:
+def citation(choices: CurveChoices) -> str:
     """How the shown numbers were made, to paste into a caption or a methods section."""
     made = resources.provenance()
     tested = ", ".join(

@@ -8,7 +8,7 @@ from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import STRATEGIES, UNITS
 from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.figures.trade_off import METRIC_LABELS
-from pages.ui.trade_off.points import SHIPPED_TEST_SETS, Choices, OwnData, names_of, own_data
+from pages.ui.trade_off.points import SHIPPED_TEST_SETS, CurveChoices, OwnData, names_of, own_data
 
 _METRIC_HELP = (
     "AUROC: how often a malignant mass scores above a benign one (0.5 is chance). Average precision: "
@@ -18,7 +18,7 @@ _METRIC_HELP = (
 )
 
 
-def choose() -> Choices:
+def choose() -> CurveChoices:
     """Draws the choices and returns what was chosen."""
     strategies = st.pills(
         "Training data",
@@ -72,7 +72,7 @@ def choose() -> Choices:
             bind="query-params",
             help="Osuala et al. 2024: Swin-T, image as the unit, three seeds; bars span the seeds.",
         )
-    return Choices(
+    return CurveChoices(
         strategies=tuple(name for name in STRATEGIES if name in strategies),
         unit=unit,
         metric=metric,

@@ -6,11 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from mammo_core.figures.provenance import Provenance
-from pages.ui.components.export import Parcel, take_away
+from pages.ui.components.export import ExportBundle, export_button
 from pages.ui.state import resources
 from pages.ui.trade_off.charts import figures
 from pages.ui.trade_off.citation import provenance_of
-from pages.ui.trade_off.points import Choices, Drawn, names_of
+from pages.ui.trade_off.points import CurveChoices, Drawn, names_of
 
 IMAGE_FORMATS = ("png", "svg")
 
@@ -30,18 +30,18 @@ def choose_image_format() -> str:
     )
 
 
-def show_downloads(choices: Choices, drawn: Drawn) -> None:
+def show_downloads(choices: CurveChoices, drawn: Drawn) -> None:
     """The figures with the visible points, and all shipped runs."""
     names = names_of(choices.test_sets)
     stem = f"mammo_privacy_{choices.metric}_{choices.unit}"
-    shown = Parcel(
+    shown = ExportBundle(
         name=stem,
         provenance=provenance_of(choices),
         figures={names[test_set]: one for test_set, one in figures(choices, drawn).items()},
         tables={stem: lambda: visible_points(choices, drawn)},
     )
     made = resources.provenance()
-    runs = Parcel(
+    runs = ExportBundle(
         name="mammo_privacy_results",
         provenance=Provenance(
             title="Every shipped run",
@@ -53,11 +53,11 @@ def show_downloads(choices: Choices, drawn: Drawn) -> None:
         tables={"mammo_privacy_results": resources.measured_rows},
     )
     with st.container(horizontal=True):
-        take_away(shown, "Figures and visible points")
-        take_away(runs, "All shipped runs")
+        export_button(shown, "Figures and visible points")
+        export_button(runs, "All shipped runs")
 
 
-def visible_points(choices: Choices, drawn: Drawn) -> pd.DataFrame:
+def visible_points(choices: CurveChoices, drawn: Drawn) -> pd.DataFrame:
     """The points in the figures with where each is from: shipped, your runs, or the paper's."""
     parts = (("shipped", drawn.points), ("own", drawn.own), ("paper", drawn.paper))
     tables = [part.assign(origin=origin) for origin, part in parts if len(part)]

@@ -13,7 +13,7 @@ from mammo_core.text.numbers import budget_name
 from pages.ui.components.job_panel import show_job
 from pages.ui.components.messages import shown_errors
 from pages.ui.state import jobs, resources
-from pages.ui.trade_off.points import Choices, shipped_budgets
+from pages.ui.trade_off.points import CurveChoices, shipped_budgets
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FIRST_SEED = 42
 
 
-def show_gaps(choices: Choices) -> None:
+def show_gaps(choices: CurveChoices) -> None:
     """Draws what is missing and the button that has it trained; looks only when asked to."""
     if not st.toggle(
         "Fill the gaps with runs of your own",
@@ -78,7 +78,7 @@ def show_gaps(choices: Choices) -> None:
     _show_started()
 
 
-def _plan(choices: Choices, source: DataSource, num_seeds: int) -> SweepPlan:
+def _plan(choices: CurveChoices, source: DataSource, num_seeds: int) -> SweepPlan:
     from mammo_core.training.heads.sweep import SweepPlan
 
     has_synthetic = source.is_demo or source.synthetic is not None

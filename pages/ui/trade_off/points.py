@@ -22,7 +22,7 @@ _TOGETHER = ["data_hash", "backbone", "trained_part"]
 
 
 @dataclass(frozen=True)
-class Choices:
+class CurveChoices:
     """What the reader asked to see.
 
     Attributes:
@@ -110,7 +110,7 @@ def own_data() -> list[OwnData]:
     return sorted(found, key=lambda data: -data.num_runs)
 
 
-def draw_from(choices: Choices) -> Drawn:
+def draw_from(choices: CurveChoices) -> Drawn:
     """Everything that the choices let through."""
     points = resources.measured_points(choices.metric)
     own_rows = _own_rows()
@@ -168,7 +168,7 @@ def _own_rows() -> pd.DataFrame:
     return rows[is_own].drop_duplicates(["run_key", "test_set"])
 
 
-def _chosen(table: pd.DataFrame, choices: Choices) -> pd.DataFrame:
+def _chosen(table: pd.DataFrame, choices: CurveChoices) -> pd.DataFrame:
     return table[
         (table["unit"] == choices.unit)
         & table["strategy"].isin(choices.strategies)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.components.charts import draw_figure, readable_type
+from pages.ui.components.charts import chart, readable_type
 from pages.ui.components.talk_mode import step_through
 from pages.ui.state import resources
 from pages.ui.trade_off.controls import choose
@@ -37,5 +37,5 @@ def show_story() -> None:
         with st.container(
             height=600, border=False, key="talk_stage"
         ):  # talk mode fits it to the screen
-            draw_figure(told.figure, key="story", alt=told.alt, height="stretch")
+            chart(told.figure, key="story", alt=told.alt, height="stretch")
         st.caption(told.note)

@@ -11,7 +11,7 @@ import streamlit as st
 from mammo_core.config.runs import RunConfig
 from mammo_core.errors import InvalidRequestError, MammoError
 from mammo_core.text.numbers import budget_name
-from pages.ui.components.messages import literal
+from pages.ui.components.messages import escape_markdown
 from pages.ui.components.statement import show_statement
 from pages.ui.state import resources
 
@@ -36,7 +36,7 @@ def show_meaning(source: DataSource, plan: SweepPlan) -> bool:
         data = resources.training_data(source)
         statements = [planned_statement(config, data) for config in configs]
     except MammoError as error:
-        st.error(literal(error, longest=2000), icon=":material/error:")
+        st.error(escape_markdown(error, longest=2000), icon=":material/error:")
         return False
     if plan.num_runs == 1:
         show_promise(statements[0])
@@ -63,14 +63,14 @@ def planned_statement(
 ) -> Statement:
     """What the run will promise, which follows from its plan."""
     from mammo_core.privacy.accounting import gaussian
-    from mammo_core.privacy.accounting.calibration import noise_of_run
+    from mammo_core.privacy.accounting.calibration import calibrate_run
     from mammo_core.privacy.statements.statement import make_statement
 
     privacy = config.privacy
     if privacy.is_private:
         num_units = data.num_units(config.strategy, privacy.unit)
         gaussian.require_meaningful_delta(privacy.target_delta, num_units)
-    return make_statement(config, data, noise_of_run(config), num_weights=num_weights)
+    return make_statement(config, data, calibrate_run(config), num_weights=num_weights)
 
 
 def _mu_text(statement: Statement) -> str:

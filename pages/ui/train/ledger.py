@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mammo_core.config.runs import PAPER_DELTA
-from pages.ui.components.messages import literal
+from pages.ui.components.messages import escape_markdown
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
     from mammo_core.jobs.requests import NetworkRequest
-    from mammo_core.ledger.releases import Charge
+    from mammo_core.ledger.releases import Release
     from mammo_core.privacy.statements.training_data import TrainingData
     from mammo_core.training.heads.sweep import SweepPlan
 
@@ -43,7 +43,8 @@ def show_ledger_line(source: DataSource, asked: SweepPlan | NetworkRequest) -> s
     if not exceeded:
         return ""
     st.warning(
-        literal(budget_sentence(exceeded[0]), longest=300), icon=":material/hourglass_disabled:"
+        escape_markdown(budget_sentence(exceeded[0]), longest=300),
+        icon=":material/hourglass_disabled:",
     )
     reason = st.text_input(
         "Go beyond the budget, because …",
@@ -53,9 +54,9 @@ def show_ledger_line(source: DataSource, asked: SweepPlan | NetworkRequest) -> s
     return reason or None
 
 
-def _planned(asked: SweepPlan | NetworkRequest, data: TrainingData) -> list[Charge]:
+def _planned(asked: SweepPlan | NetworkRequest, data: TrainingData) -> list[Release]:
     from mammo_core.jobs.requests import NetworkRequest
-    from mammo_core.ledger.releases import planned_charges, spending_of_run
+    from mammo_core.ledger.releases import cost_of_run, planned_releases
 
     if isinstance(asked, NetworkRequest):
         configs, count = [asked.config], 1
@@ -63,8 +64,8 @@ def _planned(asked: SweepPlan | NetworkRequest, data: TrainingData) -> list[Char
         configs = [config for group in asked.groups() for config in group]
         configs = [config for config in configs if config.seed == asked.seeds[0]]
         count = len(asked.seeds)
-    charges: list[Charge] = []
+    charges: list[Release] = []
     for config in configs:
-        spending = spending_of_run(config, data.largest_patient)
-        charges += planned_charges(spending, count) if spending else []
+        spending = cost_of_run(config, data.largest_patient)
+        charges += planned_releases(spending, count) if spending else []
     return charges

@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from mammo_core.config.runs import INSTALLED_BACKBONES, BackboneConfig
-from pages.ui.components.messages import literal
+from pages.ui.components.messages import escape_markdown
 
 _IMAGENET, _RANDOM = "ImageNet", "random"
 _WEIGHTS = {_IMAGENET: "auto", _RANDOM: "random"}
@@ -57,6 +57,6 @@ def show_where_weights_come_from(backbone: BackboneConfig) -> None:
     """Says that weights must be fetched, where they are not installed."""
     if backbone.weights == "auto" and backbone.name not in INSTALLED_BACKBONES:
         st.caption(
-            f"The ImageNet weights of {literal(backbone.name)} are not installed: they are fetched from timm's hub once, "
+            f"The ImageNet weights of {escape_markdown(backbone.name)} are not installed: they are fetched from timm's hub once, "
             "before anything is trained or charged. Without a connection, type the path of a file under *First weights*."
         )

@@ -9,7 +9,7 @@ import streamlit as st
 from mammo_core.config.runs import RunConfig, to_dict
 from mammo_core.errors import MammoError
 from mammo_core.text.numbers import duration
-from pages.ui.components.messages import literal
+from pages.ui.components.messages import escape_markdown
 from pages.ui.state import resources
 from pages.ui.train.head_preview import planned_statement, show_promise
 from pages.ui.train.network_backbone import show_where_weights_come_from
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from mammo_core.jobs.requests import NetworkRequest
-    from mammo_core.training.networks.timing import NetworkPace
+    from mammo_core.training.networks.timing import StepTime
 
 
 def show_network_meaning(request: NetworkRequest) -> bool:
@@ -38,7 +38,7 @@ def show_network_meaning(request: NetworkRequest) -> bool:
                 _num_weights(str(to_dict(request.config)), request.config),
             )
     except MammoError as error:
-        st.error(literal(error, longest=2000), icon=":material/error:")
+        st.error(escape_markdown(error, longest=2000), icon=":material/error:")
         return False
     show_promise(statement)
     show_where_weights_come_from(request.config.backbone)
@@ -49,7 +49,7 @@ def show_network_meaning(request: NetworkRequest) -> bool:
 def _show_time(request: NetworkRequest, device: torch.device) -> None:
     """Where it is computed, what happens when it is stopped, and a measured estimate once it was asked for."""
     from mammo_core.system.device import device_name
-    from mammo_core.training.networks.timing import what_paces
+    from mammo_core.training.networks.timing import timing_key
     from mammo_core.training.paper.presets import is_on_features
 
     on_features = is_on_features(request.config)
@@ -58,7 +58,7 @@ def _show_time(request: NetworkRequest, device: torch.device) -> None:
         where += ", no GPU" if request.device == "auto" else ", as chosen"
     st.markdown(f"Trains on {where}.")
     st.caption(_FEATURES_WORDS if on_features else _NETWORK_WORDS)
-    identity = f"{device} {what_paces(request.config)}"
+    identity = f"{device} {timing_key(request.config)}"
     if st.button("Measure how long it takes", icon=":material/timer:", key="network_time"):
         st.session_state["network_timed"] = identity
     if st.session_state.get("network_timed") != identity:
@@ -67,7 +67,7 @@ def _show_time(request: NetworkRequest, device: torch.device) -> None:
         pace = _measured(identity, request.config, device)
     except MammoError as error:
         st.error(
-            f"**This network cannot be timed**  \n{literal(error, longest=2000)}",
+            f"**This network cannot be timed**  \n{escape_markdown(error, longest=2000)}",
             icon=":material/error:",
         )
         return
@@ -86,7 +86,7 @@ _FEATURES_WORDS = (
 )
 
 
-def _time_words(request: NetworkRequest, pace: NetworkPace, *, on_features: bool) -> str:
+def _time_words(request: NetworkRequest, pace: StepTime, *, on_features: bool) -> str:
     from mammo_core.training.networks.timing import time_of_features, time_of_run
 
     config, data = request.config, resources.training_data(request.source)
@@ -123,7 +123,7 @@ def _num_weights(identity: str, _config: RunConfig) -> int:
 
 
 @st.cache_data(max_entries=16, show_spinner="Measuring some steps on made-up images")
-def _measured(identity: str, _config: RunConfig, _device: torch.device) -> NetworkPace:
+def _measured(identity: str, _config: RunConfig, _device: torch.device) -> StepTime:
     from mammo_core.training.networks.timing import measure_pace
 
     return measure_pace(_config, _device)

@@ -12,9 +12,9 @@ from mammo_core.evaluation.curves import curve_points
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.trade_off import trade_off_figure
 from mammo_core.text.numbers import budget_name
-from pages.ui.components.charts import draw_figure
-from pages.ui.components.export import Parcel, plain_name
-from pages.ui.components.messages import literal
+from pages.ui.components.charts import chart
+from pages.ui.components.export import ExportBundle, slug
+from pages.ui.components.messages import escape_markdown
 from pages.ui.components.run_card import show_run_card
 from pages.ui.components.texts import INTERVALS
 from pages.ui.privacy.own_audit import show_audit_results
@@ -72,26 +72,26 @@ def _show_curves(unit: str, rows: pd.DataFrame) -> None:
     sites = list(points["test_set"].unique())
     for column, site in zip(st.columns(len(sites)), sites, strict=True):
         with column:
-            draw_figure(
+            chart(
                 trade_off_figure(points[points["test_set"] == site], value_range=value_range),
                 key=f"curves_{unit}_{site}",
                 alt=f"AUROC against privacy budget on {site}",
                 toolbar=True,
                 parcel=_parcel(unit, site, rows[rows["test_set"] == site]),
             )
-            st.caption(literal(site))
+            st.caption(escape_markdown(site))
 
 
-def _parcel(unit: str, site: str, rows: pd.DataFrame) -> Parcel:
+def _parcel(unit: str, site: str, rows: pd.DataFrame) -> ExportBundle:
     """The figure with the runs behind it."""
-    name = f"mammo_privacy_{unit}_{plain_name(site)}"
+    name = f"mammo_privacy_{unit}_{slug(site)}"
     notes = (
         f"Unit of privacy: {unit}. Each ε is of one run; what it covers is in the statement of each run's card.",
         INTERVALS.replace("**", ""),
         f"Data {rows['data_hash'].iloc[0]}.",
     )
     provenance = Provenance(title=f"AUROC against privacy budget on {site}", notes=notes)
-    return Parcel(name=name, provenance=provenance, tables={name: rows})
+    return ExportBundle(name=name, provenance=provenance, tables={name: rows})
 
 
 def _names(rows: pd.DataFrame) -> dict[str, str]:

@@ -5,8 +5,8 @@ from opacus.accountants.utils import get_noise_multiplier
 
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import HeadRecipe, PrivacyConfig, RunConfig
-from mammo_core.privacy.accounting.calibration import noise_of_run
-from mammo_core.privacy.accounting.gaussian import calibrate_noise
+from mammo_core.privacy.accounting.calibration import calibrate_run
+from mammo_core.privacy.accounting.gaussian import calibrate_gaussian
 from mammo_core.privacy.statements.statement import make_statement
 from mammo_core.privacy.statements.training_data import TrainingData
 
@@ -20,16 +20,16 @@ def config(recipe, epsilon=6.0):
 
 def spent(run):
     data = TrainingData(num_patients=500, num_images=900, num_synthetic=0, largest_patient=3)
-    return make_statement(run, data, noise_of_run(run)).epsilon
+    return make_statement(run, data, calibrate_run(run)).epsilon
 
 
 def test_without_dp_there_is_none():
-    assert noise_of_run(config(NetworkRecipe(sample_rate=0.1), math.inf)) == 0.0
+    assert calibrate_run(config(NetworkRecipe(sample_rate=0.1), math.inf)) == 0.0
 
 
 @pytest.mark.parametrize("recipe", [HeadRecipe(steps=60), NetworkRecipe(steps=60)])
 def test_full_batches_need_exactly_what_one_gaussian_mechanism_does(recipe):
-    assert noise_of_run(config(recipe)) == calibrate_noise(6.0, DELTA, 60)
+    assert calibrate_run(config(recipe)) == calibrate_gaussian(6.0, DELTA, 60)
 
 
 @pytest.mark.parametrize("epsilon", [0.5, 6.0])
@@ -46,5 +46,5 @@ def test_noise_of_the_papers_accountant_is_opacus_own():
     theirs = get_noise_multiplier(
         target_epsilon=6.0, target_delta=DELTA, sample_rate=0.1, steps=60, accountant="rdp"
     )
-    assert noise_of_run(run) == pytest.approx(theirs, rel=0.01)
+    assert calibrate_run(run) == pytest.approx(theirs, rel=0.01)
     assert spent(run) < 6.0

@@ -8,13 +8,13 @@ from scipy.stats import binom
 
 from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.accounting.cost import (
-    Spending,
-    Steps,
-    composed_mu,
+    NoisySteps,
+    PrivacyCost,
+    mu_of_releases,
     running_epsilons,
     total_epsilon,
 )
-from mammo_core.privacy.accounting.gaussian import calibrate_noise, spent_epsilon
+from mammo_core.privacy.accounting.gaussian import calibrate_gaussian, spent_epsilon
 from mammo_core.privacy.accounting.sampled import composed_epsilon
 
 DELTA = 1e-4
@@ -22,39 +22,41 @@ DP_SGD = (2.0, 0.05, 300)
 
 
 def gaussian(mu, unit="patient", most=1):
-    return Spending(steps=(Steps(1 / mu, 1.0, 1),), unit=unit, largest_patient=most)
+    return PrivacyCost(steps=(NoisySteps(1 / mu, 1.0, 1),), unit=unit, largest_patient=most)
 
 
 def sampled(*steps, unit="patient", most=1):
-    return Spending(steps=tuple(Steps(*part) for part in steps), unit=unit, largest_patient=most)
+    return PrivacyCost(
+        steps=tuple(NoisySteps(*part) for part in steps), unit=unit, largest_patient=most
+    )
 
 
-NO_DP = Spending(steps=None, unit="patient", largest_patient=1)
+NO_DP = PrivacyCost(steps=None, unit="patient", largest_patient=1)
 
 
 def test_nothing_released_costs_nothing():
     assert total_epsilon([], DELTA) == 0.0
-    assert composed_mu([]) == 0.0
+    assert mu_of_releases([]) == 0.0
 
 
 def test_gaussian_releases_compose_as_the_root_of_the_sum_of_squares():
     """Dong, Roth and Su 2019, corollary 2."""
     releases = [gaussian(mu) for mu in (0.3, 1.0, 1.4)]
 
-    assert composed_mu(releases) == pytest.approx(math.sqrt(0.09 + 1 + 1.96))
+    assert mu_of_releases(releases) == pytest.approx(math.sqrt(0.09 + 1 + 1.96))
     assert total_epsilon(releases, DELTA) == pytest.approx(
         spent_epsilon(math.sqrt(0.09 + 1 + 1.96), DELTA)
     )
 
 
 def test_a_run_alone_costs_what_it_was_calibrated_to():
-    noise = calibrate_noise(6.0, DELTA, 100)
+    noise = calibrate_gaussian(6.0, DELTA, 100)
 
     assert total_epsilon([sampled((noise, 1.0, 100))], DELTA) == pytest.approx(6.0, rel=1e-5)
 
 
 def test_total_is_far_below_the_sum_of_epsilons():
-    ten = [sampled((calibrate_noise(1.0, DELTA, 100), 1.0, 100))] * 10
+    ten = [sampled((calibrate_gaussian(1.0, DELTA, 100), 1.0, 100))] * 10
 
     assert 3 < total_epsilon(ten, DELTA) < 4 < 10
 
@@ -80,7 +82,7 @@ def test_sampled_total_agrees_with_opacus(with_gaussian):
     total = total_epsilon(releases, DELTA)
 
     assert total == pytest.approx(composed_epsilon(history, DELTA), abs=0.015)
-    assert composed_mu(releases) is None
+    assert mu_of_releases(releases) is None
 
 
 def test_order_of_releases_does_not_matter():
@@ -121,7 +123,7 @@ def test_patients_and_images_are_never_added_up_by_image():
 def test_one_release_without_dp_leaves_no_promise():
     assert total_epsilon([gaussian(1.0), NO_DP], DELTA) == math.inf
     assert total_epsilon([sampled(DP_SGD), NO_DP], DELTA) == math.inf
-    assert composed_mu([NO_DP]) == math.inf
+    assert mu_of_releases([NO_DP]) == math.inf
 
 
 def test_huge_costs_are_bounded_in_time():
@@ -154,4 +156,4 @@ def test_long_running_totals_after_a_sampled_release_are_never_too_small():
 @pytest.mark.parametrize("wrong", [(0.0, 1.0, 1), (1.0, 0.0, 1), (1.0, 1.5, 1), (1.0, 1.0, 0)])
 def test_impossible_steps_are_refused(wrong):
     with pytest.raises(InvalidRequestError, match="Expected"):
-        Steps(*wrong)
+        NoisySteps(*wrong)

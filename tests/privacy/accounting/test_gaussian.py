@@ -9,22 +9,22 @@ from opacus.accountants import PRVAccountant
 
 from mammo_core.errors import InvalidRequestError, PrivacyError
 from mammo_core.privacy.accounting.gaussian import (
-    calibrate_noise,
-    composed_mu,
+    calibrate_gaussian,
     mu_for,
+    mu_of_steps,
     require_meaningful_delta,
     spent_epsilon,
 )
 
 
 def spent(noise_multiplier, steps, delta):
-    return spent_epsilon(composed_mu(noise_multiplier, steps), delta)
+    return spent_epsilon(mu_of_steps(noise_multiplier, steps), delta)
 
 
 @pytest.mark.parametrize("target_epsilon", [0.05, 0.5, 1, 6, 12, 60, 300])
 @pytest.mark.parametrize(("steps", "delta"), [(1, 1e-4), (100, 1e-4), (200, 1e-6)])
 def test_spent_epsilon_agrees_with_dp_accounting_within_one_percent(target_epsilon, steps, delta):
-    noise = calibrate_noise(target_epsilon, delta, steps)
+    noise = calibrate_gaussian(target_epsilon, delta, steps)
 
     loss = pld.from_gaussian_mechanism(
         noise / math.sqrt(steps),
@@ -61,7 +61,7 @@ def test_opacus_prv_accountant_agrees_and_is_never_lower_by_more_than_its_error(
     [(1, 50, 22.52633), (6, 50, 4.84452), (60, 50, 0.89281), (1, 100, 31.85704), (6, 100, 6.85119)],
 )
 def test_golden_noise_multipliers(target_epsilon, steps, golden):
-    assert calibrate_noise(target_epsilon, 1e-4, steps) == pytest.approx(golden, rel=1e-5)
+    assert calibrate_gaussian(target_epsilon, 1e-4, steps) == pytest.approx(golden, rel=1e-5)
 
 
 @settings(deadline=None, max_examples=200)
@@ -71,15 +71,15 @@ def test_golden_noise_multipliers(target_epsilon, steps, golden):
     steps=st.integers(1, 1000),
 )
 def test_calibrated_noise_never_overshoots_and_wastes_next_to_nothing(target_epsilon, delta, steps):
-    epsilon = spent(calibrate_noise(target_epsilon, delta, steps), steps, delta)
+    epsilon = spent(calibrate_gaussian(target_epsilon, delta, steps), steps, delta)
 
     assert epsilon <= target_epsilon
     assert epsilon == pytest.approx(target_epsilon, rel=1e-5)
 
 
 def test_infinite_budget_means_no_noise_and_infinite_epsilon():
-    assert calibrate_noise(math.inf, 1e-4, 100) == 0.0
-    assert composed_mu(0.0, 100) == math.inf
+    assert calibrate_gaussian(math.inf, 1e-4, 100) == 0.0
+    assert mu_of_steps(0.0, 100) == math.inf
     assert spent_epsilon(math.inf, 1e-4) == math.inf
     assert mu_for(math.inf, 1e-4) == math.inf
 
@@ -87,7 +87,7 @@ def test_infinite_budget_means_no_noise_and_infinite_epsilon():
 @pytest.mark.parametrize("target_epsilon", [0.049, 1001])
 def test_budget_out_of_reach_is_refused_with_the_range(target_epsilon):
     with pytest.raises(PrivacyError, match=r"between 0.05 and 1000, or inf"):
-        calibrate_noise(target_epsilon, 1e-4, 100)
+        calibrate_gaussian(target_epsilon, 1e-4, 100)
 
 
 def test_delta_of_one_over_n_is_refused():

@@ -6,18 +6,18 @@ from torch import nn
 
 from mammo_core.config.runs import HeadRecipe
 from mammo_core.privacy.heads.gradients import clipped_step, unit_gradients, weights_over_steps
-from mammo_core.privacy.heads.problem import HeadProblem, bags_of
-from mammo_core.privacy.heads.vectorised import HeadJob, train_heads
+from mammo_core.privacy.heads.problem import HeadTrainingData, rows_of_units
+from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
 
 
 @pytest.fixture
 def problem():
     generator = torch.Generator().manual_seed(0)
     patients = [f"p{index % 12}" for index in range(30)]
-    return HeadProblem(
+    return HeadTrainingData(
         vectors=torch.randn(30, 4, generator=generator),
         labels=(torch.rand(30, generator=generator) > 0.5).float(),
-        bags=bags_of(patients, "patient"),
+        unit_rows=rows_of_units(patients, "patient"),
         initial_weights=torch.tensor([0.1, -0.2, 0.3, 0.0]),
     )
 
@@ -27,7 +27,7 @@ def test_unit_gradients_are_autograds_of_each_units_summed_loss(problem):
 
     gradients = unit_gradients(problem, weights)
 
-    for bag, gradient in zip(problem.bags, gradients, strict=True):
+    for bag, gradient in zip(problem.unit_rows, gradients, strict=True):
         rows = bag[bag >= 0]
         leaf = weights.clone().requires_grad_()
         loss = nn.functional.binary_cross_entropy_with_logits(
@@ -39,7 +39,7 @@ def test_unit_gradients_are_autograds_of_each_units_summed_loss(problem):
 
 def test_weights_over_steps_are_those_of_the_training_from_its_start(problem):
     recipe = HeadRecipe(steps=6, averaged_share=0.5)
-    job = HeadJob(noise_multiplier=2.0, learning_rate=1.0, seed=3)
+    job = HeadSettings(noise_multiplier=2.0, learning_rate=1.0, seed=3)
 
     weights = weights_over_steps(problem, recipe, job)
 
@@ -51,7 +51,7 @@ def test_weights_over_steps_are_those_of_the_training_from_its_start(problem):
 
 def test_one_noiseless_step_moves_along_the_clipped_sum(problem):
     recipe = HeadRecipe(steps=1, max_grad_norm=0.5)
-    job = HeadJob(noise_multiplier=1e-12, learning_rate=1.0, seed=0)
+    job = HeadSettings(noise_multiplier=1e-12, learning_rate=1.0, seed=0)
 
     before, after = weights_over_steps(problem, recipe, job)
 

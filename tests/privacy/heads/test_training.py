@@ -11,8 +11,8 @@ from mammo_core.config.runs import HeadRecipe
 from mammo_core.errors import PrivacyError
 from mammo_core.privacy.heads import vectorised
 from mammo_core.privacy.heads.opacus import train_head
-from mammo_core.privacy.heads.problem import HeadProblem, bags_of
-from mammo_core.privacy.heads.vectorised import HeadJob, train_heads
+from mammo_core.privacy.heads.problem import HeadTrainingData, rows_of_units
+from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
 
 RECIPE = HeadRecipe(steps=12, learning_rate=2.0, max_grad_norm=0.3)
 ONE_STEP = HeadRecipe(steps=1, learning_rate=2.0, max_grad_norm=0.3)
@@ -22,10 +22,10 @@ def make_problem(unit="patient", *, public=False, seed=0, dims=9, patients=40):
     rng = torch.Generator().manual_seed(seed)
     patient_ids = np.random.default_rng(seed).integers(0, patients, 3 * patients).astype(str)
     vectors = torch.randn(len(patient_ids), dims, generator=rng)
-    return HeadProblem(
+    return HeadTrainingData(
         vectors=vectors,
         labels=(vectors[:, 0] > 0).float(),
-        bags=bags_of(patient_ids, unit),
+        unit_rows=rows_of_units(patient_ids, unit),
         initial_weights=0.1 * torch.randn(dims, generator=rng),
         public_vectors=torch.randn(20, dims, generator=rng) if public else None,
         public_labels=(torch.arange(20) % 2).float() if public else None,
@@ -53,7 +53,7 @@ def unit_gradients(problem, weights):
                 * problem.vectors[row]
                 for row in bag[bag >= 0]
             )
-            for bag in problem.bags
+            for bag in problem.unit_rows
         ]
     )
 
@@ -62,7 +62,7 @@ def unit_gradients(problem, weights):
 @pytest.mark.parametrize("public", [False, True])
 def test_vectorised_weights_equal_those_of_opacus_step_by_step(unit, public):
     problem = make_problem(unit, public=public)
-    job = HeadJob(noise_multiplier=1.5, learning_rate=2.0, seed=3)
+    job = HeadSettings(noise_multiplier=1.5, learning_rate=2.0, seed=3)
     ours, theirs = [], []
 
     train_heads(problem, RECIPE, [job], on_step=lambda _, weights: ours.append(weights[0].clone()))
@@ -73,7 +73,7 @@ def test_vectorised_weights_equal_those_of_opacus_step_by_step(unit, public):
 
 def test_units_taken_in_parts_give_the_same_weights(monkeypatch):
     problem = make_problem()
-    job = HeadJob(noise_multiplier=1.5, learning_rate=2.0, seed=3)
+    job = HeadSettings(noise_multiplier=1.5, learning_rate=2.0, seed=3)
     at_once = train_vectorised(problem, RECIPE, job)
 
     monkeypatch.setattr(vectorised, "_UNITS_AT_ONCE", 7)
@@ -89,7 +89,9 @@ def test_without_noise_the_update_is_the_clipped_gradient_written_out(train):
     clipped = gradients * (0.3 / norms).clamp(max=1)
     assert (norms > 0.3).any(), "the test should clip something"
 
-    weights = train(problem, ONE_STEP, HeadJob(noise_multiplier=0.0, learning_rate=2.0, seed=0))
+    weights = train(
+        problem, ONE_STEP, HeadSettings(noise_multiplier=0.0, learning_rate=2.0, seed=0)
+    )
 
     expected = problem.initial_weights - 2.0 / 0.3 * clipped.sum(0) / problem.num_units
     torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-5)
@@ -99,7 +101,7 @@ def test_without_privacy_the_update_is_the_plain_gradient():
     problem = make_problem()
     gradients = unit_gradients(problem, problem.initial_weights)
 
-    job = HeadJob(noise_multiplier=None, learning_rate=2.0, seed=0)
+    job = HeadSettings(noise_multiplier=None, learning_rate=2.0, seed=0)
     weights = train_vectorised(problem, ONE_STEP, job)
 
     expected = problem.initial_weights - 2.0 * gradients.sum(0) / problem.num_units
@@ -109,9 +111,9 @@ def test_without_privacy_the_update_is_the_plain_gradient():
 @engines
 def test_noise_has_the_claimed_standard_deviation(train):
     problem = make_problem(dims=20_000, patients=12)
-    quiet = train(problem, ONE_STEP, HeadJob(noise_multiplier=0.0, learning_rate=2.0, seed=0))
+    quiet = train(problem, ONE_STEP, HeadSettings(noise_multiplier=0.0, learning_rate=2.0, seed=0))
 
-    noisy = train(problem, ONE_STEP, HeadJob(noise_multiplier=4.0, learning_rate=2.0, seed=0))
+    noisy = train(problem, ONE_STEP, HeadSettings(noise_multiplier=4.0, learning_rate=2.0, seed=0))
 
     # weights move by rate / clip times noise / units, and noise is multiplier * clip
     claimed = 2.0 * 4.0 / problem.num_units
@@ -123,11 +125,11 @@ def test_noise_has_the_claimed_standard_deviation(train):
 @pytest.mark.parametrize("size", [1.0, 1e6])
 def test_no_patient_moves_a_step_by_more_than_the_clipping_bound(train, size):
     problem = make_problem()
-    job = HeadJob(noise_multiplier=0.0, learning_rate=2.0, seed=0)
+    job = HeadSettings(noise_multiplier=0.0, learning_rate=2.0, seed=0)
     with_all = train(problem, ONE_STEP, job)
     for unit in range(5):
         extreme = problem.vectors.clone()
-        rows = problem.bags[unit][problem.bags[unit] >= 0]
+        rows = problem.unit_rows[unit][problem.unit_rows[unit] >= 0]
         extreme[rows] = size * torch.randn(len(rows), extreme.shape[1])
         empty = problem.vectors.clone()
         empty[rows] = 0  # contributes nothing, as if the patient had not come
@@ -143,19 +145,19 @@ def test_no_patient_moves_a_step_by_more_than_the_clipping_bound(train, size):
 @engines
 def test_same_seed_gives_the_same_weights_and_another_seed_others(train):
     problem = make_problem()
-    job = HeadJob(noise_multiplier=1.0, learning_rate=2.0, seed=7)
+    job = HeadSettings(noise_multiplier=1.0, learning_rate=2.0, seed=7)
 
     again = train(problem, RECIPE, job)
 
     assert torch.equal(train(problem, RECIPE, job), again)
-    other = HeadJob(noise_multiplier=1.0, learning_rate=2.0, seed=8)
+    other = HeadSettings(noise_multiplier=1.0, learning_rate=2.0, seed=8)
     assert not torch.allclose(train(problem, RECIPE, other), again)
 
 
 def test_a_job_gives_the_same_weights_whatever_jobs_run_beside_it():
     problem = make_problem()
     jobs = [
-        HeadJob(noise_multiplier=noise, learning_rate=2.0, seed=seed)
+        HeadSettings(noise_multiplier=noise, learning_rate=2.0, seed=seed)
         for noise in (None, 0.5, 8.0)
         for seed in (1, 2)
     ]
@@ -169,7 +171,7 @@ def test_a_job_gives_the_same_weights_whatever_jobs_run_beside_it():
 
 def test_opacus_accountant_saw_every_step_at_full_batch():
     _, accountant = train_head(
-        make_problem(), RECIPE, HeadJob(noise_multiplier=1.5, learning_rate=2.0, seed=0)
+        make_problem(), RECIPE, HeadSettings(noise_multiplier=1.5, learning_rate=2.0, seed=0)
     )
 
     assert accountant.history == [(1.5, 1.0, RECIPE.steps)]
@@ -177,7 +179,7 @@ def test_opacus_accountant_saw_every_step_at_full_batch():
 
 def test_averaging_takes_the_last_half_of_the_iterates():
     problem, iterates = make_problem(), []
-    job = HeadJob(noise_multiplier=1.0, learning_rate=2.0, seed=0)
+    job = HeadSettings(noise_multiplier=1.0, learning_rate=2.0, seed=0)
 
     weights = train_heads(
         problem, RECIPE, [job], on_step=lambda _, w: iterates.append(w[0].clone())
@@ -189,15 +191,15 @@ def test_averaging_takes_the_last_half_of_the_iterates():
 def test_patient_bags_hold_every_mass_once():
     patient_ids = np.array(list("abacbadefghijk"))
 
-    bags = bags_of(patient_ids, "patient")
+    unit_rows = rows_of_units(patient_ids, "patient")
 
-    assert sorted(bags[bags >= 0].tolist()) == list(range(len(patient_ids)))
-    for bag in bags:
+    assert sorted(unit_rows[unit_rows >= 0].tolist()) == list(range(len(patient_ids)))
+    for bag in unit_rows:
         assert len(set(patient_ids[bag[bag >= 0]])) == 1
-    assert len(bags) == len(set(patient_ids))
-    assert bags_of(patient_ids, "image").shape == (len(patient_ids), 1)
+    assert len(unit_rows) == len(set(patient_ids))
+    assert rows_of_units(patient_ids, "image").shape == (len(patient_ids), 1)
 
 
 def test_too_few_patients_are_refused():
     with pytest.raises(PrivacyError, match="at least 10 patients to hide one among; got 9"):
-        bags_of(np.repeat(list("abcdefghi"), 5), "patient")
+        rows_of_units(np.repeat(list("abcdefghi"), 5), "patient")

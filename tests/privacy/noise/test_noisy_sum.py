@@ -7,9 +7,9 @@ from mammo_core.privacy.noise.sources import SecretNoise
 
 def test_means_are_taken_over_the_masses_of_a_unit():
     vectors = torch.tensor([[1.0, 0], [3.0, 2.0], [10.0, 10.0]])
-    bags = torch.tensor([[0, 1], [2, -1]])
+    unit_rows = torch.tensor([[0, 1], [2, -1]])
 
-    assert unit_means(vectors, bags).tolist() == [[2.0, 1.0], [10.0, 10.0]]
+    assert unit_means(vectors, unit_rows).tolist() == [[2.0, 1.0], [10.0, 10.0]]
 
 
 def test_long_contributions_are_cut_and_short_ones_kept():

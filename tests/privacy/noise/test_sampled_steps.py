@@ -4,7 +4,7 @@ from torch import nn
 
 from mammo_core.errors import PrivacyError
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
-from mammo_core.privacy.accounting.sampled import calibrate_sampled_noise, composed_epsilon
+from mammo_core.privacy.accounting.sampled import calibrate_sampled, composed_epsilon
 from mammo_core.privacy.noise.sampled_steps import NoisyGradients
 from mammo_core.privacy.noise.sources import ReproducibleNoise
 
@@ -25,21 +25,21 @@ def test_two_releases_compose_as_gaussian_mechanisms_do():
 
 def test_calibrated_noise_spends_the_target_and_never_more():
     before = [(1.5, 1.0, 1)]
-    noise = calibrate_sampled_noise(8.0, DELTA, before=before, sample_rate=0.2, steps=100)
+    noise = calibrate_sampled(8.0, DELTA, before=before, sample_rate=0.2, steps=100)
 
     spent = composed_epsilon([*before, (noise, 0.2, 100)], DELTA)
     assert 7.9 < spent <= 8.0
 
 
 def test_huge_budget_gets_the_least_noise_that_is_ever_used():
-    noise = calibrate_sampled_noise(1000.0, DELTA, before=[(5.0, 1.0, 1)], sample_rate=0.1, steps=1)
+    noise = calibrate_sampled(1000.0, DELTA, before=[(5.0, 1.0, 1)], sample_rate=0.1, steps=1)
 
     assert noise == 0.3
 
 
 def test_budget_that_is_spent_already_is_refused():
     with pytest.raises(PrivacyError, match="leaves something for 10 steps"):
-        calibrate_sampled_noise(1.0, DELTA, before=[(0.5, 1.0, 1)], sample_rate=0.1, steps=10)
+        calibrate_sampled(1.0, DELTA, before=[(0.5, 1.0, 1)], sample_rate=0.1, steps=10)
 
 
 def stepped(noise_multiplier, inputs, *, max_grad_norm=1.0, public=0.0, expected_units=4):

@@ -9,7 +9,7 @@ from dp_accounting.pld import PLDAccountant
 
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import UNITS, HeadRecipe, PrivacyConfig, RunConfig
-from mammo_core.privacy.accounting.cost import Spending, Steps, total_epsilon
+from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost, total_epsilon
 from mammo_core.privacy.accounting.gaussian import mu_for
 from mammo_core.privacy.accounting.guarantee import Guarantee, with_gaussian
 from mammo_core.privacy.accounting.risk import attacker_tpr, tpr_from_epsilon_alone
@@ -105,7 +105,7 @@ def test_attacker_on_nearly_full_batches_is_the_one_of_the_gaussian_mechanism():
 
 def test_patient_with_most_masses_is_promised_what_the_ledger_counts():
     said = make(unit="image")
-    spending = Spending(steps=(Steps(NOISE, RATE, STEPS),), unit="image", largest_patient=3)
+    spending = PrivacyCost(steps=(NoisySteps(NOISE, RATE, STEPS),), unit="image", largest_patient=3)
 
     promised = said.step_for_patient
 

@@ -18,7 +18,7 @@ from mammo_core.config.runs import (
 )
 from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.accounting.gaussian import (
-    calibrate_noise,
+    calibrate_gaussian,
     gaussian_delta,
     mu_for,
     spent_epsilon,
@@ -109,7 +109,9 @@ def make(
         }
         | data
     )
-    spent = calibrate_noise(epsilon, DELTA, config.recipe.steps) if math.isfinite(epsilon) else 0.0
+    spent = (
+        calibrate_gaussian(epsilon, DELTA, config.recipe.steps) if math.isfinite(epsilon) else 0.0
+    )
     return make_statement(config, known, spent)
 
 
@@ -286,7 +288,7 @@ def made_on(**backbone):
         backbone=BackboneConfig(**backbone),
     )
     data = TrainingData(num_patients=578, num_images=1104, num_synthetic=0, largest_patient=14)
-    return make_statement(config, data, calibrate_noise(6.0, DELTA, config.recipe.steps))
+    return make_statement(config, data, calibrate_gaussian(6.0, DELTA, config.recipe.steps))
 
 
 @pytest.mark.parametrize("backbone", [{"weights": "mine.safetensors"}, {"name": "resnet18"}])

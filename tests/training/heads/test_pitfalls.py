@@ -21,35 +21,35 @@ from tests.helpers.made_ledgers import run_many
 from tests.training.heads.test_runs import make_config
 
 
-def test_spent_epsilon_is_computed_from_the_noise_that_was_added(bench, monkeypatch):
+def test_spent_epsilon_is_computed_from_the_noise_that_was_added(dataset, monkeypatch):
     """Not copied from what was asked for: with more noise than needed less is spent, with less more."""
-    calibrate = gaussian.calibrate_noise
+    calibrate = gaussian.calibrate_gaussian
     spent = {}
     for factor in (0.5, 1.0, 2.0):
         monkeypatch.setattr(
-            gaussian, "calibrate_noise", lambda *args, factor=factor: factor * calibrate(*args)
+            gaussian, "calibrate_gaussian", lambda *args, factor=factor: factor * calibrate(*args)
         )
-        (result,) = run_many(bench, [make_config(bench, "real", 6.0)])
+        (result,) = run_many(dataset, [make_config(dataset, "real", 6.0)])
         spent[factor] = result.epsilon
 
     assert spent[0.5] > 12 > 6 >= spent[1.0] > 5.999 > 3 > spent[2.0]
 
 
-def test_all_steps_are_counted_not_only_the_averaged_ones(bench):
+def test_all_steps_are_counted_not_only_the_averaged_ones(dataset):
     """By Opacus, from the noise and the steps of the recipe."""
-    (result,) = run_many(bench, [make_config(bench, "real", 6.0)])
+    (result,) = run_many(dataset, [make_config(dataset, "real", 6.0)])
 
     history = [(result.noise_multiplier, 1.0, result.config.recipe.steps)]
     assert result.epsilon == pytest.approx(composed_epsilon(history, 1e-4), rel=0.02)
     assert result.mu == pytest.approx(result.config.recipe.steps**0.5 / result.noise_multiplier)
 
 
-def test_training_starts_where_no_patient_can_be_seen(bench):
+def test_training_starts_where_no_patient_can_be_seen(dataset):
     """At zero, or at what synthetic masses taught."""
-    train = dataclasses.replace(bench.train, labels=1 - bench.train.labels)
-    flipped = dataclasses.replace(bench, train=train, _prepared={})
+    train = dataclasses.replace(dataset.train, labels=1 - dataset.train.labels)
+    flipped = dataclasses.replace(dataset, train=train, _prepared={})
     for strategy in ("real", "real+synthetic", "pretrain"):
-        ours, theirs = (part.prepare(strategy, RECIPES[strategy]) for part in (bench, flipped))
+        ours, theirs = (part.prepare(strategy, RECIPES[strategy]) for part in (dataset, flipped))
 
         assert (ours.initial_weights == theirs.initial_weights).all()
         assert (ours.labels != theirs.labels).all()

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mammo_core.cli.tables import printable_curves
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.curves import curve_points
-from mammo_core.results.recording import EXPERIMENT, RunTracker
+from mammo_core.results.recording import EXPERIMENT, RunRecorder
 from mammo_core.results.table_file import COLUMNS, ResultsFile
 from mammo_core.training.heads import sweep
 from mammo_core.training.heads.sweep import SweepPlan
@@ -34,14 +34,14 @@ REQUIRED = [
 
 
 @pytest.fixture
-def plan(bench):
+def plan(dataset):
     return SweepPlan(
         strategies=("real", "pretrain"),
         units=("image",),
         epsilons=(1.0, math.inf),
         seeds=(0, 1),
         delta=1e-4,
-        backbone=bench.backbone,
+        backbone=dataset.backbone,
         noise="reproducible",
     )
 
@@ -51,8 +51,8 @@ def read(path):
         return list(csv.DictReader(file))
 
 
-def test_sweep_writes_one_row_per_run_and_test_set(bench, plan, tmp_path):
-    run_sweep_into_file(bench, plan, ResultsFile(tmp_path / "r.csv"), RunTracker(tmp_path))
+def test_sweep_writes_one_row_per_run_and_test_set(dataset, plan, tmp_path):
+    run_sweep_into_file(dataset, plan, ResultsFile(tmp_path / "r.csv"), RunRecorder(tmp_path))
 
     rows = read(tmp_path / "r.csv")
     assert len(rows) == 16
@@ -62,7 +62,7 @@ def test_sweep_writes_one_row_per_run_and_test_set(bench, plan, tmp_path):
     assert {row["epsilon"] for row in rows} == {"1", "inf"}
 
 
-def test_interrupted_sweep_goes_on_where_it_stopped(bench, plan, tmp_path, monkeypatch):
+def test_interrupted_sweep_goes_on_where_it_stopped(dataset, plan, tmp_path, monkeypatch):
     path, trained = tmp_path / "r.csv", []
 
     def stop_after_three(result):
@@ -72,35 +72,37 @@ def test_interrupted_sweep_goes_on_where_it_stopped(bench, plan, tmp_path, monke
 
     with pytest.raises(KeyboardInterrupt):
         run_sweep_into_file(
-            bench, plan, ResultsFile(path), RunTracker(tmp_path), on_result=stop_after_three
+            dataset, plan, ResultsFile(path), RunRecorder(tmp_path), on_result=stop_after_three
         )
     with path.open("a") as file:
         file.write("pretrain,half a row")  # as a crash in the middle of writing leaves it
     seen = []
-    run_sweep_into_file(bench, plan, ResultsFile(path), RunTracker(tmp_path), on_result=seen.append)
+    run_sweep_into_file(
+        dataset, plan, ResultsFile(path), RunRecorder(tmp_path), on_result=seen.append
+    )
 
     assert len(read(path)) == 16
     assert seen.count(None) == 3
     assert len(seen) == 8
 
 
-def test_finished_sweep_trains_nothing_again(bench, plan, tmp_path, monkeypatch):
+def test_finished_sweep_trains_nothing_again(dataset, plan, tmp_path, monkeypatch):
     path = tmp_path / "r.csv"
-    run_sweep_into_file(bench, plan, ResultsFile(path), RunTracker(tmp_path))
+    run_sweep_into_file(dataset, plan, ResultsFile(path), RunRecorder(tmp_path))
     before = path.read_bytes()
 
     monkeypatch.setattr(sweep, "run_many", lambda *_, **__: pytest.fail("trained again"))
-    run_sweep_into_file(bench, plan, ResultsFile(path), RunTracker(tmp_path))
+    run_sweep_into_file(dataset, plan, ResultsFile(path), RunRecorder(tmp_path))
 
     assert path.read_bytes() == before
 
 
-def test_rows_of_another_sweep_in_the_same_file_are_kept(bench, plan, tmp_path):
+def test_rows_of_another_sweep_in_the_same_file_are_kept(dataset, plan, tmp_path):
     path = tmp_path / "r.csv"
-    run_sweep_into_file(bench, plan, ResultsFile(path), RunTracker(tmp_path))
-    one_site = replace(bench, test_sets={"here": bench.test_sets["here"]}, _prepared={})
+    run_sweep_into_file(dataset, plan, ResultsFile(path), RunRecorder(tmp_path))
+    one_site = replace(dataset, test_sets={"here": dataset.test_sets["here"]}, _prepared={})
 
-    run_sweep_into_file(one_site, plan, ResultsFile(path), RunTracker(tmp_path))
+    run_sweep_into_file(one_site, plan, ResultsFile(path), RunRecorder(tmp_path))
 
     assert len(read(path)) == 16 + 8
 
@@ -114,8 +116,8 @@ def test_foreign_file_is_never_overwritten(tmp_path):
     assert path.read_text() == "a,b\n1,2\n"
 
 
-def test_every_run_is_tracked_with_configuration_metrics_and_predictions(bench, plan, tmp_path):
-    run_sweep_into_file(bench, plan, ResultsFile(tmp_path / "r.csv"), RunTracker(tmp_path))
+def test_every_run_is_tracked_with_configuration_metrics_and_predictions(dataset, plan, tmp_path):
+    run_sweep_into_file(dataset, plan, ResultsFile(tmp_path / "r.csv"), RunRecorder(tmp_path))
 
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(EXPERIMENT)
@@ -138,11 +140,11 @@ def test_every_run_is_tracked_with_configuration_metrics_and_predictions(bench, 
     }
 
 
-def test_tracking_uri_of_a_team_is_respected(bench, plan, tmp_path, monkeypatch):
+def test_tracking_uri_of_a_team_is_respected(dataset, plan, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'team.db'}")
     monkeypatch.chdir(tmp_path)
 
-    RunTracker(tmp_path / "home")
+    RunRecorder(tmp_path / "home")
 
     assert (tmp_path / "team.db").exists()
     assert not (tmp_path / "home" / "mlflow.db").exists()
@@ -189,7 +191,7 @@ def test_printed_curves_set_no_privacy_apart():
     assert "no privacy" in line
 
 
-def test_test_sets_with_names_like_formulas_are_written_safely_and_read_back(bench, tmp_path):
+def test_test_sets_with_names_like_formulas_are_written_safely_and_read_back(dataset, tmp_path):
     path = tmp_path / "r.csv"
     row = dict.fromkeys(COLUMNS, "1") | {"test_set": "=HYPERLINK(1)", "run_key": "0" * 16}
 

@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score
 from torch import nn
 
 from mammo_core.errors import PrivacyError
-from mammo_core.training.networks.best_epoch import first_step_to_choose, look_at_epoch
+from mammo_core.training.networks.best_epoch import evaluate_epoch, first_step_to_choose
 
 LABELS = np.array([0, 0, 0, 1, 1])  # three benign
 GOOD = np.array([0.1, 0.2, 0.3, 0.8, 0.9])
@@ -15,7 +15,7 @@ BAD = np.array([0.9, 0.2, 0.3, 0.8, 0.1])
 
 
 def look(scores, step=1, network=None):
-    return look_at_epoch(step, network or nn.Linear(2, 2), LABELS, scores, 0.1)
+    return evaluate_epoch(step, network or nn.Linear(2, 2), LABELS, scores, 0.1)
 
 
 def test_average_precision_takes_benign_for_the_positive_class():

@@ -17,7 +17,7 @@ from mammo_core.errors import (
 )
 from mammo_core.ledger.book import Budget
 from mammo_core.ledger.ledger import open_ledger
-from mammo_core.privacy.accounting.cost import Spending, Steps, total_epsilon
+from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost, total_epsilon
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.exchange.export import export_runs
 from mammo_core.results.exchange.load import import_runs
@@ -216,15 +216,15 @@ def test_sampled_run_is_charged_with_its_noise_rate_and_steps(tmp_path):
     outcome = train(config, tmp_path, ledger=ledger)
 
     (charge,) = ledger.charges
-    steps = (Steps(outcome.noise_multiplier, 0.5, 4),)
-    assert charge.spending == Spending(steps=steps, unit="image", largest_patient=2)
+    steps = (NoisySteps(outcome.noise_multiplier, 0.5, 4),)
+    assert charge.spending == PrivacyCost(steps=steps, unit="image", largest_patient=2)
     assert outcome.epsilon == total_epsilon([charge.spending], 1e-3, "image")
     assert charge.title.startswith("real only, head of a network")
 
 
 def test_run_beyond_the_budget_of_its_patients_trains_nothing(private_home):
     data, ledger = small_data(), open_ledger(private_home)
-    ledger.set_budget(data.charged_cohort, Budget(epsilon=5.0, delta=1e-3))
+    ledger.set_budget(data.cohort_identity, Budget(epsilon=5.0, delta=1e-3))
 
     with pytest.raises(BudgetExceededError):
         train(

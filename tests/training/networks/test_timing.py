@@ -7,16 +7,16 @@ import torch
 from mammo_core.errors import BackboneError
 from mammo_core.privacy.statements.training_data import TrainingData
 from mammo_core.training.networks.timing import (
-    NetworkPace,
+    StepTime,
     measure_pace,
     time_of_features,
     time_of_run,
-    what_paces,
+    timing_key,
 )
 from tests.helpers.networks import small_config
 
 DATA = TrainingData(num_patients=100, num_images=160, num_synthetic=80, largest_patient=3)
-PACE = NetworkPace(device="CPU", training=0.1, pretraining=0.2, scoring=0.05)
+PACE = StepTime(device="CPU", training=0.1, pretraining=0.2, scoring=0.05)
 CPU = torch.device("cpu")
 
 
@@ -55,7 +55,7 @@ def test_features_cost_a_forward_pass_per_view():
     ],
 )
 def test_pace_is_measured_again_only_for_what_changes_it(changes, is_same):
-    assert (what_paces(small_config(**changes)) == what_paces(small_config())) == is_same
+    assert (timing_key(small_config(**changes)) == timing_key(small_config())) == is_same
 
 
 @pytest.mark.parametrize("epsilon", [6.0, math.inf])

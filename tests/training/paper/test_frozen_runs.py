@@ -11,9 +11,9 @@ from mammo_core.cohorts.cohort import join
 from mammo_core.config.runs import BackboneConfig, HeadRecipe
 from mammo_core.errors import CohortError, InvalidRequestError, PrivacyError
 from mammo_core.ledger.book import Budget
-from mammo_core.privacy.accounting.calibration import noise_of_run
+from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.accounting.sampled import epsilon_spent
-from mammo_core.training.heads.feature_dataset import open_workbench
+from mammo_core.training.heads.feature_dataset import load_feature_dataset
 from mammo_core.training.paper.frozen_runs import run_frozen_preset
 from mammo_core.training.paper.presets import paper_preset
 from tests.conftest import make_cohort
@@ -25,7 +25,7 @@ TINY = BackboneConfig(
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
+def dataset(tmp_path_factory):
     """Features of all eight views from a small random network."""
     parts = [
         make_cohort(30, split="train"),
@@ -33,10 +33,10 @@ def bench(tmp_path_factory):
         make_cohort(12, split="test", seed=2),
     ]
     synthetic = make_cohort(24, 1, site="made", source="synthetic", seed=3)
-    return open_workbench(join(parts), synthetic, TINY, tmp_path_factory.mktemp("features"))
+    return load_feature_dataset(join(parts), synthetic, TINY, tmp_path_factory.mktemp("features"))
 
 
-def short_run(bench, name="dbr1", *, steps=16, seed=1, **changes):
+def short_run(dataset, name="dbr1", *, steps=16, seed=1, **changes):
     """A preset with few steps, each on a quarter of the masses, and a learning rate that moves in so few."""
     config = paper_preset(name).for_data(60, 24, seed=seed, noise="reproducible", backbone=TINY)
     settings = {"steps": steps, "sample_rate": 0.25, "learning_rate": 1e-2} | changes
@@ -44,10 +44,10 @@ def short_run(bench, name="dbr1", *, steps=16, seed=1, **changes):
 
 
 @pytest.fixture(scope="module")
-def finished(bench):
+def finished(dataset):
     """A run, the ledger it was charged in, and what was reported of its epochs."""
     ledger, reports = FreeLedger(), []
-    outcome = run_frozen_preset(bench, short_run(bench), ledger=ledger, on_epoch=reports.append)
+    outcome = run_frozen_preset(dataset, short_run(dataset), ledger=ledger, on_epoch=reports.append)
     return outcome, ledger, reports
 
 
@@ -64,11 +64,11 @@ def test_frozen_preset_runs_end_to_end_and_says_what_it_spent(finished):
     assert outcome.statement.kept == "best on validation"
 
 
-def test_head_is_the_papers(bench, finished):
+def test_head_is_the_papers(dataset, finished):
     head = finished[0].head
 
     layers = [layer for layer in head if isinstance(layer, torch.nn.Linear)]
-    dims = bench.train_features.shape[-1]
+    dims = dataset.train_features.shape[-1]
     assert [(layer.in_features, layer.out_features) for layer in layers] == [
         (dims, dims // 2),
         (dims // 2, 2),
@@ -76,7 +76,9 @@ def test_head_is_the_papers(bench, finished):
     assert head[1].negative_slope == 0.2
 
 
-def test_kept_epoch_ranks_benign_validation_masses_best_of_those_that_spent_enough(bench, finished):
+def test_kept_epoch_ranks_benign_validation_masses_best_of_those_that_spent_enough(
+    dataset, finished
+):
     outcome, _, reports = finished
 
     assert [(report.epoch, report.epochs) for report in reports] == [(n, 4) for n in (1, 2, 3, 4)]
@@ -89,42 +91,44 @@ def test_kept_epoch_ranks_benign_validation_masses_best_of_those_that_spent_enou
     assert 0 < len(eligible) < len(reports)
     best = max(eligible, key=lambda epoch: (epoch.average_precision, -epoch.loss))
     assert outcome.kept_step == best.step
-    labels = bench.validation.cohort.labels
+    labels = dataset.validation.cohort.labels
     assert average_precision_score(1 - labels, -outcome.validation_scores) == pytest.approx(
         best.average_precision
     )
 
 
-def test_last_weights_are_kept_where_asked(bench):
-    outcome = run_frozen_preset(bench, short_run(bench, kept="last"), ledger=FreeLedger())
+def test_last_weights_are_kept_where_asked(dataset):
+    outcome = run_frozen_preset(dataset, short_run(dataset, kept="last"), ledger=FreeLedger())
 
     assert outcome.kept_step == 16
     assert outcome.statement.kept == "last"
 
 
-def test_synthetic_masses_are_mixed_in_as_units(bench):
-    mixed = run_frozen_preset(bench, short_run(bench, "dbr2"), ledger=FreeLedger())
+def test_synthetic_masses_are_mixed_in_as_units(dataset):
+    mixed = run_frozen_preset(dataset, short_run(dataset, "dbr2"), ledger=FreeLedger())
     ledger = FreeLedger()
-    alone = run_frozen_preset(bench, short_run(bench, "dbr12"), ledger=ledger)
+    alone = run_frozen_preset(dataset, short_run(dataset, "dbr12"), ledger=ledger)
 
     assert mixed.num_units == 84
     assert alone.num_units == 24
     assert ledger.charges == []  # no real patient took part
 
 
-def test_preset_without_dp_learns_and_spends_without_bound(bench):
-    config = short_run(bench, "dbr14", steps=120)
+def test_preset_without_dp_learns_and_spends_without_bound(dataset):
+    config = short_run(dataset, "dbr14", steps=120)
 
-    outcome = run_frozen_preset(bench, config, ledger=FreeLedger())
+    outcome = run_frozen_preset(dataset, config, ledger=FreeLedger())
 
     assert outcome.epsilon == math.inf
     assert outcome.noise_multiplier == 0
     assert outcome.estimates["site"]["auroc"].value > 0.7
 
 
-def test_reproducible_noise_gives_the_same_scores_again_and_another_seed_others(bench):
+def test_reproducible_noise_gives_the_same_scores_again_and_another_seed_others(dataset):
     first, again, other = (
-        run_frozen_preset(bench, short_run(bench, seed=seed), ledger=FreeLedger()).scores["site"]
+        run_frozen_preset(dataset, short_run(dataset, seed=seed), ledger=FreeLedger()).scores[
+            "site"
+        ]
         for seed in (1, 1, 2)
     )
 
@@ -132,13 +136,13 @@ def test_reproducible_noise_gives_the_same_scores_again_and_another_seed_others(
     assert (first != other).any()
 
 
-def test_run_beyond_the_budget_of_its_patients_is_not_trained(bench):
+def test_run_beyond_the_budget_of_its_patients_is_not_trained(dataset):
     ledger = memory_ledger()
-    ledger.set_budget(bench.charged_cohort, Budget(epsilon=1.0, delta=1e-4))
+    ledger.set_budget(dataset.cohort_identity, Budget(epsilon=1.0, delta=1e-4))
 
     with pytest.raises(PrivacyError, match="budget"):
         run_frozen_preset(
-            bench, short_run(bench), ledger=ledger.on_behalf_of("test"), on_epoch=pytest.fail
+            dataset, short_run(dataset), ledger=ledger.on_behalf_of("test"), on_epoch=pytest.fail
         )
 
 
@@ -151,7 +155,7 @@ def test_noise_is_what_opacus_gives_the_paper(epsilon):
         target_epsilon=epsilon, target_delta=1e-4, sample_rate=1 / 9, epochs=300, accountant="rdp"
     )
 
-    assert noise_of_run(config) == pytest.approx(theirs, rel=0.01)
+    assert calibrate_run(config) == pytest.approx(theirs, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -164,29 +168,29 @@ def test_noise_is_what_opacus_gives_the_paper(epsilon):
         replace(paper_preset("dbr1").config.recipe, synthetic_weight=0.1),
     ],
 )
-def test_run_that_trains_more_than_a_head_is_refused(bench, recipe):
+def test_run_that_trains_more_than_a_head_is_refused(dataset, recipe):
     with pytest.raises(InvalidRequestError, match="Expected a preset of a head on a frozen"):
-        run_frozen_preset(bench, replace(short_run(bench), recipe=recipe), ledger=FreeLedger())
+        run_frozen_preset(dataset, replace(short_run(dataset), recipe=recipe), ledger=FreeLedger())
 
 
-def test_run_without_validation_masses_cannot_choose_an_epoch(bench):
-    blind = replace(bench, validation=None)
+def test_run_without_validation_masses_cannot_choose_an_epoch(dataset):
+    blind = replace(dataset, validation=None)
 
     with pytest.raises(CohortError, match="Expected validation masses of both classes"):
-        run_frozen_preset(blind, short_run(bench), ledger=FreeLedger())
-    outcome = run_frozen_preset(blind, short_run(bench, kept="last"), ledger=FreeLedger())
+        run_frozen_preset(blind, short_run(dataset), ledger=FreeLedger())
+    outcome = run_frozen_preset(blind, short_run(dataset, kept="last"), ledger=FreeLedger())
     assert outcome.validation_scores is None
 
 
-def test_run_without_the_synthetic_masses_it_needs_is_refused(bench):
-    poor = replace(bench, synthetic=None, synthetic_features=None)
+def test_run_without_the_synthetic_masses_it_needs_is_refused(dataset):
+    poor = replace(dataset, synthetic=None, synthetic_features=None)
 
     with pytest.raises(CohortError, match="Expected synthetic masses for the strategy real"):
-        run_frozen_preset(poor, short_run(bench, "dbr2"), ledger=FreeLedger())
+        run_frozen_preset(poor, short_run(dataset, "dbr2"), ledger=FreeLedger())
 
 
-def test_run_on_another_network_than_the_loaded_one_is_refused(bench):
-    config = replace(short_run(bench), backbone=replace(TINY, views=1))
+def test_run_on_another_network_than_the_loaded_one_is_refused(dataset):
+    config = replace(short_run(dataset), backbone=replace(TINY, views=1))
 
     with pytest.raises(InvalidRequestError, match="Expected a run on the loaded backbone"):
-        run_frozen_preset(bench, config, ledger=FreeLedger())
+        run_frozen_preset(dataset, config, ledger=FreeLedger())
