@@ -1,6 +1,7 @@
 """What holds for the whole tree: import arrows, light imports, pins, the README's commands."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -11,19 +12,34 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CORE = sorted((ROOT / "mammo_core").rglob("*.py"))
 PAGES = [*sorted((ROOT / "pages").rglob("*.py")), ROOT / "app.py"]
-# lower rooms never import higher ones; rooms of one level may not import each other unless named
+# a room imports rooms of lower levels only
 LEVELS = {
-    "cli": 6,
-    "experiments": 5,
-    "intake": 4,
-    "cohorts": 3,
-    "classifiers": 3,
-    "synthesis": 2,
-    "figures": 1,
-    "reference": 1,
-    "privacy": 1,
-    "evaluation": 1,
+    **dict.fromkeys(("text", "reference", "errors", "labels"), 0),
+    **dict.fromkeys(("storage", "config"), 1),
+    **dict.fromkeys(("system", "evaluation", "privacy", "figures"), 2),
+    **dict.fromkeys(("classifiers", "synthesis"), 3),
+    **dict.fromkeys(("cohorts",), 4),
+    **dict.fromkeys(("ingestion", "ledger"), 5),
+    **dict.fromkeys(("training",), 6),
+    **dict.fromkeys(("results", "generators", "auditing"), 7),
+    **dict.fromkeys(("reading", "jobs"), 8),
+    "cli": 9,
+    "__main__": 10,
 }
+PAGE_LEVELS = {"state": 0, "components": 1, "shell": 2} | dict.fromkeys(
+    ("masses", "train", "live", "case", "trade_off", "privacy", "data", "runs"), 2
+)
+# page folders that may use another page's
+NEIGHBOURS = {("case", "masses"), ("train", "privacy"), ("runs", "train")}
+MOST_MODULES = 25  # side by side in one folder
+
+
+def name_of(path):
+    """Dotted name of a module: 'mammo_core.privacy' of mammo_core/privacy/__init__.py."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): path for path in [*CORE, *PAGES]}
 
 
 def imports_of(path):
@@ -32,24 +48,58 @@ def imports_of(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULES else node.module
 
 
 def room_of(name):
-    """The room of a module or path: 'privacy' of mammo_core.privacy.accounting.gaussian; '' at the ground."""
+    """The room of a module: 'privacy' of mammo_core.privacy.pitfalls; None of the package itself."""
     parts = name.split(".")
-    return parts[1] if len(parts) > 1 and parts[1] in LEVELS else ""
+    return parts[1] if len(parts) > 1 else None
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_core_imports_only_downwards_and_never_streamlit(path):
-    own = room_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    own = room_of(name_of(path))
     for name in imports_of(path):
         assert name.split(".")[0] not in ("streamlit", "pages"), name
-        if name.startswith("mammo_core") and own != "" and room_of(name) not in ("", own):
-            assert LEVELS[room_of(name)] < LEVELS[own], f"{own} imports {name}"
-        if own == "" and path.name not in ("__main__.py",):
-            assert room_of(name) == "", f"the ground floor imports {name}"
+        if name.split(".")[0] == "mammo_core" and own is not None and room_of(name) is not None:
+            other = room_of(name)
+            assert own == other or LEVELS[other] < LEVELS[own], f"{own} imports {name}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "pages" / "ui").rglob("*.py")),
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_parts_of_pages_import_only_downwards(path):
+    own = [*path.relative_to(ROOT / "pages" / "ui").parts[:-1], ""][0]
+    for name in imports_of(path):
+        parts = name.split(".")
+        if own and parts[:2] == ["pages", "ui"] and len(parts) > 2 and parts[2] != own:
+            is_neighbour = (own, parts[2]) in NEIGHBOURS
+            assert is_neighbour or PAGE_LEVELS[parts[2]] < PAGE_LEVELS[own], f"{own} imports {name}"
+        assert parts[0] != "pages" or parts[1:2] == ["ui"], f"{own} imports the page script {name}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {
+        name: {other for other in imports_of(path) if other in MODULES and other != name}
+        for name, path in MODULES.items()
+    }
+
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(MODULES)
+
+
+def test_every_folder_says_what_it_is_and_holds_few_modules():
+    for folder in {path.parent for path in MODULES.values()} - {ROOT, ROOT / "pages"}:
+        text = (folder / "__init__.py").read_text(encoding="utf-8")
+        said = ast.get_docstring(ast.parse(text)) or ""
+        modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert said.endswith(".") and "\n\n" not in said, folder
+        assert len(modules) <= MOST_MODULES, f"{folder}: {len(modules)}"
 
 
 def test_only_the_privacy_room_imports_opacus():

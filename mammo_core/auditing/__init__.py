@@ -1,0 +1,1 @@
+"""Attacks trained models and generators, and bounds their ε from below."""

@@ -1,0 +1,1 @@
+"""Cohorts of masses: read from folders, checked, listed, and the built-in demo."""

@@ -1,0 +1,1 @@
+"""Metrics of classifiers and attacks, with intervals by bootstrap over patients."""

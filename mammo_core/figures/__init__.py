@@ -1,0 +1,1 @@
+"""Plotly figures, made from numbers alone, and their export as images."""

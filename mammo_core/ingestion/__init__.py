@@ -1,1 +1,1 @@
-"""Everything that comes into the house: files from outside, read with mistrust, cut, hashed and written down."""
+"""Imports files from outside: reads them with mistrust, bounded, and writes cohorts of masses."""

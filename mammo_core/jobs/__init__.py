@@ -1,0 +1,1 @@
+"""Long work as jobs: requests, a queue, workers on Dask, and one handler a kind."""

@@ -1,0 +1,1 @@
+"""Differential privacy: accounting, noise, private training of heads and networks, statements."""

@@ -1,0 +1,1 @@
+"""Reads one case: what many models say of one mass."""

@@ -1,0 +1,1 @@
+"""Records finished runs, reads them back, and moves them between installations."""

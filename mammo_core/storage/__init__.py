@@ -1,0 +1,1 @@
+"""Writes and reads files whole: tables, tensors, digests, the MLflow store."""

@@ -1,0 +1,1 @@
+"""Generators of synthetic masses: networks, training steps, sampling and quality measures."""

@@ -1,0 +1,1 @@
+"""Describes this computer: paths, processors, GPUs, and who may reach the app."""

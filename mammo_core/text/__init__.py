@@ -1,0 +1,1 @@
+"""Writes numbers, and names that others chose, for people to read."""

@@ -1,0 +1,1 @@
+"""Trains runs: a configuration in, a measured outcome out."""

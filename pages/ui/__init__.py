@@ -1,0 +1,1 @@
+"""What the pages draw with, one folder a page, and what they share."""

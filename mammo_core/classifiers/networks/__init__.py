@@ -1,0 +1,1 @@
+"""Whole networks on images: building, normalising, adapting, pre-training and scoring them."""

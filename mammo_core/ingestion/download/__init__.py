@@ -1,1 +1,1 @@
-"""Fetching the paper's data, every file compared."""
+"""Downloads the paper's data and compares every file with a known digest."""

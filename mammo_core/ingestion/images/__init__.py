@@ -1,1 +1,1 @@
-"""Reading pictures from outside: DICOM and others, bounded, and cutting masses out of them."""
+"""Reads images from outside, DICOM and others, in bounded processes, and cuts out masses."""

@@ -1,1 +1,1 @@
-"""Importing mammograms as cohorts of masses."""
+"""Imports mammograms as cohorts of masses."""

@@ -1,0 +1,1 @@
+"""Trains linear heads with differential privacy, by Opacus or many at once."""

@@ -1,0 +1,1 @@
+"""Draws the noise of private training, and adds it to clipped sums."""

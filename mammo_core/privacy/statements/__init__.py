@@ -1,0 +1,1 @@
+"""States what a model guarantees and what it does not, computed from its configuration."""

@@ -1,0 +1,1 @@
+"""Exports finished runs as ZIP files, and imports them after checks."""

@@ -1,0 +1,1 @@
+"""Trains linear heads on cached features: single runs, plans of many, live curves."""

@@ -1,0 +1,1 @@
+"""Trains whole networks on images, with checkpoints and validation on the way."""

@@ -1,0 +1,1 @@
+"""What all visitors share: cached resources and the job queue."""
