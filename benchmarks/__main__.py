@@ -1,6 +1,6 @@
 """Measures: `python -m benchmarks` runs all, `python -m benchmarks curve growth --quick` two in their short form.
 
-Prints tables, and keeps full runs in benchmarks/results and docs/benchmarks.md. `app_speed.py` and
+Prints tables, and keeps full runs in benchmarks/results and docs/reference/benchmarks.md. `app_speed.py` and
 `import_speed.py` beside it are run by themselves.
 """
 
@@ -24,7 +24,7 @@ from mammo_core.errors import MammoError
 from mammo_core.system.device import DEVICE_WISHES, choose_device
 
 NAMES = ("curve", "network_step", "features", "generator", "growth")
-RESULTS, PAGE = ROOT / "benchmarks" / "results", ROOT / "docs" / "benchmarks.md"
+RESULTS, PAGE = ROOT / "benchmarks" / "results", ROOT / "docs" / "reference" / "benchmarks.md"
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -102,7 +102,7 @@ def measure(sizes: Sizes, device: torch.device) -> Report:
             f"`cascade` has {_millions(ours)} million weights and steps on {sizes.cascade.batch_size} masses at once, the "
             f"paper's {_millions(theirs)} million and {sizes.mcgan.batch_size}, as its authors chose; both in bfloat16 where "
             "the processor multiplies in it. Weights are random: times do not depend on them.",
-            "How good the masses are is another matter, see the README.",
+            "How good the masses are: see docs/reference/generators.md.",
         ),
     )
 

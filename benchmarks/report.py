@@ -127,9 +127,9 @@ def as_page(results: list[dict[str, Any]]) -> str:
     """Markdown of all results."""
     parts = [
         "# Benchmarks",
-        "Made by `python -m benchmarks`; do not edit. Each table was measured in one run, all its ways in turns, "
-        "on the computer it names. Medians, in brackets the least and the greatest. Run it on your own: only ratios "
-        "travel from one computer to another, and not all of them.",
+        "`python -m benchmarks` writes this page; do not edit it by hand. Each table comes from one run on the "
+        "computer that it names, and all its ways were timed in turns. A number is a median; the brackets hold the "
+        "least and the greatest. Only ratios carry over to another computer, and not all of them: run it on your own.",
     ]
     return "\n\n".join([*parts, *map(as_section, results)]) + "\n"
 

@@ -1,4 +1,4 @@
-"""The paper's experiments as a part of docs/paper.md: `python -m tools.paper_document` renews it."""
+"""The paper's experiments as a part of docs/reference/paper-experiments.md: `python -m tools.paper_document` renews it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mammo_core.training.paper.presets import Preset, PublishedAuroc, paper_presets
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "paper.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "reference" / "paper-experiments.md"
 BEGIN, END = "<!-- experiments: begin (generated) -->", "<!-- experiments: end -->"
 _HEADER = "| preset | what is trained | steps | masses per step | our path | paper, CBIS-DDSM | paper, BCDR |"
 

@@ -1,4 +1,4 @@
-"""The list of pitfalls as a part of docs/privacy.md: `python -m tools.pitfalls_document` renews it."""
+"""The list of pitfalls as a part of docs/explanation/pitfalls.md: `python -m tools.pitfalls_document` renews it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mammo_core.privacy.pitfalls import PITFALLS, SEVERITIES, STATUSES, Pitfall, by_severity
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "privacy.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "explanation" / "pitfalls.md"
 BEGIN, END = "<!-- pitfalls: begin (generated) -->", "<!-- pitfalls: end -->"
 
 

@@ -56,7 +56,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     group.add_argument(
         "--preset",
         metavar="NAME",
-        help="an experiment of the paper, for example dbr1: it decides strategy, ε, unit and recipe; see docs/paper.md",
+        help="an experiment of the paper, for example dbr1: it decides strategy, ε, unit and recipe; see docs/reference/paper-experiments.md",
     )
     add_run_options(group, default_strategy="real")
     _add_recipe_options(parser)

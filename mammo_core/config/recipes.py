@@ -1,6 +1,6 @@
 """The recipe of each strategy: one for all ε and both units, chosen on CBIS-DDSM training and validation masses only.
 
-Every trial and its score is in docs/recipes.md.
+Every trial and its score is in docs/reference/recipes.md.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class BackboneConfig:
         )
 
 
-# what heads are trained on; chosen on CBIS-DDSM training and validation masses, see docs/recipes.md
+# what heads are trained on; chosen on CBIS-DDSM training and validation masses, see docs/reference/recipes.md
 HEAD_BACKBONE = BackboneConfig(name="tf_efficientnet_lite2", image_size_px=260, layer="blocks.5")
 
 

@@ -2,7 +2,7 @@
 
 What nothing stands against is in the list as well. Severity is what happens to the stated ε, in the words of the
 list that jax-privacy keeps ("Common Pitfalls in DP Training", google-deepmind/jax_privacy). The list is
-shown in the app and, by `pitfalls_document`, in docs/privacy.md.
+shown in the app and, by `pitfalls_document`, in docs/explanation/pitfalls.md.
 """
 
 from __future__ import annotations

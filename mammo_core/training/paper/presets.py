@@ -133,7 +133,7 @@ def paper_preset(name: str) -> Preset:
     if name not in presets:
         raise InvalidRequestError(
             f"Expected an experiment of the paper: {', '.join(presets)}; got {name!r}. "
-            "See docs/paper.md for what each did."
+            "See docs/reference/paper-experiments.md for what each did."
         )
     return presets[name]
 
