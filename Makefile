@@ -3,18 +3,27 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadscope
 
-.PHONY: run test setup lint
+.PHONY: run test test-all slow check setup
 
 run: setup
 	$(BIN)/python -m mammo_core serve
 
-test: setup lint
-	$(BIN)/python -m pytest
+# What a change must pass: formatting, lint, types and every test that does not only stress.
+test: check
+	$(PYTEST) -m "not slow"
 
-lint: setup
+# The long ones as well: thousands of mutations, growth, many visitors.
+test-all: test slow
+
+slow: setup
+	$(PYTEST) -m slow
+
+check: setup
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
+	$(BIN)/basedpyright
 
 setup: $(READY)
 
