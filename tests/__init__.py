@@ -1,0 +1,6 @@
+"""Tests run side by side, so each computes with one thread; read when torch is imported, so set before."""
+
+import os
+
+for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")

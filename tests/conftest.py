@@ -10,6 +10,7 @@ import torch
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.evaluation.bootstrap import PatientBootstrap
+from tests.helpers.stores import make_template, stores_from
 
 REAL_DATA = Path(
     os.environ.get("MAMMO_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")
@@ -23,6 +24,19 @@ def private_home(tmp_path, monkeypatch):
     monkeypatch.setenv("MAMMO_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def store_template(tmp_path_factory) -> Path:
+    """The file of an empty MLflow store."""
+    return make_template(tmp_path_factory.mktemp("store") / "mlflow.db")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_stores(store_template):
+    """No test waits for the migrations of a store that it only wants empty."""
+    with stores_from(store_template):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -24,21 +24,19 @@ PLANT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from mammo_core.cohorts.installed import DataSource
-from mammo_core.config import BackboneConfig, HeadRecipe, PrivacyConfig, RunConfig
-from mammo_core.experiments.charges import charged_cohort
-from mammo_core.experiments.job_store import JobStore
-from mammo_core.experiments.ledger import open_ledger
-from mammo_core.experiments.ledger_book import Budget
-from mammo_core.experiments.requests import FeaturesRequest
-from mammo_core.experiments.runs import run_many
-from mammo_core.experiments.tracking import RunTracker
-from mammo_core.experiments.workbench import open_workbench
-from mammo_core.cohorts.installed import load_source
+from mammo_core.cohorts.installed import DataSource, load_source
+from mammo_core.config.runs import BackboneConfig, HeadRecipe, PrivacyConfig, RunConfig
+from mammo_core.jobs.requests import FeaturesRequest
+from mammo_core.jobs.store import JobStore
+from mammo_core.ledger.book import Budget
+from mammo_core.ledger.ledger import open_ledger
+from mammo_core.results.recording import RunRecorder
+from mammo_core.training.heads.feature_dataset import load_feature_dataset
+from mammo_core.training.heads.runs import run_many
 home, cohort = Path({home!r}), Path({cohort!r})
 data = load_source(DataSource(real=cohort))
 tiny = BackboneConfig(name="test_efficientnet", weights="random", image_size_px=32, views=1)
-bench = open_workbench(data.real, None, tiny, home / "tiny", origin=data.origin)
+dataset = load_feature_dataset(data.real, None, tiny, home / "tiny", origin=data.origin)
 ledger = open_ledger(home)
 config = RunConfig(
     strategy="real",
@@ -46,10 +44,10 @@ config = RunConfig(
     recipe=HeadRecipe(projection_dims=None, whitening=0.0, steps=5),
     backbone=tiny,
 )
-ledger.set_budget(bench.charged_cohort, Budget(epsilon=0.5, delta=0.01))
+ledger.set_budget(dataset.cohort_identity, Budget(epsilon=0.5, delta=0.01))
 work = ledger.on_behalf_of("train", beyond_budget={reason!r})
-(result,) = run_many(bench, [config], ledger=work)
-RunTracker(home).record(result, bench, origin="train")
+(result,) = run_many(dataset, [config], ledger=work)
+RunRecorder(home).record(result, dataset, origin="train")
 store = JobStore(home)
 job = store.add(FeaturesRequest(source=DataSource(real=cohort), backbone=tiny), "me", 0)
 store.end(job.id, "failed", {reason!r})

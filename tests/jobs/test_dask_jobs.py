@@ -97,12 +97,12 @@ def test_killed_server_takes_its_workers_along_and_a_new_one_continues(
             f"""
             import json, sys, time
             from pathlib import Path
-            from mammo_core.experiments.dask_executor import DaskExecutors
-            from mammo_core.experiments.engine import JobEngine
-            from mammo_core.experiments.requests import request_from_dict
+            from mammo_core.jobs.dask_executor import DaskExecutors
+            from mammo_core.jobs.queue import JobQueue
+            from mammo_core.jobs.requests import request_from_dict
 
             if __name__ == "__main__":
-                engine = JobEngine(Path({str(private_home)!r}), DaskExecutors())
+                engine = JobQueue(Path({str(private_home)!r}), DaskExecutors())
                 engine.start(request_from_dict(json.loads(sys.argv[1])), "ana")
                 time.sleep(600)
             """
