@@ -170,6 +170,7 @@ def test_pages_hold_no_functions():
             assert not [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
 
 
+@pytest.mark.pitfall("Files that run code when opened")
 def test_nothing_is_unpickled():
     for path in CORE:
         for call in re.findall(r"torch\.load\([^)]*\)", path.read_text(encoding="utf-8")):

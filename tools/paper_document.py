@@ -1,4 +1,4 @@
-"""The paper's experiments as a part of docs/reference/paper-experiments.md: `python -m tools.paper_document` renews it."""
+"""Writes the table of the paper's experiments into the documentation: `python -m tools.paper_document`."""
 
 from __future__ import annotations
 

@@ -87,6 +87,7 @@ def _train_units(problem, recipe, jobs, part):
     return train_batched(copied, recipe, jobs, part)
 
 
+@pytest.mark.pitfall("A wrong formula in the accountant")
 def test_honest_trainer_is_believed_and_the_bound_comes_near_the_claim():
     bounds = audited(train_batched)
 
@@ -96,6 +97,8 @@ def test_honest_trainer_is_believed_and_the_bound_comes_near_the_claim():
     assert bounds["many runs, Gaussian DP"].mu > 0.6 * CLAIMED_MU
 
 
+@pytest.mark.pitfall("Noise or clipping missing or too small")
+@pytest.mark.pitfall("Weighted sampling")
 @pytest.mark.parametrize(
     "train", [without_noise, with_half_the_noise, without_clipping, with_weighted_sampling]
 )

@@ -83,6 +83,7 @@ def test_generator_of_fresh_masses_is_not_accused(real, tmp_path):
             assert attack.rates.auc.value == pytest.approx(0.5, abs=0.16)  # of 30 and 40 patients
 
 
+@pytest.mark.pitfall("A failed attack taken for proof of privacy")
 def test_planted_copies_are_found_at_about_their_share(real, tmp_path):
     train = real.select(site="site", split="train")
     planted = planted_copies(target(make_cohort(30, seed=77)), train)

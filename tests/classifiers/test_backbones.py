@@ -111,6 +111,7 @@ def test_missing_local_file_is_named():
         weights_identity(config)
 
 
+@pytest.mark.pitfall("Files that run code when opened")
 def test_pickled_code_in_a_weights_file_is_not_run(tmp_path):
     class Evil:
         def __reduce__(self):

@@ -174,6 +174,7 @@ def test_half_normalisation_is_another_feature_space_and_the_default_one_keeps_i
     assert feature_space_id(BackboneConfig(normalisation="half")) != feature_space_id(default)
 
 
+@pytest.mark.pitfall("Batch norm and other mixing of patients")
 def test_features_do_not_depend_on_the_batch(images):
     backbone = load_backbone(TINY)
 

@@ -17,6 +17,7 @@ def drawn(tmp_path):
     return folder
 
 
+@pytest.mark.pitfall("A failed attack taken for proof of privacy")
 def test_attack_prints_and_writes_every_comparison_with_its_control(drawn, tmp_path, capsys):
     out = tmp_path / "attacks.csv"
 

@@ -130,6 +130,7 @@ def test_private_training_keeps_the_last_generator_and_writes_its_guarantee(
     assert load_generator(plan.out)[1] == card
 
 
+@pytest.mark.pitfall("δ too large")
 def test_delta_that_would_publish_a_patient_is_refused(real, plan, tmp_path):
     privacy = PrivacyConfig(target_epsilon=8.0, target_delta=0.1)
 
@@ -139,6 +140,7 @@ def test_delta_that_would_publish_a_patient_is_refused(real, plan, tmp_path):
         )
 
 
+@pytest.mark.pitfall("Batch norm and other mixing of patients")
 def test_the_papers_gan_cannot_be_trained_privately(real, plan, tmp_path):
     privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
 

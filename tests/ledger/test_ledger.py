@@ -52,6 +52,7 @@ def work(ledger):
     return ledger.on_behalf_of("sweep", job="job1")
 
 
+@pytest.mark.pitfall("Several releases, each with an ε of its own")
 def test_releases_are_composed_not_added(ledger, work):
     work.charge(cohort(), [charge(4.0), charge(3.0)])
 
@@ -78,6 +79,7 @@ def test_releases_without_dp_are_told_apart(ledger, work):
     assert seen.num_without_dp == 1
 
 
+@pytest.mark.pitfall("Several releases, each with an ε of its own")
 def test_cohort_with_one_patient_in_common_has_the_same_ledger(ledger, work):
     """Cropping anew or adding a patient makes another cohort, not an empty ledger."""
     work.charge(cohort("a", "b", key="c1"), [charge(4.0)])
@@ -99,6 +101,7 @@ def test_secret_noise_is_a_new_release_each_time_reproducible_noise_once(ledger,
     assert total(ledger, cohort()).num_reproducible == 1
 
 
+@pytest.mark.pitfall("Seeds that repeat noise")
 def test_reproducible_noise_used_again_on_other_data_counts_as_no_privacy(ledger, work):
     """Both models subtracted give the difference of the data without noise."""
     kind = {"noise": "reproducible", "noise_seed": "1", "is_counted_once": True}
@@ -110,6 +113,7 @@ def test_reproducible_noise_used_again_on_other_data_counts_as_no_privacy(ledger
     assert total(ledger, cohort()).num_without_dp == 1
 
 
+@pytest.mark.pitfall("Several releases, each with an ε of its own")
 def test_budget_warns_at_80_percent_and_refuses_beyond(ledger, work):
     ledger.set_budget(cohort(), Budget(epsilon=5.0, delta=DELTA))
     work.charge(cohort(), [charge(3.9)])
@@ -334,6 +338,7 @@ def test_two_processes_cannot_both_take_the_last_of_a_budget(tmp_path):
 # what training charges
 
 
+@pytest.mark.pitfall("Several releases, each with an ε of its own")
 def test_every_run_that_sees_patients_is_charged_before_it_is_trained(dataset):
     ledger = FreeLedger()
     configs = [make_config(dataset, "real", epsilon) for epsilon in (6.0, math.inf)]
@@ -404,6 +409,7 @@ def test_reproducible_run_is_one_release_however_often_it_is_trained_or_tested(d
     assert len(ledger.book().entries) == 1
 
 
+@pytest.mark.pitfall("A guarantee for crops read as one for patients")
 def test_run_costs_what_its_result_says_it_spent(dataset, ledger):
     (result,) = run_many(
         dataset, [make_config(dataset, "real", unit="image")], ledger=ledger.on_behalf_of("train")

@@ -46,6 +46,7 @@ def noise_only(train, seed=None, dims=400):
     return torch.stack(iterates).diff(dim=0)
 
 
+@pytest.mark.pitfall("Random numbers used twice")
 @engines
 @pytest.mark.parametrize("seed", [None, 5])
 def test_every_step_draws_noise_of_its_own(train, seed):
@@ -56,6 +57,7 @@ def test_every_step_draws_noise_of_its_own(train, seed):
     assert steps.std() == pytest.approx(2.0 * 2.0 / make_problem(patients=12).num_units, rel=0.05)
 
 
+@pytest.mark.pitfall("Random numbers used twice")
 def test_heads_trained_together_draw_noise_of_their_own():
     problem = replace(make_problem(dims=4000, patients=12), vectors=torch.zeros(36, 4000))
     jobs = [HeadSettings(noise_multiplier=2.0, learning_rate=2.0, seed=None) for _ in range(4)]
@@ -66,6 +68,7 @@ def test_heads_trained_together_draw_noise_of_their_own():
     assert correlations.abs().max() < 6 / 4000**0.5
 
 
+@pytest.mark.pitfall("Seeds of 32 bits")
 @engines
 def test_secret_noise_does_not_come_from_torch(train):
     """Opacus' own noise does: a seeded torch, and every training would add the same."""
@@ -77,6 +80,7 @@ def test_secret_noise_does_not_come_from_torch(train):
     assert not torch.allclose(first, second)
 
 
+@pytest.mark.pitfall("Seeds of 32 bits")
 def test_secret_noise_leaves_torchs_randomness_alone():
     before = torch.get_rng_state()
 
@@ -86,6 +90,7 @@ def test_secret_noise_leaves_torchs_randomness_alone():
     assert torch.equal(before, torch.get_rng_state())
 
 
+@pytest.mark.pitfall("Gaps in floating-point noise")
 def test_secret_noise_takes_far_more_values_than_one_draw_could(monkeypatch):
     """Four draws of 53 bits are summed for each number: the grid of floating point shows through one."""
     asked = []
@@ -124,6 +129,7 @@ def two_layers():
     return nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 1))
 
 
+@pytest.mark.pitfall("Clipping layer by layer, noise for all")
 def test_clipping_bounds_all_layers_together():
     """Clipped layer by layer, a unit would move two layers by √2 times what the noise is made for."""
     inputs = 50 * torch.randn(3, 6)
@@ -134,6 +140,7 @@ def test_clipping_bounds_all_layers_together():
     assert (moved_by(two_layers(), inputs) * 4 - moved).norm() <= 2 + 1e-4
 
 
+@pytest.mark.pitfall("Clipping layer by layer, noise for all")
 def test_noise_is_of_one_size_in_all_layers():
     moved = moved_by(two_layers(), torch.zeros(0, 6), noise_multiplier=8.0, max_grad_norm=0.5)
 
@@ -142,6 +149,7 @@ def test_noise_is_of_one_size_in_all_layers():
     torch.testing.assert_close(moved, -torch.cat(noise) * 8.0 * 0.5 / 4)
 
 
+@pytest.mark.pitfall("Batch norm and other mixing of patients")
 def test_batch_norm_is_refused():
     """It makes one patient's gradient depend on who else was sampled."""
     layers = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Linear(5, 1))
@@ -150,6 +158,7 @@ def test_batch_norm_is_refused():
         moved_by(layers, torch.randn(3, 6))
 
 
+@pytest.mark.pitfall("Batch norm and other mixing of patients")
 @engines
 def test_a_patients_clipped_gradient_does_not_depend_on_who_else_is_there(train):
     problem = make_problem()
@@ -173,6 +182,7 @@ def test_a_patients_clipped_gradient_does_not_depend_on_who_else_is_there(train)
     )
 
 
+@pytest.mark.pitfall("Features that are not finite")
 def test_masses_with_broken_features_are_refused():
     """One NaN would spread to every weight and tell that its patient took part."""
     problem = make_problem()

@@ -17,6 +17,7 @@ from tests.synthesis.test_private_training import (
 )
 
 
+@pytest.mark.pitfall("A sampling rate or number of steps other than accounted")
 def test_sampling_is_accounted_at_the_rate_at_which_it_happens(monkeypatch):
     accounted = []
 
@@ -37,6 +38,7 @@ def test_sampling_is_accounted_at_the_rate_at_which_it_happens(monkeypatch):
     assert trainer._noisy._optimizer.expected_batch_size == pytest.approx(40 * rate)
 
 
+@pytest.mark.pitfall("Weighted sampling")
 def test_every_patient_is_sampled_alike_whatever_the_class():
     """Weighting rare classes up would sample their patients more often than accounted."""
     cohort = make_cohort(40)
@@ -52,6 +54,7 @@ def test_every_patient_is_sampled_alike_whatever_the_class():
     assert deviations.std() == pytest.approx(1.0, abs=0.4)
 
 
+@pytest.mark.pitfall("Random state that tells who was sampled")
 def test_random_numbers_that_are_kept_do_not_tell_who_was_sampled():
     """The state that is saved depends on how many numbers were drawn, so never on the private batch."""
     few, many = discriminator_trainer(), discriminator_trainer()
@@ -64,6 +67,7 @@ def test_random_numbers_that_are_kept_do_not_tell_who_was_sampled():
     assert torch.equal(few._rng.get_state(), many._rng.get_state())
 
 
+@pytest.mark.pitfall("Loss curves, thresholds and scores")
 def test_reported_loss_is_of_synthetic_masses_only(monkeypatch):
     monkeypatch.setattr(private_training, "fit_private_structure", lambda *args, **more: None)
 
@@ -72,6 +76,7 @@ def test_reported_loss_is_of_synthetic_masses_only(monkeypatch):
     assert reports[0] == reports[1]
 
 
+@pytest.mark.pitfall("Statistics of private data before training")
 def test_public_scaling_of_moments_looks_at_no_real_mass(monkeypatch):
     monkeypatch.setattr(private_training, "fit_private_structure", lambda *args, **more: None)
 
@@ -82,6 +87,8 @@ def test_public_scaling_of_moments_looks_at_no_real_mass(monkeypatch):
     assert not torch.equal(ours.target, theirs.target)
 
 
+@pytest.mark.pitfall("Noise or clipping missing or too small")
+@pytest.mark.pitfall("Clipping per crop, guarantee per patient")
 @pytest.mark.parametrize("begin", [discriminator_trainer, moments_trainer])
 def test_releases_have_one_row_a_patient_and_spend_together_what_is_claimed(monkeypatch, begin):
     """However many masses a patient has; 1 / noise multiplier is the μ of a release."""
@@ -102,6 +109,7 @@ def test_releases_have_one_row_a_patient_and_spend_together_what_is_claimed(monk
     assert len(released) == (2 if begin is moments_trainer else 1)
 
 
+@pytest.mark.pitfall("Statistics of private data before training")
 def test_detail_of_a_moments_generator_follows_from_what_was_released(monkeypatch):
     """Post-processing: with the same releases, other real masses give the very same generator."""
     monkeypatch.setattr(private_training, "fit_private_structure", lambda *args, **more: None)

@@ -99,6 +99,7 @@ def test_training_keeps_its_promise_and_moves_the_detail(begin):
     assert detail_weights(trainer).isfinite().all()
 
 
+@pytest.mark.pitfall("A sampling rate or number of steps other than accounted")
 def test_dp_sgd_spends_with_every_step_and_stops_when_all_is_spent():
     trainer = discriminator_trainer()
     structure_only = trainer.guarantee.epsilon
@@ -112,6 +113,8 @@ def test_dp_sgd_spends_with_every_step_and_stops_when_all_is_spent():
         trainer.step()
 
 
+@pytest.mark.pitfall("Clipping per crop, guarantee per patient")
+@pytest.mark.pitfall("Shuffling accounted as random sampling")
 def test_a_step_takes_one_mass_of_a_sampled_patient_and_nobody_always():
     cohort = make_cohort(40, masses_each=3)
     trainer = discriminator_trainer(cohort)
@@ -129,6 +132,7 @@ def test_a_step_takes_one_mass_of_a_sampled_patient_and_nobody_always():
     assert len(seen) == len(cohort)
 
 
+@pytest.mark.pitfall("Statistics of private data before training")
 def test_generator_learns_from_the_discriminator_only(monkeypatch):
     """With the discriminator's private steps left out, other real masses must change nothing."""
     monkeypatch.setattr(PrivateDiscriminatorTrainer, "_private_step", lambda self, public: None)
@@ -166,6 +170,7 @@ def test_with_little_noise_the_released_moments_are_those_of_the_class(monkeypat
     torch.testing.assert_close(trainer.moments.target[1], expected, atol=1e-3, rtol=1e-2)
 
 
+@pytest.mark.pitfall("Seeds that repeat noise")
 def test_noise_of_two_trainings_differs_though_the_seed_is_one():
     first, second = moments_trainer(), moments_trainer()
 
@@ -183,6 +188,7 @@ def test_maps_that_stay_dark_pull_nowhere():
         assert torch.equal(part.grad.isfinite(), torch.ones_like(part, dtype=torch.bool))
 
 
+@pytest.mark.pitfall("A release repeated when a training goes on")
 @pytest.mark.parametrize("begin", [discriminator_trainer, moments_trainer])
 def test_resumed_training_keeps_the_structure_that_was_released(begin, tmp_path):
     first = begin()

@@ -1,4 +1,4 @@
-"""Trust: the known ways to break a promise of privacy, what stands against each, and what nothing stands against."""
+"""Shows the known ways to break a guarantee of privacy, what prevents each, and what nothing prevents."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ _HEADINGS: dict[Status, tuple[str, str]] = {
 def show_trust() -> None:
     """Draws the tab: what is not prevented comes first and open, the rest to unfold."""
     counts = Counter(pitfall.status for pitfall in PITFALLS)
-    tests = {test for pitfall in PITFALLS for test in pitfall.tests}
     st.markdown(
-        f"A small mistake that nobody sees can break a promise of privacy. Of **{len(PITFALLS)} known ways** to make one, "
-        f"this program prevents **{counts['prevented']}**, {counts['partly']} in part, and "
-        f"**{counts['not prevented']} are up to you**. {len(tests)} tests stand behind this. There may be ways that "
-        "nobody knows yet."
+        "A small mistake that nobody sees can break a guarantee of privacy. This program knows "
+        f"**{len(PITFALLS)} such mistakes**. It prevents **{counts['prevented']}** of them and {counts['partly']} in "
+        f"part; **{counts['not prevented']} are up to you**. Each one that it prevents has a test that fails if that "
+        "changes. There may be mistakes that nobody knows yet."
     )
     words = st.text_input(
         "Search",
@@ -41,8 +40,8 @@ def show_trust() -> None:
             st.caption(STATUSES[status])
             _show(pitfalls, is_open=status == "not prevented" or bool(words))
     st.caption(
-        "The tests are in the folder tests; `python -m pytest NAME` runs one. The same list, with how to read "
-        "guarantee, attacks and ledger, is in docs/privacy.md."
+        "`python -m pytest -m pitfall` runs the tests. The documentation has the same list with the names of the "
+        "tests."
     )
 
 
@@ -58,8 +57,8 @@ def _matching(status: Status, words: str) -> list[Pitfall]:
 
 
 def _text(pitfall: Pitfall) -> str:
-    parts = (pitfall.name, pitfall.problem, pitfall.answer, pitfall.source, pitfall.severity)
-    return " ".join((*parts, *pitfall.tests)).casefold()
+    parts = (pitfall.name, pitfall.problem, pitfall.prevention, pitfall.source, pitfall.severity)
+    return " ".join(parts).casefold()
 
 
 def _show(pitfalls: list[Pitfall], *, is_open: bool) -> None:
@@ -69,7 +68,5 @@ def _show(pitfalls: list[Pitfall], *, is_open: bool) -> None:
             severity = pitfall.severity
             st.markdown(f"**{severity.capitalize()}:** {SEVERITIES[severity]}")
         with st.expander(pitfall.name, expanded=is_open):
-            st.markdown(f"{pitfall.problem}\n\n**Here:** {pitfall.answer}")
-            if pitfall.tests:
-                st.code("\n".join(pitfall.tests), language=None, wrap_lines=True)
+            st.markdown(f"{pitfall.problem}\n\n**Here:** {pitfall.prevention}")
             st.caption(f"Source: {pitfall.source}")

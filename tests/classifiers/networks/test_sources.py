@@ -61,6 +61,7 @@ def test_upright_inputs_are_those_that_features_are_computed_from(cohort):
     assert torch.equal(batch.inputs, expected)
 
 
+@pytest.mark.pitfall("Views clipped one by one")
 def test_weights_make_a_masss_loss_the_mean_over_its_views(cohort):
     batch = masses(cohort, augmentation="turns", views=4).batch(torch.arange(12), draw())
 
@@ -70,6 +71,7 @@ def test_weights_make_a_masss_loss_the_mean_over_its_views(cohort):
     assert (batch.unit_of_input.diff() >= 0).all()
 
 
+@pytest.mark.pitfall("Views and dropout that depend on who else is there")
 def test_how_a_patient_is_shown_depends_on_no_other(cohort):
     source = masses(cohort, augmentation="turns", views=2)
 

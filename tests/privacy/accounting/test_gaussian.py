@@ -21,6 +21,7 @@ def spent(noise_multiplier, steps, delta):
     return spent_epsilon(mu_of_steps(noise_multiplier, steps), delta)
 
 
+@pytest.mark.pitfall("A wrong formula in the accountant")
 @pytest.mark.parametrize("target_epsilon", [0.05, 0.5, 1, 6, 12, 60, 300])
 @pytest.mark.parametrize(("steps", "delta"), [(1, 1e-4), (100, 1e-4), (200, 1e-6)])
 def test_spent_epsilon_agrees_with_dp_accounting_within_one_percent(target_epsilon, steps, delta):
@@ -35,6 +36,7 @@ def test_spent_epsilon_agrees_with_dp_accounting_within_one_percent(target_epsil
     assert loss.get_epsilon_for_delta(delta) == pytest.approx(target_epsilon, rel=0.01)
 
 
+@pytest.mark.pitfall("A wrong formula in the accountant")
 def test_composition_of_steps_agrees_with_dp_accounting():
     one_step = pld.from_gaussian_mechanism(10.0, value_discretization_interval=1e-4)
 
@@ -43,6 +45,7 @@ def test_composition_of_steps_agrees_with_dp_accounting():
     assert spent(10.0, 50, 1e-4) == pytest.approx(composed, rel=0.01)
 
 
+@pytest.mark.pitfall("A wrong formula in the accountant")
 @pytest.mark.parametrize("noise_multiplier", [0.9, 5.0, 22.0])
 def test_opacus_prv_accountant_agrees_and_is_never_lower_by_more_than_its_error(noise_multiplier):
     accountant = PRVAccountant()
@@ -64,6 +67,7 @@ def test_golden_noise_multipliers(target_epsilon, steps, golden):
     assert calibrate_gaussian(target_epsilon, 1e-4, steps) == pytest.approx(golden, rel=1e-5)
 
 
+@pytest.mark.pitfall("Rounding in the claimed ε")
 @settings(deadline=None, max_examples=200)
 @given(
     target_epsilon=st.floats(0.05, 1000),
@@ -77,6 +81,7 @@ def test_calibrated_noise_never_overshoots_and_wastes_next_to_nothing(target_eps
     assert epsilon == pytest.approx(target_epsilon, rel=1e-5)
 
 
+@pytest.mark.pitfall("A huge ε in place of no privacy")
 def test_infinite_budget_means_no_noise_and_infinite_epsilon():
     assert calibrate_gaussian(math.inf, 1e-4, 100) == 0.0
     assert mu_of_steps(0.0, 100) == math.inf
@@ -90,6 +95,7 @@ def test_budget_out_of_reach_is_refused_with_the_range(target_epsilon):
         calibrate_gaussian(target_epsilon, 1e-4, 100)
 
 
+@pytest.mark.pitfall("δ too large")
 def test_delta_of_one_over_n_is_refused():
     require_meaningful_delta(1e-4, 9_999)
     with pytest.raises(PrivacyError, match="δ below 1 / 10000"):

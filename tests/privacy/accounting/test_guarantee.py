@@ -40,6 +40,7 @@ def test_promise_to_patients_is_left_as_it_is():
     assert for_patient(promise, 14) == promise == for_patient(promise, None)
 
 
+@pytest.mark.pitfall("A guarantee for crops read as one for patients")
 def test_unknown_number_of_masses_promises_nothing_to_a_patient():
     assert for_patient(gaussian_promise(1.0, DELTA, "image"), None) is None
 

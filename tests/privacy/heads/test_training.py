@@ -58,6 +58,7 @@ def unit_gradients(problem, weights):
     )
 
 
+@pytest.mark.pitfall("Noise or clipping missing or too small")
 @pytest.mark.parametrize("unit", ["patient", "image"])
 @pytest.mark.parametrize("public", [False, True])
 def test_vectorised_weights_equal_those_of_opacus_step_by_step(unit, public):
@@ -97,6 +98,7 @@ def test_without_noise_the_update_is_the_clipped_gradient_written_out(train):
     torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.pitfall("A huge ε in place of no privacy")
 def test_without_privacy_the_update_is_the_plain_gradient():
     problem = make_problem()
     gradients = unit_gradients(problem, problem.initial_weights)
@@ -108,6 +110,7 @@ def test_without_privacy_the_update_is_the_plain_gradient():
     torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.pitfall("Noise or clipping missing or too small")
 @engines
 def test_noise_has_the_claimed_standard_deviation(train):
     problem = make_problem(dims=20_000, patients=12)
@@ -121,6 +124,9 @@ def test_noise_has_the_claimed_standard_deviation(train):
     assert measured == pytest.approx(claimed, rel=4 / math.sqrt(2 * 20_000))
 
 
+@pytest.mark.pitfall("Noise or clipping missing or too small")
+@pytest.mark.pitfall("Clipping per crop, guarantee per patient")
+@pytest.mark.pitfall("Another neighbouring relation than stated")
 @engines
 @pytest.mark.parametrize("size", [1.0, 1e6])
 def test_no_patient_moves_a_step_by_more_than_the_clipping_bound(train, size):
@@ -169,6 +175,7 @@ def test_a_job_gives_the_same_weights_whatever_jobs_run_beside_it():
         torch.testing.assert_close(together[row], alone, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.pitfall("A sampling rate or number of steps other than accounted")
 def test_opacus_accountant_saw_every_step_at_full_batch():
     _, accountant = train_head(
         make_problem(), RECIPE, HeadSettings(noise_multiplier=1.5, learning_rate=2.0, seed=0)
@@ -177,6 +184,7 @@ def test_opacus_accountant_saw_every_step_at_full_batch():
     assert accountant.history == [(1.5, 1.0, RECIPE.steps)]
 
 
+@pytest.mark.pitfall("Early stopping and keeping the best step")
 def test_averaging_takes_the_last_half_of_the_iterates():
     problem, iterates = make_problem(), []
     job = HeadSettings(noise_multiplier=1.0, learning_rate=2.0, seed=0)
@@ -188,6 +196,7 @@ def test_averaging_takes_the_last_half_of_the_iterates():
     torch.testing.assert_close(weights[0], torch.stack(iterates[6:]).mean(0))
 
 
+@pytest.mark.pitfall("Clipping per crop, guarantee per patient")
 def test_patient_bags_hold_every_mass_once():
     patient_ids = np.array(list("abacbadefghijk"))
 

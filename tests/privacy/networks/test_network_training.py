@@ -100,6 +100,7 @@ class Spy:
         return self._source.batch(units, draw)
 
 
+@pytest.mark.pitfall("Noise or clipping missing or too small")
 def test_noise_has_the_calibrated_size():
     wide = MadeSource(shape=(6,))
     training = replace(PRIVATE, noise_multiplier=50.0)
@@ -113,6 +114,7 @@ def test_noise_has_the_calibrated_size():
     torch.testing.assert_close(noise, -(-50.0 * 0.3 * expected), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.pitfall("Dividing by the real size of a batch")
 @pytest.mark.parametrize("rate", [0.3, 0.7])
 def test_noise_and_sum_are_divided_by_the_expected_number_whoever_was_sampled(rate):
     """Divided by the number that was drawn, the noise would tell how many patients took part."""
@@ -129,6 +131,7 @@ def test_noise_and_sum_are_divided_by_the_expected_number_whoever_was_sampled(ra
     torch.testing.assert_close(noise, 50.0 * 0.3 * drawn, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.pitfall("A step left out when nobody was sampled")
 def test_a_step_without_units_moves_by_noise_of_the_usual_size():
     rare = replace(PRIVATE, sample_rate=1e-6)
 
@@ -140,6 +143,7 @@ def test_a_step_without_units_moves_by_noise_of_the_usual_size():
     torch.testing.assert_close(noise, 0.8 * 0.3 * drawn, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.pitfall("Views clipped one by one")
 def test_views_of_a_unit_are_clipped_together():
     """Each clipped as a patient of its own, eight views would move the sum by eight times the bound."""
 
@@ -171,6 +175,7 @@ def drawn_like(network, noise):
     return [noise.normal(*parameter.shape) for parameter in network.parameters()]
 
 
+@pytest.mark.pitfall("Noise or clipping missing or too small")
 @pytest.mark.parametrize("micro_batch", [1, 24])
 @pytest.mark.parametrize("size", [1.0, 1e4])
 def test_no_unit_moves_a_step_by_more_than_the_bound(size, micro_batch):
@@ -196,6 +201,7 @@ def test_no_unit_moves_a_step_by_more_than_the_bound(size, micro_batch):
     assert 0.01 < difference.norm() <= 0.3 * (1 + 1e-4)
 
 
+@pytest.mark.pitfall("A patient split over micro-batches")
 @pytest.mark.parametrize("training", [PRIVATE, PLAIN, SAMPLED], ids=["private", "plain", "sampled"])
 def test_micro_batches_of_any_size_give_the_same_weights(training):
     weights = [flat(train(training, micro_batch=size).weights) for size in (1, 7, 24, None)]
@@ -204,6 +210,7 @@ def test_micro_batches_of_any_size_give_the_same_weights(training):
         torch.testing.assert_close(other, weights[0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.pitfall("A patient split over micro-batches")
 @pytest.mark.parametrize("micro_batch", [1, 7])
 def test_no_unit_is_split_over_micro_batches(micro_batch, monkeypatch):
     """Each half would be clipped by itself, and the unit move the sum by twice the bound."""
@@ -244,6 +251,7 @@ def test_going_on_after_a_stop_gives_the_weights_of_one_go(training, optimizer):
     assert later.step == whole.step == 6
 
 
+@pytest.mark.pitfall("Noise used again when a training goes on")
 def test_secret_noise_is_not_written_down_and_goes_on_afresh():
     saved = []
     train(PRIVATE, noise=SecretNoise(), save=saved.append, save_every=3)
@@ -257,6 +265,7 @@ def test_secret_noise_is_not_written_down_and_goes_on_afresh():
     assert not torch.allclose(one, other)
 
 
+@pytest.mark.pitfall("Views and dropout that depend on who else is there")
 @pytest.mark.parametrize(("noise", "same"), [(ReproducibleNoise, True), (SecretNoise, False)])
 def test_dropout_of_a_secret_training_follows_from_no_seed(noise, same):
     """Who gets which zeros depends on who else takes part: known zeros would give that away."""
@@ -269,6 +278,7 @@ def test_dropout_of_a_secret_training_follows_from_no_seed(noise, same):
     assert torch.equal(moved(), moved()) == same
 
 
+@pytest.mark.pitfall("Views and dropout that depend on who else is there")
 @pytest.mark.parametrize(("noise", "same"), [(ReproducibleNoise, True), (SecretNoise, False)])
 def test_views_of_a_secret_training_follow_from_no_seed(noise, same):
     """Views are drawn in the order of units: one more before a unit would show it otherwise."""
@@ -294,6 +304,7 @@ def test_views_and_dropout_of_a_plain_training_follow_from_the_seed():
     assert torch.equal(one, other)
 
 
+@pytest.mark.pitfall("Plain steps before the private ones")
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
@@ -312,6 +323,7 @@ def test_a_state_of_other_steps_is_refused(before, after, message):
         train(replace(after, steps=8), state=state)
 
 
+@pytest.mark.pitfall("Noise used again when a training goes on")
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
@@ -327,6 +339,7 @@ def test_secret_and_reproducible_noise_are_not_mixed(before, after, message):
         train(replace(PRIVATE, steps=8), state=state, noise=after)
 
 
+@pytest.mark.pitfall("Noise used again when a training goes on")
 @pytest.mark.parametrize("noise", [SecretNoise, KeyedNoise, lambda: ReproducibleNoise(3)])
 def test_steps_after_a_stop_draw_no_noise_that_was_used_before(noise):
     """The same noise on two gradients cancels when their sums are subtracted."""
@@ -361,6 +374,7 @@ def test_a_state_of_another_network_is_refused():
         train(PLAIN, network=small_network(outputs=2), state=state)
 
 
+@pytest.mark.pitfall("Shuffling accounted as random sampling")
 def test_units_of_a_step_are_a_poisson_sample():
     source, steps = Spy(MadeSource(200)), []
 
@@ -372,6 +386,7 @@ def test_units_of_a_step_are_a_poisson_sample():
     assert len({tuple(asked) for asked in source.asked}) > 30
 
 
+@pytest.mark.pitfall("A step left out when nobody was sampled")
 def test_a_step_without_units_is_noise_all_the_same():
     rare = replace(PRIVATE, sample_rate=1e-9, steps=1, optimizer="sgd", learning_rate=1e-9)
     steps = []
@@ -384,6 +399,7 @@ def test_a_step_without_units_is_noise_all_the_same():
     assert after.history == [(0.8, 1e-9, 1)]
 
 
+@pytest.mark.pitfall("A sampling rate or number of steps other than accounted")
 def test_the_history_counts_every_private_step_and_no_plain_one():
     steps = []
 
@@ -438,6 +454,7 @@ def test_moving_average_is_that_of_the_weights_after_each_step():
     torch.testing.assert_close(flat(state.network), seen[2])
 
 
+@pytest.mark.pitfall("Batch norm and other mixing of patients")
 def test_a_network_that_mixes_patients_is_refused_before_data_are_used():
     network, steps = nn.Sequential(nn.BatchNorm1d(6), nn.Linear(6, 1)), []
 

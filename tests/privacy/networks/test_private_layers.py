@@ -34,6 +34,7 @@ def test_dropout_and_repeated_calls_pass(network):
     assert find_problems(network, example(6)) == []
 
 
+@pytest.mark.pitfall("Batch norm and other mixing of patients")
 def test_batch_normalisation_is_found_also_where_it_is_frozen():
     network = nn.Sequential(nn.BatchNorm1d(6).requires_grad_(False), nn.Linear(6, 1))
 
@@ -47,6 +48,7 @@ def test_batch_normalisation_is_found_also_where_it_is_frozen():
     )
 
 
+@pytest.mark.pitfall("Weights outside of layers, left out of the norm")
 def test_tables_beside_layers_are_found_and_can_be_frozen():
     network, size = make_network("Swin")
     network.requires_grad_(True)
@@ -101,6 +103,7 @@ class Centred(nn.Module):
         return vectors - vectors.mean(0, keepdim=True)
 
 
+@pytest.mark.pitfall("Batch norm and other mixing of patients")
 @pytest.mark.parametrize("frozen_first", [False, True])
 def test_mixing_without_parameters_is_found_at_the_first_layer_after_it(frozen_first):
     network = nn.Sequential(nn.Linear(6, 6), Centred(), nn.ReLU(), nn.Linear(6, 1))
@@ -152,6 +155,7 @@ class KeepsMean(nn.Module):
         return self.last(vectors)
 
 
+@pytest.mark.pitfall("Batch norm and other mixing of patients")
 def test_statistics_that_are_stored_without_noise_are_found_and_given_back():
     network = KeepsMean()
 
@@ -196,6 +200,7 @@ class AlsoPastTheLayer(PastTheLayer):
         return self.last(self.hidden(vectors) @ self.hidden.weight)
 
 
+@pytest.mark.pitfall("Wrong gradients of single patients")
 @pytest.mark.parametrize(
     ("network", "name", "problem"),
     [

@@ -28,6 +28,7 @@ def added(network, inputs, units=UNITS, *, max_grad_norm=0.5, losses=squared_out
     return gradients.take(), norms
 
 
+@pytest.mark.pitfall("Wrong gradients of single patients")
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_sum_and_norms_are_those_of_one_backward_pass_per_unit(kind):
     network, size = make_network(kind)
@@ -55,6 +56,7 @@ def test_little_memory_gives_the_same(kind, numbers_at_once, monkeypatch):
     torch.testing.assert_close((sums, found), (expected, norms))
 
 
+@pytest.mark.pitfall("A patient split over micro-batches")
 def test_micro_batches_add_up():
     network, size = make_network("convolutions")
     inputs = make_inputs(size)
@@ -69,6 +71,7 @@ def test_micro_batches_add_up():
     assert all(not summed.any() for summed in parts.take()), "taking starts anew"
 
 
+@pytest.mark.pitfall("Clipping layer by layer, noise for all")
 def test_a_layer_that_is_called_twice_is_clipped_as_a_whole():
     torch.manual_seed(0)
     network, inputs = Twice().double(), torch.randn(7, 6, dtype=torch.float64)
@@ -79,6 +82,7 @@ def test_a_layer_that_is_called_twice_is_clipped_as_a_whole():
     torch.testing.assert_close((sums, found), (expected, norms), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.pitfall("Noise or clipping missing or too small")
 @pytest.mark.parametrize("kind", ["mlp without biases", "group norms", "EfficientNet", "ViT"])
 def test_steps_with_noise_end_at_the_weights_of_opacus(kind):
     """Opacus keeps every unit's gradient in memory; a unit is one input there."""
@@ -116,6 +120,7 @@ def test_steps_with_noise_end_at_the_weights_of_opacus(kind):
         torch.testing.assert_close(own, other, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.pitfall("Wrong gradients of single patients")
 def test_opacus_misreads_maps_with_channels_last_and_ours_does_not():
     """Why ConvNeXt is not held to it; should Opacus mend this, add ConvNeXt above."""
     network = nn.Conv2d(3, 1, 3).double()
@@ -134,6 +139,7 @@ def test_opacus_misreads_maps_with_channels_last_and_ours_does_not():
     torch.testing.assert_close(ours[0], true)
 
 
+@pytest.mark.pitfall("Wrong gradients of single patients")
 def test_opacus_takes_windows_of_swin_for_inputs():
     """Why its hooks are not used: the windows of one image become many samples, and no sum is of images."""
     network, size = make_network("Swin")
@@ -146,6 +152,7 @@ def test_opacus_takes_windows_of_swin_for_inputs():
     assert samples != {3}
 
 
+@pytest.mark.pitfall("Clipping layer by layer, noise for all")
 @pytest.mark.parametrize("size", [1.0, 1e4])
 @pytest.mark.parametrize("kind", ["convolutions", "Swin"])
 def test_one_unit_moves_the_sum_by_the_bound_at_most(kind, size):
@@ -161,6 +168,7 @@ def test_one_unit_moves_the_sum_by_the_bound_at_most(kind, size):
     assert 0.1 < difference.norm() <= 0.5 * (1 + 1e-4)
 
 
+@pytest.mark.pitfall("Norms rounded down")
 @pytest.mark.parametrize("autocast", [None, torch.bfloat16])
 def test_rounding_does_not_let_a_unit_through_the_bound(autocast):
     network, size = make_network("Swin")
@@ -200,6 +208,7 @@ def lossy_products():
         operation.fp32_precision = precision
 
 
+@pytest.mark.pitfall("Norms rounded down")
 def test_norms_and_sums_keep_all_digits_whatever_products_may_lose(monkeypatch, lossy_products):
     """With TF32 or bfloat16 products the norm may come out too small, and the unit is clipped too little."""
     network, size = make_network("convolutions")
@@ -217,6 +226,7 @@ def test_norms_and_sums_keep_all_digits_whatever_products_may_lose(monkeypatch, 
     assert {operation.fp32_precision for operation in lossy_products} == {"tf32"}
 
 
+@pytest.mark.pitfall("Norms rounded down")
 @pytest.mark.parametrize("seed", range(6))
 def test_norm_of_gradients_that_cancel_is_never_too_small(seed):
     """Two positions whose gradients all but cancel: the sum over pairs of positions loses its digits."""
@@ -239,6 +249,7 @@ def test_norm_of_gradients_that_cancel_is_never_too_small(seed):
     assert norms >= length
 
 
+@pytest.mark.pitfall("Features that are not finite")
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])
 def test_unit_without_a_finite_gradient_adds_nothing(broken):
     network, size = make_network("convolutions")
@@ -361,6 +372,7 @@ def test_network_without_anything_to_train_is_refused():
         UnitGradients(nn.Linear(2, 1).requires_grad_(False), max_grad_norm=1.0)
 
 
+@pytest.mark.pitfall("Weights outside of layers, left out of the norm")
 def test_tables_beside_layers_and_tied_weights_are_refused_by_name():
     network, _ = make_network("Swin")
     network.requires_grad_(True)

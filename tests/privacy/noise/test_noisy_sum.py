@@ -30,6 +30,7 @@ def test_one_unit_more_moves_the_sum_by_the_clipping_norm_at_most():
     assert (with_it - without).norm() <= 0.5 + 1e-5
 
 
+@pytest.mark.pitfall("Noise or clipping missing or too small")
 def test_noise_has_the_deviation_that_was_asked_for():
     released = noisy_sum(torch.zeros(3, 20_000), 0.5, 4.0, SecretNoise())
 

@@ -23,6 +23,7 @@ def test_two_releases_compose_as_gaussian_mechanisms_do():
     assert together == pytest.approx(spent_epsilon((0.25 + 4 / 16) ** 0.5, DELTA), rel=0.02)
 
 
+@pytest.mark.pitfall("Rounding in the claimed ε")
 def test_calibrated_noise_spends_the_target_and_never_more():
     before = [(1.5, 1.0, 1)]
     noise = calibrate_sampled(8.0, DELTA, before=before, sample_rate=0.2, steps=100)
@@ -60,6 +61,7 @@ def stepped(noise_multiplier, inputs, *, max_grad_norm=1.0, public=0.0, expected
     return (before - layer.weight.detach())[0]
 
 
+@pytest.mark.pitfall("Dividing by the real size of a batch")
 def test_without_noise_a_step_is_the_clipped_sum_over_the_expected_number():
     inputs = torch.tensor([[0.5, 0, 0], [0, 30.0, 40.0]])  # the gradients of the two units
 
@@ -76,6 +78,7 @@ def test_a_unit_of_any_size_moves_the_step_by_the_bound_at_most():
     assert difference.norm() <= 1 / 4 + 1e-6
 
 
+@pytest.mark.pitfall("A step left out when nobody was sampled")
 def test_a_step_without_units_is_noise_all_the_same():
     """Leaving such a step out would tell that nobody was sampled."""
     moved = stepped(3.0, torch.empty(0, 3))
@@ -83,6 +86,7 @@ def test_a_step_without_units_is_noise_all_the_same():
     assert moved.abs().min() > 0
 
 
+@pytest.mark.pitfall("Dividing by the real size of a batch")
 def test_noise_has_the_calibrated_size_whoever_was_sampled():
     layers = [stepped(8.0, torch.zeros(units, 3), max_grad_norm=0.5) for units in (0, 1, 3)]
 

@@ -9,6 +9,7 @@ from mammo_core.privacy.noise.kinds import randomness_of
 from mammo_core.privacy.noise.sources import KeyedNoise, ReproducibleNoise, SecretNoise, noise_from
 
 
+@pytest.mark.pitfall("Seeds of 32 bits")
 def test_torch_generators_keep_only_32_bits_of_a_seed():
     """Why secret noise comes from no seed; should torch ever mend this, our docstring is out of date."""
     first, second = (
@@ -42,6 +43,7 @@ def test_reproducible_noise_follows_from_its_seed():
     assert not torch.equal(first, other)
 
 
+@pytest.mark.pitfall("Gaps in floating-point noise")
 def test_the_least_and_the_largest_random_words_give_finite_noise(monkeypatch):
     for byte in (b"\x00", b"\xff"):
         monkeypatch.setattr("os.urandom", lambda count, byte=byte: byte * count)
@@ -54,6 +56,7 @@ def test_no_seed_means_secret():
     assert isinstance(noise_from(None), SecretNoise)
 
 
+@pytest.mark.pitfall("Noise expanded from a key")
 def test_a_key_comes_from_the_operating_system_and_all_of_it_counts(monkeypatch):
     keys = [bytes(16), bytes(15) + b"\x01", b"\x01" + bytes(15)]
     drawn = []

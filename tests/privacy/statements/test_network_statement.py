@@ -133,6 +133,7 @@ def test_any_other_generator_adds_its_epsilon_and_delta_to_sampled_steps():
     assert "their ε and their δ add up" in " ".join(said.caveats)
 
 
+@pytest.mark.pitfall("Early stopping and keeping the best step")
 def test_choice_by_validation_labels_is_a_caveat_of_private_runs_only():
     chosen = "labels made that choice, and no ε covers it"
 
@@ -152,6 +153,7 @@ def test_statement_survives_json_and_its_sentence_is_one(strategy, unit, noise):
     assert ". " not in said.sentence
 
 
+@pytest.mark.pitfall("Noise expanded from a key")
 def test_noise_expanded_from_a_key_is_named_where_millions_of_weights_get_it():
     row = rows(make())["randomness"]
 

@@ -126,6 +126,7 @@ def expected_coverage(strategy, unit, epsilon, origin_name):
     return for_patients if unit == "patient" else for_images
 
 
+@pytest.mark.pitfall("A generator that saw the same patients")
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("origin_name", ORIGINS)
 def test_coverage_follows_from_strategy_and_origin(strategy, origin_name):
@@ -185,6 +186,7 @@ def test_what_covers_more_never_promises_a_smaller_epsilon():
             assert said.strategy == "synthetic" or said.end_to_end_for_patient is None
 
 
+@pytest.mark.pitfall("Reporting the target instead of what was spent")
 def test_what_is_spent_follows_from_the_noise_that_was_added_not_from_the_target():
     asked_for_six = make(epsilon=6.0)
 
@@ -196,6 +198,7 @@ def test_what_is_spent_follows_from_the_noise_that_was_added_not_from_the_target
     assert half_the_noise.target_epsilon == 6.0
 
 
+@pytest.mark.pitfall("A guarantee for crops read as one for patients")
 def test_patient_with_most_masses_is_promised_what_a_gaussian_of_as_many_norms_promises():
     said = make(unit="image", epsilon=6.0)
 
@@ -213,6 +216,7 @@ def test_without_the_largest_patient_nothing_is_promised_to_patients():
     assert "to a patient with several masses nothing is promised" in said.sentence
 
 
+@pytest.mark.pitfall("A generator that saw the same patients")
 def test_gaussian_generator_on_the_same_patients_composes_exactly():
     said = make("pretrain", "patient", 6.0, "private, same patients")
 
@@ -230,6 +234,7 @@ def test_any_other_generator_on_the_same_patients_adds_its_delta():
     assert "the δ add up" in " ".join(said.caveats)
 
 
+@pytest.mark.pitfall("A guarantee for crops read as one for patients")
 def test_units_that_differ_are_carried_over_to_the_patient():
     generator_of_patients = make("pretrain", "image", 6.0, "private, same patients")
     generator_of_images = make("pretrain", "patient", 6.0, "private per image")
@@ -263,6 +268,7 @@ def test_real_strategy_never_mentions_a_generator():
     assert "generator" not in said.sentence
 
 
+@pytest.mark.pitfall("Seeds that repeat noise")
 @pytest.mark.parametrize("strategy", ["real", "pretrain"])
 def test_reproducible_noise_is_part_of_the_sentence(strategy):
     marked, secret = (make(strategy, noise=noise) for noise in ("reproducible", "secret"))
@@ -291,6 +297,7 @@ def made_on(**backbone):
     return make_statement(config, data, calibrate_gaussian(6.0, DELTA, config.recipe.steps))
 
 
+@pytest.mark.pitfall("A backbone that saw the patients")
 @pytest.mark.parametrize("backbone", [{"weights": "mine.safetensors"}, {"name": "resnet18"}])
 def test_backbone_from_a_file_or_hub_is_a_condition_of_the_sentence(backbone):
     said = made_on(**backbone)
@@ -304,6 +311,8 @@ def test_installed_and_random_backbones_are_no_condition(backbone):
     assert "backbone" not in made_on(**backbone).sentence
 
 
+@pytest.mark.pitfall("Loss curves, thresholds and scores")
+@pytest.mark.pitfall("Choosing a recipe on validation")
 def test_caveats_name_selection_curves_test_sets_and_other_releases():
     for coverage in ("private, same patients", "unknown", "not private, others"):
         left_out = " ".join(make("pretrain", origin_name=coverage).caveats)
@@ -319,6 +328,7 @@ def test_caveats_name_selection_curves_test_sets_and_other_releases():
             assert named in left_out
 
 
+@pytest.mark.pitfall("Another neighbouring relation than stated")
 def test_table_names_what_a_reader_must_know():
     rows = {row.name: row.value for row in make("pretrain", origin_name="private, others").table()}
 

@@ -21,6 +21,7 @@ from tests.helpers.made_ledgers import run_many
 from tests.training.heads.test_runs import make_config
 
 
+@pytest.mark.pitfall("Reporting the target instead of what was spent")
 def test_spent_epsilon_is_computed_from_the_noise_that_was_added(dataset, monkeypatch):
     """Not copied from what was asked for: with more noise than needed less is spent, with less more."""
     calibrate = gaussian.calibrate_gaussian
@@ -35,6 +36,7 @@ def test_spent_epsilon_is_computed_from_the_noise_that_was_added(dataset, monkey
     assert spent[0.5] > 12 > 6 >= spent[1.0] > 5.999 > 3 > spent[2.0]
 
 
+@pytest.mark.pitfall("Counting only the iterates that are kept")
 def test_all_steps_are_counted_not_only_the_averaged_ones(dataset):
     """By Opacus, from the noise and the steps of the recipe."""
     (result,) = run_many(dataset, [make_config(dataset, "real", 6.0)])
@@ -44,6 +46,7 @@ def test_all_steps_are_counted_not_only_the_averaged_ones(dataset):
     assert result.mu == pytest.approx(result.config.recipe.steps**0.5 / result.noise_multiplier)
 
 
+@pytest.mark.pitfall("Statistics of private data before training")
 def test_training_starts_where_no_patient_can_be_seen(dataset):
     """At zero, or at what synthetic masses taught."""
     train = dataclasses.replace(dataset.train, labels=1 - dataset.train.labels)
@@ -55,6 +58,7 @@ def test_training_starts_where_no_patient_can_be_seen(dataset):
         assert (ours.labels != theirs.labels).all()
 
 
+@pytest.mark.pitfall("Early stopping and keeping the best step")
 def test_private_generator_is_the_last_one_whatever_its_quality(tmp_path, monkeypatch):
     """Keeping the best by real masses would be a choice that no ε covers."""
     distances = iter([0.1, 0.2, 0.3] * 2)
@@ -74,6 +78,7 @@ def test_private_generator_is_the_last_one_whatever_its_quality(tmp_path, monkey
     assert (chosen.images_seen, last.images_seen) == (8, 24)
 
 
+@pytest.mark.pitfall("Several releases, each with an ε of its own")
 def test_ledger_entries_deleted_one_by_one_still_count(tmp_path):
     ledger = open_ledger(tmp_path)
     for _ in range(2):

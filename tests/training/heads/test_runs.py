@@ -55,6 +55,7 @@ def test_more_budget_gives_better_classifiers(dataset):
     assert means[2] > 0.8
 
 
+@pytest.mark.pitfall("Random numbers used twice")
 def test_two_budgets_at_one_seed_never_share_their_noise(dataset):
     """Shared noise would cancel: both models together would give the gradient away."""
     configs = [make_config(dataset, "real", epsilon, seed=7) for epsilon in (0.05, 0.06)]
@@ -65,6 +66,7 @@ def test_two_budgets_at_one_seed_never_share_their_noise(dataset):
     assert abs(correlation) < 0.8, correlation  # 13 numbers, nearly all noise; shared noise gives 1
 
 
+@pytest.mark.pitfall("Random numbers used twice")
 @pytest.mark.parametrize(
     "changed", [{"strategy": "pretrain"}, {"unit": "image"}, {"epsilon": 7.0}, {"seed": 1}]
 )
@@ -77,6 +79,7 @@ def test_every_configuration_draws_noise_of_its_own(dataset, changed):
     assert make_config(dataset, "real", epsilon=6.0).noise_seed == base.noise_seed
 
 
+@pytest.mark.pitfall("Seeds that repeat noise")
 def test_secret_noise_differs_each_time_and_has_no_seed(dataset):
     config = make_config(dataset, "real", epsilon=6.0, noise="secret")
     first, second = (next(run_many(dataset, [config])).weights for _ in range(2))
@@ -124,6 +127,7 @@ def test_strategy_synthetic_is_the_same_whatever_the_real_masses(dataset):
     assert torch.equal(result.weights, reference.weights)
 
 
+@pytest.mark.pitfall("Statistics of private data before training")
 def test_projection_never_depends_on_real_masses(dataset):
     other = replace(dataset, train_features=-3 * dataset.train_features, _prepared={})
     recipe = RECIPES["pretrain"]
@@ -135,6 +139,7 @@ def test_projection_never_depends_on_real_masses(dataset):
     assert torch.equal(ours.initial_weights, theirs.initial_weights)
 
 
+@pytest.mark.pitfall("Statistics of private data before training")
 def test_strategy_real_projects_by_textures_and_never_by_masses(dataset):
     others = replace(
         dataset,
@@ -163,6 +168,7 @@ def test_strategy_that_needs_synthetic_masses_says_so(dataset):
         next(run_many(without, [make_config(dataset)]))
 
 
+@pytest.mark.pitfall("δ too large")
 def test_delta_too_large_for_the_cohort_is_refused(dataset):
     with pytest.raises(PrivacyError, match="δ below 1 / 60"):
         next(run_many(dataset, [make_config(dataset, target_delta=1 / 50)]))

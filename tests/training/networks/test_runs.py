@@ -210,6 +210,7 @@ def test_sampled_run_is_exported_and_imported_elsewhere_as_it_is(private_home, t
     assert stored.mu is None
 
 
+@pytest.mark.pitfall("A sampling rate or number of steps other than accounted")
 def test_sampled_run_is_charged_with_its_noise_rate_and_steps(tmp_path):
     config, ledger = small_config(epsilon=1.0, sample_rate=0.5, unit="image"), FreeLedger()
 
