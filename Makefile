@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadscope
 
-.PHONY: run test test-all slow check setup
+.PHONY: run test test-all slow check docs setup
 
 run: setup
 	$(BIN)/python -m mammo_core serve
@@ -24,6 +24,10 @@ check: setup
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/basedpyright
+
+# The documentation as a site in site/; a broken link fails the build.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 setup: $(READY)
 

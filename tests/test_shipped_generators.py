@@ -1,7 +1,6 @@
 """What the generators in models/ promise: whole files, honest cards, no patient but those of the train split."""
 
 import re
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +10,7 @@ from mammo_core.synthesis.cards import hash_patient, load_card
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.sampling import sample_masses
 from mammo_core.system.paths import DEFAULT_GENERATOR, models_dir
+from tests.docs.documents import DOCS
 
 NAMES = sorted(path.stem for path in models_dir().glob("*.json"))
 PRIVATE = [name for name in NAMES if load_card(models_dir() / name).guarantee]
@@ -76,8 +76,8 @@ def test_patients_seen_are_those_of_the_train_split(name, real_data):
         assert not seen & {hash_patient(p) for p in cohort.select(split=split).patient_ids}
 
 
-def test_readme_shows_the_measures_of_the_cards():
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+def test_document_shows_the_measures_of_the_cards():
+    document = (DOCS / "reference" / "generators.md").read_text(encoding="utf-8")
     for name in NAMES:
         metrics = load_card(models_dir() / name).metrics
         for row in metrics["comparisons"]:
@@ -87,6 +87,6 @@ def test_readme_shows_the_measures_of_the_cards():
                     f"| {kid['value']:.3f} ± {kid['spread']:.3f} | {around['precision']:.2f} "
                     f"| {around['recall']:.2f} | {around['density']:.2f} | {around['coverage']:.2f} |"
                 )
-                assert shown.replace(" 0.", " .") in readme
+                assert shown.replace(" 0.", " .") in document
         for site, auroc in metrics["transfer_auroc"].items():
-            assert f"{auroc:.3f}"[1:] in readme, site
+            assert f"{auroc:.3f}"[1:] in document, site

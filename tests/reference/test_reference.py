@@ -1,8 +1,7 @@
-"""The shipped numbers hold what README says of them; should a new sweep be worse, this fails."""
+"""The shipped numbers are what the README and docs/reference say; should a new sweep be worse, this fails."""
 
 import math
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +12,9 @@ from mammo_core.evaluation.curves import curve_points
 from mammo_core.results.table_file import COLUMNS
 from mammo_core.synthesis.cards import load_card
 from mammo_core.system.paths import models_dir
+from tests.docs.documents import DOCS, README
+
+GENERATORS = DOCS / "reference" / "generators.md"
 
 # AUROC on CBIS-DDSM test and BCDR to reach within the noise of ten seeds, by unit and ε; at ε = 1 per
 # patient 200 seeds put pretrain at .660 on BCDR, below its floor, and real+synthetic at .673, above it
@@ -107,9 +109,10 @@ def test_paper_points_equal_the_published_means(strategy, epsilon, test_set, pub
     assert row.mean == pytest.approx(published, abs=5e-4)
 
 
-def test_readme_quotes_the_shipped_numbers(means):
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    quoted = re.findall(r"^\| `([a-z+]+)`, (patient|image) \| (.*) \|$", readme, re.M)
+@pytest.mark.parametrize("document", [README, DOCS / "reference" / "results.md"])
+def test_tables_of_results_quote_the_shipped_numbers(means, document):
+    text = document.read_text(encoding="utf-8")
+    quoted = re.findall(r"^\| `([a-z+]+)`, (patient|image) \| (.*) \|$", text, re.M)
 
     assert len(quoted) == 6
     for strategy, unit, cells in quoted:
@@ -119,8 +122,8 @@ def test_readme_quotes_the_shipped_numbers(means):
             assert bcdr == pytest.approx(means[strategy, unit, epsilon, "bcdr"], abs=6e-4)
 
 
-def test_papers_masses_have_the_readmes_numbers():
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+def test_papers_masses_have_the_documents_numbers():
+    document = GENERATORS.read_text(encoding="utf-8")
     measures = reference.paper_masses()
 
     for row in measures["comparisons"]:
@@ -128,10 +131,10 @@ def test_papers_masses_have_the_readmes_numbers():
         shown = f"| {kid['value']:.3f} ± {kid['spread']:.3f} | " + " | ".join(
             f"{around[name]:.2f}" for name in ("precision", "recall", "density", "coverage")
         )
-        assert f"| the paper's {shown} |".replace(" 0.", " .") in readme
+        assert f"| the paper's {shown} |".replace(" 0.", " .") in document
     rest = f"| {measures['radiomics']['synthetic']} | {measures['class_auroc']:.3f} | "
     rest += " / ".join(f"{auroc:.3f}" for auroc in measures["transfer_auroc"].values())
-    assert rest.replace(" 0.", " .") in readme
+    assert rest.replace(" 0.", " .") in document
     assert "gan evaluate" in measures["provenance"]
 
 
@@ -181,8 +184,8 @@ def test_attacks_find_planted_copies_by_shape_and_nobody_in_the_control():
     assert ((control["auc_low"] <= 0.5) & (control["auc_high"] >= 0.5)).mean() >= 0.9
 
 
-def test_readme_quotes_the_attacks_on_generators():
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+def test_document_quotes_the_attacks_on_generators():
+    document = GENERATORS.read_text(encoding="utf-8")
     attacks = reference.measured_generator_attacks()
     of_patients = attacks[
         (attacks["level"] == "patient")
@@ -191,7 +194,7 @@ def test_readme_quotes_the_attacks_on_generators():
     ]
     for row in of_patients.itertuples():
         shown = f"{row.auc:.3f} ({row.auc_low:.3f} to {row.auc_high:.3f})".replace("0.", ".")
-        (line,) = re.findall(rf"^\| {row.attack} \|.*$", readme, re.M)
+        (line,) = re.findall(rf"^\| {row.attack} \|.*$", document, re.M)
         assert shown in line
 
 
@@ -233,9 +236,9 @@ def test_shipped_attacks_say_how_they_were_made():
     assert made["data_hash"] == reference.measured_provenance()["data_hash"]
 
 
-def test_readme_quotes_the_shipped_attacks(attack_tables):
+def test_document_quotes_the_shipped_attacks(attack_tables):
     *_, best, headline = attack_tables
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    document = (DOCS / "reference" / "audits.md").read_text(encoding="utf-8")
 
     for strategy in ("real", "pretrain"):
         for epsilon in (1.0, 6.0, 60.0, math.inf):
@@ -243,5 +246,5 @@ def test_readme_quotes_the_shipped_attacks(attack_tables):
             claimed = "no privacy (not DP)" if math.isinf(epsilon) else f"{epsilon:g}"
             found = f"{headline[strategy, 'patient', epsilon]:.3g}"
             auc = f"{row['auc']:.3f}".removeprefix("0")
-            assert f"| `{strategy}` | {claimed} | {found} | {auc} (" in readme
-            assert f"| {100 * row['tpr_at_1pct']:.1f} % (" in readme
+            assert f"| `{strategy}` | {claimed} | {found} | {auc} (" in document
+            assert f"| {100 * row['tpr_at_1pct']:.1f} % (" in document
