@@ -25,7 +25,7 @@ from mammo_core import __version__
 from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.features import FeatureStore
 from mammo_core.cohorts.cohort import Cohort, join
-from mammo_core.cohorts.drawn import synthetic_cohort
+from mammo_core.cohorts.sampled import synthetic_cohort
 from mammo_core.config.runs import BackboneConfig, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.attack_rates import AttackRates

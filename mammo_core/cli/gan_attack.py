@@ -123,8 +123,8 @@ def run_attack(options: argparse.Namespace) -> int:
 def _targets(options: argparse.Namespace) -> Iterator[AttackTarget]:
     from mammo_core.auditing.generators import AttackTarget
     from mammo_core.cli.progress import progress_bar
-    from mammo_core.cohorts.drawn import draw_cohort
     from mammo_core.cohorts.folders import read_synthetic
+    from mammo_core.cohorts.sampled import sample_cohort
     from mammo_core.synthesis.checkpoints import load_generator
 
     for folder in options.masses:
@@ -132,7 +132,7 @@ def _targets(options: argparse.Namespace) -> Iterator[AttackTarget]:
     for path in options.generator:
         generator, card = load_generator(path)
         with progress_bar(f"drawing from {path.name}", "masses") as on_progress:
-            masses = draw_cohort(generator, options.count, on_progress=on_progress)
+            masses = sample_cohort(generator, options.count, on_progress=on_progress)
         yield AttackTarget(path.name, masses, card, generator, options.state)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from mammo_core.cohorts.cohort import Cohort, Source, join
-from mammo_core.cohorts.drawn import draw_cohort
+from mammo_core.cohorts.sampled import sample_cohort
 from mammo_core.labels import MALIGNANT
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.sampling import Origin, class_direction, draw_masses, origin_of_seed
@@ -64,7 +64,7 @@ def demo_training_patients(seed: int = 0) -> np.ndarray:
 @lru_cache(maxsize=4)
 def demo_synthetic(count: int = DEMO_SYNTHETIC, seed: int = 0) -> Cohort:
     """Synthetic masses from the same generator and other seeds, half of each class."""
-    return draw_cohort(_generator(), count, seed=_SYNTHETIC_SEED + seed)
+    return sample_cohort(_generator(), count, seed=_SYNTHETIC_SEED + seed)
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,6 @@
-"""How synthetic masses are written as DICOM: under whose identifiers, and whether pixels say what they are.
+"""Writes synthetic masses as DICOM Secondary Capture files without a patient, marked as synthetic.
+
+Identifiers follow from the generator and the mass. Nothing in a file is a date, a side or a person.
 
 Source: DICOM PS3.5, section 9 and annex B.2, Unique Identifiers.
 """
@@ -23,22 +25,25 @@ from mammo_core.synthesis.cards import GeneratorCard
 
 UUID_ROOT = "2.25"
 BURNED_IN = ("SYNTHETIC", "research use only", "not for diagnosis")
+NOTICE = "Synthetic, research use only, not for diagnosis."
+PATIENT_NAME = "SYNTHETIC^NO PATIENT"
 _NAMESPACE = uuid.UUID("8f6b6a52-3f0c-5e5e-9a55-6d0f5c1b7a10")  # of this program's identifiers
 _LONGEST_UID, _FEWEST_DIGITS = 64, 24
 _ROOT = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _DICOM_ROOT = "1.2.840.10008"
-_LINE, _FONT = 12, 10
+_LINE_PX, _FONT_PX = 12, 10  # of the burned-in notice
+_SHORT_HASH = 12
 
 
 @dataclass(frozen=True, kw_only=True)
 class DicomOptions:
-    """How to write.
+    """Identifiers and marks of the files.
 
     Attributes:
-        burn_in: Adds a strip under the mass that says in its pixels that it is synthetic. The mass itself is not
-            written on: neither its centre nor its rim may lie under letters.
-        uid_root: Of an organisation, as registered for it; every identifier is it and 24 digits or more. By
-            default the root of identifiers made from UUIDs, which needs no registration.
+        burn_in: Whether to add a strip under the mass whose pixels say that it is synthetic. The letters never
+            cover the mass.
+        uid_root: UID root registered for an organisation. Every identifier is this root and at least 24 digits.
+            The default is the root of identifiers made from UUIDs, which needs no registration.
     """
 
     burn_in: bool = False
@@ -48,7 +53,7 @@ class DicomOptions:
         require_uid_root(self.uid_root)
 
     def uid(self, *parts: object) -> UID:
-        """An identifier that depends on the parts only."""
+        """Returns an identifier that depends on the parts only."""
         text = " ".join(map(str, parts))
         if self.uid_root == UUID_ROOT:
             return UID(f"{UUID_ROOT}.{uuid.uuid5(_NAMESPACE, text).int}")
@@ -57,50 +62,7 @@ class DicomOptions:
         return UID(f"{self.uid_root}.{number % 10 ** min(room, 39)}")
 
 
-def require_uid_root(root: str) -> None:
-    """Raises InvalidRequestError unless identifiers may be made under a root."""
-
-    def refuse(got: str, instead: str) -> None:
-        raise InvalidRequestError(
-            f"Expected the root of DICOM identifiers that is registered for your organisation; got {root[:80]!r}, "
-            f"{got}. {instead}"
-        )
-
-    usual = f"Leave it out to use {UUID_ROOT}, which needs no registration."
-    if not _ROOT.fullmatch(root):
-        refuse(
-            "which is not numbers with dots between, without leading zeros, the first 0, 1 or 2",
-            usual,
-        )
-    first, second = root.split(".")[:2]
-    if first in "01" and int(second) > 39:
-        refuse(f"whose second number under {first} is above 39", usual)
-    if len(root) > _LONGEST_UID - 1 - _FEWEST_DIGITS:
-        refuse(
-            f"{len(root)} characters, which leave no room for {_FEWEST_DIGITS} digits among {_LONGEST_UID} characters",
-            f"Use {_LONGEST_UID - 1 - _FEWEST_DIGITS} or fewer.",
-        )
-    if root == _DICOM_ROOT or root.startswith(f"{_DICOM_ROOT}."):
-        refuse("the root of the DICOM standard itself", usual)
-
-
-def with_notice(image: np.ndarray) -> np.ndarray:
-    """(H, W) uint8 with `BURNED_IN` in a black strip below; wider if the letters need it."""
-    height, width = image.shape
-    font = ImageFont.load_default(_FONT)
-    needed = max(int(np.ceil(font.getlength(line))) for line in BURNED_IN) + 4
-    canvas = Image.new("L", (max(width, needed), height + _LINE * len(BURNED_IN) + 4))
-    canvas.paste(Image.fromarray(image), (0, 0))
-    draw = ImageDraw.Draw(canvas)
-    for number, line in enumerate(BURNED_IN):
-        draw.text((2, height + 2 + number * _LINE), line, fill=255, font=font)
-    return np.asarray(canvas)
-
-
-PATIENT_NAME = "SYNTHETIC^NO PATIENT"
-NOTICE = "Synthetic, research use only, not for diagnosis."
 PLAIN = DicomOptions()
-_SHORT_HASH = 12
 
 
 def dicom_zip(
@@ -109,7 +71,7 @@ def dicom_zip(
     generator_name: str,
     options: DicomOptions = PLAIN,
 ) -> bytes:
-    """A ZIP file with a DICOM file of each mass; else as `synthetic_files.png_zip`."""
+    """Packs a DICOM file of each mass into a ZIP file; otherwise as `files.png_zip`."""
 
     def encode(mass: SyntheticMass) -> bytes:
         return dicom_file(mass, card, generator_name, options)
@@ -120,7 +82,7 @@ def dicom_zip(
 def dicom_file(
     mass: SyntheticMass, card: GeneratorCard, generator_name: str, options: DicomOptions = PLAIN
 ) -> bytes:
-    """One mass as the content of a DICOM file: pixels as drawn, under them a strip with a notice if asked for."""
+    """Encodes one mass as a DICOM file: the pixels as sampled, with a notice below if the options ask for it."""
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -136,17 +98,17 @@ def dicom_file(
 def _identify(
     data: Dataset, mass: SyntheticMass, card: GeneratorCard, options: DicomOptions
 ) -> None:
-    """Who and what: no patient, and identifiers that say so. What must be there but is unknown is empty.
+    """Fills in identifiers and a patient who says that there is none; unknown required elements stay empty.
 
-    Identifiers depend on generator and mass only; those of series and image also on what is burned in.
+    Identifiers depend on generator and mass only; those of series and image also on the burned-in notice.
     """
-    drawn = (card.sha256, mass.id.class_name, mass.id.seed, f"{mass.id.truncation:g}")
-    shown = ("burned in",) * options.burn_in
+    mass_key = (card.sha256, mass.id.class_name, mass.id.seed, f"{mass.id.truncation:g}")
+    shown = ("burned in",) if options.burn_in else ()
     data.SpecificCharacterSet = "ISO_IR 192"
     data.SOPClassUID = SecondaryCaptureImageStorage
-    data.SOPInstanceUID = options.uid(*drawn, "image", *shown)
-    data.StudyInstanceUID = options.uid(*drawn, "study")
-    data.SeriesInstanceUID = options.uid(*drawn, "series", *shown)
+    data.SOPInstanceUID = options.uid(*mass_key, "image", *shown)
+    data.StudyInstanceUID = options.uid(*mass_key, "study")
+    data.SeriesInstanceUID = options.uid(*mass_key, "series", *shown)
     data.PatientName = PATIENT_NAME
     data.PatientID = f"SYNTHETIC-{card.sha256[:_SHORT_HASH]}-{mass.stem}"
     data.StudyID = "SYNTHETIC"
@@ -160,7 +122,7 @@ def _identify(
 
 
 def _describe(data: Dataset, mass: SyntheticMass, card: GeneratorCard, generator_name: str) -> None:
-    """How it was made and what must not be done with it."""
+    """Fills in how the mass was made and what it must not be used for."""
     data.SyntheticData = "YES"
     data.ImageType = ["DERIVED", "SECONDARY"]
     data.ConversionType = "SYN"
@@ -190,3 +152,37 @@ def _add_pixels(data: Dataset, image: np.ndarray) -> None:
     content = image.tobytes()
     data.PixelData = content + b"\0" * (len(content) % 2)
     data["PixelData"].VR = "OB"
+
+
+def with_notice(image: np.ndarray) -> np.ndarray:
+    """Adds `BURNED_IN` in a black strip below an image (H, W) uint8; widens it if the letters need it."""
+    height, width = image.shape
+    font = ImageFont.load_default(_FONT_PX)
+    needed = max(int(np.ceil(font.getlength(line))) for line in BURNED_IN) + 4
+    canvas = Image.new("L", (max(width, needed), height + _LINE_PX * len(BURNED_IN) + 4))
+    canvas.paste(Image.fromarray(image), (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for number, line in enumerate(BURNED_IN):
+        draw.text((2, height + 2 + number * _LINE_PX), line, fill=255, font=font)
+    return np.asarray(canvas)
+
+
+def require_uid_root(root: str) -> None:
+    """Raises InvalidRequestError unless identifiers may be made under a root."""
+    fix = f"Leave it out to use {UUID_ROOT}, which needs no registration."
+    longest = _LONGEST_UID - 1 - _FEWEST_DIGITS
+    if not _ROOT.fullmatch(root):
+        wrong = "which is not numbers with dots between, without leading zeros, the first 0, 1 or 2"
+    elif root[0] in "01" and int(root.split(".")[1]) > 39:
+        wrong = f"whose second number under {root[0]} is above 39"
+    elif len(root) > longest:
+        wrong = f"{len(root)} characters, which leave no room for {_FEWEST_DIGITS} digits among {_LONGEST_UID} characters"
+        fix = f"Use {longest} or fewer."
+    elif root == _DICOM_ROOT or root.startswith(f"{_DICOM_ROOT}."):
+        wrong = "the root of the DICOM standard itself"
+    else:
+        return
+    raise InvalidRequestError(
+        f"Expected the root of DICOM identifiers that is registered for your organisation; got {root[:80]!r}, "
+        f"{wrong}. {fix}"
+    )

@@ -15,10 +15,10 @@ EXPERIMENT = "generators"
 
 
 class GeneratorRecord:
-    """A `gan_training.Record` in the MLflow store of this installation.
+    """Records a training (`training.TrainingLog`) in the MLflow store of this installation.
 
     Args:
-        key: Identifies the training; a run with this key is gone on with.
+        key: Identifies the training; a run with this key is continued.
     """
 
     def __init__(self, home: Path, key: str, config: GanConfig) -> None:
@@ -38,9 +38,9 @@ class GeneratorRecord:
         """The lowest KID so far, infinity for a new training."""
         return self._run.data.metrics.get("best_kid", float("inf"))
 
-    def look(self, look: Evaluation) -> None:
-        """Writes one look as metrics and an image."""
-        values = dataclasses.asdict(look)
+    def write(self, evaluation: Evaluation) -> None:
+        """Records one evaluation as metrics and an image."""
+        values = dataclasses.asdict(evaluation)
         grid, seen = values.pop("grid"), values.pop("images_seen")
         run_id = self._run.info.run_id
         for name, value in values.items():

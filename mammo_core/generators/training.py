@@ -1,4 +1,4 @@
-"""One training of a generator: resumes, watches KID on held-out masses, keeps the best, writes the card."""
+"""Trains a generator: evaluates by KID to held-out masses, keeps the best, resumes, writes the card."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from mammo_core.labels import CLASS_NAMES
 from mammo_core.ledger.releases import Ledger, Release, cohort_identity
 from mammo_core.privacy.accounting.cost import PrivacyCost
 from mammo_core.privacy.accounting.gaussian import require_meaningful_delta
-from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.privacy.heads.problem import rows_of_units
 from mammo_core.synthesis.cards import GeneratorCard, hash_patient, load_card
 from mammo_core.synthesis.cascade_training import CascadeTrainer
@@ -42,20 +41,20 @@ _JUDGED = 256  # synthetic masses in a KID
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPlan:
-    """How long to train and how often to look.
+    """How long to train, how often to evaluate, and under which guarantee.
 
     Attributes:
         images: Real masses to show in all, repeats counted.
-        look_every: Masses between two looks: KID, sample grid, checkpoint, metrics.
+        eval_every: Masses between two evaluations: KID, sample grid, checkpoint, metrics.
         out: The generator to write: OUT.safetensors and OUT.json.
         command: Goes into the card.
         licence: Of the training data, with attribution; goes into the card.
-        privacy: What to promise; None trains without differential privacy.
-        mechanism: How the promise is kept, see `synthesis.private_training`.
+        privacy: The guarantee to give; None trains without differential privacy.
+        mechanism: How the guarantee is reached, see `synthesis.private_training`.
     """
 
     images: int
-    look_every: int
+    eval_every: int
     out: Path
     command: str
     licence: str
@@ -63,16 +62,16 @@ class TrainingPlan:
     mechanism: Mechanism = "moments"
 
     def __post_init__(self) -> None:
-        validate.at_least(1, images=self.images, look_every=self.look_every)
+        validate.at_least(1, images=self.images, eval_every=self.eval_every)
         validate.one_of(MECHANISMS, mechanism=self.mechanism)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What one look at a running training saw; losses are means since the last look.
+    """The state of a running training; losses are means since the evaluation before.
 
     Attributes:
-        grid: (2 H, 8 W) uint8, masses of each class from the same seeds at every look.
+        grid: (2 H, 8 W) uint8, masses of each class from the same seeds every time.
     """
 
     images_seen: int
@@ -85,16 +84,17 @@ class Evaluation:
 
 
 class TrainingLog(Protocol):
-    """Where a training writes what it sees; a resumed training goes on in the same one."""
+    """Records one training; a resumed training continues the same log."""
 
     def best_kid(self) -> float:
-        """The lowest KID so far, infinity for a new training."""
+        """Returns the lowest KID so far, infinity for a new training."""
+        ...
 
-    def look(self, look: Evaluation) -> None:
-        """Writes one look."""
+    def write(self, evaluation: Evaluation) -> None:
+        """Records one evaluation."""
 
     def finish(self, out: Path) -> None:
-        """Keeps the generator OUT.safetensors and OUT.json and closes the record."""
+        """Keeps the generator OUT.safetensors and OUT.json and closes the log."""
 
 
 def train_generator(
@@ -103,7 +103,7 @@ def train_generator(
     plan: TrainingPlan,
     state_folder: Path,
     backbone: BackboneConfig,
-    open_record: Callable[[str, GanConfig], TrainingLog],
+    open_log: Callable[[str, GanConfig], TrainingLog],
     *,
     ledger: Ledger,
     is_demonstration: bool = False,
@@ -112,18 +112,18 @@ def train_generator(
 ) -> GeneratorCard:
     """Trains on the train split only and keeps the generator with the lowest KID to held-out masses.
 
-    The held-out masses are the validation split, whose patients the generator never sees; choosing by
-    them is a use of their images, said in the card. With differential privacy nothing is chosen: the
-    last generator is kept. A training that was killed goes on from its last look when called again with
-    the same data, configuration and plan.
+    The held-out masses are the validation split, whose patients the generator never sees. Choosing by
+    them is a use of their images; the card says so. With differential privacy nothing is chosen: the
+    last generator is kept. A training that was killed resumes at its last evaluation when called again
+    with the same data, configuration and plan.
 
     Args:
         state_folder: Where the state of unfinished trainings is kept.
-        open_record: Given the training's identity and configuration, returns where looks are written:
-            `generator_tracking.GeneratorRecord` for MLflow.
-        ledger: Charged before the first step and before anything is written, with all steps to the end. Going
-            on with a training is not charged again.
-        is_demonstration: Whether synthetic masses play the real ones.
+        open_log: Given the training's identity and configuration, returns where evaluations are recorded:
+            `recording.GeneratorRecord` for MLflow.
+        ledger: Records the release, with all steps to the end, before the first step and before anything is
+            written. A resumed training is not counted again.
+        is_demonstration: Whether synthetic masses stand in for real ones.
 
     Returns:
         The card of the generator kept.
@@ -146,103 +146,136 @@ def train_generator(
             f"Expected masses of {side}×{side} px; got {train.images.shape[1:]}. "
             "Choose another --size or other data."
         )
-    device = choose_device()
-    trainer = _open_trainer(config, plan, train, device, backbone)
-    identity = {
-        "config": dataclasses.asdict(config),
-        "data": train.content_hash,
-        "out": str(plan.out.resolve()),
-        "privacy": plan.privacy and [to_dict(plan.privacy), plan.mechanism, plan.images],
-    }
-    state_file = state_folder / f"{short_hash(identity)}.pt"
-    goes_on = state_file.exists()
-    if goes_on:
-        trainer.load(state_file)
-    charge = _charge(trainer, plan, train.largest_patient, short_hash(identity), goes_on)
-    ledger.charge(cohort_identity(train, is_demonstration=is_demonstration), [charge])
-    judge = _Judge(heldout.images, backbone, device)
-    card = GeneratorCard(
-        config=trainer.config,
-        training_data=f"{own}, train split: {len(train)} masses of {train.num_patients} patients",
-        licence=plan.licence,
-        patients=tuple(sorted(hash_patient(name) for name in np.unique(train.patient_ids))),
-        images_seen=0,
-        device=device_name(device),
-        command=plan.command,
-        notes=(
-            "The last one, whatever its quality; metrics are computed from real masses without noise."
-            if plan.privacy
-            else f"Kept for its lowest KID to {len(heldout)} validation masses; not private."
-        ),
-    )
-    record = open_record(short_hash(identity), config)
-    best = record.best_kid()
-    started, seen_before = time.perf_counter(), trainer.images_seen
-    losses: list[GanStep] = []
+    training = _Training(train, config, plan, state_folder, backbone)
+    ledger.charge(cohort_identity(train, is_demonstration=is_demonstration), [training.release()])
+    training.begin(heldout, open_log)
+    while not training.is_done:
+        training.step(on_step)
+    card = training.finish()
+    ledger.note_generator(card.sha256)
+    return card
 
-    def watch(report: GanStep) -> None:
-        losses.append(report)
-        if on_step:
-            on_step(report)
 
-    while trainer.images_seen < plan.images:
-        trainer.train(min(trainer.images_seen + plan.look_every, plan.images), watch)
-        kid = judge.distance(trainer.averaged)
-        if kid < best or plan.privacy:
-            card = dataclasses.replace(
-                card,
-                images_seen=trainer.images_seen,
-                metrics={"kid_to_validation": kid},
-                guarantee=_with_largest_patient(trainer.guarantee, train),
-            )
-            save_generator(trainer.averaged, card, plan.out)
-        best = min(best, kid)
-        rate = (trainer.images_seen - seen_before) / (time.perf_counter() - started)
-        record.look(
+class _Training:
+    """A generator in training: each step ends with an evaluation and a saved state."""
+
+    def __init__(
+        self,
+        train: Cohort,
+        config: GanConfig,
+        plan: TrainingPlan,
+        state_folder: Path,
+        backbone: BackboneConfig,
+    ) -> None:
+        self._train, self._config, self._plan, self._backbone = train, config, plan, backbone
+        self._device = choose_device()
+        self._trainer = _open_trainer(config, plan, train, self._device, backbone)
+        self._identity = short_hash(
+            {
+                "config": dataclasses.asdict(config),
+                "data": train.content_hash,
+                "out": str(plan.out.resolve()),
+                "privacy": plan.privacy and [to_dict(plan.privacy), plan.mechanism, plan.images],
+            }
+        )
+        self._state_file = state_folder / f"{self._identity}.pt"
+        self._is_resumed = self._state_file.exists()
+        if self._is_resumed:
+            self._trainer.load(self._state_file)
+
+    @property
+    def is_done(self) -> bool:
+        return self._trainer.images_seen >= self._plan.images
+
+    def release(self) -> Release:
+        """Describes the generator, with all steps to the end, for the ledger."""
+        privacy = self._plan.privacy
+        promised = (
+            f"ε = {privacy.target_epsilon:g}, {self._plan.mechanism}" if privacy else "without DP"
+        )
+        return Release(
+            kind="generator",
+            title=f"generator {self._plan.out.name}, {promised}",
+            strategy=self._config.architecture,
+            target_epsilon=privacy.target_epsilon if privacy else math.inf,
+            spending=PrivacyCost(
+                steps=self._trainer.noisy_steps,
+                unit=privacy.unit if privacy else "patient",
+                largest_patient=self._train.largest_patient,
+            ),
+            noise="secret",
+            noise_seed="",
+            release=self._identity,
+            is_counted_once=self._is_resumed,
+        )
+
+    def begin(self, heldout: Cohort, open_log: Callable[[str, GanConfig], TrainingLog]) -> None:
+        """Prepares the evaluation by held-out masses and opens the log."""
+        train, plan = self._train, self._plan
+        (site,) = np.unique(train.sites)
+        self._judge = _Judge(heldout.images, self._backbone, self._device)
+        self._card = GeneratorCard(
+            config=self._trainer.config,
+            training_data=f"{site}, train split: {len(train)} masses of {train.num_patients} patients",
+            licence=plan.licence,
+            patients=tuple(sorted(hash_patient(name) for name in np.unique(train.patient_ids))),
+            images_seen=0,
+            device=device_name(self._device),
+            command=plan.command,
+            notes=(
+                "The last one, whatever its quality; metrics are computed from real masses without noise."
+                if plan.privacy
+                else f"Kept for its lowest KID to {len(heldout)} validation masses; not private."
+            ),
+        )
+        self._log = open_log(self._identity, self._config)
+        self._best = self._log.best_kid()
+        self._started, self._seen_before = time.perf_counter(), self._trainer.images_seen
+
+    def step(self, on_step: Callable[[GanStep], None] | None) -> None:
+        """Trains up to the next evaluation, evaluates, and keeps the generator if it is the one to keep."""
+        trainer, losses = self._trainer, list[GanStep]()
+
+        def watch(report: GanStep) -> None:
+            losses.append(report)
+            if on_step:
+                on_step(report)
+
+        trainer.train(min(trainer.images_seen + self._plan.eval_every, self._plan.images), watch)
+        kid = self._judge.distance(trainer.averaged)
+        if kid < self._best or self._plan.privacy:
+            self._keep(kid)
+        self._best = min(self._best, kid)
+        seconds = time.perf_counter() - self._started
+        self._log.write(
             Evaluation(
                 images_seen=trainer.images_seen,
                 generator_loss=float(np.mean([loss.generator_loss for loss in losses])),
                 discriminator_loss=float(np.mean([loss.discriminator_loss for loss in losses])),
                 kid=kid,
-                best_kid=best,
-                masses_per_second=rate,
+                best_kid=self._best,
+                masses_per_second=(trainer.images_seen - self._seen_before) / seconds,
                 grid=sample_grid(trainer.averaged),
             )
         )
-        losses.clear()
-        trainer.save(state_file)
-    record.finish(plan.out)
-    finished = load_card(plan.out)
-    ledger.note_generator(finished.sha256)
-    return finished
+        trainer.save(self._state_file)
 
+    def _keep(self, kid: float) -> None:
+        guarantee = self._trainer.guarantee
+        if guarantee is not None:
+            guarantee = dataclasses.replace(guarantee, largest_patient=self._train.largest_patient)
+        self._card = dataclasses.replace(
+            self._card,
+            images_seen=self._trainer.images_seen,
+            metrics={"kid_to_validation": kid},
+            guarantee=guarantee,
+        )
+        save_generator(self._trainer.averaged, self._card, self._plan.out)
 
-def _with_largest_patient(guarantee: Guarantee | None, train: Cohort) -> Guarantee | None:
-    if guarantee is None:
-        return None
-    return dataclasses.replace(guarantee, largest_patient=train.largest_patient)
-
-
-def _charge(
-    trainer: GanTrainer, plan: TrainingPlan, largest_patient: int, identity: str, goes_on: bool
-) -> Release:
-    privacy = plan.privacy
-    promised = f"ε = {privacy.target_epsilon:g}, {plan.mechanism}" if privacy else "without DP"
-    return Release(
-        kind="generator",
-        title=f"generator {plan.out.name}, {promised}",
-        strategy=trainer.config.architecture,
-        target_epsilon=privacy.target_epsilon if privacy else math.inf,
-        spending=PrivacyCost(
-            steps=trainer.noisy_steps,
-            unit=privacy.unit if privacy else "patient",
-            largest_patient=largest_patient,
-        ),
-        noise="secret",
-        noise_seed="",
-        release=identity,
-        is_counted_once=goes_on,
-    )
+    def finish(self) -> GeneratorCard:
+        """Closes the log and returns the card of the generator kept."""
+        self._log.finish(self._plan.out)
+        return load_card(self._plan.out)
 
 
 def _open_trainer(

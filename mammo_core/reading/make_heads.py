@@ -13,7 +13,7 @@ from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.features import compute_features, feature_space_id
 from mammo_core.classifiers.heads import LinearHeads
 from mammo_core.classifiers.outlier_distance import outlier_distance
-from mammo_core.cohorts.drawn import draw_cohort
+from mammo_core.cohorts.sampled import sample_cohort
 from mammo_core.config import validate
 from mammo_core.config.recipes import RECIPES
 from mammo_core.config.runs import PrivacyConfig, RunConfig, Strategy, Unit
@@ -97,7 +97,7 @@ def make_heads(
         [part.images.std(axis=(1, 2)) for part in (dataset.train, dataset.validation.cohort)]
     )
     network, generator_card = load_generator(models_dir() / generator)
-    drawn = draw_cohort(network, _DRAWN)
+    drawn = sample_cohort(network, _DRAWN)
     upright = replace(dataset.backbone, views=1)
     features = compute_features(
         drawn.images, load_backbone(upright, choose_device()), upright, on_progress=on_progress

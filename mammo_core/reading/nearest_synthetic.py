@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mammo_core.cohorts.drawn import alternating_labels
+from mammo_core.cohorts.sampled import alternating_labels
 from mammo_core.reading.shipped_heads import ShippedHeads
 
 _TURNS = 4

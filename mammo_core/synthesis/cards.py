@@ -1,4 +1,8 @@
-"""What generators are and promise: cards, JSON files beside the weights. Reads no weights, needs no torch."""
+"""Describes generators and their masses on disk, without torch and without reading weights.
+
+A card is the JSON file beside a generator's weights: configuration, training data and guarantee. A manifest is
+the table beside a folder of synthetic masses: which generator each file is of.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,20 @@ from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.storage.atomic import write_text
 from mammo_core.synthesis.config import GanConfig
 
+MANIFEST = "manifest.csv"
+MANIFEST_COLUMNS = (
+    "file",
+    "file_sha256",
+    "class",
+    "origin",
+    "generator_sha256",
+    "generator_guarantee",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorCard:
-    """What a generator is, where it comes from and what it promises.
+    """A generator's configuration, origin and privacy guarantee.
 
     Attributes:
         config: What was trained.
@@ -50,12 +64,12 @@ class GeneratorCard:
 
     @property
     def promise(self) -> str:
-        """The guarantee in words, or "none"."""
+        """Describes the guarantee in words; "none" without differential privacy."""
         return "none" if self.guarantee is None else str(self.guarantee)
 
 
 def hash_patient(patient_id: str) -> str:
-    """A patient id as 16 hex digits. Short public ids can be guessed back: this is no anonymisation."""
+    """Hashes a patient id to 16 hex digits. Short public ids can be guessed back: this is no anonymisation."""
     return hashlib.sha256(patient_id.encode()).hexdigest()[:16]
 
 
@@ -65,12 +79,12 @@ def write_card(card: GeneratorCard, path: Path) -> None:
 
 
 def card_text(card: GeneratorCard) -> str:
-    """A card as JSON, the content of its file."""
+    """Formats a card as JSON, the content of its file."""
     return json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n"
 
 
 def find_generators(folder: Path) -> list[str]:
-    """Names of the generators in a folder, those with a card and weights, in alphabetical order."""
+    """Lists the generators in a folder that have a card and weights, in alphabetical order."""
     return sorted(
         card.stem for card in folder.glob("*.json") if card.with_suffix(".safetensors").is_file()
     )
@@ -102,17 +116,6 @@ def load_card(path: Path) -> GeneratorCard:
         ) from error
 
 
-MANIFEST = "manifest.csv"
-MANIFEST_COLUMNS = (
-    "file",
-    "file_sha256",
-    "class",
-    "origin",
-    "generator_sha256",
-    "generator_guarantee",
-)
-
-
 def file_hash(content: bytes) -> str:
-    """What tells a file from any other that has taken its name."""
+    """Returns the sha256 of a file, which tells it from any other of its name."""
     return hashlib.sha256(content).hexdigest()

@@ -17,7 +17,7 @@ from mammo_core.errors import CheckpointError
 from mammo_core.storage.atomic import write_bytes
 from mammo_core.storage.tensors import read_sealed, tensors_from_safetensors
 from mammo_core.synthesis.cards import GeneratorCard, load_card, write_card
-from mammo_core.synthesis.networks import build_generator
+from mammo_core.synthesis.sampling import build_generator
 
 
 def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> GeneratorCard:

@@ -15,10 +15,19 @@ from torch import Tensor, nn
 from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
+from mammo_core.synthesis.cascade import CascadeGenerator
+from mammo_core.synthesis.config import GanConfig
+from mammo_core.synthesis.mcgan import McganGenerator
 
+MassGenerator = CascadeGenerator | McganGenerator
 Progress = Callable[[int, int], None]
 _THREADS = threading.Lock()
 _EXPLORED = 2048  # latents that principal directions are found from
+
+
+def build_generator(config: GanConfig) -> MassGenerator:
+    """Builds the generator of a configuration, with initial weights from torch's global randomness."""
+    return (CascadeGenerator if config.architecture == "cascade" else McganGenerator)(config)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.storage.atomic import disk_errors_explained, write_bytes
 from mammo_core.storage.tensors import read_torch
 from mammo_core.synthesis.config import GanConfig
-from mammo_core.synthesis.networks import build_generator
+from mammo_core.synthesis.sampling import build_generator
 
 
 @dataclass(frozen=True)

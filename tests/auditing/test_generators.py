@@ -21,7 +21,7 @@ from mammo_core.auditing.generators import (
     write_attacks,
 )
 from mammo_core.cohorts.cohort import join
-from mammo_core.cohorts.drawn import synthetic_cohort
+from mammo_core.cohorts.sampled import synthetic_cohort
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.synthesis.cards import hash_patient, load_card

@@ -42,7 +42,7 @@ def real():
 @pytest.fixture
 def plan(tmp_path):
     return TrainingPlan(
-        images=24, look_every=8, out=tmp_path / "models/g", command="gan train", licence="CC BY 3.0"
+        images=24, eval_every=8, out=tmp_path / "models/g", command="gan train", licence="CC BY 3.0"
     )
 
 
@@ -58,7 +58,9 @@ def tracked_runs(home):
     return client, client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
 
 
-def test_training_writes_a_generator_with_its_card_and_tracks_every_look(real, plan, tmp_path):
+def test_training_writes_a_generator_with_its_card_and_tracks_every_evaluation(
+    real, plan, tmp_path
+):
     card = train_generator(real, CONFIG, plan, tmp_path, TINY_BACKBONE)
 
     loaded, same_card = load_generator(plan.out)
@@ -79,20 +81,20 @@ def test_killed_training_goes_on_and_ends_with_the_same_generator(real, plan, tm
     whole = train_generator(real, CONFIG, plan, tmp_path / "whole", TINY_BACKBONE)
     elsewhere = dataclasses.replace(plan, out=tmp_path / "models/again")
 
-    def kill_in_the_second_look(report):
+    def kill_in_the_second_evaluation(report):
         if report.images_seen > 12:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train_generator(
-            real, CONFIG, elsewhere, tmp_path, TINY_BACKBONE, on_step=kill_in_the_second_look
+            real, CONFIG, elsewhere, tmp_path, TINY_BACKBONE, on_step=kill_in_the_second_evaluation
         )
     steps = []
     resumed = train_generator(
         real, CONFIG, elsewhere, tmp_path, TINY_BACKBONE, on_step=steps.append
     )
 
-    assert steps[0].images_seen == 12  # from the look at 8
+    assert steps[0].images_seen == 12  # from the evaluation at 8
     assert resumed.sha256 == whole.sha256
     assert len(tracked_runs(tmp_path)[1]) == 1
 
@@ -107,7 +109,7 @@ def test_finished_training_only_returns_its_card(real, plan, tmp_path):
     assert again == first
 
 
-@pytest.mark.parametrize("wrong", [{"images": 0}, {"look_every": 0}])
+@pytest.mark.parametrize("wrong", [{"images": 0}, {"eval_every": 0}])
 def test_plan_that_would_never_end_is_refused(plan, wrong):
     with pytest.raises(InvalidRequestError, match=">= 1; got 0"):
         dataclasses.replace(plan, **wrong)
@@ -230,7 +232,7 @@ def test_going_on_with_a_generator_is_not_charged_again_but_beginning_anew_is(re
     ledger = memory_ledger()
     work = ledger.on_behalf_of("gan train")
 
-    def kill_in_the_second_look(report):
+    def kill_in_the_second_evaluation(report):
         if report.images_seen > 12:
             raise KeyboardInterrupt
 
@@ -242,7 +244,7 @@ def test_going_on_with_a_generator_is_not_charged_again_but_beginning_anew_is(re
             tmp_path,
             TINY_BACKBONE,
             ledger=work,
-            on_step=kill_in_the_second_look,
+            on_step=kill_in_the_second_evaluation,
         )
     train_generator(real, CONFIG, private, tmp_path, TINY_BACKBONE, ledger=work)
     assert len(charged(ledger)) == 1

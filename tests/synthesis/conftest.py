@@ -7,7 +7,7 @@ from mammo_core.synthesis.cards import GeneratorCard, hash_patient
 from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.mcgan_training import McganTrainer
-from mammo_core.synthesis.networks import build_generator
+from mammo_core.synthesis.sampling import build_generator
 from tests.conftest import make_cohort
 
 CPU = torch.device("cpu")

@@ -5,8 +5,7 @@ from mammo_core.errors import InvalidRequestError
 from mammo_core.synthesis.augment import augment
 from mammo_core.synthesis.config import DEFAULTS, GanConfig
 from mammo_core.synthesis.mcgan import McganDiscriminator
-from mammo_core.synthesis.networks import build_generator
-from mammo_core.synthesis.sampling import from_uint8, origin_of_seed, to_uint8
+from mammo_core.synthesis.sampling import build_generator, from_uint8, origin_of_seed, to_uint8
 from tests.synthesis.conftest import TINY
 
 

@@ -3,10 +3,10 @@ import torch
 
 from mammo_core.errors import InvalidRequestError
 from mammo_core.synthesis import sampling
-from mammo_core.synthesis.networks import build_generator
 from mammo_core.synthesis.sampling import (
     along,
     between,
+    build_generator,
     class_direction,
     draw_masses,
     moved,

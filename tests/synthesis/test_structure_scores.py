@@ -6,8 +6,7 @@ import torch
 
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.membership import Suspects, judge_attack
-from mammo_core.synthesis.networks import build_generator
-from mammo_core.synthesis.sampling import from_uint8
+from mammo_core.synthesis.sampling import build_generator, from_uint8
 from mammo_core.synthesis.structure_scores import structure_scores
 from tests.conftest import make_cohort
 

@@ -1,4 +1,7 @@
-"""How much a file from outside may ask for. Beyond it, it is refused before or while it is read."""
+"""Bounds what a file from outside may ask for, and turns a decoder's failure into an IntakeError.
+
+A file beyond a limit is refused before or while it is read.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,20 @@ from contextlib import contextmanager
 
 from mammo_core.errors import IntakeError
 
+_log = logging.getLogger(__name__)
+
 MAX_PIXELS = 100_000_000  # of one image; the largest mammograms have about 30 million
 MAX_FILE_BYTES = 512 * 2**20  # of one image file, and of what a deflated one unpacks to
-SECONDS = 5.0  # to read one picture somebody waits for
+SECONDS = 5.0  # to read one image that somebody waits for
 BULK_SECONDS = 60.0  # for one item of a bulk import, which may be an image with its mask
 MEMORY_BYTES = 2 * 2**30  # address space of one reading process
 START_SECONDS = 60.0  # for a reading process to start, on a busy computer
 RECYCLE_BYTES = 768 * 2**20  # a reading process that keeps more than this is replaced
 
 
-_log = logging.getLogger(__name__)
-
-
 @contextmanager
 def refusing_damage(name: str, expected: str) -> Iterator[None]:
-    """Turns any error but an IntakeError into one that says what was expected of the file."""
+    """Turns any error but an IntakeError into an IntakeError that says what was expected of the file."""
     try:
         yield
     except (IntakeError, KeyboardInterrupt, SystemExit, GeneratorExit):

@@ -65,7 +65,7 @@ def test_private_generator_is_the_last_one_whatever_its_quality(tmp_path, monkey
     monkeypatch.setattr(training._Judge, "distance", lambda self, generator: next(distances))
     real = join([make_cohort(20), make_cohort(8, split="val", seed=1)])
     plan = TrainingPlan(
-        images=24, look_every=8, out=tmp_path / "g", command="gan train", licence="CC BY 3.0"
+        images=24, eval_every=8, out=tmp_path / "g", command="gan train", licence="CC BY 3.0"
     )
     privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
     private = dataclasses.replace(plan, privacy=privacy)

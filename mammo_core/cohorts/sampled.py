@@ -1,4 +1,4 @@
-"""Masses drawn from a generator, as a cohort in memory."""
+"""Samples masses from a generator into a cohort in memory."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.sampling import sample_masses
 
 
-def draw_cohort(
+def sample_cohort(
     generator: nn.Module,
     count: int,
     *,
     seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Cohort:
-    """`count` synthetic masses of seeds seed, seed + 1, …, benign and malignant in turn."""
+    """Samples `count` synthetic masses of seeds seed, seed + 1, …, benign and malignant in turn."""
     labels, seeds = alternating_labels(count), range(seed, seed + count)
     return synthetic_cohort(
         sample_masses(generator, labels, seeds, on_progress=on_progress).numpy(),
@@ -29,13 +29,13 @@ def draw_cohort(
 
 
 def alternating_labels(count: int) -> list[int]:
-    """Every class in turn: half of each."""
+    """Returns every class in turn: half of each."""
     classes = sorted(CLASS_NAMES)
     return [classes[index % len(classes)] for index in range(count)]
 
 
 def synthetic_cohort(images: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Cohort:
-    """A cohort of synthetic masses, (N, H, W) uint8, each a "patient" of its own."""
+    """Returns a cohort of synthetic masses, (N, H, W) uint8, each a "patient" of its own."""
     count = len(labels)
     return Cohort(
         images=images,
