@@ -35,6 +35,27 @@ _LINE_PX, _FONT_PX = 12, 10  # of the burned-in notice
 _SHORT_HASH = 12
 
 
+def require_uid_root(root: str) -> None:
+    """Raises InvalidRequestError unless identifiers may be made under a root."""
+    fix = f"Leave it out to use {UUID_ROOT}, which needs no registration."
+    longest = _LONGEST_UID - 1 - _FEWEST_DIGITS
+    if not _ROOT.fullmatch(root):
+        wrong = "which is not numbers with dots between, without leading zeros, the first 0, 1 or 2"
+    elif root[0] in "01" and int(root.split(".")[1]) > 39:
+        wrong = f"whose second number under {root[0]} is above 39"
+    elif len(root) > longest:
+        wrong = f"{len(root)} characters, which leave no room for {_FEWEST_DIGITS} digits among {_LONGEST_UID} characters"
+        fix = f"Use {longest} or fewer."
+    elif root == _DICOM_ROOT or root.startswith(f"{_DICOM_ROOT}."):
+        wrong = "the root of the DICOM standard itself"
+    else:
+        return
+    raise InvalidRequestError(
+        f"Expected the root of DICOM identifiers that is registered for your organisation; got {root[:80]!r}, "
+        f"{wrong}. {fix}"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class DicomOptions:
     """Identifiers and marks of the files.
@@ -165,24 +186,3 @@ def with_notice(image: np.ndarray) -> np.ndarray:
     for number, line in enumerate(BURNED_IN):
         draw.text((2, height + 2 + number * _LINE_PX), line, fill=255, font=font)
     return np.asarray(canvas)
-
-
-def require_uid_root(root: str) -> None:
-    """Raises InvalidRequestError unless identifiers may be made under a root."""
-    fix = f"Leave it out to use {UUID_ROOT}, which needs no registration."
-    longest = _LONGEST_UID - 1 - _FEWEST_DIGITS
-    if not _ROOT.fullmatch(root):
-        wrong = "which is not numbers with dots between, without leading zeros, the first 0, 1 or 2"
-    elif root[0] in "01" and int(root.split(".")[1]) > 39:
-        wrong = f"whose second number under {root[0]} is above 39"
-    elif len(root) > longest:
-        wrong = f"{len(root)} characters, which leave no room for {_FEWEST_DIGITS} digits among {_LONGEST_UID} characters"
-        fix = f"Use {longest} or fewer."
-    elif root == _DICOM_ROOT or root.startswith(f"{_DICOM_ROOT}."):
-        wrong = "the root of the DICOM standard itself"
-    else:
-        return
-    raise InvalidRequestError(
-        f"Expected the root of DICOM identifiers that is registered for your organisation; got {root[:80]!r}, "
-        f"{wrong}. {fix}"
-    )
