@@ -1,6 +1,6 @@
 import pytest
 
-from mammo_core.cli.gan import _drawings
+from mammo_core.cli.gan_sample import _requests
 from mammo_core.errors import InvalidRequestError
 from mammo_core.labels import BENIGN, MALIGNANT
 from mammo_core.synthesis.checkpoints import load_generator
@@ -38,7 +38,7 @@ def test_order_is_that_of_the_command(name, classes):
         truncation=0.5, mass_class=name, seed=3, count=5, twins=False, towards=None, along=None
     )
 
-    drawn = [(item.name, item.label) for item in _drawings(generator, options)]
+    drawn = [(item.name, item.label) for item in _requests(generator, options)]
 
     ours = list(masses_in_order(classes, 5, 3, 0.5))
     assert drawn == [(f"seed{mass.seed}", mass.label) for mass in ours]
