@@ -4,7 +4,7 @@ MammoError
     InvalidRequestError   a number, name or combination that cannot be used
     CohortError           a data folder that is missing, empty or not laid out as expected
     CheckpointError       a generator that is missing, damaged or not what its card says
-    IntakeError           a file from outside that cannot be used
+    IngestionError           a file from outside that cannot be used
     StoreError            something that cannot be written: the disk is full, read-only or gone
     BackboneError         an unknown network, or weights that cannot be had
     PrivacyError          a budget that cannot be reached or would be overspent
@@ -28,7 +28,7 @@ class CheckpointError(MammoError):
     """A generator that is missing, damaged or not what its card says."""
 
 
-class IntakeError(MammoError):
+class IngestionError(MammoError):
     """A file from outside that cannot be used: damaged, too large, of a kind not read, or not what it says."""
 
 

@@ -136,7 +136,7 @@ def run_read(options: argparse.Namespace) -> int:
     from mammo_core.classifiers.backbones import load_backbone
     from mammo_core.cli.tables import print_table
     from mammo_core.ingestion.images.crops import RECIPES, WHOLE, mass_crop
-    from mammo_core.ingestion.images.picture import Box
+    from mammo_core.ingestion.images.formats import Box
     from mammo_core.ingestion.images.sandbox import read_safely
     from mammo_core.reading.case import case_features, outlier_check, read_case
     from mammo_core.reading.shipped_heads import SHIPPED_HEADS, load_heads

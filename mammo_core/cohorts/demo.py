@@ -19,7 +19,7 @@ from mammo_core.cohorts.cohort import Cohort, Source, join
 from mammo_core.cohorts.sampled import sample_cohort
 from mammo_core.labels import MALIGNANT
 from mammo_core.synthesis.checkpoints import load_generator
-from mammo_core.synthesis.sampling import Origin, class_direction, draw_masses, origin_of_seed
+from mammo_core.synthesis.sampling import Origin, class_direction, generate_masses, origin_of_seed
 from mammo_core.system.paths import DEFAULT_GENERATOR, models_dir
 
 EXTERNAL = "demo-external"
@@ -124,7 +124,7 @@ def _play(cast: _Cast, site: str, split: str, on_progress: Progress | None) -> C
         shift = (_CLASS_SHIFT if label == MALIGNANT else -_CLASS_SHIFT) * _class_direction()
         common, own = (origin_of_seed(generator, number) for number in seeds)
         origins.append(_alike(common, own, shift))
-    images = draw_masses(generator, cast.labels, origins, on_progress=on_progress).numpy()
+    images = generate_masses(generator, cast.labels, origins, on_progress=on_progress).numpy()
     if site == EXTERNAL:
         images = _as_another_scanner(images, cast.rng)
     return _cohort(images, np.array(cast.labels), cast.names, site, split)

@@ -28,7 +28,7 @@ from mammo_core.synthesis.cards import (
     file_hash,
 )
 from mammo_core.synthesis.mass_id import MassId
-from mammo_core.synthesis.sampling import Origin, draw_masses
+from mammo_core.synthesis.sampling import Origin, generate_masses
 
 _BATCH = 64
 README = "README.txt"
@@ -82,7 +82,7 @@ def write_masses(
     rows = []
     for start in range(0, len(drawings), _BATCH):
         part = drawings[start : start + _BATCH]
-        masses = draw_masses(
+        masses = generate_masses(
             generator, [item.label for item in part], [item.origin for item in part]
         ).numpy()
         folder.mkdir(parents=True, exist_ok=True)

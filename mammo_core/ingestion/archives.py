@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.limits import MAX_FILE_BYTES
 from mammo_core.storage.atomic import disk_errors_explained
 
@@ -67,13 +67,13 @@ def unpack_safely(
         The number of files; 0 if it was stopped.
 
     Raises:
-        IntakeError: If it is no ZIP file or damaged, if a member is a link or device, encrypted, named twice,
+        IngestionError: If it is no ZIP file or damaged, if a member is a link or device, encrypted, named twice,
             shares bytes with another or has a name that leads elsewhere, or if it would be too large; also if
             the disk is full or read-only. Nothing is left behind.
     """
     limits = limits or ArchiveLimits()
     if target.exists():
-        raise IntakeError(
+        raise IngestionError(
             f"Expected no folder {target.name} yet; found one. Remove it or choose another name."
         )
     with (
@@ -111,7 +111,7 @@ def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
 
 @contextmanager
 def _damage_explained(archive: Path) -> Iterator[None]:
-    """Turns what zipfile and zlib raise into an IntakeError; a place beyond the file makes an OSError of no disk."""
+    """Turns what zipfile and zlib raise into an IngestionError; a place beyond the file makes an OSError of no disk."""
     try:
         yield
     except (
@@ -120,7 +120,7 @@ def _damage_explained(archive: Path) -> Iterator[None]:
     ) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a whole ZIP file; {archive.name} is damaged or cut short ({error}). "
             "Get it again."
         ) from error
@@ -140,7 +140,7 @@ def _check_directory(archive: Path) -> None:
     if wide >= 0:
         (num_bytes,) = struct.unpack_from("<Q", tail, wide + 40)
     if num_bytes > _MAX_DIRECTORY_BYTES:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a table of contents of at most {_MAX_DIRECTORY_BYTES >> 20} MiB; {archive.name} "
             f"has one of {num_bytes >> 20} MiB. Split the archive."
         )
@@ -150,7 +150,7 @@ def _checked(opened: zipfile.ZipFile, limits: ArchiveLimits) -> list[zipfile.Zip
     """All members that are files, after every member was looked at."""
     members = opened.infolist()
     if len(members) > limits.num_files:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected at most {limits.num_files} files in an archive; got {len(members)}. Split it."
         )
     for member in members:
@@ -170,7 +170,7 @@ def _check_name(member: zipfile.ZipInfo) -> None:
         and all(len(part.encode("utf-8", "replace")) <= _MAX_PART for part in parts)
     )
     if not harmless:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected plain names below one folder; got {ascii(name)[:120]}, which leads elsewhere or "
             "holds signs that no file name should. Pack the archive anew without it."
         )
@@ -186,8 +186,8 @@ def _check_kind(member: zipfile.ZipInfo) -> None:
         raise _refused(member, f"packed by method {member.compress_type}")
 
 
-def _refused(member: zipfile.ZipInfo, what: str) -> IntakeError:
-    return IntakeError(
+def _refused(member: zipfile.ZipInfo, what: str) -> IngestionError:
+    return IngestionError(
         f"Expected plain files and folders, stored or deflated; {member.filename[:120]} is {what}. Pack the "
         "archive anew without it."
     )
@@ -198,7 +198,7 @@ def _check_overlaps(members: list[zipfile.ZipInfo]) -> None:
     in_order = sorted(members, key=lambda member: member.header_offset)
     for first, second in pairwise(in_order):
         if first.header_offset + _LOCAL_HEADER + first.compress_size > second.header_offset:
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected every file to have bytes of its own; {first.filename[:120]} and "
                 f"{second.filename[:120]} share some. This archive was made to do harm: do not use it."
             )
@@ -216,14 +216,14 @@ def _chosen(
         parts = unicodedata.normalize("NFC", name).casefold().split("/")
         plain = "/".join(parts)
         if plain in taken:
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected every name once; got {name[:120]} twice. Pack the archive anew."
             )
         taken.add(plain)
         folders.update("/".join(parts[:count]) for count in range(1, len(parts)))
         chosen.append((member, name))
     if clash := taken & folders:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected {min(clash)[:120]} to be a file or a folder; got both. Pack the archive anew."
         )
     return chosen
@@ -235,21 +235,21 @@ def _check_size(
     """Before anything is unpacked; no member can grow beyond the size declared for it."""
     for member, name in chosen:
         if member.file_size > MAX_FILE_BYTES:
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected files of at most {MAX_FILE_BYTES >> 20} MiB; {name[:120]} would have "
                 f"{member.file_size >> 20} MiB. No mammogram is that large; leave it out."
             )
     total = sum(member.file_size for member, _ in chosen)
     packed = sum(member.compress_size for member, _ in chosen)
     if total > limits.trusted_bytes and total > limits.ratio * packed:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected files packed at most {limits.ratio} to 1; these would grow from {packed / 1e6:.0f} to "
             f"{total / 1e6:.0f} MB. If you know them, unpack them yourself and give the folder."
         )
     existing = next(folder for folder in target.absolute().parents if folder.is_dir())
     room = min(limits.num_bytes, shutil.disk_usage(existing).free - _KEPT_FREE)
     if total > room:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected at most {max(0, room) / 1e6:.0f} MB to unpack, which is what the limit and the disk "
             f"leave; got {total / 1e6:.0f} MB. Free some space or split the archive."
         )

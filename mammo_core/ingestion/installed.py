@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from mammo_core.cohorts.folders import REAL_NAME, SYNTHETIC_NAME
 from mammo_core.cohorts.installed import find_sources
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.markers import FETCHED, INCOMING, read_marker
 from mammo_core.storage.atomic import disk_errors_explained
 
@@ -72,15 +72,15 @@ def remove_cohort(name: str, data_dir: Path) -> InstalledCohort:
     Links are removed, never followed. See NOT_UNDONE for what stays.
 
     Raises:
-        IntakeError: If there is none of this name, if someone else put it there, or the disk refuses.
+        IngestionError: If there is none of this name, if someone else put it there, or the disk refuses.
     """
     cohorts = {cohort.name: cohort for cohort in installed_cohorts(data_dir)}
     if name not in cohorts:
         listed = ", ".join(cohorts) or "nothing is installed"
-        raise IntakeError(f"Expected one of: {listed}; got {name!r}. Choose one of these.")
+        raise IngestionError(f"Expected one of: {listed}; got {name!r}. Choose one of these.")
     cohort = cohorts[name]
     if cohort.origin == "found":
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a cohort that this program fetched or imported; someone else put {name} there. Remove its "
             f"folder yourself: {cohort.folder}"
         )

@@ -17,7 +17,7 @@ def new_upload(data_dir: Path) -> Path:
     """An empty folder for one upload; `housekeeping.sweep_incoming` deletes forgotten ones.
 
     Raises:
-        IntakeError: If the disk refuses.
+        IngestionError: If the disk refuses.
     """
     with disk_errors_explained(data_dir):
         (data_dir / INCOMING).mkdir(parents=True, exist_ok=True)

@@ -56,7 +56,7 @@ class CascadeGenerator(nn.Module):
         """
         return self.add_detail(self.structure(latents, labels), labels, noise).clamp(-1, 1)
 
-    def coarse_look(self, latents: Tensor, labels: Tensor) -> Tensor:
+    def coarse_structure(self, latents: Tensor, labels: Tensor) -> Tensor:
         """What masses look like from afar: (N, latent_dim), (N,) -> (N, F)."""
         return self.structure(latents, labels)
 

@@ -53,7 +53,7 @@ class McganGenerator(nn.Module):
         joined = torch.cat([latents, self.embedding(labels)], dim=1)  # (N, latent_dim + 1)
         return self.layers(joined[:, :, None, None])
 
-    def coarse_look(self, latents: Tensor, labels: Tensor) -> Tensor:
+    def coarse_structure(self, latents: Tensor, labels: Tensor) -> Tensor:
         """What masses look like from afar: (N, latent_dim), (N,) -> (N, F)."""
         parts = zip(latents.split(64), labels.split(64), strict=True)
         return torch.cat([adaptive_avg_pool2d(self(*part), 8).flatten(1) for part in parts])

@@ -63,7 +63,7 @@ def origin_of_seed(generator: nn.Module, seed: int, *, truncation: float = 1.0) 
     return Origin(truncation * latent, noise)
 
 
-def draw_masses(
+def generate_masses(
     generator: nn.Module,
     labels: Sequence[int],
     origins: Sequence[Origin],
@@ -139,13 +139,13 @@ def sample_masses(
     truncation: float = 1.0,
     on_progress: Progress | None = None,
 ) -> Tensor:
-    """Draws one mass per label and seed; arguments and errors as of `origin_of_seed` and `draw_masses`.
+    """Draws one mass per label and seed; arguments and errors as of `origin_of_seed` and `generate_masses`.
 
     Returns:
         (N, H, W) uint8, on the CPU.
     """
     origins = [origin_of_seed(generator, seed, truncation=truncation) for seed in seeds]
-    return draw_masses(generator, labels, origins, on_progress=on_progress)
+    return generate_masses(generator, labels, origins, on_progress=on_progress)
 
 
 def between(first: Origin, second: Origin, steps: int) -> list[Origin]:
@@ -196,7 +196,7 @@ def principal_directions(generator: nn.Module, count: int) -> Tensor:
     device = next(generator.parameters()).device
     latents = torch.randn(_EXPLORED, generator.latent_dim, generator=rng).to(device)
     labels = torch.arange(_EXPLORED, device=device) % len(CLASS_NAMES)
-    looks = generator.coarse_look(latents, labels)  # (N, F)
+    looks = generator.coarse_structure(latents, labels)  # (N, F)
     looks = looks - looks.mean(dim=0)
     scores = torch.linalg.svd(looks, full_matrices=False).U[:, :count]  # (N, count)
     directions = torch.linalg.lstsq(latents, scores).solution.T  # (count, latent_dim)
@@ -214,7 +214,7 @@ def class_direction(generator: nn.Module) -> Tensor:
     device = next(generator.parameters()).device
     latents = torch.randn(_EXPLORED, generator.latent_dim, generator=rng).to(device)
     benign, malignant = (
-        generator.coarse_look(latents, torch.full((_EXPLORED,), label, device=device))
+        generator.coarse_structure(latents, torch.full((_EXPLORED,), label, device=device))
         for label in (BENIGN, MALIGNANT)
     )
     looks = benign - benign.mean(dim=0)

@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 
 from mammo_core.cohorts.folders import read_real
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.download import paper_files
 from mammo_core.ingestion.download.paper_data import FetchPlan, run_fetch
 from mammo_core.ingestion.markers import IMPORTED, write_marker
@@ -298,7 +298,7 @@ def test_visitor_of_a_server_for_others_can_only_name_files_of_the_data_folder(
         f"{data}/.incoming/upload-1/source.zip",
         "~/.ssh/id_rsa",
     ):
-        with pytest.raises(IntakeError, match="others can reach this server"):
+        with pytest.raises(IngestionError, match="others can reach this server"):
             paths.named_path(text)
 
 

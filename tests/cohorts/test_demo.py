@@ -62,7 +62,9 @@ def test_classes_are_moved_apart_so_that_there_is_something_to_learn():
             latents = torch.randn(
                 200, generator.latent_dim, generator=torch.Generator().manual_seed(0)
             )
-            looks = generator.coarse_look(latents + sign * direction, torch.full((200,), label))
+            looks = generator.coarse_structure(
+                latents + sign * direction, torch.full((200,), label)
+            )
             moved[label, sign] = looks.mean(dim=0)
 
     of_class = moved[1, 1] - moved[0, 1]

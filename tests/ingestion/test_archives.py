@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion import archives
 from mammo_core.ingestion.archives import ArchiveLimits, unpack_safely
 
@@ -46,7 +46,7 @@ def target(tmp_path):
 def refuse(archive, target, match, **options):
     before = files_below(archive.parent)
 
-    with pytest.raises(IntakeError, match=match):
+    with pytest.raises(IngestionError, match=match):
         unpack_safely(archive, target, **options)
 
     assert files_below(archive.parent) == before
@@ -239,7 +239,7 @@ def test_existing_folder_is_never_touched(tmp_path):
     target.mkdir()
     (target / "own.txt").write_text("own")
 
-    with pytest.raises(IntakeError, match="Expected no folder mine yet"):
+    with pytest.raises(IngestionError, match="Expected no folder mine yet"):
         unpack_safely(archive, target)
 
     assert files_below(target) == {"own.txt": b"own"}

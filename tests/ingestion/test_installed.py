@@ -7,7 +7,7 @@ import time
 import pytest
 
 from mammo_core.cohorts.installed import find_sources
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.download import paper_files
 from mammo_core.ingestion.download.paper_data import FetchPlan, run_fetch
 from mammo_core.ingestion.installed import (
@@ -79,7 +79,7 @@ def test_what_the_program_put_there_is_removed_whole(data, name):
 
 
 def test_what_someone_put_there_stays_and_the_message_says_how(data):
-    with pytest.raises(IntakeError, match=f"someone else put mine there.*{data / 'mine'}"):
+    with pytest.raises(IngestionError, match=f"someone else put mine there.*{data / 'mine'}"):
         remove_cohort("mine", data)
 
     assert (data / "mine" / "site").is_dir()
@@ -87,7 +87,7 @@ def test_what_someone_put_there_stays_and_the_message_says_how(data):
 
 def test_unknown_names_and_paths_are_refused(data):
     for name in ("nothing", "../data", "..", "", "/", "clinic/..", "clinic/site"):
-        with pytest.raises(IntakeError, match="Expected one of: clinic"):
+        with pytest.raises(IngestionError, match="Expected one of: clinic"):
             remove_cohort(name, data)
     assert len(installed_cohorts(data)) == 4
 
@@ -95,7 +95,7 @@ def test_unknown_names_and_paths_are_refused(data):
 def test_mark_of_another_program_does_not_count(data):
     (data / "mine" / "import.json").write_text(json.dumps({"made_by": "somebody"}))
 
-    with pytest.raises(IntakeError, match="someone else"):
+    with pytest.raises(IngestionError, match="someone else"):
         remove_cohort("mine", data)
 
 
@@ -104,7 +104,7 @@ def test_linked_cohort_is_never_removed_through_the_link(data, tmp_path):
     (data / "clinic").rename(elsewhere)
     (data / "link").symlink_to(elsewhere)
 
-    with pytest.raises(IntakeError, match="someone else put link there"):
+    with pytest.raises(IngestionError, match="someone else put link there"):
         remove_cohort("link", data)
 
     assert (elsewhere / "site").is_dir()
@@ -116,7 +116,7 @@ def test_cohort_below_a_linked_folder_is_never_removed(data, tmp_path):
     (data / "clinic").rename(elsewhere / "clinic")
     (data / "link").symlink_to(elsewhere)
 
-    with pytest.raises(IntakeError, match="someone else put link/clinic there"):
+    with pytest.raises(IngestionError, match="someone else put link/clinic there"):
         remove_cohort("link/clinic", data)
 
     assert (elsewhere / "clinic" / "site").is_dir()
@@ -136,7 +136,7 @@ def test_folder_that_is_a_cohort_itself_is_never_removed(data):
     write_cohort(data)
     write_marker(data, IMPORTED, {})
 
-    with pytest.raises(IntakeError, match="someone else"):
+    with pytest.raises(IngestionError, match="someone else"):
         remove_cohort(".", data)
 
     assert find_sources(data)[0].real == data

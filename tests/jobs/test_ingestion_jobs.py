@@ -36,7 +36,7 @@ ARCHIVE = repository_zip(FILES)
 @pytest.fixture(autouse=True)
 def tiny_list(monkeypatch):
     monkeypatch.setattr(paper_files, "load_paper_files", lambda: listed(FILES))
-    monkeypatch.setattr(answers, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(answers, "POLL_SECONDS", 0.02)
 
 
 @pytest.fixture(scope="module")

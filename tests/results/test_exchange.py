@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from mammo_core.errors import IntakeError, InvalidRequestError
+from mammo_core.errors import IngestionError, InvalidRequestError
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.exchange.export import export_runs
@@ -189,7 +189,7 @@ def test_ids_are_replaced_unless_they_are_asked_for(made, private_home):
 def test_only_files_of_runs_are_opened(folder, other_home):
     (folder / "model.pkl").write_bytes(b"\x80\x04.")
 
-    with pytest.raises(IntakeError, match="only files of a run; got 'model.pkl'"):
+    with pytest.raises(IngestionError, match="only files of a run; got 'model.pkl'"):
         import_runs(folder, other_home)
 
 
@@ -198,7 +198,7 @@ def test_links_are_not_followed(folder, other_home, tmp_path):
     (folder / "README.txt").unlink()
     (folder / "README.txt").symlink_to(tmp_path / "secret.txt")
 
-    with pytest.raises(IntakeError, match="Expected the file README.txt"):
+    with pytest.raises(IngestionError, match="Expected the file README.txt"):
         import_runs(folder, other_home)
 
 
@@ -207,7 +207,7 @@ def test_a_changed_file_is_noticed(folder, other_home, name):
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
-    with pytest.raises(IntakeError, match="changed or damaged on the way"):
+    with pytest.raises(IngestionError, match="changed or damaged on the way"):
         import_runs(folder, other_home)
 
 
@@ -215,7 +215,7 @@ def test_a_changed_file_is_noticed(folder, other_home, name):
 def test_a_missing_file_is_noticed(folder, other_home, name):
     (folder / name).unlink()
 
-    with pytest.raises(IntakeError, match="Expected"):
+    with pytest.raises(IngestionError, match="Expected"):
         import_runs(folder, other_home)
 
 
@@ -262,7 +262,7 @@ CLAIMS = [
 def test_claims_that_do_not_fit_together_are_refused(folder, other_home, name, edit, said):
     change(folder, name, edit)
 
-    with pytest.raises(IntakeError, match=said):
+    with pytest.raises(IngestionError, match=said):
         import_runs(folder, other_home)
 
     assert not (other_home / "mlflow.db").exists()
@@ -280,7 +280,7 @@ def test_words_that_a_file_claims_beside_its_facts_are_not_taken_over(folder, ot
 def test_broken_json_is_refused_in_words(folder, other_home, text):
     (folder / "manifest.json").write_text(text)
 
-    with pytest.raises(IntakeError, match="of another form"):
+    with pytest.raises(IngestionError, match="of another form"):
         import_runs(folder, other_home)
 
 
@@ -289,7 +289,7 @@ def test_one_bad_run_keeps_all_of_a_file_out(folder, other_home):
     shutil.copytree(folder, bad)
     change(bad, "numbers.json", better_auroc)
 
-    with pytest.raises(IntakeError, match="does not follow"):
+    with pytest.raises(IngestionError, match="does not follow"):
         import_runs(folder.parent, other_home)
 
     assert not (other_home / "mlflow.db").exists()
@@ -301,7 +301,7 @@ def test_archives_with_paths_that_lead_elsewhere_are_refused(other_home, tmp_pat
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(name, "{}")
 
-    with pytest.raises(IntakeError, match="leads elsewhere|plain names"):
+    with pytest.raises(IngestionError, match="leads elsewhere|plain names"):
         import_runs(path, other_home)
 
 
@@ -309,11 +309,11 @@ def test_files_without_runs_are_refused(other_home, tmp_path):
     (tmp_path / "a.zip").write_bytes(b"no zip")
     (tmp_path / "empty").mkdir()
 
-    with pytest.raises(IntakeError, match="damaged or cut short"):
+    with pytest.raises(IngestionError, match="damaged or cut short"):
         import_runs(tmp_path / "a.zip", other_home)
-    with pytest.raises(IntakeError, match="found none in empty"):
+    with pytest.raises(IngestionError, match="found none in empty"):
         import_runs(tmp_path / "empty", other_home)
-    with pytest.raises(IntakeError, match="found nothing at"):
+    with pytest.raises(IngestionError, match="found nothing at"):
         import_runs(tmp_path / "none", other_home)
 
 

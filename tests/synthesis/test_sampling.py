@@ -8,7 +8,7 @@ from mammo_core.synthesis.sampling import (
     between,
     build_generator,
     class_direction,
-    draw_masses,
+    generate_masses,
     moved,
     origin_of_seed,
     principal_directions,
@@ -85,7 +85,7 @@ def test_threads_are_as_before_also_after_an_error(generator):
     broken = origin_of_seed(generator, 1)
     broken = type(broken)(broken.latent[:, :2], broken.noise)
     with pytest.raises(RuntimeError, match="size|shape|channels"):
-        draw_masses(generator, [0], [broken])
+        generate_masses(generator, [0], [broken])
 
     assert torch.get_num_threads() == threads
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPResponse
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.download.connections import TIMEOUT_SECONDS, open_address, shown_address
 
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 _CHUNK = 1 << 17
 _PAGES = ("text/", "application/json", "application/xhtml")
 
@@ -52,7 +52,7 @@ def answer_pieces(
     try:
         while not should_stop():
             try:
-                piece = pieces.get(timeout=LOOK_SECONDS)
+                piece = pieces.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 yield None
                 continue
@@ -71,7 +71,7 @@ def _read(url: str, headers: dict[str, str], pieces: queue.Queue, left: threadin
     def put(piece: Piece | Exception | None) -> None:
         while not left.is_set():
             try:
-                return pieces.put(piece, timeout=LOOK_SECONDS)
+                return pieces.put(piece, timeout=POLL_SECONDS)
             except queue.Full:
                 continue
 
@@ -104,7 +104,7 @@ def _head(answer: HTTPResponse, url: str, asked_for_rest: bool) -> Piece:
     """Where the bytes of an answer go, after a look at what it says it is."""
     kind = answer.headers.get_content_type()
     if answer.headers.get("Content-Type") and kind.startswith(_PAGES):
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a file from {shown_address(url)}; got a page ({kind}). It may ask for a login or report an error: open "
             "the address in a browser."
         )

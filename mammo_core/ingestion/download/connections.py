@@ -11,7 +11,7 @@ import urllib.request
 from http.client import HTTPResponse
 
 import mammo_core
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 
 TIMEOUT_SECONDS = 20.0  # to connect, and between two pieces of an answer
 _MAX_REDIRECTS = 5
@@ -19,10 +19,10 @@ _SCHEMES = ("https", "http")
 
 
 def check_address(url: str) -> None:
-    """Raises IntakeError unless the address is one that is followed: http or https, with a host."""
+    """Raises IngestionError unless the address is one that is followed: http or https, with a host."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in _SCHEMES or not parts.hostname:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected an address that begins with https:// or http://; got {url[:200]!r}. Give one of these, "
             "or the path of a ZIP file or folder on this computer."
         )
@@ -43,7 +43,7 @@ def open_address(url: str, headers: dict[str, str]) -> HTTPResponse:
     """Asks for an address and follows redirects.
 
     Raises:
-        IntakeError: If it may not be followed.
+        IngestionError: If it may not be followed.
         OSError: If there is no answer, or one with an error status (urllib.error.HTTPError).
     """
     check_address(url)
@@ -75,11 +75,11 @@ class _CarefulRedirects(urllib.request.HTTPRedirectHandler):
             target = urllib.parse.urljoin(request.full_url, headers.get("Location", ""))
             check_redirect(request.full_url, target)
             if sum(getattr(request, "redirect_dict", {}).values()) >= _MAX_REDIRECTS:
-                raise IntakeError(
+                raise IngestionError(
                     f"Expected at most {_MAX_REDIRECTS} redirects; {request.full_url[:200]} sends on and on. "
                     "Check the address in a browser."
                 )
-        except IntakeError:
+        except IngestionError:
             answer.close()
             raise
         return super().http_error_302(request, answer, code, reason, headers)
@@ -88,16 +88,16 @@ class _CarefulRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def check_redirect(old: str, new: str) -> None:
-    """Raises IntakeError if a server sends us where we do not go."""
+    """Raises IngestionError if a server sends us where we do not go."""
     check_address(new)
     before, after = urllib.parse.urlsplit(old), urllib.parse.urlsplit(new)
     if before.scheme == "https" and after.scheme == "http":
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a redirect to https; {before.hostname} sends to {new[:200]}, which anyone on the way can "
             "change. Give that address yourself if you trust it."
         )
     if is_private(after.hostname) and not is_private(before.hostname):
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a redirect to a public host; {before.hostname} sends to {after.hostname}, which is inside "
             "a private network. Give that address yourself if you mean it."
         )

@@ -12,7 +12,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.download import answers
 from mammo_core.ingestion.download.answers import ConnectionProblem, Piece, StartOver, answer_pieces
 from mammo_core.ingestion.download.connections import check_address, shown_address
@@ -59,7 +59,7 @@ def download(
         should_stop: Asked as often; what is here is kept.
 
     Raises:
-        IntakeError: If the address may not be followed, answers with something else than a file, is refused,
+        IngestionError: If the address may not be followed, answers with something else than a file, is refused,
             out of reach or broken off after several attempts, or the disk does not take it. What is here is kept
             where it can be continued.
     """
@@ -104,7 +104,7 @@ class _Attempts:
                 return False
             except StartOver as reason:
                 self._forget(str(reason))
-                problem: Exception = IntakeError(str(reason))
+                problem: Exception = IngestionError(str(reason))
                 wait = 0.0
             except urllib.error.HTTPError as error:
                 problem = error
@@ -155,7 +155,7 @@ class _Attempts:
     def _tell(self, done: int, total: int) -> None:
         """Some times a second, how far it is."""
         now = time.monotonic()
-        if now - self._told >= answers.LOOK_SECONDS:
+        if now - self._told >= answers.POLL_SECONDS:
             self._told = now
             self._on_bytes(done, total)
 
@@ -189,7 +189,7 @@ class _Attempts:
     def _check_size(self, num_bytes: int) -> None:
         if num_bytes > self._max_bytes:
             self._forget("too large")
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected a file of at most {self._max_bytes / 1e6:.0f} MB at {shown_address(self._url)}; got more. Check the "
                 "address."
             )
@@ -214,10 +214,10 @@ class _Attempts:
             self._on_bytes(self._here(), 0)
             if time.monotonic() >= end:
                 return True
-            time.sleep(min(answers.LOOK_SECONDS, max(0.0, end - time.monotonic())))
+            time.sleep(min(answers.POLL_SECONDS, max(0.0, end - time.monotonic())))
         return False
 
-    def _given_up(self, problem: Exception, retry_after: str = "") -> IntakeError:
+    def _given_up(self, problem: Exception, retry_after: str = "") -> IngestionError:
         if isinstance(problem, urllib.error.HTTPError):
             got = f"status {problem.code} ({problem.reason})"
             fix = (
@@ -232,7 +232,7 @@ class _Attempts:
                 "computer, put it anywhere here and give its path."
             )
         kept = f" {self._here() / 1e6:.1f} MB are kept for that." if self._tag() else ""
-        return IntakeError(
+        return IngestionError(
             f"Expected a file from {shown_address(self._url)}; got {got}. {fix}{kept}"
         )
 

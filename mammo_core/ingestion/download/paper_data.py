@@ -15,7 +15,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.archives import ArchiveLimits, unpack_safely
 from mammo_core.ingestion.download import paper_files
 from mammo_core.ingestion.download.connections import shown_address
@@ -88,7 +88,7 @@ def run_fetch(
         The report; None if it was stopped.
 
     Raises:
-        IntakeError: If the source can't be had or is not the paper's data; nothing installed is changed then.
+        IngestionError: If the source can't be had or is not the paper's data; nothing installed is changed then.
     """
     started = time.monotonic()
     expected = paper_files.load_paper_files()
@@ -125,13 +125,13 @@ def _is_in_place(target: Path, expected: PaperFiles) -> bool:
     if not os.path.lexists(target):
         return False
     if not is_ours(target):
-        raise IntakeError(
+        raise IngestionError(
             f"Expected no folder {FOLDER} in {target.parent}, or one that this program fetched; found one that "
             "someone put there. Rename or remove it, or fetch into another folder (--out)."
         )
     try:
         expected.check(_files(target))
-    except IntakeError:
+    except IngestionError:
         return False
     return True
 
@@ -151,7 +151,7 @@ def _incoming(data_dir: Path) -> Iterator[Path]:
         with FileLock(incoming / "fetch.lock", timeout=0):
             yield incoming
     except Timeout as error:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected to be the only fetch into {data_dir}; another one is under way. Wait for it."
         ) from error
 
@@ -182,7 +182,7 @@ def _discarded_if_wrong(archive: Path) -> Iterator[None]:
     """An archive that turns out to be something else is not looked at twice."""
     try:
         yield
-    except IntakeError:
+    except IngestionError:
         archive.unlink(missing_ok=True)
         raise
 
@@ -209,7 +209,7 @@ def _copy(
     if source.is_file():
         return _unpack(source, target, expected, tell, stop)
     if not source.is_dir():
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a ZIP file or folder of the public repository at {source}; found nothing. Download "
             f"{paper_files.URL} where there is a network, put it there, and give its path."
         )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 
 # found to hold every file of the list; the repository has no releases
 COMMIT = "e6258677fe21e88d913ef40d1d47fd4e8d36d020"
@@ -97,7 +97,7 @@ class PaperFiles:
             files: Path below the folder of the data, and where the content is now.
 
         Raises:
-            IntakeError: If one is missing, changed or not on the list; the message counts them by part.
+            IngestionError: If one is missing, changed or not on the list; the message counts them by part.
         """
         missing = set(self.parts)
         strange: Counter[str] = Counter()
@@ -115,7 +115,7 @@ class PaperFiles:
             for part, total in sorted(Counter(self.parts.values()).items())
             if absent[part] or strange[part]
         )
-        raise IntakeError(
+        raise IngestionError(
             f"Expected the {len(self.parts)} files of the paper's data just as published; got others "
             f"({counts}). Get them again from {URL}."
         )

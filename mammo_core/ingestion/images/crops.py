@@ -10,7 +10,7 @@ from PIL import Image
 
 from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
-from mammo_core.ingestion.images.grey import Box, Picture
+from mammo_core.ingestion.images.grey import Box, GreyImage
 
 _SMALLEST, _LARGEST = 16, 1024
 
@@ -95,13 +95,13 @@ def crop_square(box: Box, shape: tuple[int, int], recipe: CropRecipe) -> Box:
     return Box(_moved_in(top, side, shape[0]), _moved_in(left, side, shape[1]), side, side)
 
 
-def mass_crop(picture: Picture, box: Box, recipe: CropRecipe) -> np.ndarray:
+def mass_crop(picture: GreyImage, box: Box, recipe: CropRecipe) -> np.ndarray:
     """The mass in a box as (S, S) uint8, S being the recipe's size.
 
     Shrunk by averaging areas, enlarged linearly.
 
     Raises:
-        IntakeError: If the box lies beside the picture.
+        IngestionError: If the box lies beside the picture.
     """
     picture.require(box)
     square = crop_square(box, picture.shape, recipe)

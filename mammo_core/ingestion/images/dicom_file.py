@@ -23,7 +23,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.codestream import claimed_size
 from mammo_core.ingestion.images.dicom_facts import (
     IMAGES,
@@ -34,7 +34,7 @@ from mammo_core.ingestion.images.dicom_facts import (
     text,
 )
 from mammo_core.ingestion.images.display import grey_table
-from mammo_core.ingestion.images.grey import Coding, Picture
+from mammo_core.ingestion.images.grey import Coding, GreyImage
 from mammo_core.ingestion.images.in_place import PixelsInPlace, header_in_place
 from mammo_core.ingestion.images.limits import MAX_FILE_BYTES, MAX_PIXELS, refusing_damage
 
@@ -47,23 +47,23 @@ _NATIVE = {  # by (implicit, little endian), where the file names no transfer sy
 }
 
 
-def read_dicom(source: Path | bytes, name: str) -> Picture:
+def read_dicom(source: Path | bytes, name: str) -> GreyImage:
     """Reads one image; `name` is what messages call it.
 
     Raises:
-        IntakeError: If it is damaged, no single grey image, or of a kind that is not read.
+        IngestionError: If it is damaged, no single grey image, or of a kind that is not read.
     """
     with refusing_damage(name, "an undamaged DICOM image"):
         found = header_in_place(source) if isinstance(source, Path) else None
         data, place = found or (parse_dicom(source, name), None)
         _check_kind(data, name)
         if place is None and "PixelData" not in data:
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected an image; {name} has no pixels. Export it again with its pixel data."
             )
         stored, coding = _pixels(data, place, name)
         table, warnings = grey_table(data, stored, coding)
-        return Picture(
+        return GreyImage(
             stored=stored,
             table=table,
             coding=coding,
@@ -96,7 +96,7 @@ def _inflated(file: BinaryIO, name: str) -> Dataset:
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     content = inflate.decompress(file.read(), MAX_FILE_BYTES)
     if inflate.unconsumed_tail:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a file that unpacks to at most {MAX_FILE_BYTES >> 20} MB; {name} unpacks to more. "
             "Export it uncompressed."
         )
@@ -110,15 +110,15 @@ def _check_kind(data: Dataset, name: str) -> None:
     kind = UID(text(data, "SOPClassUID"))
     if kind and kind not in IMAGES:
         called = kind.name if kind.name != kind else "of another kind"
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a mammogram (MG, DX, CR or secondary capture); {name} is {called}. Leave it out."
         )
     if not kind and text(data, "Modality") not in MODALITIES:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a mammogram; {name} does not say what it is. Export it again with its SOP class."
         )
     if int(data.get("NumberOfFrames") or 1) > 1:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected one image; {name} has several frames, as tomosynthesis does. Export the 2D image."
         )
 
@@ -129,16 +129,16 @@ def _pixels(data: Dataset, place: PixelsInPlace | None, name: str) -> tuple[np.n
     samples = int(data.get("SamplesPerPixel") or 1)
     photometric = text(data, "PhotometricInterpretation") or "MONOCHROME2"
     if not 0 < rows * columns <= MAX_PIXELS:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected 1 to {MAX_PIXELS:,} pixels; {name} says it has {columns}×{rows}. "
             "Cut it or export it smaller."
         )
     if bits not in (1, 8, 16) or not 0 < stored_bits <= bits:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected 8 to 16 bits per pixel; {name} says {stored_bits} of {bits}. Export it with 16 bits."
         )
     if samples not in (1, 3) or (samples == 1 and not photometric.startswith("MONOCHROME")):
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a grey image; {name} is stored as a colour table. Export it as greyscale."
         )
     if place is not None:
@@ -160,7 +160,7 @@ def _decoder(data: Dataset, name: str) -> Decoder:
     try:
         return get_decoder(syntax)
     except NotImplementedError as error:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected an uncompressed image, or JPEG, JPEG-LS, JPEG 2000 or RLE; {name} is compressed as "
             f"{syntax.name if syntax.is_transfer_syntax else 'something unknown'}. Export it uncompressed."
         ) from error
@@ -178,7 +178,7 @@ def _check_stream(data: Dataset, shape: tuple[int, int], name: str) -> None:
     """Refuses compressed pixels that unpack to another size than the header says."""
     claimed = claimed_size(next(generate_frames(data.PixelData, number_of_frames=1)))
     if claimed not in (None, shape):
-        raise IntakeError(
+        raise IngestionError(
             f"Expected {shape[1]}×{shape[0]} pixels in {name}, as its header says; its compressed pixels say "
             f"{claimed[1]}×{claimed[0]}. It is damaged: export it again."
         )
@@ -187,7 +187,7 @@ def _check_stream(data: Dataset, shape: tuple[int, int], name: str) -> None:
 def _grey_channel(pixels: np.ndarray, name: str) -> np.ndarray:
     if (pixels == pixels[..., :1]).all():
         return np.ascontiguousarray(pixels[..., 0])
-    raise IntakeError(f"Expected a grey image; {name} shows colour. Export it as greyscale.")
+    raise IngestionError(f"Expected a grey image; {name} shows colour. Export it as greyscale.")
 
 
 def _patterns(pixels: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.limits import MAX_PIXELS
 
 
@@ -24,7 +24,7 @@ class Box:
     It may reach over the edges of an image.
 
     Raises:
-        IntakeError: If it is empty or beyond any image that is read.
+        IngestionError: If it is empty or beyond any image that is read.
     """
 
     top: int
@@ -35,7 +35,7 @@ class Box:
     def __post_init__(self) -> None:
         reach = max(abs(self.top), abs(self.left), self.height, self.width)
         if not (self.height >= 1 and self.width >= 1 and reach <= MAX_PIXELS):
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected a box at least 1 pixel high and wide; got {self.height}×{self.width} at row "
                 f"{self.top}, column {self.left}. Check the order of its numbers."
             )
@@ -102,7 +102,7 @@ def linear_table(values: np.ndarray, low: float, high: float, *, inverted: bool)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Picture:
+class GreyImage:
     """One grey image with what may be told of it.
 
     Attributes:
@@ -110,7 +110,7 @@ class Picture:
         table: (256,) or (65536,) uint8, the display grey of every bit pattern.
         coding: What the bit patterns stand for.
         spacing_mm: Distance of pixel centres in the breast or at the detector; None if not said or not square.
-        kind: "dicom" or "picture".
+        kind: "dicom" or "raster".
         patient_id: The identifier in the file, "" if none. Never to be written: see `pseudonyms`.
         image_id: The SOP Instance UID, "" if none. Never to be written either.
         facts: What identifies nobody, each value from a fixed vocabulary: modality, laterality, view, bits,
@@ -121,7 +121,7 @@ class Picture:
     stored: np.ndarray = field(repr=False)
     table: np.ndarray = field(repr=False)
     coding: Coding
-    kind: Literal["dicom", "picture"]
+    kind: Literal["dicom", "raster"]
     spacing_mm: float | None = None
     patient_id: str = field(default="", repr=False)
     image_id: str = field(default="", repr=False)
@@ -137,7 +137,7 @@ class Picture:
         """Display grey (h, w) uint8 of a box, or of the whole image; over the edge, edge pixels repeat.
 
         Raises:
-            IntakeError: If the box lies beside the image.
+            IngestionError: If the box lies beside the image.
         """
         return self.table[self._cut(box)]
 
@@ -163,9 +163,9 @@ class Picture:
         return self.coding.for_patterns(table, self.stored.dtype)
 
     def require(self, box: Box) -> None:
-        """Raises IntakeError if no pixel of the image lies in the box."""
+        """Raises IngestionError if no pixel of the image lies in the box."""
         if not box.overlaps(self.shape):
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected a box on the image of {self.shape[0]}×{self.shape[1]} pixels; got rows "
                 f"{box.top} to {box.top + box.height}, columns {box.left} to {box.left + box.width}. "
                 "Check that the box belongs to this image and is given in its pixels."

@@ -1,4 +1,4 @@
-"""Bounds what a file from outside may ask for, and turns a decoder's failure into an IntakeError.
+"""Bounds what a file from outside may ask for, and turns a decoder's failure into an IngestionError.
 
 A file beyond a limit is refused before or while it is read.
 """
@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 
 _log = logging.getLogger(__name__)
 
@@ -24,18 +24,18 @@ RECYCLE_BYTES = 768 * 2**20  # a reading process that keeps more than this is re
 
 @contextmanager
 def refusing_damage(name: str, expected: str) -> Iterator[None]:
-    """Turns any error but an IntakeError into an IntakeError that says what was expected of the file."""
+    """Turns any error but an IngestionError into an IngestionError that says what was expected of the file."""
     try:
         yield
-    except (IntakeError, KeyboardInterrupt, SystemExit, GeneratorExit):
+    except (IngestionError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except MemoryError as error:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected {expected}; {name} needs more memory than a file may take. Export it smaller."
         ) from error
     except BaseException as error:  # decoders in Rust panic with what is no Exception
         _log.info("expected %s, got %s", expected, type(error).__name__)
-        raise IntakeError(
+        raise IngestionError(
             f"Expected {expected}; reading {name} failed ({type(error).__name__}). "
             "Export or copy it again."
         ) from error

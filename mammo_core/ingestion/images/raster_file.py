@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.display import NO_WINDOW, fallback_window
-from mammo_core.ingestion.images.grey import Coding, Picture, linear_table
+from mammo_core.ingestion.images.grey import Coding, GreyImage, linear_table
 from mammo_core.ingestion.images.limits import MAX_PIXELS, refusing_damage
 
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _ORIENTATION = 0x0112  # the EXIF tag: 1 is upright
 
 
-def read_raster(source: Path | bytes, name: str) -> Picture:
+def read_raster(source: Path | bytes, name: str) -> GreyImage:
     """Reads one image; `name` is what messages call it.
 
     Raises:
-        IntakeError: If it is damaged, too large, has several pages, or shows colour.
+        IngestionError: If it is damaged, too large, has several pages, or shows colour.
     """
     with (
         refusing_damage(name, "an undamaged PNG, JPEG or TIFF"),
@@ -45,11 +45,11 @@ def read_raster(source: Path | bytes, name: str) -> Picture:
         low, high = fallback_window(pixels, values)
         table = linear_table(values, low, high, inverted=False)
         warnings.append(NO_WINDOW)
-    return Picture(
+    return GreyImage(
         stored=pixels,
         table=table,
         coding=coding,
-        kind="picture",
+        kind="raster",
         facts=facts,
         warnings=tuple(warnings),
     )
@@ -57,12 +57,12 @@ def read_raster(source: Path | bytes, name: str) -> Picture:
 
 def _check(image: Image.Image, name: str) -> None:
     if image.width * image.height > MAX_PIXELS:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected at most {MAX_PIXELS:,} pixels; {name} says it has {image.width}×{image.height}. "
             "Cut it or export it smaller."
         )
     if getattr(image, "n_frames", 1) > 1:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected one image; {name} has {image.n_frames} pages. Save each on its own."
         )
 
@@ -72,7 +72,7 @@ def _grey_pixels(image: Image.Image, name: str) -> tuple[np.ndarray, int]:
     if image.mode.startswith("I"):  # 16-bit grey, in either byte order
         pixels = np.asarray(image)
         if pixels.min() < 0 or pixels.max() >= 2**16:
-            raise IntakeError(f"Expected 8 or 16 bits; {name} has more. Save it with 16 bits.")
+            raise IngestionError(f"Expected 8 or 16 bits; {name} has more. Save it with 16 bits.")
         return pixels.astype(np.uint16), 16
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L")), 8
@@ -81,9 +81,9 @@ def _grey_pixels(image: Image.Image, name: str) -> tuple[np.ndarray, int]:
         red = channels[..., 0]
         if (channels[..., 3] == 255).all() and (channels[..., 1:3] == red[..., None]).all():
             return red.copy(), 8
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a grey image; {name} shows colour or is partly transparent. Save it as greyscale."
         )
-    raise IntakeError(
+    raise IngestionError(
         f"Expected 8- or 16-bit grey; {name} is stored as {image.mode}. Save it as greyscale."
     )

@@ -1,6 +1,6 @@
 """One process that reads files from outside, bounded in memory and time, and its end of the line.
 
-What a decoder does to it, by crashing, swelling or never ending, becomes an IntakeError, and the process is
+What a decoder does to it, by crashing, swelling or never ending, becomes an IngestionError, and the process is
 replaced. See `reading_process` for the other end.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.frames import read_frame, write_frame
 from mammo_core.ingestion.images.limits import MEMORY_BYTES, RECYCLE_BYTES, START_SECONDS
 
@@ -28,7 +28,7 @@ _LAST_WORDS_S = 2.0  # for a process that broke down to tell its exit code
 _LIMITED_BY_SYSTEM = sys.platform == "linux"
 
 
-class NoProcessError(IntakeError):
+class NoProcessError(IngestionError):
     """No reading process can be started: this computer's fault, not a file's."""
 
 
@@ -51,14 +51,14 @@ class ReadingProcess:
         """The function's result.
 
         Raises:
-            IntakeError: If the function refuses, or the process crashed, needed too much memory or time.
+            IngestionError: If the function refuses, or the process crashed, needed too much memory or time.
         """
         process = self._ready()
         try:
             answer = _exchange(process, task, self._seconds, self._memory_bytes)
         except TimeoutError:
             self._end()
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected {name} to be read within {self._seconds:g} s; it took longer and was "
                 "given up. Export it uncompressed, or leave it out."
             ) from None
@@ -67,7 +67,7 @@ class ReadingProcess:
                 process.wait(_LAST_WORDS_S)
             code = process.returncode
             self._end()
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected {name} to be read; its decoder broke down (exit code {code}). The file is damaged, "
                 "or made to do that: export it again, or leave it out."
             ) from None
@@ -157,14 +157,14 @@ def _result(answer: dict[str, Any], name: str, memory_bytes: int) -> Any:
     if "value" in answer:
         return answer["value"]
     if "error" in answer:
-        raise IntakeError(answer["error"])
+        raise IngestionError(answer["error"])
     if "memory" in answer:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected {name} to be read with less than {memory_bytes >> 20} MB of memory; it needs more. "
             "Export it smaller, or leave it out."
         )
     _log.error("a reading process met an error it should not:\n%s", answer["bug"])
-    raise IntakeError(
+    raise IngestionError(
         f"Expected {name} to be read; that failed in an unexpected way, see the log. "
         "Export it again, or leave it out."
     )

@@ -10,7 +10,7 @@ from pydicom.pixels import get_decoder
 from pydicom.uid import SegmentationStorage
 from scipy import ndimage
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.dicom_file import parse_dicom
 from mammo_core.ingestion.images.grey import Box
 from mammo_core.ingestion.images.limits import MAX_PIXELS, refusing_damage
@@ -52,7 +52,7 @@ def boxes_from_segmentation(path: Path, *, min_px: int = 16) -> dict[str, list[B
     A frame of two kinds of tissue, or of one in two places, gives several boxes. A probability counts from a half.
 
     Raises:
-        IntakeError: If it is damaged, no segmentation, too large, or does not say which image a frame is of.
+        IngestionError: If it is damaged, no segmentation, too large, or does not say which image a frame is of.
 
     Source: DICOM PS3.3 A.51 (Segmentation), C.7.6.16.2.6 (Derivation Image).
     """
@@ -65,7 +65,7 @@ def boxes_from_segmentation(path: Path, *, min_px: int = 16) -> dict[str, list[B
         for index in range(num_frames):
             image_id = _image_of_frame(data, index)
             if not image_id:
-                raise IntakeError(
+                raise IngestionError(
                     f"Expected every frame of {path.name} to name its image; frame {index + 1} does not. "
                     "Give the boxes as a table instead."
                 )
@@ -77,10 +77,10 @@ def boxes_from_segmentation(path: Path, *, min_px: int = 16) -> dict[str, list[B
 def _check_segmentation(data: Dataset, name: str) -> int:
     """The number of frames."""
     if data.get("SOPClassUID") != SegmentationStorage:
-        raise IntakeError(f"Expected a DICOM segmentation (SEG); {name} is none. Leave it out.")
+        raise IngestionError(f"Expected a DICOM segmentation (SEG); {name} is none. Leave it out.")
     num_frames = int(data.get("NumberOfFrames") or 1)
     if num_frames > _MAX_FRAMES or not 0 < int(data.Rows) * int(data.Columns) <= MAX_PIXELS:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected at most {_MAX_FRAMES} frames of {MAX_PIXELS:,} pixels; {name} has {num_frames} of "
             f"{data.Columns}×{data.Rows}. Export a segmentation per image."
         )

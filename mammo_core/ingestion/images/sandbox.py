@@ -1,7 +1,7 @@
 """Runs what reads files from outside in processes of its own, bounded in memory and time.
 
 A decoder that crashes, swells or never ends takes its process with it, not this one; the file becomes an
-IntakeError and the process is replaced. This stops accidents and bombs. It doesn't stop a file that takes a
+IngestionError and the process is replaced. This stops accidents and bombs. It doesn't stop a file that takes a
 decoder over: such a process may do whatever this user may.
 
 Processes are started as programs, not forked or by multiprocessing, so this works inside daemonic
@@ -17,36 +17,36 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mammo_core.errors import IntakeError
-from mammo_core.ingestion.images.grey import Coding, Picture
+from mammo_core.errors import IngestionError
+from mammo_core.ingestion.images.formats import read_image
+from mammo_core.ingestion.images.grey import Coding, GreyImage
 from mammo_core.ingestion.images.limits import BULK_SECONDS, MEMORY_BYTES, SECONDS
-from mammo_core.ingestion.images.picture import read_picture
 from mammo_core.ingestion.images.reader import NoProcessError, ReadingProcess
 
 _POLL_S = 0.05
 _QUEUED = 2  # results kept for the caller, per process
 
 
-def read_safely(source: Path | bytes, *, name: str) -> Picture:
-    """As `read_picture`, in another process; for files somebody waits for. Safe to call from many threads.
+def read_safely(source: Path | bytes, *, name: str) -> GreyImage:
+    """As `read_image`, in another process; for files somebody waits for. Safe to call from many threads.
 
     Raises:
-        IntakeError: As `read_picture`, and if the decoder crashed or took too much memory or time.
+        IngestionError: As `read_image`, and if the decoder crashed or took too much memory or time.
     """
     with _one_at_a_time:
         parts = _reader({"source": source, "name": name}, name=name)
     coding, warnings = Coding(**parts["coding"]), tuple(parts["warnings"])
-    return Picture(**parts | {"coding": coding, "warnings": warnings})
+    return GreyImage(**parts | {"coding": coding, "warnings": warnings})
 
 
-def picture_parts(task: dict[str, Any]) -> dict[str, Any]:
+def image_parts(task: dict[str, Any]) -> dict[str, Any]:
     """The half of `read_safely` that runs in the other process."""
-    picture = read_picture(task["source"], name=task["name"])
+    picture = read_image(task["source"], name=task["name"])
     return {**vars(picture), "coding": vars(picture.coding)}
 
 
-PICTURE_PARTS = "mammo_core.ingestion.images.sandbox:picture_parts"
-_reader = ReadingProcess(PICTURE_PARTS, seconds=SECONDS)
+IMAGE_PARTS = "mammo_core.ingestion.images.sandbox:image_parts"
+_reader = ReadingProcess(IMAGE_PARTS, seconds=SECONDS)
 _one_at_a_time = threading.Lock()
 atexit.register(_reader.close)
 
@@ -74,7 +74,7 @@ def map_safely(
         should_stop: Asked about twenty times a second; then the iteration ends, with items under way given up.
 
     Yields:
-        Every item with the function's result, or with the IntakeError it ended in.
+        Every item with the function's result, or with the IngestionError it ended in.
 
     Raises:
         NoProcessError: If no process can be started.
@@ -94,7 +94,7 @@ def map_safely(
                 item, result = work.done.get(timeout=_POLL_S)
             except queue.Empty:
                 continue
-            if isinstance(result, BaseException) and not isinstance(result, IntakeError):
+            if isinstance(result, BaseException) and not isinstance(result, IngestionError):
                 raise result
             if isinstance(result, NoProcessError):
                 raise result
@@ -126,7 +126,7 @@ class _Work:
                     return
                 try:
                     self._put(item, lane(item))
-                except IntakeError as error:
+                except IngestionError as error:
                     self._put(item, error)
         except BaseException as error:  # of the items' iterator: raised where results are fetched
             self._put(None, error)

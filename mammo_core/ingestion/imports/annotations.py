@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.crops import Box
 from mammo_core.ingestion.imports.details import FIELDS, label_from_word, tidy_details
 from mammo_core.ingestion.imports.file_index import named_parts
@@ -129,7 +129,7 @@ def read_annotations(
         with_boxes: Whether every row must say a box.
 
     Raises:
-        IntakeError: If columns are missing, or two rows about one mass say different labels or patients.
+        IngestionError: If columns are missing, or two rows about one mass say different labels or patients.
     """
     if not (table.find(*_FILE) or table.find(*_UID)):
         for names in (_PATIENT, _SIDE, _VIEW):
@@ -181,7 +181,7 @@ def _rows(table: Table, box_names: tuple[str, ...] | None) -> Iterator[Annotatio
             continue
         try:
             box = None if boxes is None else _box([cells[row] for cells in boxes], box_names)
-        except IntakeError as error:
+        except IngestionError as error:
             yield BadRow(line, what, "box not understood", str(error))
             continue
         yield Annotation(
@@ -217,7 +217,7 @@ def _box(cells: list[str], names: tuple[str, ...]) -> Box | None:
         return None
     numbers = [number(cell) for cell in cells]
     if None in numbers:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected four numbers as {', '.join(names)}; got a cell that is none. Correct the row."
         )
     left, top, third, fourth = numbers
@@ -233,7 +233,7 @@ def _check_conflicts(name: str, rows: Iterable[Annotation]) -> None:
         by_place[row.same_place].append(row)
         first = patients.setdefault(row.key, row)
         if (first.patient, first.split) != (row.patient, row.split):
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected one patient and split for each image; lines {first.line} and {row.line} of "
                 f"{name} differ. Correct one of them."
             )
@@ -243,7 +243,7 @@ def _check_conflicts(name: str, rows: Iterable[Annotation]) -> None:
             differing[0][0],
             next(row for row in differing[0] if row.label != differing[0][0].label),
         )
-        raise IntakeError(
+        raise IngestionError(
             f"Expected one label for each mass; lines {first.line} and {second.line} of {name} say "
             f"{_word(first.label)} and {_word(second.label)} of one and the same"
             f"{f' ({len(differing)} such masses in all)' if len(differing) > 1 else ''}. Correct one of "

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.imports.details import label_from_word, tidy_details
 from mammo_core.ingestion.imports.file_index import FolderIndex, all_files, named_parts
 from mammo_core.ingestion.imports.survey import ImageToCut, MassToCut, Skipped, Survey
@@ -76,11 +76,11 @@ def survey_cbis(source: Path, tables: Path | None = None) -> Survey:
         tables: The folder of the case descriptions, if they are not below `source`.
 
     Raises:
-        IntakeError: If there is no case description, or one lacks a column.
+        IngestionError: If there is no case description, or one lacks a column.
     """
     found = sorted(_tables(tables or source))
     if not found:
-        raise IntakeError(
+        raise IngestionError(
             "Expected mass_case_description_train_set.csv or mass_case_description_test_set.csv in "
             f"{(tables or source).name}; got none. Download them from the collection's page and put "
             "them there, or name their folder as labels."

@@ -19,7 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.imports.tables import write_rows
 from mammo_core.ingestion.markers import IMPORTED, write_marker
 from mammo_core.labels import BENIGN
@@ -65,10 +65,10 @@ def partial_folder(data_dir: Path, name: str) -> Path:
 
 
 def require_free(data_dir: Path, name: str) -> None:
-    """Raises IntakeError if something is called like the new cohort."""
+    """Raises IngestionError if something is called like the new cohort."""
     taken = data_dir / name
     if taken.exists() or taken.is_symlink():
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a name that is free; {name} exists already in {data_dir}, and nothing is written over "
             "it. Choose another name, or remove the old one first."
         )
@@ -78,7 +78,7 @@ def discard_partial(data_dir: Path, name: str) -> bool:
     """Removes what an interrupted import left; says whether there was anything.
 
     Raises:
-        IntakeError: If an import is at it, or the disk refuses.
+        IngestionError: If an import is at it, or the disk refuses.
     """
     folder = partial_folder(data_dir, name)
     if not (folder / _PLAN).is_file() or folder.is_symlink():
@@ -113,7 +113,7 @@ class CohortWriter:
         """Writes the masses of one image and notes that it is done.
 
         Raises:
-            IntakeError: If the disk refuses; what was noted before stays.
+            IngestionError: If the disk refuses; what was noted before stays.
         """
         rows = []
         for mass in masses:
@@ -167,12 +167,14 @@ def open_cohort(data_dir: Path, name: str, plan_hash: str) -> Iterator[CohortWri
     """Begins a cohort, or goes on with what an interrupted import of the same plan left.
 
     Raises:
-        IntakeError: If the name is taken, another plan was begun under it, or another import is at it.
+        IngestionError: If the name is taken, another plan was begun under it, or another import is at it.
     """
     require_free(data_dir, name)
     folder = partial_folder(data_dir, name)
     if not (folder / _PLAN).exists() and any(path.name != _LOCK for path in folder.glob("*")):
-        raise IntakeError(f"Expected {folder.name} to be from an import; it is not. Move it away.")
+        raise IngestionError(
+            f"Expected {folder.name} to be from an import; it is not. Move it away."
+        )
     with disk_errors_explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder, name) as lock:
@@ -187,7 +189,7 @@ def _alone(folder: Path, name: str) -> Iterator[FileLock]:
     try:
         lock.acquire()
     except Timeout as error:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected nobody else to import {name}; another import is at it. Wait for it, or stop it."
         ) from error
     except OSError as error:
@@ -203,7 +205,7 @@ def _same_plan(folder: Path, plan_hash: str) -> None:
     if not path.exists():
         write_text(path, plan_hash)
     elif path.read_text(encoding="utf-8") != plan_hash:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected the import that was begun as {folder.name.strip('.').removesuffix('.partial')}; got "
             "one from other files or with other settings, and the two don't mix. Repeat the first one, start "
             "over, or choose another name."

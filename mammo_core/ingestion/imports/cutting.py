@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.crops import CropRecipe, mass_crop
-from mammo_core.ingestion.images.grey import Box, Picture
-from mammo_core.ingestion.images.picture import read_picture
+from mammo_core.ingestion.images.formats import read_image
+from mammo_core.ingestion.images.grey import Box, GreyImage
 from mammo_core.ingestion.images.regions import boxes_from_mask
 from mammo_core.ingestion.imports.survey import ImageToCut
 
@@ -51,9 +51,9 @@ def cut(task: dict[str, Any]) -> dict[str, Any]:
         {"png", "box", "warnings"}, or a dict {"kind", "reason"} that says why it cannot be cut.
 
     Raises:
-        IntakeError: If the image cannot be used.
+        IngestionError: If the image cannot be used.
     """
-    picture = read_picture(task["path"], name="the image")
+    picture = read_image(task["path"], name="the image")
     recipe = CropRecipe(**task["recipe"])
     return {
         "shape": picture.shape,
@@ -65,7 +65,7 @@ def cut(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cut_mass(
-    picture: Picture, mass: dict[str, Any], recipe: CropRecipe
+    picture: GreyImage, mass: dict[str, Any], recipe: CropRecipe
 ) -> list[dict[str, Any]] | dict[str, str]:
     warnings: list[str] = []
     try:
@@ -75,7 +75,7 @@ def _cut_mass(
             boxes = _boxes_of_masks(picture, mass, warnings)
         else:
             boxes = [Box(0, 0, *picture.shape)]
-    except IntakeError as error:
+    except IngestionError as error:
         return {"kind": "mask cannot be used", "reason": str(error)}
     try:
         return [
@@ -86,11 +86,11 @@ def _cut_mass(
             }
             for box in boxes
         ]
-    except IntakeError as error:
+    except IngestionError as error:
         return {"kind": "box beside the image", "reason": str(error)}
 
 
-def _boxes_of_masks(picture: Picture, mass: dict[str, Any], warnings: list[str]) -> list[Box]:
+def _boxes_of_masks(picture: GreyImage, mass: dict[str, Any], warnings: list[str]) -> list[Box]:
     """Of masks named together for one mass, the first that is one; of several masses, all of all masks."""
     if not mass["several"]:
         marked = _mask_among(mass["masks"], picture.shape)
@@ -103,10 +103,10 @@ def _boxes_of_masks(picture: Picture, mass: dict[str, Any], warnings: list[str])
 
 
 def _on_image(
-    boxes: list[Box], marked: np.ndarray, picture: Picture, warnings: list[str]
+    boxes: list[Box], marked: np.ndarray, picture: GreyImage, warnings: list[str]
 ) -> list[Box]:
     if not boxes:
-        raise IntakeError("Expected a marked region in the mask; got none. Draw it again.")
+        raise IngestionError("Expected a marked region in the mask; got none. Draw it again.")
     if marked.shape == picture.shape:
         return boxes
     warnings.append("The mask has another size than its image: its box was scaled.")
@@ -117,14 +117,14 @@ def _mask_among(paths: list[Path], shape: tuple[int, int]) -> np.ndarray:
     """What the mask among some files marks, (h, w) bool: it is black and white and of the image's proportions.
 
     Raises:
-        IntakeError: If none is, or none can be read.
+        IngestionError: If none is, or none can be read.
     """
-    failed: IntakeError | None = None
+    failed: IngestionError | None = None
     smaller: np.ndarray | None = None
     for path in paths:
         try:
-            stored = read_picture(path, name="the mask").stored
-        except IntakeError as error:
+            stored = read_image(path, name="the mask").stored
+        except IngestionError as error:
             failed = failed or error
             continue
         marked = _marked(stored) if _fits(stored.shape, shape) else None
@@ -136,7 +136,7 @@ def _mask_among(paths: list[Path], shape: tuple[int, int]) -> np.ndarray:
             smaller = marked
     if smaller is not None:
         return smaller
-    raise failed or IntakeError(
+    raise failed or IngestionError(
         "Expected a mask, black and white and of the image's proportions; got none such. Export it again."
     )
 

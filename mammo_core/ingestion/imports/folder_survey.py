@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.imports.annotations import (
     Annotation,
     BadRow,
@@ -20,7 +20,7 @@ from mammo_core.ingestion.imports.annotations import (
 from mammo_core.ingestion.imports.image_files import ImageFile, ImageFiles, Masks
 from mammo_core.ingestion.imports.plan import ImportPlan
 from mammo_core.ingestion.imports.pseudonyms import Pseudonyms
-from mammo_core.ingestion.imports.source_files import SourceFiles, look_through
+from mammo_core.ingestion.imports.source_files import SourceFiles, scan_source
 from mammo_core.ingestion.imports.survey import ImageToCut, MassToCut, Skipped, Survey
 from mammo_core.ingestion.imports.tables import Table, read_table
 
@@ -43,9 +43,9 @@ def survey_folder(
         on_progress: Called with (headers read, headers to read).
 
     Raises:
-        IntakeError: If a table cannot be used, or no image is found.
+        IngestionError: If a table cannot be used, or no image is found.
     """
-    found = look_through(plan, source, workers, on_progress, should_stop)
+    found = scan_source(plan, source, workers, on_progress, should_stop)
     return _Matching(plan, found, pseudonyms).survey()
 
 
@@ -273,7 +273,7 @@ class _Matching:
 
     def _same_split(self, splits: dict[str, str], patient: str, row: Annotation) -> str:
         if splits.get(patient, row.split) != row.split:
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected one split for each patient; line {row.line} of the labels says {row.split}, an "
                 f"earlier one {splits[patient]}. Tests on patients who also train are too good to be true: "
                 "correct the table."

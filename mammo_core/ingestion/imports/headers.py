@@ -7,8 +7,8 @@ from typing import Any
 
 import pydicom
 
-from mammo_core.errors import IntakeError
-from mammo_core.ingestion.images.picture import picture_kind
+from mammo_core.errors import IngestionError
+from mammo_core.ingestion.images.formats import image_kind
 from mammo_core.ingestion.images.regions import boxes_from_segmentation
 from mammo_core.ingestion.imports.details import tidy_details
 
@@ -27,16 +27,16 @@ def read_header(path: str) -> dict[str, Any]:
     """What a file says of itself, raw identifiers included: for matching in memory, never to be written.
 
     Returns:
-        "kind" is "dicom", "picture", "segmentation" or "other". DICOM has "uid", "patient", "side" and
+        "kind" is "dicom", "raster", "segmentation" or "other". DICOM has "uid", "patient", "side" and
         "view" ("" where not said), a segmentation "boxes": [top, left, height, width] lists by the UID of
         the image they lie on.
 
     Raises:
-        IntakeError: If it cannot be opened, or is a damaged segmentation.
+        IngestionError: If it cannot be opened, or is a damaged segmentation.
     """
     try:
         with Path(path).open("rb") as file:
-            kind = picture_kind(file.read(132))
+            kind = image_kind(file.read(132))
             if kind != "dicom":
                 return {"kind": kind or "other"}
             file.seek(0)
@@ -44,11 +44,11 @@ def read_header(path: str) -> dict[str, Any]:
                 file, stop_before_pixels=True, specific_tags=list(_TAGS), force=True
             )
     except OSError as error:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a readable file; the system says: {error.strerror}. Check its permissions."
         ) from error
     except Exception as error:  # whatever the parser makes of a damaged file
-        raise IntakeError(
+        raise IngestionError(
             f"Expected an undamaged DICOM file; reading its header failed ({type(error).__name__}). "
             "Export or copy it again."
         ) from error

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.storage.atomic import unwritable, write_bytes
 
 _SALT_BYTES = 32
@@ -28,7 +28,7 @@ class Pseudonyms:
     """Names under the salt of one home; the salt is made when first needed.
 
     Raises:
-        IntakeError: If the salt cannot be made, read, or is damaged.
+        IngestionError: If the salt cannot be made, read, or is damaged.
     """
 
     def __init__(self, home: Path) -> None:
@@ -57,7 +57,7 @@ def _salt(path: Path) -> bytes:
     except OSError as error:
         raise unwritable(path, error) from error
     if len(salt) != _SALT_BYTES:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a salt of {_SALT_BYTES} bytes in {path}; got {len(salt)}. Restore the file, or delete "
             "it: patients imported from then on get other names than before."
         )

@@ -16,7 +16,7 @@ from PIL import Image
 
 from mammo_core.cohorts.checks import Finding, check_cohort
 from mammo_core.cohorts.folders import read_real
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.sandbox import map_safely
 from mammo_core.ingestion.imports.cohort_writer import CutMass, open_cohort, require_free
 from mammo_core.ingestion.imports.cutting import cut_task
@@ -61,7 +61,7 @@ def preview_import(
         on_progress: Called with (files looked at, files).
 
     Raises:
-        IntakeError: If the tables cannot be used, or nothing can be imported.
+        IngestionError: If the tables cannot be used, or nothing can be imported.
     """
     workers = workers or _num_cores()
     with unpacked(plan, data_dir, should_stop) as source:
@@ -120,7 +120,7 @@ def run_import(
         The report; its `folder` is None if it was stopped.
 
     Raises:
-        IntakeError: If the name is taken, the tables cannot be used, nothing can be imported, or the disk is
+        IngestionError: If the name is taken, the tables cannot be used, nothing can be imported, or the disk is
             full or read-only.
     """
     started, workers = time.monotonic(), workers or _num_cores()
@@ -174,12 +174,12 @@ def run_import(
 class _Cut:
     """What came of one image."""
 
-    def __init__(self, image: ImageToCut, result: dict[str, Any] | IntakeError) -> None:
+    def __init__(self, image: ImageToCut, result: dict[str, Any] | IngestionError) -> None:
         self._image = image
         self.skipped: list[Skipped] = []
         self.warnings: list[str] = []
         self.masses: list[tuple[MassToCut, dict[str, Any]]] = []
-        if isinstance(result, IntakeError):
+        if isinstance(result, IngestionError):
             self._skip("image cannot be used", str(result))
             return
         self._picture = result
@@ -237,7 +237,7 @@ class _Cut:
 
 def _cut_all(
     images: Sequence[ImageToCut], plan: ImportPlan, workers: int, should_stop: ShouldStop | None
-) -> Iterator[tuple[ImageToCut, dict[str, Any] | IntakeError]]:
+) -> Iterator[tuple[ImageToCut, dict[str, Any] | IngestionError]]:
     """Cuts images in processes of their own, in no order."""
     by_key = {image.key: image for image in images}
     tasks = (cut_task(image, plan.recipe) for image in images)

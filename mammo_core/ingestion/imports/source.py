@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.archives import unpack_safely
 from mammo_core.ingestion.imports.cbis import survey_cbis
 from mammo_core.ingestion.imports.folder_survey import survey_folder
@@ -32,11 +32,11 @@ def unpacked(
     It is unpacked below the folder of the data, where `housekeeping.sweep_incoming` deletes what a kill left.
 
     Raises:
-        IntakeError: If there is nothing, or the archive cannot be used.
+        IngestionError: If there is nothing, or the archive cannot be used.
     """
     source = plan.source
     if not source.exists():
-        raise IntakeError(f"Expected images at {source}; found nothing. Check the path.")
+        raise IngestionError(f"Expected images at {source}; found nothing. Check the path.")
     if source.is_dir() or source.suffix.lower() != ".zip":
         yield source
         return
@@ -62,7 +62,7 @@ def survey_source(
     """Every mass that can be imported from an unpacked source, each with its split; perhaps none.
 
     Raises:
-        IntakeError: If a table cannot be used.
+        IngestionError: If a table cannot be used.
     """
     if plan.kind == "cbis-ddsm":
         survey = survey_cbis(source, plan.labels)
@@ -78,11 +78,11 @@ def survey_source(
     return _divided(plan, survey)
 
 
-def nothing_left(skipped: tuple[Skipped, ...], *, naming_files: bool) -> IntakeError:
+def nothing_left(skipped: tuple[Skipped, ...], *, naming_files: bool) -> IngestionError:
     """What to tell if no mass can be imported; names of files can identify patients, and a job's error is kept."""
     kinds = ", ".join(f"{kind} ({count})" for kind, count in kinds_of(skipped).items())
     first = f" The first: {skipped[0].what}: {skipped[0].reason}" if skipped else ""
-    return IntakeError(
+    return IngestionError(
         f"Expected masses to import; nothing is left{f' after leaving out: {kinds}' if kinds else ''}."
         f"{first if first and naming_files else ' Check the folder and the tables.'}"
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.crops import Box
 from mammo_core.ingestion.images.sandbox import map_safely
 from mammo_core.ingestion.imports.file_index import all_files
@@ -30,7 +30,7 @@ class SourceFiles:
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def look_through(
+def scan_source(
     plan: ImportPlan,
     source: Path,
     workers: int,
@@ -44,11 +44,11 @@ def look_through(
         on_progress: Called with (files looked at, files).
 
     Raises:
-        IntakeError: If there is no file that may be an image.
+        IngestionError: If there is no file that may be an image.
     """
     files = _files(plan, source)
     if not files:
-        raise IntakeError(f"Expected images in {source.name}; found none. Check the folder.")
+        raise IngestionError(f"Expected images in {source.name}; found none. Check the folder.")
     found = SourceFiles()
     tasks = [path for _, path in files]
     roots = dict(zip(tasks, (root for root, _ in files), strict=True))
@@ -70,7 +70,7 @@ def _files(plan: ImportPlan, source: Path) -> list[tuple[Path, Path]]:
         if root is None:
             continue
         if not root.exists():
-            raise IntakeError(f"Expected files at {root.name}; found nothing. Check the path.")
+            raise IngestionError(f"Expected files at {root.name}; found nothing. Check the path.")
         for path in [root] if root.is_file() else all_files(root):
             if path.suffix.lower() not in _NO_IMAGES and path.absolute() not in tables:
                 files[path.absolute()] = (root if root.is_dir() else root.parent, path)
@@ -78,11 +78,11 @@ def _files(plan: ImportPlan, source: Path) -> list[tuple[Path, Path]]:
 
 
 def _sort_in(
-    plan: ImportPlan, found: SourceFiles, root: Path, path: Path, header: dict | IntakeError
+    plan: ImportPlan, found: SourceFiles, root: Path, path: Path, header: dict | IngestionError
 ) -> None:
     parts = tuple(part.lower() for part in path.relative_to(root).parts)
     shown = "/".join(parts)
-    if isinstance(header, IntakeError):
+    if isinstance(header, IngestionError):
         found.skipped.append(Skipped(what=shown, kind="cannot be read", reason=str(header)))
         return
     from_masks = plan.masks is not None and (root == plan.masks or path == plan.masks)
@@ -100,7 +100,7 @@ def _sort_in(
         )
     elif stem is not None:
         found.masks.append((parts[:-1], stem, path))
-    elif plan.kind == "pictures" and header["kind"] == "picture":
+    elif plan.kind == "pictures" and header["kind"] == "raster":
         found.images.append(ImageFile(path=path, parts=parts))
     elif plan.kind == "dicom" and header["kind"] == "dicom":
         names = ("uid", "patient", "side", "view")

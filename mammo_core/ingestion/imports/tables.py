@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 
 MAX_TABLE_BYTES = 256 << 20
 _CHUNK = 1 << 20
@@ -62,10 +62,10 @@ class Table:
         """As `column`.
 
         Raises:
-            IntakeError: If none of these columns is there.
+            IngestionError: If none of these columns is there.
         """
         if self.find(*names) is None:
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected a column {' or '.join(names)} in {self.name}; got "
                 f"{', '.join(self.frame.columns) or 'no column'}. Add or rename one."
             )
@@ -82,11 +82,11 @@ def read_table(path: Path) -> Table:
     Empty lines are left out. A formula is text like any other.
 
     Raises:
-        IntakeError: If it is missing, too large, no text, without rows, or if its rows and header don't fit.
+        IngestionError: If it is missing, too large, no text, without rows, or if its rows and header don't fit.
     """
     try:
         if path.stat().st_size > MAX_TABLE_BYTES:
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected a table of at most {MAX_TABLE_BYTES >> 20} MiB; {path.name} has "
                 f"{path.stat().st_size >> 20} MiB. Leave out columns that are not needed."
             )
@@ -106,12 +106,12 @@ def read_table(path: Path) -> Table:
             engine="c",
         )
     except OSError as error:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a table at {path.name}; the system says: {error.strerror or error}. "
             "Check the path."
         ) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, csv.Error) as error:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected {path.name} to be a table with one header line and as many cells in each row; "
             f"got: {str(error).strip()}. Save it again as CSV (UTF-8)."
         ) from error
@@ -130,7 +130,7 @@ def _encoding(path: Path) -> str:
             even, odd = zeros[::2].mean(), zeros[1::2].mean()
             if max(even, odd) > 0.4 and min(even, odd) < 0.05:  # UTF-16 without its mark
                 return "utf-16-le" if odd > even else "utf-16-be"
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected text in {path.name}; got zero bytes. Save the table as CSV (UTF-8)."
             )
         decoder, chunk = codecs.getincrementaldecoder("utf-8")(), start
@@ -156,12 +156,12 @@ def _tidy(name: str, frame: pd.DataFrame) -> Table:
     frame = frame.iloc[1:].reset_index(drop=True)
     kept = [place for place, column in enumerate(header) if column]
     if twice := [column for column, count in Counter(header).items() if column and count > 1]:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected every column of {name} to have a name of its own; got {', '.join(twice)} twice. "
             "Rename or remove one."
         )
     if not len(frame):
-        raise IntakeError(f"Expected rows below the header of {name}; got none. Check the file.")
+        raise IngestionError(f"Expected rows below the header of {name}; got none. Check the file.")
     columns = {}
     for place in kept:
         cells = frame[place].str.strip()

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mammo_core.classifiers.heads import head_from_bytes
 from mammo_core.classifiers.projection import Projection
-from mammo_core.errors import CheckpointError, IntakeError
+from mammo_core.errors import CheckpointError, IngestionError
 from mammo_core.ingestion.archives import ArchiveLimits, unpack_safely
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.exchange import package as run_package
@@ -47,7 +47,7 @@ def import_runs(source: Path, home: Path) -> list[ImportedRun]:
     """Imports every run of a ZIP file or folder.
 
     Raises:
-        IntakeError: If it holds no run, or one that cannot be believed; then none was imported.
+        IngestionError: If it holds no run, or one that cannot be believed; then none was imported.
         StoreError: If the disk refuses; runs before are then imported.
     """
     with _unpacked(source) as folder:
@@ -68,7 +68,7 @@ def _unpacked(source: Path) -> Iterator[Path]:
         yield source
         return
     if not source.is_file():
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a ZIP file or folder of exported runs; found nothing at {source}. Check the name."
         )
     with tempfile.TemporaryDirectory() as place:
@@ -83,7 +83,7 @@ def _run_folders(folder: Path, name: str) -> list[Path]:
         return [folder]
     found = sorted(path.parent for path in folder.glob(f"*/{run_package.MANIFEST}"))
     if not found:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected exported runs, each a folder with a {run_package.MANIFEST}; found none in {single_line(name, 80)}. "
             "Export runs on the page Runs, or with `runs export`."
         )
@@ -97,9 +97,9 @@ def _head(package: RunPackage) -> tuple[Tensor, Projection, str] | None:
     try:
         kept = head_from_bytes(package.head, run_package.HEAD)
     except CheckpointError as error:
-        raise IntakeError(f"{error} Nothing was imported.") from error
+        raise IngestionError(f"{error} Nothing was imported.") from error
     if kept.projection is None:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected {run_package.HEAD} with its projection; it names one kept elsewhere. Export the run again."
         )
     return kept.weights, kept.projection, kept.feature_space

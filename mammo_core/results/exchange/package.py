@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from mammo_core.config.runs import NOISES, RunConfig, run_config_from_dict, run_key
-from mammo_core.errors import IntakeError, MammoError
+from mammo_core.errors import IngestionError, MammoError
 from mammo_core.evaluation.metrics import METRIC_NAMES, weighted_metrics
 from mammo_core.privacy.statements.statement import Statement, statement_from_dict
 from mammo_core.results.recording import PREDICTION_COLUMNS, VALIDATION
@@ -80,14 +80,14 @@ def read_package(folder: Path) -> RunPackage:
     """Reads and checks the folder of one run.
 
     Raises:
-        IntakeError: If a file is missing, unexpected, a link, too large or not the one that the manifest names; if the
+        IngestionError: If a file is missing, unexpected, a link, too large or not the one that the manifest names; if the
             schema is another one; or if what the files say does not fit together.
     """
     with _damage_explained(folder.name):
         content = _read(folder, MANIFEST, _MAX_JSON_BYTES)
         manifest = _json(content)
         if manifest.get("schema") != SCHEMA:
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected a run of the schema {SCHEMA}; got {single_line(str(manifest.get('schema')), 60)!r}. Import it "
                 "with the version that wrote it."
             )
@@ -128,16 +128,16 @@ def sha256(content: bytes) -> str:
 
 @contextmanager
 def _damage_explained(name: str) -> Iterator[None]:
-    """Turns what wrong values raise into an IntakeError that names the run; IntakeErrors pass."""
+    """Turns what wrong values raise into an IngestionError that names the run; IntakeErrors pass."""
     try:
         yield
-    except IntakeError:
+    except IngestionError:
         raise
     except (
         *(ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError),
         *(OSError, MammoError),
     ) as error:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a run as this program exports it in {single_line(name, 80)}; its content is of another form "
             f"({type(error).__name__}: {single_line(str(error), 160)}). Export it again; nothing was imported."
         ) from error
@@ -146,12 +146,12 @@ def _damage_explained(name: str) -> Iterator[None]:
 def _read(folder: Path, name: str, limit: int) -> bytes:
     path = folder / name
     if path.is_symlink() or not path.is_file():
-        raise IntakeError(
+        raise IngestionError(
             f"Expected the file {name} in {single_line(folder.name, 80)}; found none. Export the run again."
         )
     size = path.stat().st_size
     if size > limit:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected {name} to have at most {limit >> 20} MiB; got {size >> 20}. No run has so much: do not use it."
         )
     return path.read_bytes()
@@ -162,20 +162,20 @@ def _listed_files(folder: Path, listed: Mapping[str, Mapping[str, Any]]) -> dict
     there = {path.name for path in folder.iterdir()}
     unknown = sorted((set(listed) | there) - {MANIFEST, HEAD, *REQUIRED})
     if unknown:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected only files of a run; got {single_line(unknown[0], 80)!r}, too. Nothing of it was opened. Remove it, or "
             "export the run again."
         )
     missing = sorted(({*REQUIRED} - set(listed)) | (there - {MANIFEST} - set(listed)))
     if missing:
-        raise IntakeError(
+        raise IngestionError(
             f"Expected the manifest to name every file; {missing[0]} is not in it. Export the run again."
         )
     files = {}
     for name, facts in listed.items():
         content = _read(folder, name, _MAX_BYTES.get(name, _MAX_JSON_BYTES))
         if len(content) != facts["bytes"] or sha256(content) != facts["sha256"]:
-            raise IntakeError(
+            raise IngestionError(
                 f"Expected {name} with the sha256 {single_line(str(facts['sha256']), 64)}; got {sha256(content)}. It was "
                 "changed or damaged on the way: get it again."
             )

@@ -20,7 +20,7 @@ from pages.ui.masses import drawing
 from pages.ui.masses.controls import LAST_SEED
 
 if TYPE_CHECKING:
-    from mammo_core.ingestion.images.picture import Picture
+    from mammo_core.ingestion.images.formats import GreyImage
 
 UPLOAD, EXAMPLE = "Your own image", "An example (synthetic)"
 _WHOLE, _CUT = "a mammogram", "a mass already cut out"
@@ -51,7 +51,7 @@ def choose_case() -> Case | None:
     """Asks for a mass and shows it; None until there is one.
 
     Raises:
-        IntakeError: If an upload cannot be used.
+        IngestionError: If an upload cannot be used.
     """
     source = st.segmented_control(
         "Mass to read",
@@ -123,7 +123,7 @@ def _upload() -> Case | None:
     return _whole(picture) if shown == _CUT else _boxed(picture, file.file_id)
 
 
-def _picture(file_id: str, content: bytes) -> Picture:
+def _picture(file_id: str, content: bytes) -> GreyImage:
     """The decoded upload; only the last one is remembered."""
     from mammo_core.ingestion.images.sandbox import read_safely
 
@@ -142,7 +142,7 @@ def _forget() -> None:
     forget_box(_BOX)
 
 
-def _tell(picture: Picture) -> None:
+def _tell(picture: GreyImage) -> None:
     facts = [f"{name} {value}" for name, value in picture.facts.items()]
     size = f"{picture.shape[1]} × {picture.shape[0]} pixels"
     st.caption(" · ".join([size, *facts]))
@@ -150,15 +150,15 @@ def _tell(picture: Picture) -> None:
         st.warning(warning, icon=":material/warning:")
 
 
-def _whole(picture: Picture) -> Case:
+def _whole(picture: GreyImage) -> Case:
     from mammo_core.ingestion.images.crops import WHOLE, mass_crop
-    from mammo_core.ingestion.images.picture import Box
+    from mammo_core.ingestion.images.formats import Box
 
     image = mass_crop(picture, Box(0, 0, *picture.shape), WHOLE)
     return Case(image, "your image, whole")
 
 
-def _boxed(picture: Picture, picture_key: str) -> Case | None:
+def _boxed(picture: GreyImage, picture_key: str) -> Case | None:
     from mammo_core.ingestion.images.crops import RECIPES, mass_crop
 
     box = box_on_picture(picture, key=_BOX, picture_key=picture_key)

@@ -14,7 +14,7 @@ from PIL import Image
 if TYPE_CHECKING:
     import numpy as np
 
-    from mammo_core.ingestion.images.picture import Box, Picture
+    from mammo_core.ingestion.images.formats import Box, GreyImage
 
 _FOLDER = Path(__file__).parent
 _PARTS = {
@@ -30,7 +30,7 @@ HINT = (
 )
 
 
-def box_on_picture(picture: Picture, *, key: str, picture_key: str) -> Box | None:
+def box_on_picture(picture: GreyImage, *, key: str, picture_key: str) -> Box | None:
     """Shows a picture to draw a box on.
 
     Args:
@@ -40,7 +40,7 @@ def box_on_picture(picture: Picture, *, key: str, picture_key: str) -> Box | Non
     Returns:
         The box in pixels of the picture; None until there is one.
     """
-    from mammo_core.ingestion.images.picture import Box
+    from mammo_core.ingestion.images.formats import Box
 
     if st.session_state.get(f"{key}_of") != picture_key:
         st.session_state[f"{key}_of"] = picture_key

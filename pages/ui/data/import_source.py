@@ -35,7 +35,7 @@ def choose_files(kind: ImportKind) -> ImportFiles | None:
     """Asks for the files; None until there are enough.
 
     Raises:
-        IntakeError: If a path may not be named, or an upload can't be kept.
+        IngestionError: If a path may not be named, or an upload can't be kept.
     """
     way = st.segmented_control(
         "Files",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.system.access import access_to
 from mammo_core.system.paths import data_dir
 
@@ -24,7 +24,7 @@ def named_path(text: str) -> Path | None:
     """The file or folder that a visitor typed; None for nothing.
 
     Raises:
-        IntakeError: If others can reach this server and it is not in the folder of the data.
+        IngestionError: If others can reach this server and it is not in the folder of the data.
     """
     text = text.strip().strip('"')
     if not text:
@@ -35,7 +35,7 @@ def named_path(text: str) -> Path | None:
     allowed, real = data_dir().resolve(), path.resolve()
     below = real.relative_to(allowed).parts if real.is_relative_to(allowed) else ()
     if not below or any(part.startswith(".") for part in below):
-        raise IntakeError(
+        raise IngestionError(
             f"Expected a path inside {allowed}: others can reach this server, so the page opens no other files "
             "of it. Upload the files instead, or have them put there."
         )

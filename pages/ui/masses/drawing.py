@@ -78,12 +78,12 @@ def draw(name: str, ids: Sequence[MassId], on_progress: Progress | None = None) 
     found = memory.get(name, ids)
     missing = [id for id in dict.fromkeys(ids) if id not in found]
     if missing:
-        from mammo_core.synthesis.sampling import draw_masses, origin_of_seed
+        from mammo_core.synthesis.sampling import generate_masses, origin_of_seed
 
         network = generator(name)
         origins = [origin_of_seed(network, id.seed, truncation=id.truncation) for id in missing]
         labels = [id.label for id in missing]
-        images = draw_masses(network, labels, origins, on_progress=on_progress).numpy()
+        images = generate_masses(network, labels, origins, on_progress=on_progress).numpy()
         new = dict(zip(missing, images, strict=True))
         memory.put(name, new)
         found |= new
@@ -109,7 +109,7 @@ def draw_with_progress(name: str, ids: Sequence[MassId]) -> list[SyntheticMass]:
 @st.cache_data(max_entries=128, show_spinner=False)
 def on_the_way(name: str, start: MassId, goal_seed: int) -> np.ndarray:
     """Masses from one seed to another, both included: (NUM_STEPS, H, W) uint8."""
-    from mammo_core.synthesis.sampling import between, draw_masses, origin_of_seed
+    from mammo_core.synthesis.sampling import between, generate_masses, origin_of_seed
 
     network = generator(name)
     first, second = (
@@ -117,7 +117,7 @@ def on_the_way(name: str, start: MassId, goal_seed: int) -> np.ndarray:
         for seed in (start.seed, goal_seed)
     )
     origins = between(first, second, NUM_STEPS)
-    return draw_masses(network, [start.label] * NUM_STEPS, origins).numpy()
+    return generate_masses(network, [start.label] * NUM_STEPS, origins).numpy()
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
@@ -127,12 +127,12 @@ def moved_twins(name: str, start: MassId, offsets: tuple[float, ...]) -> np.ndar
     Args:
         offsets: In standard deviations, one per row of `directions`.
     """
-    from mammo_core.synthesis.sampling import draw_masses, moved, origin_of_seed
+    from mammo_core.synthesis.sampling import generate_masses, moved, origin_of_seed
 
     network = generator(name)
     origin = origin_of_seed(network, start.seed, truncation=start.truncation)
     there = moved(origin, directions(name), offsets)
-    return draw_masses(network, [start.label, start.twin.label], [there, there]).numpy()
+    return generate_masses(network, [start.label, start.twin.label], [there, there]).numpy()
 
 
 @st.cache_resource(max_entries=3, show_spinner="Finding the directions of this generator, once")

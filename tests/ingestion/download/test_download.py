@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from mammo_core.errors import IntakeError, StoreError
+from mammo_core.errors import IngestionError, StoreError
 from mammo_core.ingestion.download import answers, connections, download
 from mammo_core.ingestion.download.connections import check_redirect, is_private
 from tests.ingestion.download.paper_copies import (
@@ -23,7 +23,7 @@ HALF = len(CONTENT) // 2
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     monkeypatch.setattr(download, "_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(answers, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(answers, "POLL_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def get(server, place, **options):
 
 
 def fail(server, place, match, **options):
-    with pytest.raises(IntakeError, match=match) as caught:
+    with pytest.raises(IngestionError, match=match) as caught:
         get(server, place, **options)
     assert not place.exists()
     return str(caught.value)
@@ -220,7 +220,7 @@ def test_server_that_is_not_there_is_told_from_one_that_fails(place):
 
 def test_too_large_is_refused_by_length_and_while_it_comes(place):
     for answer in (whole(CONTENT), without_length(CONTENT)):
-        with served(answer) as server, pytest.raises(IntakeError, match="at most 0 MB"):
+        with served(answer) as server, pytest.raises(IngestionError, match="at most 0 MB"):
             download.download(server.url, place, max_bytes=1000)
     assert list(place.parent.iterdir()) == []
 
@@ -249,14 +249,14 @@ def test_endless_redirects_are_refused(place):
 
 
 def test_redirect_from_https_to_http_is_refused():
-    with pytest.raises(IntakeError, match="Expected a redirect to https"):
+    with pytest.raises(IngestionError, match="Expected a redirect to https"):
         check_redirect("https://example.org/a", "http://example.org/a")
 
 
 def test_redirect_into_a_private_network_is_refused(monkeypatch):
     monkeypatch.setattr(connections, "is_private", lambda host: host == "metadata")
 
-    with pytest.raises(IntakeError, match="inside a private network"):
+    with pytest.raises(IngestionError, match="inside a private network"):
         check_redirect("https://example.org/a", "https://metadata/a")
     check_redirect("http://metadata/a", "http://metadata/b")
 
@@ -268,7 +268,7 @@ def test_private_hosts_are_recognised(host):
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/y", "https:///x", "data.zip"])
 def test_other_addresses_are_refused_at_once(place, url):
-    with pytest.raises(IntakeError, match="begins with https:// or http://"):
+    with pytest.raises(IngestionError, match="begins with https:// or http://"):
         download.download(url, place, max_bytes=10)
 
 

@@ -8,7 +8,7 @@ from filelock import FileLock
 
 from mammo_core.cohorts.folders import read_real, read_synthetic
 from mammo_core.cohorts.installed import find_sources
-from mammo_core.errors import IntakeError, StoreError
+from mammo_core.errors import IngestionError, StoreError
 from mammo_core.ingestion.download import answers, download, paper_data, paper_files
 from mammo_core.ingestion.download.paper_data import FetchPlan, run_fetch
 from mammo_core.ingestion.download.paper_files import TERMS
@@ -31,7 +31,7 @@ ARCHIVE = repository_zip(FILES)
 def tiny_list(monkeypatch):
     monkeypatch.setattr(paper_files, "load_paper_files", lambda: listed(FILES))
     monkeypatch.setattr(download, "_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(answers, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(answers, "POLL_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -129,13 +129,13 @@ def test_links_in_a_copied_folder_are_not_followed(tmp_path, data):
     (tmp_path / "elsewhere.png").write_bytes(content)
     (tmp_path / "folder" / last).symlink_to(tmp_path / "elsewhere.png")
 
-    with pytest.raises(IntakeError, match="1 of 2 missing or changed"):
+    with pytest.raises(IngestionError, match="1 of 2 missing or changed"):
         run_fetch(FetchPlan(source=str(tmp_path / "folder")), data)
 
 
 def test_nothing_at_a_path_says_what_to_put_there(tmp_path, data):
     with pytest.raises(
-        IntakeError, match="Download https://github.com/RichardObi/mammo_dp/archive"
+        IngestionError, match="Download https://github.com/RichardObi/mammo_dp/archive"
     ):
         run_fetch(FetchPlan(source=str(tmp_path / "nothing.zip")), data)
 
@@ -160,7 +160,7 @@ FIRST, *_, LAST = FILES
 def test_every_file_must_be_as_listed(data, files, said):
     archive = repository_zip(files)
 
-    with pytest.raises(IntakeError, match=said):
+    with pytest.raises(IngestionError, match=said):
         from_address(whole(archive), data)
 
     assert not (data / "mammo_dp").exists()
@@ -188,7 +188,7 @@ def test_failure_leaves_what_is_installed_and_the_next_try_begins_clean(data, an
     before = content_of(data / "mammo_dp")
     (data / "mine").mkdir(parents=True)
 
-    with pytest.raises(IntakeError, match=said):
+    with pytest.raises(IngestionError, match=said):
         from_address(answer, data)
 
     assert content_of(data / "mammo_dp") == before
@@ -200,7 +200,7 @@ def test_damaged_fetch_is_replaced_and_kept_if_that_fails(data):
     from_address(whole(ARCHIVE), data)
     (data / "mammo_dp" / FIRST).write_bytes(b"damaged")
 
-    with pytest.raises(IntakeError):
+    with pytest.raises(IngestionError):
         from_address(status(404), data)
     assert content_of(data / "mammo_dp") == changed(FIRST, b"damaged")
 
@@ -213,7 +213,7 @@ def test_folder_that_someone_put_there_is_never_touched(data):
     own.parent.mkdir(parents=True)
     own.write_text("own")
 
-    with pytest.raises(IntakeError, match="found one that someone put there"):
+    with pytest.raises(IngestionError, match="found one that someone put there"):
         from_address(whole(ARCHIVE), data)
 
     assert own.read_text() == "own"
@@ -257,7 +257,10 @@ def test_stopping_while_unpacking_loses_no_download(data, stage):
 def test_two_fetches_at_once_are_one_too_many(data):
     (data / ".incoming").mkdir(parents=True)
 
-    with FileLock(data / ".incoming" / "fetch.lock"), pytest.raises(IntakeError, match="under way"):
+    with (
+        FileLock(data / ".incoming" / "fetch.lock"),
+        pytest.raises(IngestionError, match="under way"),
+    ):
         from_address(whole(ARCHIVE), data)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mammo_core.errors import IntakeError
-from mammo_core.ingestion.images.picture import read_picture
+from mammo_core.errors import IngestionError
+from mammo_core.ingestion.images.formats import read_image
 from mammo_core.ingestion.images.regions import boxes_from_segmentation
 from tests.ingestion.images.made_dicom import SYNTAXES, baseline_jpeg, breast, made, segmentation
 
@@ -82,10 +82,10 @@ def read_batch(task):
     counts = [0, 0]
     for number in range(task["first"], task["first"] + task["count"]):
         try:
-            picture = read_picture(damaged(task["kind"], number), name="x")
+            picture = read_image(damaged(task["kind"], number), name="x")
             picture.grey()
             counts[0] += 1
-        except IntakeError:
+        except IngestionError:
             counts[1] += 1
     return counts
 
@@ -101,9 +101,9 @@ def read_large_files(task):
             damage = _damaged(whole[:header], 128, np.random.default_rng(number))
             path.write_bytes(damage + whole[header:])
             try:
-                read_picture(path).grey()
+                read_image(path).grey()
                 counts[0] += 1
-            except IntakeError:
+            except IngestionError:
                 counts[1] += 1
     return counts
 
@@ -121,6 +121,6 @@ def read_segmentations(task):
             try:
                 boxes_from_segmentation(path)
                 counts[0] += 1
-            except IntakeError:
+            except IngestionError:
                 counts[1] += 1
     return counts

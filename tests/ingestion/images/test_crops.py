@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mammo_core.errors import IntakeError, InvalidRequestError
+from mammo_core.errors import IngestionError, InvalidRequestError
 from mammo_core.ingestion.images.crops import (
     PAPER,
     RECIPES,
@@ -15,8 +15,8 @@ from mammo_core.ingestion.images.crops import (
     crop_square,
     mass_crop,
 )
+from mammo_core.ingestion.images.formats import read_image
 from mammo_core.ingestion.images.grey import Box
-from mammo_core.ingestion.images.picture import read_picture
 
 SHAPE = (1000, 800)
 
@@ -24,7 +24,7 @@ SHAPE = (1000, 800)
 def picture_of(pixels):
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "png")
-    return read_picture(file.getvalue())
+    return read_image(file.getvalue())
 
 
 @pytest.mark.parametrize("box", [Box(400, 300, 100, 60), Box(400, 300, 60, 100)])
@@ -146,7 +146,7 @@ def test_range_is_that_of_the_whole_image():
 
 
 def test_box_beside_the_picture_is_refused():
-    with pytest.raises(IntakeError, match="Expected a box on the image"):
+    with pytest.raises(IngestionError, match="Expected a box on the image"):
         mass_crop(picture_of(np.zeros((100, 100), np.uint8)), Box(100, 0, 5, 5), CropRecipe())
 
 

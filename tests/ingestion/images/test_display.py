@@ -5,8 +5,8 @@ from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from pydicom.sequence import Sequence
 
 from mammo_core.ingestion.images.display import NO_WINDOW, fallback_window, grey_table
+from mammo_core.ingestion.images.formats import read_image
 from mammo_core.ingestion.images.grey import Coding, linear_table
-from mammo_core.ingestion.images.picture import read_picture
 from tests.ingestion.images.made_dicom import breast, dataset, made
 
 
@@ -108,8 +108,8 @@ def test_padding_is_black_and_no_part_of_the_fallback():
     pixels = breast()
     pixels[:, 50:] = 4095
 
-    padded = read_picture(made(pixels, PixelPaddingValue=4095)).grey()
-    unsaid = read_picture(made(pixels)).grey()
+    padded = read_image(made(pixels, PixelPaddingValue=4095)).grey()
+    unsaid = read_image(made(pixels)).grey()
 
     assert padded[5, 60] == 0
     assert unsaid[5, 60] == 255

@@ -1,4 +1,4 @@
-"""No file, however damaged or hostile, ends in anything but a picture or an IntakeError, within 5 seconds."""
+"""No file, however damaged or hostile, ends in anything but a picture or an IngestionError, within 5 seconds."""
 
 import io
 import struct
@@ -13,8 +13,8 @@ from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
-from mammo_core.errors import IntakeError
-from mammo_core.ingestion.images.picture import read_picture
+from mammo_core.errors import IngestionError
+from mammo_core.ingestion.images.formats import read_image
 from mammo_core.ingestion.images.sandbox import map_safely, read_safely
 from tests.ingestion.images.made_dicom import SYNTAXES, breast, content, dataset, made
 from tests.ingestion.images.mutations import KINDS, damaged, seed_file
@@ -39,7 +39,7 @@ def test_thousands_of_damaged_files_of_every_kind_end_in_time():
     outcomes = {kind: np.zeros(2, int) for kind in KINDS}
     suspects = []
     for batch, result in map_safely(READ_BATCH, batches, workers=2, seconds=LIMIT_S):
-        if isinstance(result, IntakeError):
+        if isinstance(result, IngestionError):
             suspects += [
                 {**batch, "first": number, "count": 1}
                 for number in range(batch["first"], batch["first"] + BATCH)
@@ -49,7 +49,7 @@ def test_thousands_of_damaged_files_of_every_kind_end_in_time():
 
     broken = 0
     for item, result in map_safely(READ_BATCH, suspects, workers=2, seconds=LIMIT_S):
-        if isinstance(result, IntakeError):
+        if isinstance(result, IngestionError):
             assert "decoder broke down" in str(result) or "took longer" in str(result), item
             broken += 1
             outcomes[item["kind"]] += (0, 1)
@@ -67,14 +67,14 @@ def test_thousands_of_damaged_files_of_every_kind_end_in_time():
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_way_of_cutting_a_file_short_ends_well(kind):
     whole = seed_file(kind)
-    read_picture(whole)
+    read_image(whole)
 
     places = np.linspace(0, len(whole) - 1, 40).astype(int)
     for place in places:
         with_end_cut = whole[:place]
         try:
-            read_picture(with_end_cut)
-        except IntakeError as error:
+            read_image(with_end_cut)
+        except IngestionError as error:
             assert "Expected" in str(error)
 
 
@@ -107,12 +107,12 @@ def test_all_files_that_pydicom_tests_itself_with_end_well():
     }
 
     assert len(ended) == len(PYDICOM_FILES) > 150
-    read = {path.name for path, result in ended.items() if not isinstance(result, IntakeError)}
+    read = {path.name for path, result in ended.items() if not isinstance(result, IngestionError)}
     assert {"JPEG2000.dcm", "JPEGLSNearLossless_16.dcm", "image_dfl.dcm"} <= read
 
 
 def shape_of(path):
-    return list(read_picture(path).shape)
+    return list(read_image(path).shape)
 
 
 def claiming(stream_start, syntax, rows=60_000, columns=60_000):
@@ -256,7 +256,7 @@ def test_bomb_ends_in_time(bomb, tmp_path):
     try:
         read_safely(tmp_path / "bomb", name="bomb")
         ended = "read"
-    except IntakeError as error:
+    except IngestionError as error:
         ended = str(error)
 
     assert time.monotonic() - start < 5 + SLACK_S

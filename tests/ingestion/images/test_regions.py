@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.grey import Box
 from mammo_core.ingestion.images.regions import boxes_from_mask, boxes_from_segmentation
 from tests.ingestion.images.made_dicom import made, segmentation
@@ -73,7 +73,7 @@ def test_what_is_no_usable_segmentation_is_refused(tmp_path, file, message):
     path = tmp_path / "seg.dcm"
     path.write_bytes(file)
 
-    with pytest.raises(IntakeError, match=message):
+    with pytest.raises(IngestionError, match=message):
         boxes_from_segmentation(path)
 
 

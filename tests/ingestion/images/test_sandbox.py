@@ -9,9 +9,9 @@ import numpy as np
 import psutil
 import pytest
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images import reader, sandbox
-from mammo_core.ingestion.images.picture import read_picture
+from mammo_core.ingestion.images.formats import read_image
 from mammo_core.ingestion.images.reader import NoProcessError, ReadingProcess
 from mammo_core.ingestion.images.sandbox import map_safely, read_safely
 from tests.ingestion.images.made_dicom import made
@@ -54,7 +54,7 @@ def left_over():
     ],
 )
 def test_whatever_happens_to_a_decoder_is_an_intake_error(process, task, message):
-    with pytest.raises(IntakeError, match=message):
+    with pytest.raises(IngestionError, match=message):
         process(task, name="x.dcm")
 
     assert process("fine") == "fine"
@@ -67,7 +67,7 @@ def test_memory_is_watched_where_the_system_sets_no_limit(monkeypatch):
     monkeypatch.setattr(reader, "_memory_of", lambda process: 3 * 2**30)
     start = time.monotonic()
 
-    with pytest.raises(IntakeError, match="with less than 2048 MB of memory"):
+    with pytest.raises(IngestionError, match="with less than 2048 MB of memory"):
         process("sleep", name="x.dcm")
 
     process.close()
@@ -75,7 +75,10 @@ def test_memory_is_watched_where_the_system_sets_no_limit(monkeypatch):
 
 
 def test_bug_is_logged_without_what_it_quotes(process, caplog):
-    with caplog.at_level(logging.ERROR), pytest.raises(IntakeError, match="in an unexpected way"):
+    with (
+        caplog.at_level(logging.ERROR),
+        pytest.raises(IngestionError, match="in an unexpected way"),
+    ):
         process("bug")
 
     assert "tasks.py" in caplog.text
@@ -102,7 +105,7 @@ def test_process_is_used_again_until_it_keeps_too_much_memory():
 def test_picture_comes_back_whole():
     file = made(PixelSpacing=[0.07, 0.07], BurnedInAnnotation="YES")
 
-    safe, direct = read_safely(file, name="x.dcm"), read_picture(file)
+    safe, direct = read_safely(file, name="x.dcm"), read_image(file)
 
     np.testing.assert_array_equal(safe.stored, direct.stored)
     np.testing.assert_array_equal(safe.table, direct.table)
@@ -141,9 +144,9 @@ def test_reading_is_quick_once_the_process_runs():
 @pytest.mark.skipif(sys.platform == "win32", reason="needs named pipes")
 def test_pipe_that_nobody_writes_to_is_given_up(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe.dcm")
-    monkeypatch.setattr(sandbox, "_reader", ReadingProcess(sandbox.PICTURE_PARTS, seconds=1))
+    monkeypatch.setattr(sandbox, "_reader", ReadingProcess(sandbox.IMAGE_PARTS, seconds=1))
 
-    with pytest.raises(IntakeError, match="within 1 s"):
+    with pytest.raises(IngestionError, match="within 1 s"):
         read_safely(tmp_path / "pipe.dcm", name="pipe.dcm")
 
     sandbox._reader.close()
@@ -165,7 +168,7 @@ def test_bad_items_cost_only_themselves():
     assert len(found) == len(tasks)
     assert {task for task, result in results.items() if result == task} == set("abcdef")
     assert all(
-        isinstance(results[task], IntakeError)
+        isinstance(results[task], IngestionError)
         for task in ("crash", "loop", "refuse", "exit", "bug")
     )
 

@@ -2,7 +2,7 @@
 
 import io
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.frames import read_frame, write_frame
 from mammo_core.ingestion.images.reading_process import resolve
 
@@ -23,5 +23,5 @@ def map_here(function, items, *, workers, should_stop=None):
             return
         try:
             yield item, through_frames(resolve(function)(through_frames(item)))
-        except IntakeError as error:
+        except IngestionError as error:
             yield item, error

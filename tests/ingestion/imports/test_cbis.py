@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from mammo_core.cohorts.folders import read_real
-from mammo_core.errors import IntakeError
-from mammo_core.ingestion.images.picture import read_picture
+from mammo_core.errors import IngestionError
+from mammo_core.ingestion.images.formats import read_image
 from mammo_core.ingestion.imports.plan import ImportPlan
 from mammo_core.ingestion.imports.run import preview_import, run_import
 from mammo_core.ingestion.imports.splitting import SplitPlan
@@ -197,7 +197,7 @@ def test_an_empty_mask_costs_its_mass_only(tmp_path, imported):
 def test_masks_and_images_as_jpeg_are_read_too(tmp_path, imported):
     download = CbisDownload(tmp_path / "tcia").add()
     for path in list((tmp_path / "tcia").rglob("*.dcm")):
-        picture = read_picture(path)
+        picture = read_image(path)
         grey = picture.stored if picture.stored.dtype == np.uint8 else picture.ranged_grey()
         Image.fromarray(grey).save(path.with_suffix(".jpg"), quality=90)
         path.unlink()
@@ -213,7 +213,7 @@ def test_no_case_description_says_what_to_do(tmp_path):
         kind="cbis-ddsm", source=tmp_path / "tcia", name="cbis", split=SplitPlan(by="official")
     )
 
-    with pytest.raises(IntakeError, match="Expected mass_case_description.*Download them"):
+    with pytest.raises(IngestionError, match="Expected mass_case_description.*Download them"):
         preview_import(plan, tmp_path / "data", tmp_path / "home")
 
 
@@ -227,5 +227,5 @@ def test_case_description_without_pathology_says_which_column(tmp_path):
         kind="cbis-ddsm", source=tmp_path / "tcia", name="cbis", split=SplitPlan(by="official")
     )
 
-    with pytest.raises(IntakeError, match="Expected a column pathology .*; got patient_id"):
+    with pytest.raises(IngestionError, match="Expected a column pathology .*; got patient_id"):
         preview_import(plan, tmp_path / "data", tmp_path / "home")

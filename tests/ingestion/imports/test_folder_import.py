@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mammo_core.cohorts.folders import read_real
-from mammo_core.errors import IntakeError, InvalidRequestError
+from mammo_core.errors import IngestionError, InvalidRequestError
 from mammo_core.ingestion.imports import folder_survey
 from mammo_core.ingestion.imports.plan import ImportPlan, import_plan_from_dict
 from mammo_core.ingestion.imports.run import preview_import, run_import
@@ -297,7 +297,7 @@ def test_pictures_need_patients_or_an_explicit_word_that_there_are_none(tmp_path
     write_png(tmp_path / "png/1.png", mammogram(1))
     labels = table("labels.csv", ["file", "label"], [["1.png", "1"]])
 
-    with pytest.raises(IntakeError, match="Expected a column patient_id or .*; got file, label"):
+    with pytest.raises(IngestionError, match="Expected a column patient_id or .*; got file, label"):
         imported("pictures", tmp_path / "png", labels=labels)
 
     report, _ = imported("pictures", tmp_path / "png", labels=labels, one_patient_per_file=True)
@@ -329,7 +329,7 @@ def test_patient_in_two_splits_is_refused(hospital, table, imported):
     )
 
     with pytest.raises(
-        IntakeError, match="Expected one split for each patient; line 3 .* says test"
+        IngestionError, match="Expected one split for each patient; line 3 .* says test"
     ):
         imported("dicom", hospital, labels=labels, split=SplitPlan(by="column"))
 
@@ -340,7 +340,7 @@ def test_contradicting_labels_of_one_mass_are_refused(hospital, table, imported)
     )
 
     with pytest.raises(
-        IntakeError, match="lines 2 and 5 .* malignant and benign of one and the same"
+        IngestionError, match="lines 2 and 5 .* malignant and benign of one and the same"
     ):
         imported("dicom", hospital, labels=labels)
 
@@ -418,7 +418,7 @@ def test_preview_counts_and_shows_and_writes_nothing(tmp_path, hospital, table):
 def test_nothing_to_import_says_why(hospital, table, imported):
     labels = table("labels.csv", ["file", "label"], [["a", "1"], ["z", "0"]])
 
-    with pytest.raises(IntakeError, match=r"nothing is left after leaving out: .*no box \(1\)"):
+    with pytest.raises(IngestionError, match=r"nothing is left after leaving out: .*no box \(1\)"):
         imported("dicom", hospital, labels=labels)
 
 

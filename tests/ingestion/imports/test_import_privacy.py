@@ -8,7 +8,7 @@ from pydicom._dicom_dict import DicomDictionary
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.imports.cohort_writer import partial_folder
 from mammo_core.ingestion.imports.plan import ImportPlan
 from mammo_core.ingestion.imports.run import preview_import, run_import
@@ -203,7 +203,7 @@ def test_messages_of_refused_imports_name_tables_but_not_patients(tmp_path, sour
     lines = labels.read_text().splitlines()
     labels.write_text("\n".join([*lines, lines[1].replace(",0,", ",1,", 1)]))
 
-    with pytest.raises(IntakeError) as refused:
+    with pytest.raises(IngestionError) as refused:
         run_import(plan, tmp_path / "data", tmp_path / "home", workers=1)
 
     assert not secrets_in(str(refused.value).replace(labels.name, "").encode())

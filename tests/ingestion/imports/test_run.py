@@ -14,7 +14,7 @@ import pytest
 
 from mammo_core.cohorts.folders import read_real
 from mammo_core.cohorts.installed import find_sources
-from mammo_core.errors import IntakeError, StoreError
+from mammo_core.errors import IngestionError, StoreError
 from mammo_core.ingestion.imports import run as importing
 from mammo_core.ingestion.imports.cohort_writer import discard_partial, open_cohort, partial_folder
 from mammo_core.ingestion.imports.cutting import cut_task
@@ -146,7 +146,7 @@ def test_changed_plan_or_data_does_not_mix_with_what_was_begun(tmp_path, plan, r
             write(plan.source / "9.dcm", file)
             plan.labels.write_text(plan.labels.read_text() + f"9.dcm,1,{LEFT},{TOP},9,9\n")
 
-    with pytest.raises(IntakeError, match="don't mix. Repeat the first one, start over"):
+    with pytest.raises(IngestionError, match="don't mix. Repeat the first one, start over"):
         run(plan)
 
     assert contents(partial_folder(tmp_path / "data", "own")) == before
@@ -159,12 +159,12 @@ def test_taken_name_is_refused_and_nothing_is_lost(tmp_path, plan, run):
     report = run(plan)
     before = contents(report.folder)
 
-    with pytest.raises(IntakeError, match="Expected a name that is free; own exists already"):
+    with pytest.raises(IngestionError, match="Expected a name that is free; own exists already"):
         run(plan)
 
     assert contents(report.folder) == before
     (tmp_path / "data/file").write_text("somebody's")
-    with pytest.raises(IntakeError, match="file exists already"):
+    with pytest.raises(IngestionError, match="file exists already"):
         run(replace(plan, name="file"))
 
 
@@ -172,7 +172,7 @@ def test_taken_name_is_refused_and_nothing_is_lost(tmp_path, plan, run):
 def test_folder_of_somebody_else_is_never_taken_for_a_partial_import(tmp_path, plan, run):
     foreign = write(partial_folder(tmp_path / "data", "own") / "thesis.txt", b"years of work")
 
-    with pytest.raises(IntakeError, match="is not. Move it away"):
+    with pytest.raises(IngestionError, match="is not. Move it away"):
         run(plan)
 
     assert not discard_partial(tmp_path / "data", "own")
@@ -183,11 +183,11 @@ def test_two_imports_of_one_name_do_not_meet(tmp_path):
     with open_cohort(tmp_path, "own", "plan"):
         for _ in range(2):
             with (
-                pytest.raises(IntakeError, match="another import is at it"),
+                pytest.raises(IngestionError, match="another import is at it"),
                 open_cohort(tmp_path, "own", "plan"),
             ):
                 pass
-        with pytest.raises(IntakeError, match="another import is at it"):
+        with pytest.raises(IngestionError, match="another import is at it"):
             discard_partial(tmp_path, "own")
     with open_cohort(tmp_path, "own", "plan"):
         pass

@@ -3,7 +3,7 @@ import time
 import psutil
 import pytest
 
-from mammo_core.errors import IntakeError
+from mammo_core.errors import IngestionError
 from mammo_core.ingestion.imports import tables
 from mammo_core.ingestion.imports.annotations import read_annotations, rows_about
 from mammo_core.ingestion.imports.tables import read_table, write_rows
@@ -76,15 +76,16 @@ def test_formulas_are_text_when_read_and_no_formula_when_written(table):
     ],
 )
 def test_what_is_no_table_is_refused(table, content, message):
-    with pytest.raises(IntakeError, match=message):
+    with pytest.raises(IngestionError, match=message):
         table(content)
 
 
 def test_missing_file_and_missing_column_say_what_to_do(tmp_path, table):
-    with pytest.raises(IntakeError, match="Expected a table at lost.csv; .*No such file.*Check"):
+    with pytest.raises(IngestionError, match="Expected a table at lost.csv; .*No such file.*Check"):
         read_table(tmp_path / "lost.csv")
     with pytest.raises(
-        IntakeError, match="Expected a column label or class in labels.csv; got file. Add or rename"
+        IngestionError,
+        match="Expected a column label or class in labels.csv; got file. Add or rename",
     ):
         table("file\na\n").required("label", "class")
 
@@ -92,7 +93,7 @@ def test_missing_file_and_missing_column_say_what_to_do(tmp_path, table):
 def test_too_large_a_table_is_refused_before_it_is_read(table, monkeypatch):
     monkeypatch.setattr(tables, "MAX_TABLE_BYTES", 10)
 
-    with pytest.raises(IntakeError, match="Expected a table of at most"):
+    with pytest.raises(IngestionError, match="Expected a table of at most"):
         table("file,label\na,benign\n")
 
 
@@ -139,7 +140,7 @@ def test_rows_that_say_the_same_count_once(table):
 
 
 def test_one_image_of_two_patients_is_refused(table):
-    with pytest.raises(IntakeError, match="lines 2 and 3 of labels.csv differ. Correct one"):
+    with pytest.raises(IngestionError, match="lines 2 and 3 of labels.csv differ. Correct one"):
         annotations(
             table,
             "file,label,patient,x,y,width,height\na,1,P1,1,1,9,9\na,1,P2,50,50,9,9\n",
@@ -147,7 +148,7 @@ def test_one_image_of_two_patients_is_refused(table):
 
 
 def test_table_that_names_no_image_is_refused(table):
-    with pytest.raises(IntakeError, match="Expected a column side or laterality"):
+    with pytest.raises(IngestionError, match="Expected a column side or laterality"):
         annotations(table, "patient,label\nP1,1\n")
 
 

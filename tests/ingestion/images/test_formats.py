@@ -9,8 +9,8 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
-from mammo_core.errors import IntakeError
-from mammo_core.ingestion.images.picture import Box, picture_kind, read_picture
+from mammo_core.errors import IngestionError
+from mammo_core.ingestion.images.formats import Box, image_kind, read_image
 from tests.ingestion.images.made_dicom import (
     SECONDARY_CAPTURE,
     SYNTAXES,
@@ -37,7 +37,7 @@ def test_every_syntax_gives_the_stored_values(syntax, kind):
     if kind == "int16":
         pixels -= 2048
 
-    picture = read_picture(made(pixels, syntax=syntax))
+    picture = read_image(made(pixels, syntax=syntax))
 
     values = picture.coding.for_patterns(picture.coding.values(), picture.stored.dtype)[
         picture.stored
@@ -54,7 +54,7 @@ def test_large_file_by_path_gives_what_its_bytes_give(tmp_path, syntax, kind):
     path = tmp_path / "large.dcm"
     path.write_bytes(made(pixels, syntax=SYNTAXES[syntax], PixelSpacing=[0.1, 0.1]))
 
-    by_path, by_bytes = read_picture(path), read_picture(path.read_bytes())
+    by_path, by_bytes = read_image(path), read_image(path.read_bytes())
 
     np.testing.assert_array_equal(by_path.stored, by_bytes.stored)
     np.testing.assert_array_equal(by_path.grey(), by_bytes.grey())
@@ -66,7 +66,7 @@ def test_large_uncompressed_file_is_looked_at_in_place(tmp_path):
     path = tmp_path / "large.dcm"
     path.write_bytes(made(breast((700, 600))))
 
-    assert isinstance(read_picture(path).stored.base, np.memmap | mmap.mmap)
+    assert isinstance(read_image(path).stored.base, np.memmap | mmap.mmap)
 
 
 @pytest.mark.parametrize("lost", [1, 1000, 400_000, 839_000])
@@ -75,14 +75,14 @@ def test_large_file_that_is_cut_short_is_refused(tmp_path, lost):
     whole = made(breast((700, 600)))
     path.write_bytes(whole[:-lost])
 
-    with pytest.raises(IntakeError, match="Expected an undamaged DICOM image|has no pixels"):
-        read_picture(path)
+    with pytest.raises(IngestionError, match="Expected an undamaged DICOM image|has no pixels"):
+        read_image(path)
 
 
 def test_lossy_jpeg_is_read_with_a_warning():
     pixels = breast(top=255).astype(np.uint8)
 
-    picture = read_picture(baseline_jpeg(pixels))
+    picture = read_image(baseline_jpeg(pixels))
 
     assert np.abs(picture.stored.astype(int) - pixels).mean() < 3
     assert any("compressed with loss" in warning for warning in picture.warnings)
@@ -92,7 +92,7 @@ def test_preamble_and_meta_information_may_be_missing():
     whole = made()
     bare = whole[whole.index(b"\x08\x00\x16\x00") :]
 
-    picture = read_picture(bare)
+    picture = read_image(bare)
 
     np.testing.assert_array_equal(picture.stored, breast())
 
@@ -100,16 +100,16 @@ def test_preamble_and_meta_information_may_be_missing():
 def test_tiff_header_in_the_preamble_does_not_hide_dicom():
     whole = b"II*\0" + made()[4:]
 
-    assert picture_kind(whole) == "dicom"
-    assert read_picture(whole).kind == "dicom"
+    assert image_kind(whole) == "dicom"
+    assert read_image(whole).kind == "dicom"
 
 
 def test_bits_above_those_stored_are_ignored():
     pixels = breast() | 0xF000
 
-    picture = read_picture(made(pixels, WindowCenter=2048, WindowWidth=4096))
+    picture = read_image(made(pixels, WindowCenter=2048, WindowWidth=4096))
 
-    clean = read_picture(made(breast(), WindowCenter=2048, WindowWidth=4096))
+    clean = read_image(made(breast(), WindowCenter=2048, WindowWidth=4096))
     np.testing.assert_array_equal(picture.grey(), clean.grey())
     np.testing.assert_array_equal(picture.ranged_grey(), clean.ranged_grey())
 
@@ -117,8 +117,8 @@ def test_bits_above_those_stored_are_ignored():
 def test_monochrome1_is_turned():
     window = {"WindowCenter": 2048, "WindowWidth": 4096}
 
-    upright = read_picture(made(**window)).grey()
-    turned = read_picture(made(PhotometricInterpretation="MONOCHROME1", **window)).grey()
+    upright = read_image(made(**window)).grey()
+    turned = read_image(made(PhotometricInterpretation="MONOCHROME1", **window)).grey()
 
     np.testing.assert_array_equal(turned, 255 - upright)
 
@@ -129,10 +129,10 @@ def test_colour_capture_is_read_only_if_it_shows_grey():
     tinted[5, 5] = (200, 10, 10)
 
     np.testing.assert_array_equal(
-        read_picture(made(grey, SOPClassUID=SECONDARY_CAPTURE)).stored, grey[..., 0]
+        read_image(made(grey, SOPClassUID=SECONDARY_CAPTURE)).stored, grey[..., 0]
     )
-    with pytest.raises(IntakeError, match="shows colour"):
-        read_picture(made(tinted, SOPClassUID=SECONDARY_CAPTURE))
+    with pytest.raises(IngestionError, match="shows colour"):
+        read_image(made(tinted, SOPClassUID=SECONDARY_CAPTURE))
 
 
 @pytest.mark.parametrize(
@@ -155,16 +155,16 @@ def test_colour_capture_is_read_only_if_it_shows_grey():
     ],
 )
 def test_what_is_no_grey_mammogram_is_refused_with_its_reason(elements, message):
-    with pytest.raises(IntakeError, match=message):
-        read_picture(made(**elements), name="x.dcm")
+    with pytest.raises(IngestionError, match=message):
+        read_image(made(**elements), name="x.dcm")
 
 
 def test_file_that_does_not_say_what_it_is_is_refused():
     whole = made(Modality="")
     bare = whole[whole.index(b"\x08\x00\x18\x00") :]  # from the instance on, without class
 
-    with pytest.raises(IntakeError, match="does not say what it is"):
-        read_picture(bare)
+    with pytest.raises(IngestionError, match="does not say what it is"):
+        read_image(bare)
 
 
 @pytest.mark.parametrize("syntax", ["jpeg-ls", "jpeg 2000"])
@@ -172,8 +172,8 @@ def test_compressed_pixels_of_another_size_than_the_header_says_are_refused(synt
     data = dataset(breast((50, 40)), syntax=SYNTAXES[syntax])
     data.Rows = 49
 
-    with pytest.raises(IntakeError, match="Expected 40×49 .* its compressed pixels say 40×50"):
-        read_picture(content(data))
+    with pytest.raises(IngestionError, match="Expected 40×49 .* its compressed pixels say 40×50"):
+        read_image(content(data))
 
 
 def test_unknown_compression_is_refused_by_name():
@@ -184,8 +184,8 @@ def test_unknown_compression_is_refused_by_name():
 
     file = content(data)
 
-    with pytest.raises(IntakeError, match="is compressed as MPEG-4 AVC/H.264"):
-        read_picture(file)
+    with pytest.raises(IngestionError, match="is compressed as MPEG-4 AVC/H.264"):
+        read_image(file)
 
 
 @pytest.mark.parametrize(
@@ -203,16 +203,16 @@ def test_unknown_compression_is_refused_by_name():
     ],
 )
 def test_spacing_is_that_in_the_breast_if_known(elements, spacing):
-    assert read_picture(made(**elements)).spacing_mm == (
+    assert read_image(made(**elements)).spacing_mm == (
         None if spacing is None else pytest.approx(spacing)
     )
 
 
 def test_cautions_are_told():
-    burned = read_picture(made(BurnedInAnnotation="YES")).warnings
-    unsaid = read_picture(made(SOPClassUID=SECONDARY_CAPTURE, BurnedInAnnotation=None)).warnings
-    ruled_out = read_picture(made(SOPClassUID=SECONDARY_CAPTURE)).warnings
-    raw = read_picture(made(PresentationIntentType="FOR PROCESSING")).warnings
+    burned = read_image(made(BurnedInAnnotation="YES")).warnings
+    unsaid = read_image(made(SOPClassUID=SECONDARY_CAPTURE, BurnedInAnnotation=None)).warnings
+    ruled_out = read_image(made(SOPClassUID=SECONDARY_CAPTURE)).warnings
+    raw = read_image(made(PresentationIntentType="FOR PROCESSING")).warnings
 
     assert any("text is burned" in warning for warning in burned)
     assert any("does not rule out" in warning for warning in unsaid)
@@ -223,7 +223,7 @@ def test_cautions_are_told():
 def test_only_whitelisted_facts_leave_the_header():
     view = Dataset()
     view.CodeValue = "R-10226"
-    picture = read_picture(
+    picture = read_image(
         made(
             ImageLaterality="L", ViewCodeSequence=Sequence([view]), InstitutionName="St. Elsewhere"
         )
@@ -252,7 +252,7 @@ def test_free_text_in_whitelisted_elements_stays_behind():
         )
     }
 
-    picture = read_picture(made(**planted))
+    picture = read_image(made(**planted))
 
     assert "DOE" not in repr(picture)
     assert "4711" not in repr(picture)
@@ -268,32 +268,32 @@ def test_free_text_in_whitelisted_elements_stays_behind():
     ],
 )
 def test_png_and_tiff_give_their_values(pixels, form, bits):
-    picture = read_picture(encoded(pixels, form))
+    picture = read_image(encoded(pixels, form))
 
     np.testing.assert_array_equal(picture.stored, pixels)
     assert picture.facts["bits"] == bits
-    assert picture.kind == "picture"
+    assert picture.kind == "raster"
 
 
 def test_big_endian_tiff_is_read():
     pixels = breast(top=60000)
     image = Image.frombytes("I;16B", pixels.shape[::-1], pixels.astype(">u2").tobytes())
 
-    np.testing.assert_array_equal(read_picture(encoded(image, "tiff")).stored, pixels)
+    np.testing.assert_array_equal(read_image(encoded(image, "tiff")).stored, pixels)
 
 
 def test_eight_bits_are_shown_as_they_are():
     pixels = breast(top=200).astype(np.uint8)
 
-    np.testing.assert_array_equal(read_picture(encoded(pixels)).grey(), pixels)
-    np.testing.assert_array_equal(read_picture(made(pixels)).grey(), pixels)
+    np.testing.assert_array_equal(read_image(encoded(pixels)).grey(), pixels)
+    np.testing.assert_array_equal(read_image(made(pixels)).grey(), pixels)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "LA", "1"])
 def test_colour_formats_that_show_grey_are_read(mode):
     pixels = 255 * (breast(top=255) > 128).astype(np.uint8)
 
-    picture = read_picture(encoded(Image.fromarray(pixels).convert(mode)))
+    picture = read_image(encoded(Image.fromarray(pixels).convert(mode)))
 
     np.testing.assert_array_equal(picture.grey(), pixels)
 
@@ -308,15 +308,15 @@ def test_colour_formats_that_show_grey_are_read(mode):
     ],
 )
 def test_what_is_not_grey_is_refused(image, form, message):
-    with pytest.raises(IntakeError, match=message):
-        read_picture(encoded(image, form))
+    with pytest.raises(IngestionError, match=message):
+        read_image(encoded(image, form))
 
 
 def test_several_pages_are_refused():
     page = Image.new("L", (9, 9))
 
-    with pytest.raises(IntakeError, match="has 2 pages"):
-        read_picture(encoded(page, "tiff", save_all=True, append_images=[page]))
+    with pytest.raises(IngestionError, match="has 2 pages"):
+        read_image(encoded(page, "tiff", save_all=True, append_images=[page]))
 
 
 def test_turned_photograph_is_read_as_stored_with_a_warning():
@@ -324,7 +324,7 @@ def test_turned_photograph_is_read_as_stored_with_a_warning():
     exif = image.getexif()
     exif[0x0112] = 6
 
-    picture = read_picture(encoded(image, "jpeg", exif=exif))
+    picture = read_image(encoded(image, "jpeg", exif=exif))
 
     assert "turned or mirrored" in picture.warnings[0]
 
@@ -339,15 +339,15 @@ def test_turned_photograph_is_read_as_stored_with_a_warning():
     ],
 )
 def test_other_files_are_refused(file, message):
-    with pytest.raises(IntakeError, match=message):
-        read_picture(file)
+    with pytest.raises(IngestionError, match=message):
+        read_image(file)
 
 
 def test_missing_file_and_folder_are_refused(tmp_path):
-    with pytest.raises(IntakeError, match="No such file"):
-        read_picture(tmp_path / "none.dcm")
-    with pytest.raises(IntakeError, match="Is a directory|Permission"):
-        read_picture(tmp_path)
+    with pytest.raises(IngestionError, match="No such file"):
+        read_image(tmp_path / "none.dcm")
+    with pytest.raises(IngestionError, match="Is a directory|Permission"):
+        read_image(tmp_path)
 
 
 def test_file_beyond_the_limit_is_refused_unread(tmp_path):
@@ -355,13 +355,13 @@ def test_file_beyond_the_limit_is_refused_unread(tmp_path):
     with path.open("wb") as file:
         file.truncate(600 * 2**20)
 
-    with pytest.raises(IntakeError, match="at most 512 MB; huge.dcm has 600 MB"):
-        read_picture(path)
+    with pytest.raises(IngestionError, match="at most 512 MB; huge.dcm has 600 MB"):
+        read_image(path)
 
 
 def test_box_over_the_edge_repeats_edge_pixels():
     pixels = breast(top=255).astype(np.uint8)
-    picture = read_picture(encoded(pixels))
+    picture = read_image(encoded(pixels))
 
     cut = picture.grey(Box(top=-3, left=-2, height=10, width=8))
 
@@ -369,9 +369,9 @@ def test_box_over_the_edge_repeats_edge_pixels():
 
 
 def test_box_beside_the_picture_is_refused():
-    picture = read_picture(encoded(np.zeros((10, 10), np.uint8)))
+    picture = read_image(encoded(np.zeros((10, 10), np.uint8)))
 
-    with pytest.raises(IntakeError, match="Expected a box on the image of 10×10 pixels"):
+    with pytest.raises(IngestionError, match="Expected a box on the image of 10×10 pixels"):
         picture.grey(Box(top=10, left=0, height=5, width=5))
 
 
@@ -379,7 +379,7 @@ def test_box_beside_the_picture_is_refused():
     "box", [(0, 0, 0, 5), (0, 0, 5, -1), (0, 0, 10**9, 5), (-(10**9), 0, 5, 5)]
 )
 def test_impossible_box_is_refused(box):
-    with pytest.raises(IntakeError, match="Expected a box at least 1 pixel"):
+    with pytest.raises(IngestionError, match="Expected a box at least 1 pixel"):
         Box(*box)
 
 
