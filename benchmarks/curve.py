@@ -150,16 +150,17 @@ def measure(sizes: Sizes, device: torch.device) -> Report:
         ),
         notes=(
             f"Extrapolated: one step of about {sizes.batch} masses is timed in every round and counted as if it were "
-            f"{BATCH}; a run takes {EPOCHS} epochs of the {sizes.train} real masses, of real and synthetic ones together "
-            f"({sizes.train + sizes.synthetic}) in `real+synthetic`. Runs without privacy are counted alike. Left out in "
-            "the reference's favour: decoding and resizing, validation after every epoch, pretraining, testing.",
+            f"{BATCH}. A run takes {EPOCHS} epochs of the {sizes.train} real masses; in `real+synthetic`, of real and "
+            f"synthetic ones together ({sizes.train + sizes.synthetic}). Runs without privacy are counted alike.",
+            "Left out, in the reference's favour: decoding and resizing, validation after every epoch, pre-training, "
+            "testing.",
             f"We run the network {_times_fewer_passes(sizes, masses):.0f} times less often: once for every mass and "
-            "view. The rest of the second ratio is what their step costs besides, and smaller batches of ours.",
-            "Ours is whole: projection, every run's training, and the scores of two test sets with 1000 bootstrap "
-            "resamples each. It trains another head by other steps (full batches, 100 of them): what the "
-            "reference needs 300 epochs for. The third ratio is for the same features, the fourth for the same updates.",
-            "Features and masses are simulated; times do not depend on their values. Another network than "
-            f"{network} is timed once, without a spread, with random weights.",
+            "view. The rest of the second ratio is what the reference's step costs besides, and our smaller batches.",
+            "Ours is complete: projection, every run's training, and the scores of two test sets with 1000 bootstrap "
+            "resamples each. It trains another head by other steps: 100 full batches, where the reference needs 300 "
+            "epochs. The third ratio is for the same features, the fourth for the same updates.",
+            "Features and masses are simulated, because times do not depend on their values. Networks other than "
+            f"{network} are timed once, without a spread, with random weights.",
         ),
     )
 

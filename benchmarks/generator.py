@@ -98,9 +98,10 @@ def measure(sizes: Sizes, device: torch.device) -> Report:
             Figure("the paper's is trained with", spread_of(rates["theirs"]), "masses/s"),
         ),
         notes=(
-            f"`cascade` has {_millions(ours)} million weights and steps on {sizes.cascade.batch_size} masses at once, the "
-            f"paper's {_millions(theirs)} million and {sizes.mcgan.batch_size}, as its authors chose; both in bfloat16 where "
-            "the processor multiplies in it. Weights are random: times do not depend on them.",
+            f"`cascade` has {_millions(ours)} million weights and steps on {sizes.cascade.batch_size} masses at once. The "
+            f"paper's has {_millions(theirs)} million and steps on {sizes.mcgan.batch_size}, as its authors chose. Both "
+            "compute in bfloat16 where the processor multiplies in it.",
+            "Weights are random, because times do not depend on them.",
             "How good the masses are: see docs/reference/generators.md.",
         ),
     )

@@ -114,10 +114,11 @@ def measure(sizes: Sizes, device: torch.device) -> Report:
         ),
         notes=(
             f"Projecting {sizes.features} features in {sizes.views} views to {_RECIPE.projection_dims} directions and "
-            f"training {_RECIPE.steps} steps with patients of {simulated.MASSES_PER_PATIENT} masses as the unit. Growth "
-            "with runs is of training alone: the projection is shared.",
-            "A slope of 1 on log-log axes means that ten times as much takes ten times as long; below, a fixed part "
-            "weighs in. Peak memory is the process's own, Python, PyTorch and the features included; images are not: "
+            f"training {_RECIPE.steps} steps, with patients of {simulated.MASSES_PER_PATIENT} masses as the unit. The "
+            "runs share the projection, so growth with runs is of training alone.",
+            "A slope of 1 on log-log axes means that ten times as much takes ten times as long. A smaller slope means "
+            "that a fixed part counts.",
+            "Peak memory is that of the process, with Python, PyTorch and the features. Images are not in it, because "
             "training on features needs none.",
         ),
     )

@@ -131,15 +131,16 @@ def measure(sizes: Sizes, device: torch.device) -> Report:
         ratios=tuple(found_ratios),
         figures=tuple(figures),
         notes=(
-            "A step is forward, backward, clipping per mass, noise and AdamW; inputs are ready on the device. All "
-            "ways train the same parameters of the same network; batch normalisation is replaced by GroupNorm, which "
-            "Opacus can differentiate per mass, activations work on copies, which it needs, too, and raw parameters that "
+            "A step is forward, backward, clipping per mass, noise and AdamW. Its inputs are on the device already.",
+            "All ways train the same parameters of the same network. Batch normalisation is replaced by GroupNorm, which "
+            "Opacus can differentiate per mass. Activations work on copies, which Opacus needs. Raw parameters that "
             "belong to no layer are frozen.",
-            "Opacus' hooks cannot train Swin's windows, of which a layer sees 64 rows and more an input: there, ours is "
-            "compared with the step without privacy alone.",
-            "Our noise is secret: drawn on the processor from the operating system's generator, or, for more than two "
-            "million weights, from a secret key of its making. Opacus' is drawn on the device from a seed.",
-            "Memory is what a step adds to that of the network, its inputs and its libraries, at its peak.",
+            "Opacus' hooks cannot train Swin's windows, because a layer sees 64 rows or more for each input. So for Swin, "
+            "ours is compared only with the step without privacy.",
+            "Our noise is secret. It is drawn on the processor from the operating system's generator, or, for more than "
+            "two million weights, from a secret key that this generator made. Opacus' noise is drawn on the device from "
+            "a seed.",
+            "Memory is what a step adds, at its peak, to that of the network, its inputs and its libraries.",
         ),
     )
 
