@@ -184,6 +184,7 @@ def test_features_do_not_depend_on_the_batch(images):
     np.testing.assert_allclose(together, alone, rtol=2e-2, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_extraction_runs_at_nine_tenths_of_a_bare_timm_loop():
     config = BackboneConfig(views=1)
     backbone = load_backbone(config)

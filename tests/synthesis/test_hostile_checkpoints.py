@@ -12,9 +12,8 @@ from safetensors.torch import save
 from mammo_core.errors import CheckpointError, MammoError
 from mammo_core.synthesis.cards import load_card
 from mammo_core.synthesis.checkpoints import load_generator, save_generator
+from tests.helpers.sizes import few_or_many
 from tests.synthesis.conftest import make_trainer
-
-WEIGHTS, CARDS = 500, 2000  # mutations of each
 
 
 @pytest.fixture
@@ -48,28 +47,30 @@ def mutated(content, rng):
     return bytes(content)
 
 
-def test_mutated_weights_with_a_fitting_hash_load_or_are_refused(files):
+@few_or_many("mutations", 60, 500)
+def test_mutated_weights_with_a_fitting_hash_load_or_are_refused(files, mutations):
     rng, whole = random.Random(1), files.with_suffix(".safetensors").read_bytes()
     refused = 0
-    for _ in range(WEIGHTS):
+    for _ in range(mutations):
         seal(files, mutated(whole, rng))
         try:
             load_generator(files)
         except CheckpointError:
             refused += 1
-    assert refused > WEIGHTS / 4
+    assert refused > mutations / 4
 
 
-def test_mutated_cards_load_or_are_refused(files):
+@few_or_many("mutations", 200, 2000)
+def test_mutated_cards_load_or_are_refused(files, mutations):
     rng, whole = random.Random(2), files.with_suffix(".json").read_bytes()
     refused = 0
-    for _ in range(CARDS):
+    for _ in range(mutations):
         files.with_suffix(".json").write_bytes(mutated(whole, rng))
         try:
             load_card(files)
         except MammoError:
             refused += 1
-    assert refused > CARDS / 4
+    assert refused > mutations / 4
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff\xfe", b"[]", b"null", b'{"config": 1}'])

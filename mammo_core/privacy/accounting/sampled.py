@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import lru_cache
 
 from opacus.accountants import PRVAccountant, RDPAccountant
 from scipy.optimize import brentq
@@ -89,14 +90,22 @@ def composed_epsilon(history: History, delta: float, accountant: Accountant = "p
     Args:
         accountant: "prv" falls back to "rdp" above ε = 100.
     """
-    with (
-        warnings.catch_warnings()
-    ):  # of orders and start values tried, and of log 0 at a sample rate of 1
+    return _composed_epsilon(tuple(history), delta, accountant)
+
+
+@lru_cache(maxsize=4096)  # calibrations and cards ask for the same again
+def _composed_epsilon(
+    history: tuple[tuple[float, float, int], ...], delta: float, accountant: Accountant
+) -> float:
+    with warnings.catch_warnings():
+        # of orders and start values tried, and of log 0 at a sample rate of 1
         warnings.simplefilter("ignore")
-        rdp = RDPAccountant()
-        rdp.history = list(history)
-        rough = float(rdp.get_epsilon(delta))
-        if accountant == "rdp" or rough > _LARGEST_PRV:
+        if accountant == "rdp":
+            rdp = RDPAccountant()
+            rdp.history = list(history)
+            return float(rdp.get_epsilon(delta))
+        rough = _composed_epsilon(history, delta, "rdp")
+        if rough > _LARGEST_PRV:
             return rough
         prv = PRVAccountant()
         prv.history = list(history)
