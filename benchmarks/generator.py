@@ -14,7 +14,7 @@ from mammo_core.classifiers.backbones import build_network
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.config import DEFAULTS, GanConfig
-from mammo_core.synthesis.mcgan import McganTrainer
+from mammo_core.synthesis.mcgan_training import McganTrainer
 from mammo_core.synthesis.sampling import build_generator, sample_masses, to_uint8
 
 _MADE = 256  # masses to train on
