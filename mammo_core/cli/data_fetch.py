@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from mammo_core.cli.progress import progress_bar
+from mammo_core.cli.progress import confirmed, progress_bar
 from mammo_core.system.paths import data_dir
 
 
@@ -54,7 +54,7 @@ def run_fetch_command(options: argparse.Namespace) -> int:
     from mammo_core.ingestion.installed import sweep_incoming
 
     print(TERMS)
-    if not (options.accept or _agrees()):
+    if not (options.accept or confirmed("Do you accept these terms?")):
         print("Nothing was fetched: the terms were not accepted (--accept does).", file=sys.stderr)
         return 1
     plan = FetchPlan(includes_bcdr=not options.without_bcdr)
@@ -74,12 +74,6 @@ def run_fetch_command(options: argparse.Namespace) -> int:
             "Their terms are in LICENCES.md beside them."
         )
     return 0
-
-
-def _agrees() -> bool:
-    if not sys.stdin.isatty():
-        return False
-    return input("Do you accept these terms? [y/N] ").strip().lower() in ("y", "yes")
 
 
 class _Stages(ExitStack):

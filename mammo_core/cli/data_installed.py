@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from mammo_core.cli.progress import confirmed
 from mammo_core.system.paths import data_dir
 
 
@@ -59,15 +60,9 @@ def run_remove(options: argparse.Namespace) -> int:
     from mammo_core.ingestion.installed import NOT_UNDONE, remove_cohort
 
     print(NOT_UNDONE)
-    if not (options.yes or _agrees(options.name)):
+    if not (options.yes or confirmed(f"Remove {options.name}?")):
         print("Nothing was removed (--yes does it without a question).", file=sys.stderr)
         return 1
     removed = remove_cohort(options.name, data_dir())
     print(f"Removed {removed.home}: {removed.home_bytes / 1e6:.1f} MB.")
     return 0
-
-
-def _agrees(name: str) -> bool:
-    if not sys.stdin.isatty():
-        return False
-    return input(f"Remove {name}? [y/N] ").strip().lower() in ("y", "yes")

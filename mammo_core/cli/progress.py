@@ -1,11 +1,17 @@
-"""A progress bar in the shape of the core's callbacks."""
+"""Shows progress in the terminal and asks before something happens."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tqdm import tqdm
+
+
+def confirmed(question: str) -> bool:
+    """Asks a yes-or-no question; without a terminal the answer is no."""
+    return sys.stdin.isatty() and input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from mammo_core.config.runs import BackboneConfig, HeadRecipe, PrivacyConfig, Ru
 from mammo_core.errors import CohortError
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.ledger.releases import Ledger
-from mammo_core.synthesis.memorisation import CopyCheck, find_copies
+from mammo_core.synthesis.memorisation import CopyCheck, calibrate
 from mammo_core.synthesis.quality import (
     KernelDistance,
     Neighbourhood,
@@ -169,13 +169,12 @@ def evaluate_synthetic(
         class_auroc=_class_auroc(dataset, synthetic.labels, ledger),
         transfer_auroc=_transfer_auroc(dataset, ledger),
         radiomics=_radiomics_distances(cohorts),
-        copies=find_copies(
-            full["synthetic"],
+        copies=calibrate(
             dataset.train_features,
             heldout_views,
             heldout.patient_ids,
             expected_rate=max(COPY_FLAG_RATE, 1 / len(heldout)),  # a few masses allow no finer one
-        ),
+        ).check(full["synthetic"]),
     )
 
 

@@ -107,19 +107,6 @@ def calibrate(
     return CopyDetector(train_views, heldout_views, threshold, expected_rate)
 
 
-def find_copies(
-    synthetic: Tensor,
-    train_views: Tensor,
-    heldout_views: Tensor,
-    heldout_patients: np.ndarray,
-    *,
-    expected_rate: float = 0.01,
-) -> CopyCheck:
-    """Calibrates and checks synthetic masses, (M, D) upright, in one; see `calibrate` for the rest."""
-    detector = calibrate(train_views, heldout_views, heldout_patients, expected_rate=expected_rate)
-    return detector.check(synthetic)
-
-
 @dataclass(frozen=True)
 class NearestViews:
     """The nearest of many masses, each in the flip or turn in which it is nearest.

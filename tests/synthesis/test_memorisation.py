@@ -3,11 +3,15 @@ import pytest
 import torch
 
 from mammo_core.errors import InvalidRequestError
-from mammo_core.synthesis.memorisation import calibrate, find_copies, nearest_views
+from mammo_core.synthesis.memorisation import calibrate, nearest_views
 
 
 def views(count, seed, dims=16):
     return torch.randn(count, 8, dims, generator=torch.Generator().manual_seed(seed))
+
+
+def find_copies(synthetic, *real, **options):
+    return calibrate(*real, **options).check(synthetic)
 
 
 TRAIN, HELDOUT = views(300, 0), views(200, 1)

@@ -17,13 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from filelock import FileLock, Timeout
 
 from mammo_core.errors import IngestionError
-from mammo_core.ingestion.imports.tables import write_rows
 from mammo_core.ingestion.markers import IMPORTED, write_marker
 from mammo_core.labels import BENIGN
 from mammo_core.storage.atomic import disk_errors_explained, unwritable, write_bytes, write_text
+from mammo_core.storage.tables import safe_csv
 
 METADATA = "metadata.csv"
 _FLUSHES = 16  # at once
@@ -138,7 +139,8 @@ class CohortWriter:
         name = self.folder.name.removeprefix(".").removesuffix(".partial")
         target = self.folder.with_name(name)
         rows = sorted(self._rows, key=lambda row: row["file"])
-        write_text(self.folder / METADATA, write_rows(COLUMNS, iter(rows)))
+        table = pd.DataFrame(rows, columns=COLUMNS, dtype=object).fillna("")
+        write_text(self.folder / METADATA, safe_csv(table))
         with disk_errors_explained(target):
             write_marker(self.folder, IMPORTED, dict(report))
             self._remove_leftovers()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def cut_task(image: ImageToCut, recipe: CropRecipe) -> dict[str, Any]:
         "recipe": recipe.to_dict(),
         "masses": [
             {
-                "box": mass.box and _numbers(mass.box),
+                "box": mass.box and astuple(mass.box),
                 "masks": list(mass.masks),
                 "several": mass.several,
             }
@@ -81,7 +82,7 @@ def _cut_mass(
         return [
             {
                 "png": _png(mass_crop(picture, box, recipe)),
-                "box": _numbers(box),
+                "box": astuple(box),
                 "warnings": warnings,
             }
             for box in boxes
@@ -159,10 +160,6 @@ def _marked(stored: np.ndarray) -> np.ndarray | None:
     reach = _EXTREME * (high - low)
     binary = np.mean((sample <= low + reach) | (sample >= high - reach)) >= _BINARY_SHARE
     return stored > (low + high) // 2 if binary else None
-
-
-def _numbers(box: Box) -> list[int]:
-    return [box.top, box.left, box.height, box.width]
 
 
 def _png(image: np.ndarray) -> bytes:

@@ -1,30 +1,28 @@
-"""What a file of a folder is, and whose, before its pixels are decoded. Runs in a worker of `sandbox`."""
+"""Reads what a file is, and whose, before its pixels are decoded. Runs in a worker of `sandbox`."""
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.uid import SegmentationStorage
 
 from mammo_core.errors import IngestionError
+from mammo_core.ingestion.images.dicom_facts import text
 from mammo_core.ingestion.images.formats import image_kind
 from mammo_core.ingestion.images.regions import boxes_from_segmentation
 from mammo_core.ingestion.imports.details import tidy_details
 
-_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
-_TAGS = (
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "PatientID",
-    "ImageLaterality",
-    "Laterality",
-    "ViewPosition",
-)
+_TAGS = [
+    *("SOPClassUID", "SOPInstanceUID", "PatientID"),
+    *("ImageLaterality", "Laterality", "ViewPosition"),
+]
 
 
 def read_header(path: str) -> dict[str, Any]:
-    """What a file says of itself, raw identifiers included: for matching in memory, never to be written.
+    """Reads a file's kind and raw identifiers, for matching in memory; they must never be written.
 
     Returns:
         "kind" is "dicom", "raster", "segmentation" or "other". DICOM has "uid", "patient", "side" and
@@ -40,9 +38,7 @@ def read_header(path: str) -> dict[str, Any]:
             if kind != "dicom":
                 return {"kind": kind or "other"}
             file.seek(0)
-            data = pydicom.dcmread(
-                file, stop_before_pixels=True, specific_tags=list(_TAGS), force=True
-            )
+            data = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAGS, force=True)
     except OSError as error:
         raise IngestionError(
             f"Expected a readable file; the system says: {error.strerror}. Check its permissions."
@@ -52,22 +48,18 @@ def read_header(path: str) -> dict[str, Any]:
             f"Expected an undamaged DICOM file; reading its header failed ({type(error).__name__}). "
             "Export or copy it again."
         ) from error
-    if str(data.get("SOPClassUID", "")) == _SEGMENTATION:
+    if text(data, "SOPClassUID") == SegmentationStorage:
         boxes = {
-            uid: [[box.top, box.left, box.height, box.width] for box in found]
+            uid: [list(astuple(box)) for box in found]
             for uid, found in boxes_from_segmentation(Path(path)).items()
         }
         return {"kind": "segmentation", "boxes": boxes}
-    side = _text(data, "ImageLaterality") or _text(data, "Laterality")
-    details = tidy_details({"side": side, "view": _text(data, "ViewPosition")})
+    side = text(data, "ImageLaterality") or text(data, "Laterality")
+    details = tidy_details({"side": side, "view": text(data, "ViewPosition")})
     return {
         "kind": "dicom",
-        "uid": _text(data, "SOPInstanceUID"),
-        "patient": _text(data, "PatientID"),
+        "uid": text(data, "SOPInstanceUID"),
+        "patient": text(data, "PatientID"),
         "side": details["side"],
         "view": details["view"],
     }
-
-
-def _text(data: pydicom.Dataset, keyword: str) -> str:
-    return str(data.get(keyword) or "").strip()

@@ -7,7 +7,6 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -193,24 +192,3 @@ def number(cell: str) -> float | None:
     if not re.fullmatch(r"[+-]?\d{1,9}([.,]\d{0,9})?", cell):
         return None
     return float(cell.replace(",", "."))
-
-
-def safe_cell(text: object) -> str:
-    """Text that no spreadsheet takes for a formula.
-
-    Example:
-        >>> safe_cell("=cmd()"), safe_cell(-1.5)
-        ("'=cmd()", '-1.5')
-    """
-    if isinstance(text, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{text}"
-    return str(text)
-
-
-def write_rows(columns: Sequence[str], rows: Iterator[dict[str, object]]) -> str:
-    """Rows as the text of a CSV file, no cell being a formula."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([safe_cell(row.get(column, "")) for column in columns] for row in rows)
-    return text.getvalue()
