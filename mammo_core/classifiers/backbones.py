@@ -43,7 +43,7 @@ class Backbone:
 
     @torch.inference_mode()
     def extract(self, inputs: Tensor) -> Tensor:
-        """Pooled features of normalised inputs: (N, 3, S, S) -> (N, D).
+        """Computes pooled features of normalised inputs: (N, 3, S, S) -> (N, D).
 
         Raises:
             BackboneError: If its layer gives no maps.
@@ -71,7 +71,7 @@ def load_backbone(config: BackboneConfig, device: torch.device | str = "cpu") ->
 def normalisation_of(
     network: nn.Module, config: BackboneConfig
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation per channel by which inputs in [0, 1] are normalised."""
+    """Returns the mean and deviation per channel that normalise inputs in [0, 1]."""
     if config.normalisation == "half":
         return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
     settings = network.pretrained_cfg
@@ -79,7 +79,7 @@ def normalisation_of(
 
 
 def build_network(config: BackboneConfig) -> nn.Module:
-    """The whole timm model, ImageNet classifier included where its weights have one, in eval mode."""
+    """Builds the whole timm model in eval mode, with its ImageNet classifier where the weights have one."""
     if not is_model(config.name):
         close = timm.list_models(f"*{config.name.split('_')[-1]}*")[:5]
         raise BackboneError(
@@ -101,7 +101,7 @@ def build_network(config: BackboneConfig) -> nn.Module:
 
 
 def shipped_weights_path(name: str) -> Path:
-    """The file of ImageNet weights that a PyPI package installed for this model."""
+    """Returns the file of ImageNet weights that a PyPI package installed for this model."""
     package, class_name = _SHIPPED[name]
     try:
         module = importlib.import_module(package)
@@ -208,7 +208,7 @@ def _load_by_name(network: nn.Module, weights: dict[str, Tensor], path: str) -> 
 
 @lru_cache(maxsize=8)
 def weights_identity(config: BackboneConfig) -> str:
-    """The sha256 of the weights: of their file, or of the values where timm brings them.
+    """Hashes the weights (sha256): their file, or their values where timm brings them.
 
     Raises:
         BackboneError: If the weights cannot be had.

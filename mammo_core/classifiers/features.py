@@ -49,7 +49,7 @@ class FeatureStore:
         *,
         on_progress: Progress | None = None,
     ) -> np.ndarray:
-        """Features of every view of every mass; computes and keeps those that are not there yet.
+        """Returns features of every view of every mass; computes and stores the missing ones.
 
         Args:
             images: (N, H, W) uint8.
@@ -81,7 +81,7 @@ class FeatureStore:
         return np.stack([known[key] for key in keys])
 
     def count_missing(self, images: np.ndarray, config: BackboneConfig) -> int:
-        """How many of the images would have to be computed."""
+        """Counts the images that have no features yet."""
         known = self._load(config)
         return len({image_hash(image) for image in images} - set(known))
 
@@ -89,7 +89,7 @@ class FeatureStore:
         return self.root / f"{config.name}-{feature_space_id(config)}"
 
     def _load(self, config: BackboneConfig) -> dict[str, np.ndarray]:
-        """All rows kept for this backbone and preprocessing, read from disk once."""
+        """Reads all rows stored for this backbone and preprocessing, once."""
         space = self._space(config)
         if space not in self._rows:
             rows: dict[str, np.ndarray] = {}
@@ -124,7 +124,7 @@ def compute_features(
     *,
     on_progress: Progress | None = None,
 ) -> np.ndarray:
-    """Pooled features of every view of every mass, in batches, without any cache.
+    """Computes pooled features of every view of every mass, in batches, without any cache.
 
     A GPU preprocesses, too, in batches that fit its memory. What it computes differs from the processor's
     in the third digit, about as much as float16 rounds.
@@ -156,7 +156,7 @@ def compute_features(
 
 
 def inputs_at_once(device: torch.device, config: BackboneConfig) -> int:
-    """How many inputs to try at once: on a GPU, what half of its free memory is likely to hold."""
+    """Estimates the batch size: on a GPU, as many inputs as half of its free memory is likely to hold."""
     if device.type != "cuda":
         return _CPU_INPUTS
     free, _ = torch.cuda.mem_get_info(device)
@@ -165,7 +165,7 @@ def inputs_at_once(device: torch.device, config: BackboneConfig) -> int:
 
 
 def preprocess(images_uint8: Tensor, backbone: Backbone, config: BackboneConfig) -> Tensor:
-    """Masses as network inputs: bicubic to size, grey repeated to three channels, normalised, all views.
+    """Turns masses into network inputs: bicubic resize, all views, three equal channels, normalised.
 
     Args:
         images_uint8: (N, H, W) uint8.
@@ -181,14 +181,14 @@ def preprocess(images_uint8: Tensor, backbone: Backbone, config: BackboneConfig)
 
 
 def resize(images_uint8: Tensor, image_size_px: int) -> Tensor:
-    """Masses in another size, bicubic: (N, H, W) uint8 -> (N, 1, S, S) float32 in [0, 1], on their device."""
+    """Resizes masses by bicubic interpolation: (N, H, W) uint8 -> (N, 1, S, S) float32 in [0, 1]."""
     grey = images_uint8[:, None].float() / 255  # (N, 1, H, W) in [0, 1]
     size = (image_size_px, image_size_px)
     return functional.interpolate(grey, size=size, mode="bicubic").clamp(0, 1)
 
 
 def normalise(grey: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """Grey repeated to three normalised channels: (N, 1, S, S) -> (N, 3, S, S) channels last, on its device."""
+    """Repeats grey to three normalised channels: (N, 1, S, S) -> (N, 3, S, S), channels last."""
     means, stds = (
         torch.tensor(values, device=grey.device).view(1, 3, 1, 1) for values in (mean, std)
     )
@@ -196,7 +196,7 @@ def normalise(grey: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> 
 
 
 def views_of(images: Tensor, views: int) -> list[Tensor]:
-    """The upright image, or all eight flips and quarter turns: each (N, 1, S, S)."""
+    """Returns the upright image, or all eight flips and quarter turns: each (N, 1, S, S)."""
     if views == 1:
         return [images]
     return [
@@ -207,7 +207,7 @@ def views_of(images: Tensor, views: int) -> list[Tensor]:
 
 
 def feature_space_id(config: BackboneConfig) -> str:
-    """16 hex digits that identify backbone, weights and preprocessing."""
+    """Hashes backbone, weights and preprocessing to 16 hex digits."""
     return short_hash(_space_description(config))
 
 

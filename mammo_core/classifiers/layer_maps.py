@@ -41,7 +41,7 @@ def stop_at(network: nn.Module, layer: str) -> None:
 
 
 def pooled_maps(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Mean and standard deviation over places of what the layer given to `stop_at` gives.
+    """Computes the mean and standard deviation over positions of the maps of the layer given to `stop_at`.
 
     Args:
         inputs: (N, 3, S, S), normalised.

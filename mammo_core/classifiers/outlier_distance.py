@@ -14,7 +14,7 @@ from mammo_core.errors import InvalidRequestError
 
 
 def outlier_distance(projection: Projection, whitening: float, features: Tensor) -> Tensor:
-    """The mean squared deviation of a mass from synthetic ones, in standard deviations: (N, V, D) -> (N,).
+    """Computes the mean squared standardised deviation of masses from synthetic ones: (N, V, D) -> (N,).
 
     Along the K directions kept, deviations count in their own standard deviations; outside of them in that of
     the last, smallest one. Divided by the number of features, masses like the synthetic ones have about 1.

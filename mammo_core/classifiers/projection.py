@@ -34,7 +34,7 @@ class Projection:
     bias: float
 
     def __call__(self, features: Tensor) -> Tensor:
-        """Features of all views (N, V, D) to one vector per mass: (N, K + 1) float32."""
+        """Maps features of all views (N, V, D) to one vector per mass: (N, K + 1) float32."""
         return torch.cat([self._vectors(part) for part in features.split(_MASSES_AT_ONCE)])
 
     def _vectors(self, features: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class Projection:
 
 
 def fit_projection(recipe: HeadRecipe, public_features: Tensor | None) -> Projection:
-    """The map of a recipe; looks at these features only, and at nothing if it projects nowhere.
+    """Fits the map of a recipe to public features; without projection it uses no features at all.
 
     Args:
         recipe: Says how many directions to keep and how much to whiten.
@@ -79,7 +79,7 @@ def fit_projection(recipe: HeadRecipe, public_features: Tensor | None) -> Projec
 
 
 def _parts(features: Tensor) -> Iterator[Tensor]:
-    """All views (M, V, D), part after part: each (P, D) float32."""
+    """Yields all views (M, V, D) in chunks, each (P, D) float32."""
     for part in features.split(_MASSES_AT_ONCE):
         yield part.float().flatten(0, 1)
 

@@ -22,12 +22,12 @@ _RENAMED = (
 
 
 def is_torchvision_swin(weights: dict[str, Tensor]) -> bool:
-    """Whether a state dict has the names of torchvision's Swin transformers."""
+    """Checks whether a state dict has the names of torchvision's Swin transformers."""
     return _MARK in weights and any(name.endswith(_POSITIONS) for name in weights)
 
 
 def timm_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict of torchvision's Swin transformer under timm's names."""
+    """Renames a state dict of torchvision's Swin transformer to timm's names."""
     return {
         _timm_name(name): tensor
         for name, tensor in weights.items()

@@ -108,7 +108,7 @@ def _add_split(command: argparse.ArgumentParser) -> None:
 
 
 def plan_from(options: argparse.Namespace) -> ImportPlan:
-    """The plan that the options describe."""
+    """Builds the plan that the options describe."""
     from dataclasses import replace
 
     from mammo_core.ingestion.images.crops import RECIPES

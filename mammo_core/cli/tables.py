@@ -24,7 +24,7 @@ def print_table(rows: Sequence[dict[str, object]]) -> None:
 
 
 def printable_curves(rows: Iterable[dict[str, object]]) -> list[dict[str, object]]:
-    """AUROC per strategy and unit (down) and ε (across), test sets side by side, for the terminal."""
+    """Tabulates AUROC by strategy, unit and test set (rows) and ε (columns) for the terminal."""
     points = curve_points(pd.DataFrame(rows))
     lines = []
     for (strategy, unit, test_set), part in points.groupby(["strategy", "unit", "test_set"]):

@@ -36,7 +36,7 @@ class Finding:
 
 
 def check_cohort(reading: CohortReading) -> list[Finding]:
-    """Everything found in a folder that was read, errors first."""
+    """Runs all checks on a folder that was read; returns findings, errors first."""
     checks: tuple[Callable[[CohortReading], Iterator[Finding]], ...] = (
         _skipped_files,
         _identical_images,
@@ -145,7 +145,7 @@ def _malignant_share(cohort: Cohort) -> float:
 
 
 def _parts(cohort: Cohort) -> Iterator[tuple[str, Cohort]]:
-    """Each site and split that has masses, with its name."""
+    """Yields each site and split that has masses, with its name."""
     for site in np.unique(cohort.sites):
         for split in SPLITS:
             part = cohort.select(site=str(site), split=split)
@@ -154,7 +154,7 @@ def _parts(cohort: Cohort) -> Iterator[tuple[str, Cohort]]:
 
 
 def summary_rows(cohort: Cohort) -> list[dict[str, object]]:
-    """One row per site and split: numbers of masses, patients and malignant masses."""
+    """Counts masses, patients and malignant masses, one row per site and split."""
     return [
         {
             "part": name,

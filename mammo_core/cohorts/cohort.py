@@ -68,11 +68,11 @@ class Cohort:
         return masses_hash(self.images, self.labels, self.patient_ids)
 
     def where(self, mask: np.ndarray) -> Cohort:
-        """The masses selected by a (N,) boolean mask, or by row numbers."""
+        """Selects masses by a (N,) boolean mask or by row numbers."""
         return Cohort(**{name: getattr(self, name)[mask] for name in _ARRAYS}, source=self.source)
 
     def select(self, *, site: str | None = None, split: str | None = None) -> Cohort:
-        """The masses of one site, one split, or both; empty if there are none."""
+        """Selects the masses of one site, one split, or both; empty if there are none."""
         mask = np.ones(len(self), dtype=bool)
         if site is not None:
             mask &= self.sites == site
@@ -81,11 +81,11 @@ class Cohort:
         return self.where(mask)
 
     def sites_with(self, split: str) -> list[str]:
-        """Names of the sites that have masses in this split, in alphabetical order."""
+        """Lists the sites that have masses in this split, in alphabetical order."""
         return sorted(np.unique(self.sites[self.splits == split]).tolist())
 
     def training_site(self, name: str | None = None) -> str:
-        """The site to train on: the one named, or the only one with a train split.
+        """Returns the site to train on: the one named, or the only one with a train split.
 
         Raises:
             CohortError: If there is none, several, or not the named one.

@@ -42,7 +42,7 @@ _SYNTHETIC_SEED = 1_000_000  # beyond every seed of a demo patient
 
 
 def demo_cohort(seed: int = 0, *, on_progress: Progress | None = None) -> Cohort:
-    """A cohort with train, val and test patients at one site and test patients at a second one.
+    """Samples a cohort with train, val and test patients at one site and test patients at a second one.
 
     Args:
         seed: Non-negative; the same seed draws the same cohort.
@@ -57,13 +57,13 @@ def demo_cohort(seed: int = 0, *, on_progress: Progress | None = None) -> Cohort
 
 
 def demo_training_patients(seed: int = 0) -> np.ndarray:
-    """The patient of each mass of the train split, (N,) str, without drawing any."""
+    """Lists the patient of each mass of the train split, (N,) str, without sampling any mass."""
     return np.array(_cast_part(seed, *_PARTS[0]).names)
 
 
 @lru_cache(maxsize=4)
 def demo_synthetic(count: int = DEMO_SYNTHETIC, seed: int = 0) -> Cohort:
-    """Synthetic masses from the same generator and other seeds, half of each class."""
+    """Samples synthetic masses from the same generator and other seeds, half of each class."""
     return sample_cohort(_generator(), count, seed=_SYNTHETIC_SEED + seed)
 
 

@@ -92,12 +92,12 @@ def read_synthetic(folder: Path | str) -> CohortReading:
 
 
 def looks_real(folder: Path) -> bool:
-    """Whether the folder has at least one SITE/SPLIT/is_benign_* folder."""
+    """Checks whether the folder has at least one SITE/SPLIT/is_benign_* folder."""
     return any(True for _ in _class_folders(folder))
 
 
 def looks_synthetic(folder: Path) -> bool:
-    """Whether the folder directly holds at least one synthetic mass."""
+    """Checks whether the folder directly holds at least one synthetic mass."""
     return any(SYNTHETIC_NAME.fullmatch(path.stem) for path in folder.glob("*.png"))
 
 
@@ -189,7 +189,7 @@ def _text(values: Iterable[str]) -> np.ndarray:
 
 
 def _decode(path: Path) -> np.ndarray | SkippedFile:
-    """The pixels (H, W) uint8, or why they cannot be used."""
+    """Decodes pixels (H, W) uint8, or says why they cannot be used."""
     try:
         with Image.open(path) as picture:
             picture.load()

@@ -63,7 +63,7 @@ class LoadedData:
 
 
 def find_sources(folder: Path) -> list[DataSource]:
-    """Real cohorts in a folder or one or two levels below, each with the first synthetic set found there.
+    """Finds real cohorts in a folder or up to two levels below, each with the first synthetic set there.
 
     The demo is always last, so the list is never empty.
     """
@@ -77,7 +77,7 @@ def find_sources(folder: Path) -> list[DataSource]:
 
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:
-    """The folder and those below it, down to a depth, hidden ones left out."""
+    """Yields the folder and those below it, down to a depth, without hidden ones."""
     if not folder.is_dir():
         return
     yield folder
@@ -122,7 +122,7 @@ def load_source(
 
 
 def read_training_data(source: DataSource) -> TrainingData:
-    """What runs on a source are trained on, as far as a guarantee depends on it.
+    """Describes the training data of runs on a source, as far as a guarantee depends on it.
 
     Reads a folder's masses; of the demo it draws none.
 

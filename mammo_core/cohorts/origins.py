@@ -33,14 +33,14 @@ _PAPER_NAME = re.compile(r"batch_\d+_\d+_(malignant|benign)")
 
 
 def origin_of_card(name: str, card: GeneratorCard) -> SyntheticOrigin:
-    """The origin of masses drawn from a generator."""
+    """Returns the origin of masses sampled from a generator."""
     return SyntheticOrigin(
         generator=name, patients=frozenset(card.patients), guarantee=card.guarantee
     )
 
 
 def origin_of_folder(folder: Path) -> SyntheticOrigin:
-    """The origin of all masses in a folder of synthetic ones.
+    """Returns the origin of all masses in a folder of synthetic ones.
 
     Returns:
         The paper's generator if every name is of its kind; the generator of the only card there if the
@@ -66,7 +66,7 @@ def training_data(
     *,
     is_demonstration: bool = False,
 ) -> TrainingData:
-    """What runs are trained on.
+    """Describes the training data of runs.
 
     Args:
         patient_ids: (N,) str, of each real training mass.
@@ -85,7 +85,7 @@ def training_data(
 
 
 def _cards(folder: Path) -> dict[str, GeneratorCard]:
-    """The generators' cards in a folder, by name; other JSON files are none of our business."""
+    """Reads the generators' cards in a folder, by name; skips other JSON files."""
     cards = {}
     for path in sorted(folder.glob("*.json")):
         try:
@@ -96,7 +96,7 @@ def _cards(folder: Path) -> dict[str, GeneratorCard]:
 
 
 def _drawn_files(manifest: Path, card: GeneratorCard) -> dict[str, str]:
-    """The content's hash of every file that a manifest says this generator drew, by name."""
+    """Reads from a manifest the content hash of every file of this generator, by name."""
     with manifest.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if not card.sha256 or not set(MANIFEST_COLUMNS) <= set(reader.fieldnames or ()):

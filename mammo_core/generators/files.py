@@ -120,7 +120,7 @@ class SyntheticMass:
 
 
 def png_zip(masses: Sequence[SyntheticMass], card: GeneratorCard, generator_name: str) -> bytes:
-    """A ZIP file with a PNG of each mass, manifest.csv, the generator's card and a README.
+    """Packs a PNG of each mass, manifest.csv, the generator's card and a README into a ZIP file.
 
     Unpacked, it reads back as a cohort of synthetic masses. The same masses give the same bytes.
 
@@ -137,7 +137,7 @@ def pack(
     suffix: str,
     encode: Callable[[SyntheticMass], bytes],
 ) -> bytes:
-    """A ZIP file of masses in any format; see `png_zip` for what else is in it."""
+    """Packs masses in any format into a ZIP file; see `png_zip` for what else is in it."""
     validate.at_least(1, count=len(masses))
     if len({mass.stem for mass in masses}) != len(masses):
         raise InvalidRequestError(
@@ -167,7 +167,7 @@ def pack(
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    """Without the time of day, so that the same masses give the same file."""
+    """Adds a file without a time, so that the same masses give the same archive."""
     archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 

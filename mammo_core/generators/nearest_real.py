@@ -76,7 +76,7 @@ class RealNeighbourhood:
     backbone: Backbone
 
     def search(self, image: np.ndarray, count: int = 4) -> NearestReal:
-        """The `count` nearest masses of either kind to a synthetic mass (H, W) uint8."""
+        """Finds the `count` nearest training and held-out masses of a synthetic mass (H, W) uint8."""
         upright = replace(self.backbone_config, views=1)
         features = torch.from_numpy(compute_features(image[None], self.backbone, upright))[:, 0]
         check = self.detector.check(features)  # of one mass
@@ -89,7 +89,7 @@ class RealNeighbourhood:
         )
 
     def trained(self, card: GeneratorCard) -> bool:
-        """Whether a generator saw all of the training and none of the held-out patients.
+        """Checks whether a generator saw all of the training and none of the held-out patients.
 
         Only then does nearness say anything about copying.
         """
@@ -102,7 +102,7 @@ class RealNeighbourhood:
 
 
 def missing_for_search(real: Cohort, backbone: BackboneConfig, store: FeatureStore) -> int:
-    """How many masses of the training site still need features before `open_neighbourhood` can be used.
+    """Counts the masses of the training site that still need features for `open_neighbourhood`.
 
     Raises:
         CohortError: If there is no one training site, or it has no held-out masses.
@@ -144,7 +144,7 @@ def open_neighbourhood(
 
 
 def _parts(real: Cohort) -> tuple[Cohort, list[Cohort]]:
-    """The training site's train split, and its held-out splits that are not empty, test last."""
+    """Returns the training site's train split, and its held-out splits that are not empty, test last."""
     site = real.training_site()
     heldout = [real.select(site=site, split=split) for split in _HELDOUT_SPLITS]
     heldout = [part for part in heldout if len(part)]
@@ -170,5 +170,5 @@ def _neighbours(cohort: Cohort, views: Tensor, features: Tensor, count: int) -> 
 
 
 def turned(image: np.ndarray, view: int, num_views: int) -> np.ndarray:
-    """(H, W) in one of the orientations that features were computed of."""
+    """Turns an image (H, W) into one of the orientations that features were computed of."""
     return views_of(torch.from_numpy(image)[None, None], num_views)[view][0, 0].numpy()

@@ -83,7 +83,7 @@ class SyntheticReport:
     copies: CopyCheck
 
     def to_dict(self) -> dict[str, object]:
-        """The report as JSON-ready values, without the per-mass arrays."""
+        """Converts the report to JSON-ready values, without the per-mass arrays."""
         copies = dataclasses.asdict(self.copies) | {
             "flagged_rate": self.copies.flagged_rate,
             "flagged": np.flatnonzero(self.copies.flagged).tolist(),
@@ -179,7 +179,7 @@ def evaluate_synthetic(
 
 
 def low_pass(images: np.ndarray, size_px: int = LOW_PASS_PX) -> np.ndarray:
-    """Images reduced to a size by area and enlarged again: (N, H, W) uint8 to the same shape."""
+    """Shrinks images by area and enlarges them again: (N, H, W) uint8 to the same shape."""
     grey = torch.from_numpy(images)[:, None].float()
     small = functional.interpolate(grey, size=(size_px, size_px), mode="area")
     again = functional.interpolate(small, size=images.shape[1:], mode="bicubic")
@@ -219,7 +219,7 @@ def _radiomics_distances(cohorts: dict[str, Cohort]) -> dict[str, float]:
 
 
 def _class_auroc(dataset: FeatureDataset, labels: np.ndarray, ledger: Ledger) -> float:
-    """How well the real-only head without DP ranks the synthetic classes."""
+    """Measures how well a head trained on real masses without DP ranks the synthetic classes."""
     config = _without_privacy(dataset, "real", _RANKING)
     (result,) = run_many(dataset, [config], ledger=ledger)
     vectors = fit_projection(config.recipe, None)(dataset.synthetic_features)
@@ -227,7 +227,7 @@ def _class_auroc(dataset: FeatureDataset, labels: np.ndarray, ledger: Ledger) ->
 
 
 def _transfer_auroc(dataset: FeatureDataset, ledger: Ledger) -> dict[str, float]:
-    """Train on synthetic, test on real."""
+    """Trains on synthetic masses and tests on real ones."""
     config = _without_privacy(dataset, "synthetic", RECIPES["synthetic"])
     (result,) = run_many(dataset, [config], ledger=ledger)
     return {name: estimates["auroc"].value for name, estimates in result.estimates.items()}

@@ -31,7 +31,7 @@ class Measure:
 def quality_table(
     metrics: Mapping[str, Mapping[str, Any]], detail: Detail = "full"
 ) -> list[Measure]:
-    """All measures of several sets of synthetic masses, and of held-out real ones.
+    """Tabulates all measures of several sets of synthetic masses, and of held-out real ones.
 
     Args:
         metrics: By name of the set, the metrics of a card. The held-out real masses of the first are shown

@@ -312,7 +312,7 @@ def _open_trainer(
 
 
 def sample_grid(generator: nn.Module) -> np.ndarray:
-    """A row of masses of each class from the same seeds: (2 H, 8 W) uint8."""
+    """Samples a row of masses of each class from the same seeds: (2 H, 8 W) uint8."""
     labels = [label for label in sorted(CLASS_NAMES) for _ in range(_GRID)]
     masses = sample_masses(generator, labels, [*range(_GRID)] * len(CLASS_NAMES)).numpy()
     rows = [

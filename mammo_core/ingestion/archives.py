@@ -147,7 +147,7 @@ def _check_directory(archive: Path) -> None:
 
 
 def _checked(opened: zipfile.ZipFile, limits: ArchiveLimits) -> list[zipfile.ZipInfo]:
-    """All members that are files, after every member was looked at."""
+    """Checks every member and returns those that are files."""
     members = opened.infolist()
     if len(members) > limits.num_files:
         raise IngestionError(
@@ -194,7 +194,7 @@ def _refused(member: zipfile.ZipInfo, what: str) -> IngestionError:
 
 
 def _check_overlaps(members: list[zipfile.ZipInfo]) -> None:
-    """No byte of an archive may serve two members: a few megabytes would unpack to petabytes."""
+    """Refuses archives in which two members share bytes: a few megabytes would unpack to petabytes."""
     in_order = sorted(members, key=lambda member: member.header_offset)
     for first, second in pairwise(in_order):
         if first.header_offset + _LOCAL_HEADER + first.compress_size > second.header_offset:
@@ -207,7 +207,7 @@ def _check_overlaps(members: list[zipfile.ZipInfo]) -> None:
 def _chosen(
     members: list[zipfile.ZipInfo], wanted: Callable[[str], str | None] | None
 ) -> list[tuple[zipfile.ZipInfo, str]]:
-    """The members to unpack with their new names, no two of which may meet on any file system."""
+    """Returns the members to unpack with their new names, which must differ on any file system."""
     chosen, taken, folders = [], set(), set()
     for member in members:
         name = wanted(member.filename) if wanted else member.filename
@@ -232,7 +232,7 @@ def _chosen(
 def _check_size(
     chosen: list[tuple[zipfile.ZipInfo, str]], limits: ArchiveLimits, target: Path
 ) -> None:
-    """Before anything is unpacked; no member can grow beyond the size declared for it."""
+    """Checks sizes before anything is unpacked; no member can grow beyond its declared size."""
     for member, name in chosen:
         if member.file_size > MAX_FILE_BYTES:
             raise IngestionError(

@@ -59,7 +59,7 @@ class InstalledCohort:
 
 
 def installed_cohorts(data_dir: Path) -> list[InstalledCohort]:
-    """All cohorts that the app finds there, real ones first; counted by their names, no image is opened."""
+    """Lists all cohorts that the app finds there, real ones first; counts names, opens no image."""
     sources = [source for source in find_sources(data_dir) if not source.is_demo]
     found = [_real(source.real, data_dir) for source in sources]
     synthetic = dict.fromkeys(source.synthetic for source in sources if source.synthetic)
@@ -106,7 +106,7 @@ def sweep_incoming(data_dir: Path) -> None:
 
 
 def _newest(path: Path) -> float:
-    """When anything in a file or folder was last changed, in seconds since 1970."""
+    """Returns when anything in a file or folder was last changed, in seconds since 1970."""
     return max(
         (entry.stat(follow_symlinks=False).st_mtime for entry in _entries(path)),
         default=path.lstat().st_mtime,
@@ -159,7 +159,7 @@ def _described(
 
 
 def _home_of(folder: Path, data_dir: Path) -> tuple[Path, tuple[str, dict[str, Any]]]:
-    """The marked folder that this one is or is in, below the folder of the data; else itself, unmarked."""
+    """Finds the marked folder that this one is or is in, below the data folder; else itself, unmarked."""
     for home in (folder, *folder.parents):
         if home == data_dir:
             break
@@ -170,13 +170,13 @@ def _home_of(folder: Path, data_dir: Path) -> tuple[Path, tuple[str, dict[str, A
 
 
 def disk_use(folder: Path) -> int:
-    """Bytes of all files below a folder; links count for nothing."""
+    """Sums the bytes of all files below a folder, without links."""
     sizes = (entry.stat(follow_symlinks=False) for entry in _entries(folder))
     return sum(size.st_size for size in sizes if stat.S_ISREG(size.st_mode))
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Everything below a folder, no link followed; nothing for a file."""
+    """Yields everything below a folder, following no link; nothing for a file."""
     if folder.is_symlink() or not folder.is_dir():
         return
     with os.scandir(folder) as entries:

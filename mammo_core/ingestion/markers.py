@@ -31,7 +31,7 @@ def write_marker(folder: Path, name: str, values: dict[str, Any]) -> None:
 
 
 def read_marker(folder: Path) -> tuple[str, dict[str, Any]] | None:
-    """Name and values of the mark in a folder; None if it has none of ours, or is a link."""
+    """Reads name and values of the marker in a folder; None if it has none of ours, or is a link."""
     if folder.is_symlink():
         return None
     for name in (FETCHED, IMPORTED):
@@ -46,5 +46,5 @@ def read_marker(folder: Path) -> tuple[str, dict[str, Any]] | None:
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether this program made the folder."""
+    """Checks whether this program made the folder."""
     return read_marker(folder) is not None

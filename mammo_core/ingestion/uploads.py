@@ -14,7 +14,7 @@ _CHUNK = 1 << 20
 
 
 def new_upload(data_dir: Path) -> Path:
-    """An empty folder for one upload; `housekeeping.sweep_incoming` deletes forgotten ones.
+    """Creates an empty folder for one upload; `installed.sweep_incoming` deletes forgotten ones.
 
     Raises:
         IngestionError: If the disk refuses.

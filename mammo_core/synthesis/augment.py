@@ -16,7 +16,7 @@ _BRIGHTNESS, _CONTRAST = 0.15, 0.2
 
 
 def all_turns(images: Tensor) -> Tensor:
-    """The eight flips and quarter turns of each image, a mass has no upright: (N, 1, H, W) -> (N, 8, 1, H, W)."""
+    """Returns the eight flips and quarter turns of each image: (N, 1, H, W) -> (N, 8, 1, H, W)."""
     mirrored = images.flip(-1)
     return torch.stack(
         [torch.rot90(view, turns, (-2, -1)) for view in (images, mirrored) for turns in range(4)],
@@ -25,7 +25,7 @@ def all_turns(images: Tensor) -> Tensor:
 
 
 def turn_at_random(images: Tensor, rng: torch.Generator) -> Tensor:
-    """One of the eight flips and quarter turns, each image at random: (N, 1, H, W)."""
+    """Flips and turns each image at random, one of eight ways: (N, 1, H, W)."""
     choice = torch.randint(0, NUM_TURNS, (len(images),), generator=rng).to(images.device)
     return all_turns(images)[torch.arange(len(images), device=images.device), choice]
 
@@ -44,7 +44,7 @@ def augment(images: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def _uniform(images: Tensor, rng: torch.Generator, low: float, high: float) -> Tensor:
-    """One number per image: (N, 1, 1, 1)."""
+    """Samples one number per image: (N, 1, 1, 1)."""
     return (low + (high - low) * torch.rand(len(images), 1, 1, 1, generator=rng)).to(images.device)
 
 

@@ -57,11 +57,11 @@ class CascadeGenerator(nn.Module):
         return self.add_detail(self.structure(latents, labels), labels, noise).clamp(-1, 1)
 
     def coarse_structure(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """What masses look like from afar: (N, latent_dim), (N,) -> (N, F)."""
+        """Computes the coarse structure of masses: (N, latent_dim), (N,) -> (N, F)."""
         return self.structure(latents, labels)
 
     def add_detail(self, coefficients: Tensor, labels: Tensor, noise: Sequence[Tensor]) -> Tensor:
-        """(N, K), (N,), noise -> (N, 1, H, W), not clamped: real structure may be given detail, too."""
+        """Adds detail to structure, real or synthetic: (N, K), (N,), noise -> (N, 1, H, W), not clamped."""
         smooth = self.low_frequencies.draw(coefficients)
         detail = self.detail(functional.avg_pool2d(smooth, 4), labels, noise)
         return smooth + self.low_frequencies.remove(detail)
@@ -88,7 +88,7 @@ class DetailNetwork(nn.Module):
         self.to_grey = nn.Conv2d(fine, 1, 3, padding=1, padding_mode="replicate")
 
     def forward(self, coarse: Tensor, labels: Tensor, noise: Sequence[Tensor]) -> Tensor:
-        """(N, 1, H/4, W/4), (N,), noise -> (N, 1, H, W)."""
+        """Computes detail: (N, 1, H/4, W/4), (N,), noise -> (N, 1, H, W)."""
         maps = coarse.contiguous(memory_format=torch.channels_last)
         for block, grain in zip(self.blocks, noise, strict=True):
             maps = block(maps, labels, grain)

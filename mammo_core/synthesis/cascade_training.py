@@ -37,7 +37,7 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def seeded_features(
     config: GanConfig, network: nn.Module, device: torch.device | str
 ) -> PublicFeatures:
-    """The frozen features of a training, which its states leave out: they follow from the seed."""
+    """Builds the frozen features of a training, which follow from its seed and are not in its states."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed + 1)
         features = PublicFeatures(network)
@@ -47,7 +47,7 @@ def seeded_features(
 def seeded_heads(
     config: GanConfig, features: PublicFeatures, width: int, normalise: bool
 ) -> ProjectedHeads:
-    """The discriminator of a training before its first step, see `ProjectedHeads`."""
+    """Builds the discriminator of a training before its first step, see `ProjectedHeads`."""
     side = config.image_size_px
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(config.seed + 2)
@@ -118,7 +118,7 @@ class CascadeTrainer(DetailTrainer):
         )
 
     def step(self) -> GanStep:
-        """One step of the structure while it is learned, and one of detail and discriminator together."""
+        """Takes one step of the structure while it is learned, and one of detail and discriminator together."""
         rows = self._draw_rows()
         labels, upright = self._labels[rows], from_uint8(self._images[rows])
         if self._structure_is_learning:
@@ -143,7 +143,7 @@ class CascadeTrainer(DetailTrainer):
 
     @torch.no_grad()
     def _structure_for_detail(self, real: Tensor, labels: Tensor) -> Tensor:
-        """Coefficients (N, K) that the detail of this step is added to."""
+        """Returns the coefficients (N, K) that the detail of this step is added to."""
         shape = len(real), self.config.latent_dim
         normal = torch.randn(shape, generator=self._rng).to(self.device)
         if self._structure_is_learning:
@@ -151,7 +151,7 @@ class CascadeTrainer(DetailTrainer):
         return self.averaged.structure(normal, labels)
 
     def _structure_step(self) -> None:
-        """On many masses in all eight turns: it costs little beside the detail."""
+        """Takes one structure step on many masses in all eight turns: it costs little beside the detail."""
         progress = self.images_seen / self.config.structure_images
         set_rate(
             self._structure_optimizer, _STRUCTURE_RATE * (1 + math.cos(math.pi * progress)) / 2

@@ -20,7 +20,7 @@ _COUNT = 120
 
 
 def coarse_views(images: np.ndarray) -> Tensor:
-    """(N, H, W) uint8 to the 120 lowest frequencies of all flips and turns, (N, 8, 120); upright first."""
+    """Computes the 120 lowest frequencies of all flips and turns: (N, H, W) uint8 -> (N, 8, 120), upright first."""
     small = functional.interpolate(
         from_uint8(torch.from_numpy(images)), size=(_SIDE_PX, _SIDE_PX), mode="area"
     )
@@ -30,5 +30,5 @@ def coarse_views(images: np.ndarray) -> Tensor:
 
 
 def scaled_like(views: Tensor, reference: Tensor) -> Tensor:
-    """Views (…, K) in units of each frequency's deviation among reference views (H, V, K)."""
+    """Divides views (…, K) by each frequency's deviation among reference views (H, V, K)."""
     return views / reference.flatten(0, 1).std(dim=0).clamp(min=1e-6)

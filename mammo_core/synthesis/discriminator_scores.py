@@ -33,7 +33,7 @@ def discriminator_scores(
     is_private: bool = False,
     network: nn.Module | None = None,
 ) -> np.ndarray:
-    """Mean logit of each real mass over its eight turns, claimed to be of its true class.
+    """Computes the mean logit of each real mass over its eight turns, given its true class.
 
     Args:
         state_file: Written by a trainer's `save`.
@@ -58,7 +58,7 @@ def discriminator_scores(
 
 
 def _turned(images: np.ndarray) -> list[Tensor]:
-    """Masses in all turns, a few at a time: each (n, 8, 1, H, W)."""
+    """Splits masses in all turns into chunks, each (n, 8, 1, H, W)."""
     return [all_turns(from_uint8(part)) for part in torch.from_numpy(images).split(_AT_ONCE)]
 
 

@@ -43,17 +43,17 @@ class LowFrequencies(nn.Module):
         self.register_buffer("index", torch.from_numpy(index), persistent=False)
 
     def analyse(self, images: Tensor) -> Tensor:
-        """(N, 1, H, W) to orthonormal coefficients (N, K), lowest frequency first."""
+        """Computes orthonormal coefficients, lowest frequency first: (N, 1, H, W) -> (N, K)."""
         bands = self.waves @ images[:, 0].float() @ self.waves.T  # (N, B, B)
         return bands.flatten(1)[:, self.index]
 
     def draw(self, coefficients: Tensor) -> Tensor:
-        """(N, K) to the smooth images (N, 1, H, W) that have just these coefficients."""
+        """Reconstructs the smooth images with these coefficients only: (N, K) -> (N, 1, H, W)."""
         band = len(self.waves)
         bands = coefficients.new_zeros(len(coefficients), band * band)
         bands[:, self.index] = coefficients
         return (self.waves.T @ bands.unflatten(1, (band, band)) @ self.waves)[:, None]
 
     def remove(self, images: Tensor) -> Tensor:
-        """What the low frequencies cannot draw: (N, 1, H, W) -> (N, 1, H, W)."""
+        """Removes the low frequencies: (N, 1, H, W) -> (N, 1, H, W)."""
         return images - self.draw(self.analyse(images))

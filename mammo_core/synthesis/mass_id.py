@@ -66,7 +66,7 @@ class MassId:
 
     @classmethod
     def from_key(cls, key: str, truncation: float = 1.0) -> MassId:
-        """The inverse of `key`.
+        """Parses a `key`.
 
         Raises:
             InvalidRequestError: If it is no such text.
@@ -89,7 +89,7 @@ class MassId:
 def masses_in_order(
     classes: tuple[int, ...], count: int, first_seed: int, truncation: float = 1.0
 ) -> Iterator[MassId]:
-    """`count` masses of seeds first_seed, first_seed + 1, …, the classes in turn.
+    """Yields `count` masses of seeds first_seed, first_seed + 1, …, the classes in turn.
 
     The order of `gan sample`, so that a page and a command show the same masses.
 

@@ -49,12 +49,12 @@ class McganGenerator(nn.Module):
         self.layers.apply(_dcgan_weights)
 
     def forward(self, latents: Tensor, labels: Tensor, noise: Sequence[Tensor] = ()) -> Tensor:
-        """(N, latent_dim), (N,) -> (N, 1, H, W) in [-1, 1]."""
+        """Generates masses: (N, latent_dim), (N,) -> (N, 1, H, W) in [-1, 1]."""
         joined = torch.cat([latents, self.embedding(labels)], dim=1)  # (N, latent_dim + 1)
         return self.layers(joined[:, :, None, None])
 
     def coarse_structure(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """What masses look like from afar: (N, latent_dim), (N,) -> (N, F)."""
+        """Computes the coarse structure of masses: (N, latent_dim), (N,) -> (N, F)."""
         parts = zip(latents.split(64), labels.split(64), strict=True)
         return torch.cat([adaptive_avg_pool2d(self(*part), 8).flatten(1) for part in parts])
 
@@ -82,13 +82,13 @@ class McganDiscriminator(nn.Module):
         self.layers.apply(_dcgan_weights)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """(N, 1, H, W), (N,) -> logits (N,)."""
+        """Judges masses: (N, 1, H, W), (N,) -> logits (N,)."""
         claimed = self.embedding(labels).view_as(images)
         return self.layers(torch.cat([images, claimed], dim=1)).flatten()
 
 
 def _dcgan_weights(module: nn.Module) -> None:
-    """The initial weights of Radford et al. 2016, arXiv:1511.06434, section 4."""
+    """Sets the initial weights of Radford et al. 2016, arXiv:1511.06434, section 4."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):

@@ -38,7 +38,7 @@ class McganTrainer(GanTrainer):
         )
 
     def step(self) -> GanStep:
-        """One step of the discriminator, then one of the generator."""
+        """Takes one step of the discriminator, then one of the generator."""
         rows = self._draw_rows()
         labels, real = self._labels[rows], from_uint8(self._images[rows])
 

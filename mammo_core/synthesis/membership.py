@@ -43,7 +43,7 @@ class Suspects:
     patient_ids: np.ndarray
 
     def per_patient(self, scores: np.ndarray) -> tuple[Suspects, np.ndarray]:
-        """One row a patient, with the highest score and the gravest class of the patient's masses."""
+        """Reduces to one row a patient, with the highest score and the gravest class of the patient's masses."""
         patients, patient_of_mass = np.unique(self.patient_ids, return_inverse=True)
         highest = np.full(len(patients), -np.inf)
         np.maximum.at(highest, patient_of_mass, scores)
@@ -54,7 +54,7 @@ class Suspects:
         return Suspects(is_member, labels, patients), highest
 
     def class_weights(self) -> np.ndarray:
-        """(N,) weights under which non-members have the members' share of each class.
+        """Computes weights (N,) under which non-members have the members' share of each class.
 
         Without them an attack could score by guessing from the class who was collected with whom.
 
@@ -116,7 +116,7 @@ def calibrated_scores(
 
 
 def judge_attack(suspects: Suspects, scores: np.ndarray, level: Level) -> AttackRates:
-    """How well scores (N,) tell members from non-members of the same classes, per mass or per patient."""
+    """Measures how well scores (N,) separate members from non-members of the same classes, per mass or patient."""
     if level == "patient":
         suspects, scores = suspects.per_patient(scores)
     return attack_rates(suspects.is_member, scores, suspects.patient_ids, suspects.class_weights())

@@ -123,7 +123,7 @@ class NearestViews:
 
 
 def nearest_views(mass: Tensor, views: Tensor, count: int) -> NearestViews:
-    """The `count` masses of `views` (N, V, D), or all if fewer, that are nearest to one mass (D,)."""
+    """Finds the `count` masses of `views` (N, V, D), or all if fewer, nearest to one mass (D,)."""
     distances = torch.cdist(mass[None, None].float(), views.float().transpose(0, 1))[:, 0]  # (V, N)
     best, view = distances.min(dim=0)  # (N,)
     found = best.topk(min(count, len(best)), largest=False)
@@ -131,7 +131,7 @@ def nearest_views(mass: Tensor, views: Tensor, count: int) -> NearestViews:
 
 
 def view_distances(masses: Tensor, views: Tensor) -> Tensor:
-    """Distance of each mass to each other mass in its best view: (M, D), (N, V, D) -> (M, N)."""
+    """Computes distances of masses to other masses in their best view: (M, D), (N, V, D) -> (M, N)."""
     best = torch.full((len(masses), len(views)), torch.inf)
     for view in range(views.shape[1]):
         best = torch.minimum(best, torch.cdist(masses.float(), views[:, view].float()))

@@ -24,7 +24,7 @@ _LEAST_VARIANCE, _MOST_VARIANCE = 0.01, 9.0
 
 
 def expected_deviation(num_coefficients: int, image_size_px: int) -> Tensor:
-    """The public guess at each coefficient's deviation: (K,), lowest frequency first."""
+    """Returns the public guess at each coefficient's deviation: (K,), lowest frequency first."""
     # k coefficients lie within a quarter disc of radius r: k = pi r^2 / 4
     radius = (torch.arange(num_coefficients) * 4 / torch.pi).sqrt()
     return _AMPLITUDE * image_size_px / (1 + radius) ** _FALL
@@ -45,7 +45,7 @@ def fit_private_structure(
     Args:
         coefficients: (N, K) of real masses.
         labels: (N,).
-        bags: (U, B) rows of each unit's masses, padded with -1.
+        unit_rows: (U, B) rows of each unit's masses, padded with -1.
         noise_multiplier: The result is 1 / noise_multiplier-GDP.
         noise: Secret where the structure is released.
     """
@@ -69,5 +69,5 @@ def fit_private_structure(
 
 
 def _typical_norm(num_coefficients: int) -> float:
-    """Length of (1, values, squares) of a standard normal vector: 1 + K + 3 K, squared."""
+    """Returns the length of (1, values, squares) of a standard normal vector: the root of 1 + K + 3 K."""
     return (1 + 4 * num_coefficients) ** 0.5

@@ -66,7 +66,7 @@ class PrivateMasses:
     Attributes:
         images: (N, H, W) uint8.
         labels: (N,) int64.
-        bags: (U, B) rows of each unit's masses, padded with -1.
+        unit_rows: (U, B) rows of each unit's masses, padded with -1.
     """
 
     images: Tensor
@@ -90,7 +90,7 @@ class _PrivateTrainer(DetailTrainer):
         config = dataclasses.replace(config, structure="normal")
         super().__init__(config, masses.images, masses.labels, device, network)
         self.privacy = privacy
-        self._bags = masses.unit_rows.to(device)
+        self._unit_rows = masses.unit_rows.to(device)
         self._secret = SecretNoise()
         self._mu = mu_for(privacy.target_epsilon, privacy.target_delta) / _ROUND_UP
         self._structure_noise = 1 / (self._mu * _STRUCTURE_SHARE**0.5)
@@ -99,7 +99,7 @@ class _PrivateTrainer(DetailTrainer):
             self.generator.structure,
             self.generator.low_frequencies.analyse(images),
             self._labels,
-            self._bags,
+            self._unit_rows,
             image_size_px=config.image_size_px,
             noise_multiplier=self._structure_noise,
             noise=self._secret,
@@ -113,21 +113,21 @@ class _PrivateTrainer(DetailTrainer):
             epsilon=self._spent(),
             delta=self.privacy.target_delta,
             unit=self.privacy.unit,
-            num_units=len(self._bags),
+            num_units=len(self._unit_rows),
             mechanism=self.mechanism,
             mu=self._exact_mu(),
         )
 
     @abstractmethod
     def _spent(self) -> float:
-        """The ε spent so far."""
+        """Returns the ε spent so far."""
 
     @abstractmethod
     def _exact_mu(self) -> float | None:
-        """μ of everything done so far if that is one Gaussian mechanism; else None."""
+        """Returns μ of everything done so far if that is one Gaussian mechanism; else None."""
 
     def _alternating_labels(self, count: int) -> Tensor:
-        """Every class in turn: no batch lacks one."""
+        """Returns every class in turn: no batch lacks one."""
         return torch.arange(count, device=self.device) % len(CLASS_NAMES)
 
 
@@ -151,7 +151,7 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
     ) -> None:
         super().__init__(config, masses, privacy, device, network)
         self.steps = steps
-        self._sample_rate = min(1.0, _UNITS_PER_IMAGE * config.batch_size / len(self._bags))
+        self._sample_rate = min(1.0, _UNITS_PER_IMAGE * config.batch_size / len(self._unit_rows))
         self._before: History = [(self._structure_noise, 1.0, 1)]
         self.noise_multiplier = calibrate_sampled(
             privacy.target_epsilon,
@@ -173,7 +173,7 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
             self._discriminator_optimizer,
             noise_multiplier=self.noise_multiplier,
             max_grad_norm=_GRADIENT_BOUND,
-            expected_units=round(self._sample_rate * len(self._bags)),
+            expected_units=round(self._sample_rate * len(self._unit_rows)),
             noise=self._secret,
         )
 
@@ -194,7 +194,7 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
         return None
 
     def step(self) -> GanStep:
-        """One noisy step of the discriminator and one of the detail network.
+        """Takes one noisy step of the discriminator and one of the detail network.
 
         The reported discriminator loss is that of synthetic masses only: the other half is private.
         """
@@ -239,9 +239,9 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
         self._noisy.step(losses, len(rows), public)
 
     def _sample_units(self) -> Tensor:
-        """A Poisson sample of units, one random mass of each: rows (M,)."""
-        chosen = self._secret.uniform(len(self._bags)) < self._sample_rate
-        unit_rows = self._bags[chosen.to(self.device)]
+        """Samples units (Poisson), one random mass of each: rows (M,)."""
+        chosen = self._secret.uniform(len(self._unit_rows)) < self._sample_rate
+        unit_rows = self._unit_rows[chosen.to(self.device)]
         counts = (unit_rows >= 0).sum(dim=1)
         position = self._secret.uniform(len(unit_rows)).to(self.device) * counts
         return unit_rows[torch.arange(len(unit_rows), device=self.device), position.long()]
@@ -293,7 +293,7 @@ class NoisyMomentsTrainer(_PrivateTrainer):
         return (NoisySteps(1 / self._mu, 1.0, 1),)
 
     def step(self) -> GanStep:
-        """One step of the detail network towards the released means; there is no discriminator."""
+        """Takes one step of the detail network towards the released means; there is no discriminator."""
         labels = self._alternating_labels(self.config.batch_size)
         self._generator_optimizer.zero_grad()
         with self._mixed_precision():
@@ -323,9 +323,9 @@ class NoisyMomentsTrainer(_PrivateTrainer):
         noise = 1 / (self._mu * (1 - _STRUCTURE_SHARE) ** 0.5)
         norm = (_FEATURE_BOUND**2 + 1) ** 0.5
         released = noisy_sum(
-            unit_means(of_class.flatten(1), self._bags), norm, noise, self._secret
+            unit_means(of_class.flatten(1), self._unit_rows), norm, noise, self._secret
         ).unflatten(0, of_class.shape[1:])
-        count = released[:, -1:].clamp(min=0.05 * len(self._bags))
+        count = released[:, -1:].clamp(min=0.05 * len(self._unit_rows))
         self.moments.target.copy_(released[:, :-1] / count)
 
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
@@ -344,7 +344,7 @@ class _Moments(nn.Module):
         self.register_buffer("running", torch.zeros(len(CLASS_NAMES), length))
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """Feature maps (N, C, H, W) -> (N, D); about unit length for masses like the reference."""
+        """Describes feature maps (N, C, H, W) by (N, D), of about unit length for masses like the reference."""
         maps = [part.float() for part in maps]
         plain = torch.cat(
             [part.mean(dim=(2, 3)) for part in maps]

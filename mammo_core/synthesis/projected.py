@@ -57,7 +57,7 @@ class PublicFeatures(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """(N, 1, H, W) in [-1, 1] -> four maps (N, C, H', W'), shallow first."""
+        """Computes four maps, shallow first: (N, 1, H, W) in [-1, 1] -> (N, C, H', W') each."""
         kind = (
             images.device.type
         )  # on processors depthwise convolutions are faster in full precision
@@ -93,7 +93,7 @@ class ProjectedHeads(nn.Module):
         )
 
     def forward(self, maps: list[Tensor], labels: Tensor) -> list[Tensor]:
-        """Four maps (N, C, H, W) and (N,) -> four sets of logits (N, positions)."""
+        """Judges four maps (N, C, H, W) and classes (N,): four sets of logits (N, positions)."""
         return [head(part, labels).float() for head, part in zip(self.heads, maps, strict=True)]
 
 

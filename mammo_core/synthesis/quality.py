@@ -49,7 +49,7 @@ class Neighbourhood:
 def kernel_distance(
     real: Tensor, synthetic: Tensor, *, subsets: int = 100, subset_size: int = 500, seed: int = 0
 ) -> KernelDistance:
-    """KID: the squared maximum mean discrepancy under the kernel (x·y / D + 1)³.
+    """Estimates KID, the squared maximum mean discrepancy under the kernel (x·y / D + 1)³.
 
     Args:
         real: (N, D) features, N >= 4.
@@ -87,7 +87,7 @@ def kernel_distance(
 
 
 def neighbourhood(real: Tensor, synthetic: Tensor, *, k: int = 5) -> Neighbourhood:
-    """Precision, recall, density and coverage with neighbourhoods of k nearest neighbours.
+    """Computes precision, recall, density and coverage with neighbourhoods of k nearest neighbours.
 
     Args:
         real: (N, D) features, N > k.
@@ -131,7 +131,7 @@ def _kernel(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _unbiased(within_left: Tensor, within_right: Tensor, between: Tensor) -> float:
-    """The squared discrepancy, leaving out each mass' similarity with itself."""
+    """Estimates the squared discrepancy without each mass' similarity with itself."""
     left, right = len(within_left), len(within_right)
     left_mean = (within_left.sum() - within_left.trace()) / (left * (left - 1))
     right_mean = (within_right.sum() - within_right.trace()) / (right * (right - 1))
@@ -139,10 +139,10 @@ def _unbiased(within_left: Tensor, within_right: Tensor, between: Tensor) -> flo
 
 
 def _radius(features: Tensor, k: int) -> Tensor:
-    """Distance of each mass to its k-th nearest other mass: (N,)."""
+    """Computes the distance of each mass to its k-th nearest other mass: (N,)."""
     return _distances(features, features).kthvalue(k + 1, dim=1).values  # the nearest is itself
 
 
 def _distances(left: Tensor, right: Tensor) -> Tensor:
-    """Euclidean distances (N, M), without the rounding of the matrix-product shortcut."""
+    """Computes Euclidean distances (N, M), without the rounding of the matrix-product shortcut."""
     return torch.cdist(left.float(), right.float(), compute_mode="donot_use_mm_for_euclid_dist")

@@ -25,7 +25,7 @@ FEATURE_NAMES = (
 
 
 def radiomics(images: np.ndarray) -> np.ndarray:
-    """First-order and co-occurrence features of each mass.
+    """Computes first-order and co-occurrence features of each mass.
 
     Args:
         images: (N, H, W) uint8.
@@ -37,7 +37,7 @@ def radiomics(images: np.ndarray) -> np.ndarray:
 
 
 def frechet_distance(real: np.ndarray, synthetic: np.ndarray) -> float:
-    """Fréchet distance of two sets of features, each feature in units of the real ones' deviation.
+    """Computes the Fréchet distance of two sets of features, each in units of the real ones' deviation.
 
     Args:
         real: (N, F), N > F.

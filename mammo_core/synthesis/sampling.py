@@ -44,7 +44,7 @@ class Origin:
 
 
 def origin_of_seed(generator: nn.Module, seed: int, *, truncation: float = 1.0) -> Origin:
-    """The origin that a seed stands for.
+    """Returns the origin that a seed stands for.
 
     Args:
         truncation: Factor of the latent, in (0, 1]: smaller is more typical and less varied.
@@ -108,7 +108,7 @@ def generate_masses(
 
 @torch.inference_mode()
 def _draw_one(generator: nn.Module, label: int, origin: Origin) -> Tensor:
-    """(H, W) uint8, on the CPU."""
+    """Generates one mass (H, W) uint8, on the CPU."""
     device = next(generator.parameters()).device
     image = generator(
         origin.latent.to(device),
@@ -120,7 +120,7 @@ def _draw_one(generator: nn.Module, label: int, origin: Origin) -> Tensor:
 
 @contextmanager
 def _one_mass_per_core() -> Iterator[Callable[..., Iterator[Tensor]]]:
-    """A `map` whose workers compute with one thread each: small networks gain nothing from more."""
+    """Opens a `map` whose workers compute with one thread each: small networks gain nothing from more."""
     with _THREADS:  # torch's number of threads belongs to the whole process
         threads = torch.get_num_threads()
         pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
@@ -149,7 +149,7 @@ def sample_masses(
 
 
 def between(first: Origin, second: Origin, steps: int) -> list[Origin]:
-    """Origins on the way from one to another, both included, with the first one's grain.
+    """Interpolates from one origin to another, both included, with the first one's grain.
 
     The way is an arc: latents of a normal distribution lie near a sphere, and a straight line would pass
     through its untypical inside.
@@ -177,7 +177,7 @@ def between(first: Origin, second: Origin, steps: int) -> list[Origin]:
 
 @torch.inference_mode()
 def principal_directions(generator: nn.Module, count: int) -> Tensor:
-    """Directions of the latent space along which the coarse look of masses changes most.
+    """Finds the directions of the latent space along which the coarse structure of masses changes most.
 
     Returns:
         (count, latent_dim) unit vectors, the strongest change first.
@@ -205,7 +205,7 @@ def principal_directions(generator: nn.Module, count: int) -> Tensor:
 
 @torch.inference_mode()
 def class_direction(generator: nn.Module) -> Tensor:
-    """Where in the latent space masses of either class look, coarsely, more like malignant ones.
+    """Finds the latent direction along which the coarse structure of either class becomes more malignant.
 
     Returns:
         (latent_dim,) unit vector: the mean difference of twins, carried back to latents linearly.
@@ -223,7 +223,7 @@ def class_direction(generator: nn.Module) -> Tensor:
 
 
 def along(origin: Origin, direction: Tensor, reach: float, steps: int) -> list[Origin]:
-    """Origins from -reach to +reach standard deviations along a direction (latent_dim,)."""
+    """Moves an origin from -reach to +reach standard deviations along a direction (latent_dim,)."""
     validate.at_least(2, steps=steps)
     component = origin.latent @ direction  # (1,)
     base = origin.latent - component * direction
@@ -234,7 +234,7 @@ def along(origin: Origin, direction: Tensor, reach: float, steps: int) -> list[O
 
 
 def moved(origin: Origin, directions: Tensor, offsets: Sequence[float]) -> Origin:
-    """The origin after a step along each of several directions, with the same grain.
+    """Moves an origin along each of several directions, with the same grain.
 
     Args:
         directions: (K, latent_dim) unit vectors.
@@ -255,10 +255,10 @@ def moved(origin: Origin, directions: Tensor, offsets: Sequence[float]) -> Origi
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """(N, 1, H, W) in [-1, 1] to (N, H, W) uint8, 0 to 255."""
+    """Converts (N, 1, H, W) in [-1, 1] to (N, H, W) uint8, 0 to 255."""
     return ((images[:, 0].float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def from_uint8(images: Tensor) -> Tensor:
-    """(N, H, W) uint8 to (N, 1, H, W) float32 in [-1, 1]."""
+    """Converts (N, H, W) uint8 to (N, 1, H, W) float32 in [-1, 1]."""
     return images[:, None].float() / 127.5 - 1

@@ -34,11 +34,11 @@ class NormalStructure(nn.Module):
         self.register_buffer("deviation", torch.ones(shape))
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """(N, K) standard normal, (N,) -> coefficients (N, K)."""
+        """Scales latents: (N, K) standard normal, (N,) -> coefficients (N, K)."""
         return self.mean[labels] + self.deviation[labels] * latents
 
     def surprise(self, coefficients: Tensor, labels: Tensor) -> Tensor:
-        """How little coefficients (N, K) are expected of their class: mean squared deviation, (N,)."""
+        """Measures how unexpected coefficients (N, K) are of their class: mean squared deviation, (N,)."""
         return ((coefficients - self.mean[labels]) / self.deviation[labels]).square().mean(dim=1)
 
 
@@ -77,7 +77,7 @@ class FlowStructure(nn.Module):
         self.scale.copy_(coefficients.std(dim=0))
 
     def loss(self, coefficients: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
-        """Mean squared error of the velocity on straight paths from noise to data.
+        """Computes the mean squared error of the velocity on straight paths from noise to data.
 
         Args:
             coefficients: (N, K) of real masses.
@@ -92,7 +92,7 @@ class FlowStructure(nn.Module):
         return functional.mse_loss(velocity.float(), data - noise)
 
     def surprise(self, coefficients: Tensor, labels: Tensor) -> Tensor:
-        """How little coefficients (N, K) are expected of their class: mean error of the velocity, (N,).
+        """Measures how unexpected coefficients (N, K) are of their class: mean error of the velocity, (N,).
 
         Late on the path and with the same few noises for all, so that coefficients can be compared.
         """
@@ -108,7 +108,7 @@ class FlowStructure(nn.Module):
         return total / _COMPARED_NOISES
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """(N, K) standard normal, (N,) -> coefficients (N, K), by Heun's method."""
+        """Integrates the flow by Heun's method: (N, K) standard normal, (N,) -> coefficients (N, K)."""
         times = torch.linspace(0, 1, self.steps + 1, device=latents.device)  # (T,)
         conditions = self._condition(
             times.repeat(len(labels)), labels.repeat_interleave(len(times))
@@ -123,7 +123,7 @@ class FlowStructure(nn.Module):
         return self.offset + self.scale * state
 
     def _condition(self, times: Tensor, labels: Tensor) -> Tensor:
-        """How time and class scale and shift every block: (N,), (N,) -> (N, blocks * 2 W)."""
+        """Computes scales and shifts of every block from time and class: (N,), (N,) -> (N, blocks * 2 W)."""
         phases = times[:, None] * self.waves  # (N, waves)
         about_time = self.time(torch.cat([phases.sin(), phases.cos()], dim=1))
         return self.modulation(functional.silu(about_time + self.embedding(labels)))

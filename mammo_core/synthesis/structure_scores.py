@@ -55,7 +55,7 @@ def structure_scores(
 def _described(
     generator: CascadeGenerator, images: Tensor, labels: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Means over all turns: the surprise (n,), and each frequency's square (n, K)."""
+    """Computes means over all turns: the surprise (n,), and each frequency's square (n, K)."""
     turns = all_turns(from_uint8(images)).flatten(0, 1)
     coefficients = generator.low_frequencies.analyse(turns)
     surprise = generator.structure.surprise(coefficients, labels.repeat_interleave(NUM_TURNS))

@@ -19,7 +19,7 @@ _HARMONICS = np.arange(2, 12)  # of a blob's outline
 
 @lru_cache(maxsize=1)
 def texture_images() -> np.ndarray:
-    """The same pictures each time: (256, 128, 128) uint8, read-only."""
+    """Computes textures, the same every time: (256, 128, 128) uint8, read-only."""
     draw = np.random.default_rng(_SEED)
     images = np.stack([_picture(draw) for _ in range(_COUNT)])
     images.setflags(write=False)
@@ -37,7 +37,7 @@ def _picture(draw: np.random.Generator) -> np.ndarray:
 
 
 def _power_law_noise(draw: np.random.Generator, exponent: float) -> np.ndarray:
-    """Gaussian noise whose power falls with frequency to this exponent: (128, 128), deviation 1."""
+    """Samples Gaussian noise whose power falls with frequency to this exponent: (128, 128), deviation 1."""
     squared = np.fft.fftfreq(SIDE_PX)[:, None] ** 2 + np.fft.rfftfreq(SIDE_PX)[None] ** 2
     squared[0, 0] = np.inf  # no offset
     phases = draw.standard_normal(squared.shape) + 1j * draw.standard_normal(squared.shape)
@@ -46,7 +46,7 @@ def _power_law_noise(draw: np.random.Generator, exponent: float) -> np.ndarray:
 
 
 def _blob(draw: np.random.Generator) -> np.ndarray:
-    """A turned ellipse with a lobed, rough, more or less sharp rim: (128, 128) in [0, 1]."""
+    """Computes a turned ellipse with a lobed, rough, more or less sharp rim: (128, 128) in [0, 1]."""
     rows, columns = np.mgrid[:SIDE_PX, :SIDE_PX] / SIDE_PX - 0.5
     down, right = draw.uniform(-0.1, 0.1, 2)
     turn, stretch = draw.uniform(0, np.pi), draw.uniform(0.6, 1.6)

@@ -74,11 +74,11 @@ class GanTrainer(ABC):
 
     @abstractmethod
     def step(self) -> GanStep:
-        """One step of every network."""
+        """Takes one step of every network."""
 
     @abstractmethod
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
-        """Everything that changes in training, by name."""
+        """Returns everything that changes in training, by name."""
 
     def train(self, until_images: int, on_step: Callable[[GanStep], None] | None = None) -> None:
         """Steps until so many real masses were shown in all."""
@@ -118,12 +118,12 @@ class GanTrainer(ABC):
             ) from error
 
     def _draw_rows(self) -> Tensor:
-        """The rows of the next batch: (N,) int64."""
+        """Samples the rows of the next batch: (N,) int64."""
         rows = torch.randint(len(self._images), (self.config.batch_size,), generator=self._rng)
         return rows.to(self.device)
 
     def _draw(self, labels: Tensor) -> Tensor:
-        """Synthetic masses of given classes: (N,) -> (N, 1, H, W)."""
+        """Generates masses of given classes: (N,) -> (N, 1, H, W)."""
         latents = torch.randn(len(labels), self.config.latent_dim, generator=self._rng)
         return self.generator(latents.to(self.device), labels, self._draw_noise(len(labels)))
 
@@ -134,7 +134,7 @@ class GanTrainer(ABC):
         ]
 
     def _mixed_precision(self) -> torch.autocast:
-        """bfloat16 wherever the hardware multiplies in it."""
+        """Casts to bfloat16 where the hardware multiplies in it."""
         fast = self.device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast)
 

@@ -26,12 +26,12 @@ class LowRankLayer(nn.Module):
         self.base, self.down, self.up = base.requires_grad_(False), down, up
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The layer's outputs, of the shape of the base's."""
+        """Computes the layer's outputs, of the shape of the base's."""
         return self.base(inputs) + self.up(self.down(inputs))
 
     @torch.no_grad()
     def merged(self) -> nn.Module:
-        """The base with the update added to its weights."""
+        """Returns the base with the update added to its weights."""
         up, down = self.up.weight.flatten(1), self.down.weight.flatten(1)
         self.base.weight += (up @ down).view_as(self.base.weight)
         return self.base

@@ -85,7 +85,7 @@ def build_classifier(backbone: BackboneConfig, recipe: NetworkRecipe, *, seed: i
 
 
 def build_head(num_features: int, recipe: NetworkRecipe, rng: torch.Generator) -> nn.Module:
-    """A head alone, to train on cached features: (N, num_features) -> (N, recipe.outputs)."""
+    """Builds a head alone, to train on cached features: (N, num_features) -> (N, recipe.outputs)."""
     if recipe.head == "linear":
         return _linear(num_features, recipe.outputs, rng)
     hidden = num_features // 2
@@ -97,14 +97,14 @@ def build_head(num_features: int, recipe: NetworkRecipe, rng: torch.Generator) -
 
 
 def malignancy(outputs: Tensor) -> Tensor:
-    """P(malignant) of a network's outputs, in their precision: (N, 1) or (N, 2) -> (N,) in [0, 1]."""
+    """Converts outputs to P(malignant), in their precision: (N, 1) or (N, 2) -> (N,) in [0, 1]."""
     if outputs.shape[1] == 1:
         return torch.sigmoid(outputs[:, 0])
     return torch.sigmoid(outputs[:, MALIGNANT] - outputs[:, BENIGN])
 
 
 def _linear(inputs: int, outputs: int, rng: torch.Generator) -> nn.Linear:
-    """As PyTorch draws it, from a generator of our own."""
+    """Builds a linear layer initialised as PyTorch does, from the given generator."""
     layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
     bound = inputs**-0.5
     nn.init.uniform_(layer.weight, -bound, bound, generator=rng)
@@ -113,7 +113,7 @@ def _linear(inputs: int, outputs: int, rng: torch.Generator) -> nn.Linear:
 
 
 def _words(head: nn.Module) -> str:
-    """For example "768 → 384 → 2"."""
+    """Describes a head's sizes, for example "768 → 384 → 2"."""
     layers = [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
     return " → ".join(
         str(size) for size in [layers[0].in_features, *(x.out_features for x in layers)]
@@ -144,7 +144,7 @@ def _switched_off(network: nn.Module) -> list[str]:
 
 
 def _rate_of(module: nn.Module) -> str | None:
-    """The attribute that says how often a module drops something."""
+    """Returns the name of a module's attribute that holds its drop rate."""
     match module:
         case nn.modules.dropout._DropoutNd():
             return "p"

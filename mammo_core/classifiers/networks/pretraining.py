@@ -87,7 +87,7 @@ def pretrain(
 
 @contextmanager
 def _training_only(network: MassNetwork, part: PretrainingPart) -> Iterator[None]:
-    """Within it, the part requires gradients and nothing else does."""
+    """Makes only one part require gradients for a while."""
     before = {name: own.requires_grad for name, own in network.named_parameters()}
     network.requires_grad_(False)
     trained: nn.Module = network if part == "network" else network.head

@@ -29,7 +29,7 @@ def score_masses(
     autocast: torch.dtype | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """P(malignant) of every mass, the mean over its views.
+    """Computes P(malignant) of every mass, the mean over its views.
 
     Args:
         classifier: Its network is moved to the device and stays there.

@@ -45,16 +45,16 @@ class _Units:
     ) -> None:
         self.device = torch.device(device)
         self._labels = torch.from_numpy(labels).to(self.device, torch.float32)
-        self._bags = rows_of_units(patient_ids, unit).to(self.device)  # (U, B)
+        self._unit_rows = rows_of_units(patient_ids, unit).to(self.device)  # (U, B)
         self._augmentation, self._views = augmentation, views
 
     @property
     def num_units(self) -> int:
         """How many units there are."""
-        return len(self._bags)
+        return len(self._unit_rows)
 
     def batch(self, units: Tensor, draw: torch.Generator) -> UnitBatch:
-        """All masses of some units, each in random views.
+        """Returns all masses of some units, each in random views.
 
         Args:
             units: (M,) int64 numbers of units.
@@ -63,7 +63,7 @@ class _Units:
         Returns:
             K inputs per mass, those of a mass and those of a unit being neighbours.
         """
-        unit_rows = self._bags[units.to(self.device)]  # (M, B)
+        unit_rows = self._unit_rows[units.to(self.device)]  # (M, B)
         taken = unit_rows >= 0
         rows = unit_rows[taken]  # (N,)
         drawn = draw_views(len(self._labels), self._views, self._augmentation, draw)
@@ -80,7 +80,7 @@ class _Units:
         )
 
     def _show(self, rows: Tensor, chosen: Tensor) -> Tensor:
-        """The network's inputs for views of masses: (N,), (N, K) -> (N * K, ...)."""
+        """Returns the network's inputs for views of masses: (N,), (N, K) -> (N * K, ...)."""
         raise NotImplementedError
 
 

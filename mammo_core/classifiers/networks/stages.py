@@ -11,7 +11,7 @@ _INTO_LAST = (99999,)  # timm's mark of layers that belong to the group before
 
 
 def stages_of(backbone: nn.Module) -> list[list[str]]:
-    """Names of the parameters of each stage, first the stem; final norms belong to the last stage.
+    """Lists the parameter names of each stage, the stem first; final norms belong to the last stage.
 
     Convolutional networks and Swin transformers have about five stages; of a plain vision transformer every block
     is one.

@@ -20,7 +20,7 @@ VIEWS: dict[Augmentation, tuple[int, ...]] = {
 def draw_views(
     num_masses: int, views: int, augmentation: Augmentation, draw: torch.Generator
 ) -> Tensor:
-    """Which views of each mass to show; all different as long as there are enough different ones.
+    """Samples which views of each mass to show; all different as long as there are enough.
 
     Args:
         draw: On any device.
@@ -35,7 +35,7 @@ def draw_views(
 
 
 def show_views(images: Tensor, chosen: Tensor) -> Tensor:
-    """The chosen views of each mass, neighbours: (N, H, H), (N, K) -> (N * K, H, H)."""
+    """Returns the chosen views of each mass as neighbours: (N, H, H), (N, K) -> (N * K, H, H)."""
     all_views = torch.stack(views_of(images, NUM_VIEWS), dim=1)  # (N, 8, H, H)
     rows = torch.arange(len(images), device=images.device)[:, None]
     return all_views[rows, chosen.to(images.device)].flatten(0, 1)

@@ -40,7 +40,7 @@ class ConnectionProblem(Exception):
 def answer_pieces(
     url: str, headers: dict[str, str], should_stop: Callable[[], bool]
 ) -> Iterator[Piece | None]:
-    """What a connection gives, piece by piece; None a few times a second while nothing comes.
+    """Yields what a connection delivers, piece by piece; None a few times a second while nothing comes.
 
     The waiting for the network happens in a thread, so that nobody waits for a silent server to stop.
     """
@@ -66,7 +66,7 @@ def answer_pieces(
 
 
 def _read(url: str, headers: dict[str, str], pieces: queue.Queue, left: threading.Event) -> None:
-    """The thread's side: puts the head, every chunk, and None or the error at the end."""
+    """Reads in the thread: puts the head, every chunk, and None or the error at the end."""
 
     def put(piece: Piece | Exception | None) -> None:
         while not left.is_set():
@@ -101,7 +101,7 @@ def _read(url: str, headers: dict[str, str], pieces: queue.Queue, left: threadin
 
 
 def _head(answer: HTTPResponse, url: str, asked_for_rest: bool) -> Piece:
-    """Where the bytes of an answer go, after a look at what it says it is."""
+    """Checks the headers of an answer and returns where its bytes go."""
     kind = answer.headers.get_content_type()
     if answer.headers.get("Content-Type") and kind.startswith(_PAGES):
         raise IngestionError(

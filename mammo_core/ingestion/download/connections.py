@@ -29,7 +29,7 @@ def check_address(url: str) -> None:
 
 
 def shown_address(url: str) -> str:
-    """An address without what may be secret in it: name, password and query.
+    """Removes what may be secret from an address: name, password and query.
 
     Example:
         >>> shown_address("https://ana:pass@example.org/a.zip?token=1")
@@ -104,7 +104,7 @@ def check_redirect(old: str, new: str) -> None:
 
 
 def is_private(host: str) -> bool:
-    """Whether a name leads to this computer or a private network."""
+    """Checks whether a name leads to this computer or a private network."""
     try:
         found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
     except OSError:

@@ -121,7 +121,7 @@ class _Attempts:
                 return False
 
     def _fetch_rest(self) -> bool:
-        """One connection, from what is here to the end; False if it was stopped."""
+        """Opens one connection and reads the missing bytes to the end; False if it was stopped."""
         here, tag = self._here(), self._tag()
         if here and not tag:
             self._forget("the server can't continue a download: it begins anew")
@@ -153,14 +153,14 @@ class _Attempts:
         return True
 
     def _tell(self, done: int, total: int) -> None:
-        """Some times a second, how far it is."""
+        """Reports progress, a few times a second."""
         now = time.monotonic()
         if now - self._told >= answers.POLL_SECONDS:
             self._told = now
             self._on_bytes(done, total)
 
     def _begin(self, head: Piece, here: int) -> BinaryIO:
-        """The open file, where the bytes to come belong."""
+        """Opens the file at the place where the next bytes belong."""
         if head.start not in (0, here):
             raise StartOver(f"the server sent bytes from {head.start} on instead of {here}")
         if here and not head.start:
@@ -174,7 +174,7 @@ class _Attempts:
         return self._part.stat().st_size if self._part.exists() else 0
 
     def _tag(self) -> str:
-        """What the server called the version whose beginning is here; empty if it can't be continued."""
+        """Reads the server's tag of the version begun here; empty if it can't be continued."""
         try:
             label = json.loads(self._label.read_text(encoding="utf-8"))
             return str(label["tag"]) if label["url"] == self._url else ""

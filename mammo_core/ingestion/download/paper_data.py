@@ -46,7 +46,7 @@ class FetchPlan:
     includes_bcdr: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values."""
+        """Converts the plan to JSON-ready values."""
         return asdict(self)
 
     @property
@@ -121,7 +121,7 @@ def run_fetch(
 
 
 def _is_in_place(target: Path, expected: PaperFiles) -> bool:
-    """Whether all is there already; refuses a folder that someone else put there."""
+    """Checks whether everything is there already; refuses a folder that someone else put there."""
     if not os.path.lexists(target):
         return False
     if not is_ours(target):
@@ -144,7 +144,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 @contextmanager
 def _incoming(data_dir: Path) -> Iterator[Path]:
-    """The folder for unfinished things, for one fetch at a time."""
+    """Opens the folder for unfinished downloads, for one fetch at a time."""
     incoming = data_dir / INCOMING
     incoming.mkdir(parents=True, exist_ok=True)
     try:
@@ -179,7 +179,7 @@ def _download(url: str, archive: Path, tell: OnProgress, stop: ShouldStop) -> li
 
 @contextmanager
 def _discarded_if_wrong(archive: Path) -> Iterator[None]:
-    """An archive that turns out to be something else is not looked at twice."""
+    """Deletes an archive that turns out to be something else."""
     try:
         yield
     except IngestionError:
@@ -227,7 +227,7 @@ def _copy(
 
 
 def _candidates(source: Path) -> Iterator[tuple[Path, str]]:
-    """PNG files below the repository's folders, which are in `source` or one folder further down."""
+    """Yields PNG files below the repository's folders, which are in `source` or one folder further down."""
     tops = [source, *sorted(path for path in source.iterdir() if path.is_dir())]
     top = next((top for top in tops if (top / paper_files.ROOTS[0]).is_dir()), source)
     for root in paper_files.ROOTS:

@@ -72,13 +72,13 @@ class PaperFiles:
         return frozenset(self.parts.values())
 
     def without_bcdr(self) -> PaperFiles:
-        """The same without the masses of BCDR."""
+        """Returns the list without the masses of BCDR."""
         return PaperFiles(
             {digest: part for digest, part in self.parts.items() if not part.startswith(BCDR)}
         )
 
     def place_of(self, name: str) -> str | None:
-        """Where a file of the repository goes, below the folder of the data; None if it is not wanted.
+        """Returns where a file of the repository goes, below the data folder; None if it is not wanted.
 
         Args:
             name: Its path, with or without the folder that an archive packs everything into.
@@ -122,17 +122,17 @@ class PaperFiles:
 
 
 def part_of(name: str) -> str:
-    """The part a path belongs to: DATASET/SITE/SPLIT/ of real masses, the folder of synthetic ones."""
+    """Returns the part a path belongs to: DATASET/SITE/SPLIT/ of real masses, the folder of synthetic ones."""
     depth = 3 if name.startswith(ROOTS[0]) else 4
     return "/".join(name.split("/")[:depth]) + "/"
 
 
 def digest_of(name: str, content: bytes) -> str:
-    """The sha256 in hex of a path (with "/") and the content there, separated by a zero byte."""
+    """Hashes a path (with "/") and the content there, separated by a zero byte (sha256, hex)."""
     return hashlib.sha256(name.encode() + b"\0" + content).hexdigest()
 
 
 def load_paper_files() -> PaperFiles:
-    """The shipped list."""
+    """Reads the shipped list."""
     with _LIST.open(newline="", encoding="utf-8") as file:
         return PaperFiles({row["digest"]: row["part"] for row in csv.DictReader(file)})

@@ -15,7 +15,7 @@ _SCAN = 0xDA
 
 
 def claimed_size(stream: bytes) -> tuple[int, int] | None:
-    """Height and width of a JPEG, JPEG-LS or JPEG 2000 stream; None if it does not start with them.
+    """Reads height and width of a JPEG, JPEG-LS or JPEG 2000 stream; None if it has no such header.
 
     Of several, which a sound stream does not have, the largest: decoders differ in which they believe.
     """
@@ -30,7 +30,7 @@ def claimed_size(stream: bytes) -> tuple[int, int] | None:
 
 
 def _frame_sizes(stream: bytes) -> Iterator[tuple[int, int]]:
-    """Of every frame header before the first scan."""
+    """Yields the size in every frame header before the first scan."""
     place = 2
     while place + 9 <= len(stream) and stream[place] == 0xFF and stream[place + 1] != _SCAN:
         marker = stream[place + 1]

@@ -57,7 +57,7 @@ class CropRecipe:
         validate.one_of(("display", "range"), grey=self.grey)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values; `CropRecipe(**values)` is the inverse."""
+        """Converts to JSON-ready values; `CropRecipe(**values)` is the inverse."""
         return asdict(self)
 
 
@@ -82,7 +82,7 @@ RECIPES = {"standard": STANDARD, "paper": PAPER, "whole": WHOLE}
 
 
 def crop_square(box: Box, shape: tuple[int, int], recipe: CropRecipe) -> Box:
-    """The square that is cut for a box on an image (H, W).
+    """Returns the square to cut for a box on an image (H, W).
 
     Moved into the image where it reaches over an edge; where the image is smaller, it keeps reaching over.
     """
@@ -96,7 +96,7 @@ def crop_square(box: Box, shape: tuple[int, int], recipe: CropRecipe) -> Box:
 
 
 def mass_crop(picture: GreyImage, box: Box, recipe: CropRecipe) -> np.ndarray:
-    """The mass in a box as (S, S) uint8, S being the recipe's size.
+    """Cuts out the mass in a box: (S, S) uint8, S being the recipe's size.
 
     Shrunk by averaging areas, enlarged linearly.
 
@@ -113,7 +113,7 @@ def mass_crop(picture: GreyImage, box: Box, recipe: CropRecipe) -> np.ndarray:
 
 
 def _moved_in(start: int, side: int, length: int) -> int:
-    """Where a side starts so that it lies inside, or, if it is too long, reaches over both ends alike."""
+    """Returns where a side starts so that it lies inside, or extends beyond both ends alike if too long."""
     if side > length:
         return -((side - length) // 2)
     return min(max(start, 0), length - side)

@@ -35,7 +35,7 @@ _SAME_SPACING = 0.01  # relative difference of rows and columns that still count
 
 
 def spacing_mm(data: Dataset) -> float | None:
-    """Distance of pixel centres, in the breast where the file tells the magnification; None if not square."""
+    """Returns the pixel spacing, in the breast where the file tells the magnification; None if not square."""
     for keyword, factor in (("PixelSpacing", 1.0), ("ImagerPixelSpacing", _magnification(data))):
         try:
             down, across = (float(number) for number in data.get(keyword) or ())
@@ -47,7 +47,7 @@ def spacing_mm(data: Dataset) -> float | None:
 
 
 def _magnification(data: Dataset) -> float:
-    """How much larger the detector sees the breast; 1 if not said."""
+    """Returns the magnification at the detector; 1 if the file does not tell it."""
     try:
         factor = float(data.get("EstimatedRadiographicMagnificationFactor") or 1)
     except (TypeError, ValueError):
@@ -56,12 +56,12 @@ def _magnification(data: Dataset) -> float:
 
 
 def text(data: Dataset, keyword: str) -> str:
-    """An element as text, "" if missing."""
+    """Returns an element as text, "" if missing."""
     return str(data.get(keyword) or "").strip(" \0")
 
 
 def facts(data: Dataset, coding: Coding) -> dict[str, str]:
-    """Whitelisted elements, and of these only values from fixed vocabularies: free text cannot slip through."""
+    """Returns whitelisted elements with values from fixed vocabularies; free text cannot pass."""
     laterality = text(data, "ImageLaterality") or text(data, "Laterality")
     syntax = UID(data.file_meta.TransferSyntaxUID)
     found = {
@@ -88,7 +88,7 @@ def _one_of(known: tuple[str, ...], value: str) -> str:
 
 
 def cautions(data: Dataset) -> list[str]:
-    """What a user should know of an image, one sentence each."""
+    """Lists what a user should know about an image, one sentence each."""
     found = []
     burned_in = text(data, "BurnedInAnnotation").upper()
     captured = IMAGES.get(text(data, "SOPClassUID")) == "SC"

@@ -77,7 +77,7 @@ def read_dicom(source: Path | bytes, name: str) -> GreyImage:
 
 
 def parse_dicom(source: Path | bytes, name: str) -> Dataset:
-    """The header and the pixel data, undecoded. Errors are the parser's; see `refusing_damage`."""
+    """Parses header and pixel data, undecoded. Errors are the parser's; see `refusing_damage`."""
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         if DeflatedExplicitVRLittleEndian.encode() in file.read(_META_BYTES):
             return _inflated(file, name)
@@ -89,7 +89,7 @@ def parse_dicom(source: Path | bytes, name: str) -> Dataset:
 
 
 def _inflated(file: BinaryIO, name: str) -> Dataset:
-    """A deflated data set, unpacked no further than a file may be large."""
+    """Inflates a deflated data set, up to the size that a file may have."""
     file.seek(_GROUP_LENGTH)
     (length,) = struct.unpack("<L", file.read(4))
     file.seek(_GROUP_LENGTH + 4 + length)
@@ -191,6 +191,6 @@ def _grey_channel(pixels: np.ndarray, name: str) -> np.ndarray:
 
 
 def _patterns(pixels: np.ndarray) -> np.ndarray:
-    """The bit patterns (H, W) uint8 or uint16 of the machine's byte order."""
+    """Returns bit patterns (H, W) uint8 or uint16 in the machine's byte order."""
     native = pixels if pixels.dtype.isnative else pixels.astype(pixels.dtype.newbyteorder("="))
     return native.view(f"u{native.dtype.itemsize}")

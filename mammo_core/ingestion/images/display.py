@@ -19,7 +19,7 @@ NO_WINDOW = "No usable display window is in the file: grey spans the 0.5th to th
 
 
 def grey_table(data: Dataset, stored: np.ndarray, coding: Coding) -> tuple[np.ndarray, list[str]]:
-    """The display grey (256,) or (65536,) uint8 of every bit pattern, and warnings.
+    """Computes the display grey (256,) or (65536,) uint8 of every bit pattern, and warnings.
 
     The first VOI LUT is preferred to the first window, as vendors of mammography intend. Without either, or
     if they are damaged, images of up to 8 bits are shown as they are, others in the `fallback_window`.
@@ -38,7 +38,7 @@ def grey_table(data: Dataset, stored: np.ndarray, coding: Coding) -> tuple[np.nd
 def _table(
     data: Dataset, stored: np.ndarray, coding: Coding, values: np.ndarray
 ) -> tuple[np.ndarray, list[str]]:
-    """The display grey of every value, padding as if it were image, and warnings."""
+    """Computes the display grey of every value, padding included, and warnings."""
     rescaled = _rescaled(data, values)
     for given in (_by_lut, _by_window):
         try:
@@ -64,7 +64,7 @@ def fallback_window(
     leave_out: np.ndarray | None = None,
     inverted: bool = False,
 ) -> tuple[float, float]:
-    """The 0.5th and 99.5th percentile of breast pixels, by about 60,000 pixels of the image.
+    """Estimates the 0.5th and 99.5th percentile of breast pixels from about 60,000 pixels.
 
     Breast is what is brighter than air; air is the darker of two groups (Otsu) if it hardly varies. Where no
     group is that even, as in a crop, all pixels count.
@@ -103,7 +103,7 @@ def _breast(found: np.ndarray) -> np.ndarray:
 
 
 def _otsu(counts: np.ndarray, centres: np.ndarray) -> float:
-    """The centre that splits a histogram into two groups with the largest variance between them."""
+    """Finds the centre that splits a histogram with the largest variance between groups."""
     below = counts.cumsum()
     above = below[-1] - below
     sums = (counts * centres).cumsum()
@@ -113,7 +113,7 @@ def _otsu(counts: np.ndarray, centres: np.ndarray) -> float:
 
 
 def _rescaled(data: Dataset, values: np.ndarray) -> np.ndarray:
-    """Values after the modality LUT or rescaling; as they are if that is missing or damaged."""
+    """Applies the modality LUT or rescaling; leaves values as they are if it is missing or damaged."""
     try:
         if data.get("ModalityLUTSequence"):
             entries, first, _ = _lut(data.ModalityLUTSequence[0])
@@ -134,7 +134,7 @@ def _by_lut(data: Dataset, values: np.ndarray) -> np.ndarray | None:
 
 
 def _lut(item: Dataset) -> tuple[np.ndarray, int, int]:
-    """Entries, the first value mapped, and bits of an entry."""
+    """Reads a LUT: its entries, the first value mapped, and bits of an entry."""
     count, first, bits = (int(number) for number in item.LUTDescriptor)
     entries = item.LUTData
     if isinstance(entries, bytes):
@@ -148,7 +148,7 @@ def _lut(item: Dataset) -> tuple[np.ndarray, int, int]:
 
 
 def _by_window(data: Dataset, values: np.ndarray) -> np.ndarray | None:
-    """Shares of full brightness by the first window, before inversion."""
+    """Computes shares of full brightness by the first window, before inversion."""
     if data.get("WindowCenter") is None or data.get("WindowWidth") is None:
         return None
     centre, width = _first(data.WindowCenter), _first(data.WindowWidth)
@@ -172,7 +172,7 @@ def _first(element: object) -> float:
 
 
 def _padding(data: Dataset, values: np.ndarray) -> np.ndarray | None:
-    """Which patterns are padding; None if the file names none."""
+    """Marks the patterns that are padding; None if the file names none."""
     try:
         start = data.get("PixelPaddingValue")
         if start is None:

@@ -23,7 +23,7 @@ _PREAMBLE = 128
 
 
 def image_kind(head: bytes) -> Literal["dicom", "raster"] | None:
-    """What a file's first 132 bytes look like; None for neither. DICOM without its preamble counts."""
+    """Tells the format from a file's first 132 bytes; None for neither. DICOM without preamble counts."""
     if head[_PREAMBLE : _PREAMBLE + 4] == b"DICM":  # first: a TIFF header may lie in the preamble
         return "dicom"
     if head.startswith(_RASTERS):

@@ -41,7 +41,7 @@ class Box:
             )
 
     def overlaps(self, shape: tuple[int, int]) -> bool:
-        """Whether some pixel of an image (H, W) lies inside."""
+        """Checks whether some pixel of an image (H, W) lies inside."""
         return (
             self.top < shape[0]
             and self.left < shape[1]
@@ -50,7 +50,7 @@ class Box:
         )
 
     def inside(self, shape: tuple[int, int]) -> bool:
-        """Whether all of it lies on an image (H, W)."""
+        """Checks whether all of the box lies on an image (H, W)."""
         return (
             min(self.top, self.left) >= 0
             and self.top + self.height <= shape[0]
@@ -58,7 +58,7 @@ class Box:
         )
 
     def scaled(self, from_shape: tuple[int, int], to_shape: tuple[int, int]) -> Box:
-        """The same place on an image of another size, each edge rounded to the nearest pixel."""
+        """Returns the same place on an image of another size, each edge rounded to the nearest pixel."""
         down, right = to_shape[0] / from_shape[0], to_shape[1] / from_shape[1]
         top, left = round(self.top * down), round(self.left * right)
         return Box(
@@ -84,19 +84,19 @@ class Coding:
     inverted: bool = False
 
     def values(self) -> np.ndarray:
-        """The number (2^bits,) int64 that every pattern of the bits in use stands for."""
+        """Returns the number (2^bits,) int64 that every pattern of the bits in use stands for."""
         patterns = np.arange(2**self.bits)
         if not self.signed:
             return patterns
         return np.where(patterns >= 2 ** (self.bits - 1), patterns - 2**self.bits, patterns)
 
     def for_patterns(self, table: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        """A table (2^bits,) repeated for every pattern of a stored type, whatever its unused bits hold."""
+        """Repeats a table (2^bits,) for every pattern of a stored type, whatever its unused bits hold."""
         return np.tile(table, 2 ** (8 * dtype.itemsize - self.bits))
 
 
 def linear_table(values: np.ndarray, low: float, high: float, *, inverted: bool) -> np.ndarray:
-    """Grey (N,) uint8 of values (N,): 0 up to `low`, 255 from `high` on, turned round if `inverted`."""
+    """Maps values (N,) to grey (N,) uint8: 0 up to `low`, 255 from `high` on, reversed if `inverted`."""
     share = ((values - low) / max(high - low, 1e-9)).clip(0, 1)
     return np.rint(255 * (1 - share if inverted else share)).astype(np.uint8)
 
@@ -134,7 +134,7 @@ class GreyImage:
         return self.stored.shape
 
     def grey(self, box: Box | None = None) -> np.ndarray:
-        """Display grey (h, w) uint8 of a box, or of the whole image; over the edge, edge pixels repeat.
+        """Returns display grey (h, w) uint8 of a box or the whole image; edge pixels repeat beyond the edge.
 
         Raises:
             IngestionError: If the box lies beside the image.
@@ -142,7 +142,7 @@ class GreyImage:
         return self.table[self._cut(box)]
 
     def ranged_grey(self, box: Box | None = None) -> np.ndarray:
-        """Like `grey`, from the darkest pixel of the whole image as 0 to its brightest as 255.
+        """Returns grey like `grey`, scaled from the whole image's darkest pixel (0) to its brightest (255).
 
         Not how it is meant to be displayed, but what much published code does.
         """

@@ -32,7 +32,7 @@ class PixelsInPlace:
     length: int
 
     def mapped(self, shape: tuple[int, int], bits: int) -> np.ndarray:
-        """The bit patterns (H, W) uint8 or uint16 of one sample per pixel.
+        """Maps the bit patterns (H, W) uint8 or uint16 of one sample per pixel into memory.
 
         Raises:
             ValueError: If there are fewer bytes than that, or the bits are not 8 or 16.
@@ -43,7 +43,7 @@ class PixelsInPlace:
 
 
 def header_in_place(path: Path) -> tuple[Dataset, PixelsInPlace] | None:
-    """A file's header without its pixels, and where these are; None unless large, grey, native and little endian."""
+    """Reads a header and locates its pixels; None unless the file is large, grey, native and little endian."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(_META_BYTES)

@@ -68,7 +68,7 @@ def _check(image: Image.Image, name: str) -> None:
 
 
 def _grey_pixels(image: Image.Image, name: str) -> tuple[np.ndarray, int]:
-    """(H, W) uint8 with 8, or uint16 with 16."""
+    """Converts to grey (H, W): uint8 and 8, or uint16 and 16."""
     if image.mode.startswith("I"):  # 16-bit grey, in either byte order
         pixels = np.asarray(image)
         if pixels.min() < 0 or pixels.max() >= 2**16:

@@ -48,7 +48,7 @@ class ReadingProcess:
         self._closed = False
 
     def __call__(self, task: Any, *, name: str = "the file") -> Any:
-        """The function's result.
+        """Applies the function to a task in the other process.
 
         Raises:
             IngestionError: If the function refuses, or the process crashed, needed too much memory or time.
@@ -178,7 +178,7 @@ def _memory_of(process: subprocess.Popen[bytes]) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """This process' environment, with the same places to import from, and one thread each.
+    """Returns this process' environment with the same import paths and one thread for each library.
 
     glibc would give the room of each image back and ask for it anew, which costs more than decoding it.
     """

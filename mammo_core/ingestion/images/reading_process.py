@@ -27,7 +27,7 @@ _FRAMES_TOLD = 6
 
 
 def resolve(reference: str) -> Callable[[Any], Any]:
-    """The function that "package.module:name" refers to."""
+    """Imports the function that "package.module:name" refers to."""
     module, name = reference.split(":")
     return getattr(importlib.import_module(module), name)
 

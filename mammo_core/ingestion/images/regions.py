@@ -20,7 +20,7 @@ _NEAR = np.ones((3, 3), dtype=bool)  # touching at a corner counts
 
 
 def boxes_from_mask(mask: np.ndarray, *, min_px: int = 16, join_px: int = 0) -> list[Box]:
-    """A box around every connected region of a mask (H, W), the largest region first.
+    """Finds a box around every connected region of a mask (H, W), the largest region first.
 
     Args:
         mask: Nonzero where marked.
@@ -47,7 +47,7 @@ def boxes_from_mask(mask: np.ndarray, *, min_px: int = 16, join_px: int = 0) -> 
 
 
 def boxes_from_segmentation(path: Path, *, min_px: int = 16) -> dict[str, list[Box]]:
-    """Boxes of a DICOM segmentation by the SOP Instance UID of the image they lie on.
+    """Finds boxes of a DICOM segmentation, by the SOP Instance UID of the image they lie on.
 
     A frame of two kinds of tissue, or of one in two places, gives several boxes. A probability counts from a half.
 
@@ -75,7 +75,7 @@ def boxes_from_segmentation(path: Path, *, min_px: int = 16) -> dict[str, list[B
 
 
 def _check_segmentation(data: Dataset, name: str) -> int:
-    """The number of frames."""
+    """Checks a segmentation and returns its number of frames."""
     if data.get("SOPClassUID") != SegmentationStorage:
         raise IngestionError(f"Expected a DICOM segmentation (SEG); {name} is none. Leave it out.")
     num_frames = int(data.get("NumberOfFrames") or 1)
@@ -88,7 +88,7 @@ def _check_segmentation(data: Dataset, name: str) -> int:
 
 
 def _image_of_frame(data: Dataset, index: int) -> str:
-    """The SOP Instance UID that a frame is derived from; "" if not said."""
+    """Returns the SOP Instance UID that a frame is derived from; "" if the file does not tell it."""
     frames = data.get("PerFrameFunctionalGroupsSequence") or []
     groups = [frames[index]] if index < len(frames) else []
     groups += data.get("SharedFunctionalGroupsSequence") or []
@@ -109,13 +109,13 @@ def _image_of_frame(data: Dataset, index: int) -> str:
 
 
 def _joined(inner: np.ndarray, join_px: int) -> np.ndarray:
-    """Numbers of regions as `label` gives them, regions near each other having one number."""
+    """Labels regions as `ndimage.label` does, nearby regions under one number."""
     near = ndimage.maximum_filter(inner, size=join_px + 1)
     return ndimage.label(near, structure=_NEAR)[0] * inner
 
 
 def _extent(marked: np.ndarray) -> tuple[slice, slice] | None:
-    """The rows and columns that hold everything marked; None if nothing is."""
+    """Returns the rows and columns that hold everything marked; None if nothing is."""
     rows = np.flatnonzero(marked.any(axis=1))
     if not len(rows):
         return None

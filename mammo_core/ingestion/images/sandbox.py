@@ -28,7 +28,7 @@ _QUEUED = 2  # results kept for the caller, per process
 
 
 def read_safely(source: Path | bytes, *, name: str) -> GreyImage:
-    """As `read_image`, in another process; for files somebody waits for. Safe to call from many threads.
+    """Reads an image as `read_image` does, in another process. Safe to call from many threads.
 
     Raises:
         IngestionError: As `read_image`, and if the decoder crashed or took too much memory or time.
@@ -40,7 +40,7 @@ def read_safely(source: Path | bytes, *, name: str) -> GreyImage:
 
 
 def image_parts(task: dict[str, Any]) -> dict[str, Any]:
-    """The half of `read_safely` that runs in the other process."""
+    """Reads an image for `read_safely` in the other process."""
     picture = read_image(task["source"], name=task["name"])
     return {**vars(picture), "coding": vars(picture.coding)}
 

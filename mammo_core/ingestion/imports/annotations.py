@@ -105,7 +105,7 @@ class BadRow:
 def rows_about(
     table: Table, *, names: Collection[str], uids: Collection[str], patients: Collection[str]
 ) -> Table:
-    """The rows that may be about one of some images, found quickly in a table of a whole hospital.
+    """Selects the rows that may be about one of some images, quickly in a table of a whole hospital.
 
     Args:
         names: Of files, in lower case, with and without suffix.
@@ -122,7 +122,7 @@ def rows_about(
 def read_annotations(
     table: Table, *, with_labels: bool, with_boxes: bool = False
 ) -> tuple[list[Annotation], list[BadRow]]:
-    """The rows of a table of labels, or of boxes.
+    """Reads the rows of a table of labels or of boxes.
 
     Args:
         with_labels: Whether every row must say a label.
@@ -201,7 +201,7 @@ def _rows(table: Table, box_names: tuple[str, ...] | None) -> Iterator[Annotatio
 
 @lru_cache(maxsize=10_000)
 def _tidy(*cells: str) -> dict[str, str]:
-    """As `tidy_details`, of cells in the order of FIELDS; most rows repeat those of others."""
+    """Applies `tidy_details` to cells in the order of FIELDS; most rows repeat those of others."""
     return tidy_details(dict(zip(FIELDS, cells, strict=True)))
 
 
@@ -212,7 +212,7 @@ def _label(word: str, means_benign: bool) -> int | None:
 
 
 def _box(cells: list[str], names: tuple[str, ...]) -> Box | None:
-    """The box in four cells; None if all are empty."""
+    """Reads the box in four cells; None if all are empty."""
     if not any(cells):
         return None
     numbers = [number(cell) for cell in cells]
@@ -226,7 +226,7 @@ def _box(cells: list[str], names: tuple[str, ...]) -> Box | None:
 
 
 def _check_conflicts(name: str, rows: Iterable[Annotation]) -> None:
-    """Rows about one mass must agree, and so must all rows about one image on whose it is."""
+    """Refuses rows that disagree on the label of a mass, or on the patient or split of an image."""
     by_place: dict[tuple[object, ...], list[Annotation]] = defaultdict(list)
     patients: dict[tuple[str, ...], Annotation] = {}
     for row in rows:

@@ -97,7 +97,7 @@ def survey_cbis(source: Path, tables: Path | None = None) -> Survey:
 
 
 def _tables(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The case descriptions with their split, "test" being before "train" in the alphabet."""
+    """Finds the case descriptions with their split; sorted, "test" comes before "train"."""
     for path in [folder] if folder.is_file() else all_files(folder):
         if match := _TABLE.fullmatch(path.name):
             yield match["split"].lower(), path
@@ -124,7 +124,7 @@ def _rows(tables: list[tuple[Table, str]]) -> Iterator[_Row]:
 
 
 def _sorted_out(rows: Iterator[_Row]) -> tuple[list[_Row], list[Skipped]]:
-    """The rows that can be used; those of the test set come first and keep their patients."""
+    """Separates usable rows from others; rows of the test set come first and keep their patients."""
     kept, skipped, seen = [], [], set()
     test_patients: set[str] = set()
     for row in rows:

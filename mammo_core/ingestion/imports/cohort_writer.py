@@ -61,7 +61,7 @@ class CutMass:
 
 
 def partial_folder(data_dir: Path, name: str) -> Path:
-    """Where a cohort is while it is under construction; hidden from those who look for cohorts."""
+    """Returns the hidden folder of a cohort under construction."""
     return data_dir / f".{name}.partial"
 
 
@@ -215,7 +215,7 @@ def _same_plan(folder: Path, plan_hash: str) -> None:
 
 
 def _journal(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """The rows of every image that is done and whose masses are there; a line cut short by a crash is not."""
+    """Reads the rows of every image whose masses are written; drops a line cut short by a crash."""
     path = folder / _JOURNAL
     if not path.exists():
         return {}

@@ -28,7 +28,7 @@ _JOIN_PX = 32  # parts of a mask at most this far apart are one mass
 
 
 def cut_task(image: ImageToCut, recipe: CropRecipe) -> dict[str, Any]:
-    """What `cut` needs to know of an image, as values that travel between processes."""
+    """Describes an image for `cut`, as values that travel between processes."""
     return {
         "key": image.key,
         "path": image.path,
@@ -92,7 +92,7 @@ def _cut_mass(
 
 
 def _boxes_of_masks(picture: GreyImage, mass: dict[str, Any], warnings: list[str]) -> list[Box]:
-    """Of masks named together for one mass, the first that is one; of several masses, all of all masks."""
+    """Finds boxes: one mass takes the first usable mask's largest, several masses take all of all masks."""
     if not mass["several"]:
         marked = _mask_among(mass["masks"], picture.shape)
         return _on_image(boxes_from_mask(marked, join_px=_JOIN_PX), marked, picture, warnings)[:1]
@@ -115,7 +115,7 @@ def _on_image(
 
 
 def _mask_among(paths: list[Path], shape: tuple[int, int]) -> np.ndarray:
-    """What the mask among some files marks, (h, w) bool: it is black and white and of the image's proportions.
+    """Finds the mask among some files, black and white and of the image's proportions: (h, w) bool.
 
     Raises:
         IngestionError: If none is, or none can be read.
@@ -150,7 +150,7 @@ def _fits(shape: tuple[int, int], of_image: tuple[int, int]) -> bool:
 
 
 def _marked(stored: np.ndarray) -> np.ndarray | None:
-    """The bright pixels (h, w) bool of a mask; None for an image with greys between.
+    """Returns the bright pixels (h, w) bool of a mask; None for an image with greys between.
 
     A mask is what is nearly all nearly as dark or as bright as any pixel, compressed with loss or not.
     """

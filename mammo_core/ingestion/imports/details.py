@@ -40,7 +40,7 @@ _VIEWS = {
 
 
 def label_from_word(word: str) -> int | None:
-    """The label that a word means; None if it means none.
+    """Translates a word to a label; None if it means none.
 
     Example:
         >>> label_from_word("BENIGN_WITHOUT_CALLBACK") == BENIGN, label_from_word("normal")
@@ -51,7 +51,7 @@ def label_from_word(word: str) -> int | None:
 
 
 def tidy_details(cells: Mapping[str, str]) -> dict[str, str]:
-    """The fields of `FIELDS` in the words of the vocabularies; "" for what is in none of them."""
+    """Translates the fields of `FIELDS` to fixed vocabularies; "" for what is in none of them."""
     return {field: _tidy(field, cells.get(field, "").strip()) for field in FIELDS}
 
 

@@ -13,7 +13,7 @@ _UID = re.compile(r"\d+(\.\d+){3,}")
 
 
 def all_files(folder: Path) -> Iterator[Path]:
-    """All files below a folder in a fixed order, without hidden ones and DICOMDIRs.
+    """Yields all files below a folder in a fixed order, without hidden ones and DICOMDIRs.
 
     Links to files are followed, as stores of large data are full of them; links to folders are not.
     """
@@ -26,7 +26,7 @@ def all_files(folder: Path) -> Iterator[Path]:
 
 
 def named_parts(text: str) -> tuple[str, ...]:
-    """The parts of a path as a table writes it, in lower case.
+    """Splits a path as a table writes it into parts, in lower case.
 
     Example:
         >>> named_parts('"Mass-Test_P_00016/1.3.6/1.3.7\\\\000000.dcm\\n"')
@@ -70,7 +70,7 @@ class FolderIndex:
         return sum(map(len, self._files.values()))
 
     def files_like(self, text: str) -> list[Path]:
-        """The files in the folder that a path of a table means, the one with the very name first.
+        """Finds the files in the folder that a path of a table means, the one of that name first.
 
         Returns:
             An empty list if no folder fits, or several do.

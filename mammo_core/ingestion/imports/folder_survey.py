@@ -106,7 +106,7 @@ class _Matching:
         return rows
 
     def _rows_about_files(self, table: Table) -> Table:
-        """Only what may be about one of the images, of a table too long to list what is not."""
+        """Reduces a long table to the rows that may be about one of the images; counts the others."""
         images = self._files.images
         about = rows_about(
             table,
@@ -124,7 +124,7 @@ class _Matching:
         return about
 
     def _by_image(self, rows: list[Annotation]) -> dict[Path, list[Annotation]]:
-        """Rows by the file they are about; rows about none or several are skipped."""
+        """Groups rows by the file they are about; skips rows about none or several."""
         by_image: dict[Path, list[Annotation]] = defaultdict(list)
         for row in rows:
             match self._files.meant_by(row):
@@ -152,7 +152,7 @@ class _Matching:
         boxes: list[Annotation],
         seen: set[str],
     ) -> ImageToCut | None:
-        """What to cut from an image; None, and a note why, if nothing."""
+        """Decides what to cut from an image; None, and a note why, if nothing."""
         if not rows:
             self._skip(
                 image.shown,
@@ -184,7 +184,7 @@ class _Matching:
         )
 
     def _patient(self, image: ImageFile, row: Annotation) -> str:
-        """The patient's pseudonym; empty, and a note why, if nobody says whose image it is."""
+        """Returns the patient's pseudonym; empty, with a note, if nothing says whose image it is."""
         if self._plan.one_patient_per_file:
             return self._pseudonyms.patient(image.shown)
         raw = (row.patient if row.key[0] != "view" else "") or image.patient or row.patient
@@ -220,7 +220,7 @@ class _Matching:
             yield from self._mass_of_row(image, row)
 
     def _mass_of_row(self, image: ImageFile, row: Annotation) -> Iterator[MassToCut]:
-        """From a row's own box or mask, or what is found for the image; a note if there is nothing."""
+        """Yields masses by a row's own box or mask, or by those of the image; notes if there is none."""
         if row.mask and row.mask not in self._named_masks:
             self._skip(
                 image.shown,

@@ -62,7 +62,7 @@ class ImageFiles:
         return {image.parts[-1] for image in self.images} | set(self._by_stem)
 
     def meant_by(self, row: Annotation) -> list[ImageFile]:
-        """The images that fit a row: one if all is well, none if there is none, several if it is unclear.
+        """Finds the images that fit a row: one, none, or several if it is unclear.
 
         A file may be named by its whole path, by the end of its path, by a path that continues upwards beyond
         the source, or by its bare name without a suffix.
@@ -84,7 +84,7 @@ class ImageFiles:
 
 
 def mask_stem(path: Path) -> str | None:
-    """The name of the image that a file's name says it is a mask of, in lower case; None if it is no mask.
+    """Returns the name of the image that a file is named as a mask of, in lower case; None if it is no mask.
 
     Example:
         >>> mask_stem(Path("IM_0001_mask_2.png")), mask_stem(Path("IM_0001.png"))
@@ -117,7 +117,7 @@ class Masks:
         return cls(dict(by_folder), dict(by_stem), boxes)
 
     def of_image(self, image: ImageFile) -> tuple[Path, ...]:
-        """The masks of an image: in a folder of the same name, or anywhere if the name is the only such."""
+        """Finds the masks of an image: in a folder of the same name, or anywhere if the name is unique."""
         *folder, name = image.parts
         key = (*folder, Path(name).stem)
         if key in self.by_folder:

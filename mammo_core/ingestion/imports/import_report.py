@@ -86,7 +86,7 @@ class ImportReport:
         return self.folder is not None
 
     def for_record(self, plan: ImportPlan, pseudonyms: Pseudonyms) -> dict[str, Any]:
-        """JSON-ready values without names of files, tables and patients; public ids of a collection remain."""
+        """Converts to JSON-ready values without names of files, tables and patients; public ids remain."""
         return {
             "use": "research use only, not for diagnosis",
             "plan": plan.without_paths(),
@@ -110,7 +110,7 @@ class ImportReport:
 
 
 def kinds_of(skipped: Iterable[Skipped]) -> dict[str, int]:
-    """How much was skipped of each kind, the most frequent first."""
+    """Counts what was skipped by kind, the most frequent first."""
     return dict(Counter(one.kind for one in skipped).most_common())
 
 

@@ -89,13 +89,13 @@ class ImportPlan:
         return self.kind == "cbis-ddsm"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values, paths included; see `import_plan_from_dict`."""
+        """Converts to JSON-ready values, paths included; see `import_plan_from_dict`."""
         return self.without_paths() | {
             name: path and str(path.resolve()) for name, path in self._paths().items()
         }
 
     def without_paths(self) -> dict[str, Any]:
-        """JSON-ready values that name no file: the names of files and folders can identify patients."""
+        """Converts to JSON-ready values that name no file: file names can identify patients."""
         values = asdict(self)
         for name in self._paths():
             del values[name]
@@ -106,7 +106,7 @@ class ImportPlan:
 
 
 def import_plan_from_dict(values: Mapping[str, Any]) -> ImportPlan:
-    """The inverse of `ImportPlan.to_dict`.
+    """Builds a plan from what `ImportPlan.to_dict` returned.
 
     Raises:
         InvalidRequestError: If they are not what this version writes.

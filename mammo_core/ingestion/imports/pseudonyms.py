@@ -35,11 +35,11 @@ class Pseudonyms:
         self._salt = _salt(home / "intake_salt")
 
     def patient(self, raw: str) -> str:
-        """ "p" and 16 hex digits. Spaces around an identifier don't matter, as DICOM pads with them."""
+        """Returns "p" and 16 hex digits. Spaces around an identifier don't matter: DICOM pads with them."""
         return "p" + self._digest("patient", raw)
 
     def image(self, raw: str) -> str:
-        """ "i" and 16 hex digits."""
+        """Returns "i" and 16 hex digits."""
         return "i" + self._digest("image", raw)
 
     def _digest(self, kind: str, raw: str) -> str:

@@ -202,7 +202,7 @@ class _Cut:
             yield SampleCrop(image=image, label=mass.label, split=self._image.split)
 
     def rows(self, plan: ImportPlan) -> list[CutMass]:
-        """The masses as files and rows of metadata.csv."""
+        """Converts the masses to files and rows of metadata.csv."""
         image, picture = self._image, self._picture
         height, width = picture["shape"]
         rows = []
@@ -247,13 +247,13 @@ def _cut_all(
 
 
 def _spread(images: Sequence[ImageToCut], count: int) -> list[ImageToCut]:
-    """A few images from the whole length of a list."""
+    """Picks a few images from the whole length of a list."""
     places = np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)
     return [images[place] for place in dict.fromkeys(places.tolist())]
 
 
 def _identity(plan: ImportPlan, survey: Survey, pseudonyms: Pseudonyms) -> str:
-    """What must be the same for an interrupted import to go on: settings, images, labels, boxes and splits."""
+    """Hashes what an interrupted import needs to resume: settings, images, labels, boxes and splits."""
     images = [
         [
             image.key,
@@ -267,7 +267,7 @@ def _identity(plan: ImportPlan, survey: Survey, pseudonyms: Pseudonyms) -> str:
 
 
 def _checked(folder: Path, num_masses: int, plan: ImportPlan) -> tuple[Finding, ...]:
-    """What the checks of cohorts say; of a large one, only that it was not checked."""
+    """Checks the cohort; of a large one, says only that it was not checked."""
     if num_masses * plan.recipe.size_px**2 > _CHECKED_BYTES:
         return (Finding("not checked", "warning", _NOT_CHECKED),)
     return tuple(replace(finding, files=()) for finding in check_cohort(read_real(folder)))

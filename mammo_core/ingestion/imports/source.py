@@ -27,7 +27,7 @@ ShouldStop = Callable[[], bool]
 def unpacked(
     plan: ImportPlan, data_dir: Path, should_stop: ShouldStop | None = None
 ) -> Iterator[Path]:
-    """The plan's source as a folder or a single image; a ZIP file is unpacked for as long as it is used.
+    """Opens the plan's source as a folder or a single image; unpacks a ZIP file for as long as it is used.
 
     It is unpacked below the folder of the data, where `housekeeping.sweep_incoming` deletes what a kill left.
 
@@ -59,7 +59,7 @@ def survey_source(
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Survey:
-    """Every mass that can be imported from an unpacked source, each with its split; perhaps none.
+    """Finds every mass that can be imported from an unpacked source, with its split; perhaps none.
 
     Raises:
         IngestionError: If a table cannot be used.
@@ -79,7 +79,7 @@ def survey_source(
 
 
 def nothing_left(skipped: tuple[Skipped, ...], *, naming_files: bool) -> IngestionError:
-    """What to tell if no mass can be imported; names of files can identify patients, and a job's error is kept."""
+    """Builds the error for no importable mass. A job's error is kept, and file names can identify patients."""
     kinds = ", ".join(f"{kind} ({count})" for kind, count in kinds_of(skipped).items())
     first = f" The first: {skipped[0].what}: {skipped[0].reason}" if skipped else ""
     return IngestionError(
@@ -89,7 +89,7 @@ def nothing_left(skipped: tuple[Skipped, ...], *, naming_files: bool) -> Ingesti
 
 
 def _divided(plan: ImportPlan, survey: Survey) -> Survey:
-    """The survey with a split for every patient; without those of patients for whom a column names none."""
+    """Gives every patient a split; drops patients for whom a column names none."""
     split, patients = plan.split, survey.patients
     match split.by:
         case "random":

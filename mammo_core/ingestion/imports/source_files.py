@@ -63,7 +63,7 @@ def scan_source(
 
 
 def _files(plan: ImportPlan, source: Path) -> list[tuple[Path, Path]]:
-    """Every file that may be an image, a mask or a segmentation, with the folder it was found from."""
+    """Lists every file that may be an image, a mask or a segmentation, with the folder searched."""
     tables = {path.absolute() for path in (plan.labels, plan.boxes) if path is not None}
     files = {}
     for root in (source, plan.masks):

@@ -71,7 +71,7 @@ def draw_splits(
 
 
 def split_from_word(word: str) -> str | None:
-    """The split that a word means; None if it means none.
+    """Translates a word to a split; None if it means none.
 
     Example:
         >>> split_from_word("Validation"), split_from_word("training"), split_from_word("x")

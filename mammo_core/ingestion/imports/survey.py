@@ -87,13 +87,13 @@ class Survey:
         return labels
 
     def with_splits(self, splits: Mapping[str, str]) -> Survey:
-        """The same with the split of every patient."""
+        """Returns the survey with the split of every patient."""
         images = tuple(replace(image, split=splits[image.patient]) for image in self.images)
         return replace(self, images=images)
 
 
 def counted(warnings: Iterable[str]) -> tuple[str, ...]:
-    """Each warning once, with how often it came if that was more than once."""
+    """Lists each warning once, with its count if it came more than once."""
     return tuple(
         text if count == 1 else f"{text} ({count} times)"
         for text, count in Counter(warnings).items()

@@ -43,22 +43,22 @@ class Table:
         return len(self.frame)
 
     def find(self, *names: str) -> str | None:
-        """The first of these names that is a column; None if none is."""
+        """Returns the first of these names that is a column; None if none is."""
         return next((name for name in names if name in self.frame.columns), None)
 
     def text(self, *names: str) -> pd.Series:
-        """The cells (N,) of the first of these columns; all "" if none is there."""
+        """Returns the cells (N,) of the first of these columns; all "" if none is there."""
         name = self.find(*names)
         if name is None:
             return pd.Series("", index=self.frame.index, dtype="str")
         return self.frame[name]
 
     def column(self, *names: str) -> np.ndarray:
-        """As `text`, as an array (N,) of str."""
+        """Returns `text` as an array (N,) of str."""
         return self.text(*names).to_numpy(dtype=object)
 
     def required(self, *names: str) -> np.ndarray:
-        """As `column`.
+        """Returns `column` of columns that must be there.
 
         Raises:
             IngestionError: If none of these columns is there.
@@ -71,7 +71,7 @@ class Table:
         return self.column(*names)
 
     def line(self, row: int) -> int:
-        """The line of a row in a file without line breaks inside cells; the header is line 1."""
+        """Returns the line of a row in a file without line breaks inside cells; the header is line 1."""
         return int(self.frame.index[row]) + 2
 
 
@@ -118,7 +118,7 @@ def read_table(path: Path) -> Table:
 
 
 def _encoding(path: Path) -> str:
-    """The encoding of a whole file; cp1252 for what is no Unicode."""
+    """Detects the encoding of a whole file; cp1252 for what is not Unicode."""
     with path.open("rb") as file:
         start = file.read(_CHUNK)
         for mark, name in _MARKS:
@@ -144,7 +144,7 @@ def _encoding(path: Path) -> str:
 
 
 def _first_line(file: io.TextIOBase) -> str:
-    """The header without what stands in quotes."""
+    """Reads the header without what stands in quotes."""
     line = next((line for line in file if line.strip()), "")
     return re.sub(r'"[^"]*"', "", line)
 
@@ -173,7 +173,7 @@ def _tidy(name: str, frame: pd.DataFrame) -> Table:
 
 
 def slug(cell: str) -> str:
-    """A column's name in lower case with one underscore between words.
+    """Converts a column's name to lower case with one underscore between words.
 
     Example:
         >>> slug(" ROI mask file-path ")
@@ -183,7 +183,7 @@ def slug(cell: str) -> str:
 
 
 def number(cell: str) -> float | None:
-    """The number in a cell, with a point or a comma; None for anything else.
+    """Parses the number in a cell, with a point or a comma; None for anything else.
 
     Example:
         >>> number("12,5"), number("=1+1")
