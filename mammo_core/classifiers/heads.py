@@ -7,17 +7,15 @@ instead of holding it. Nothing is unpickled.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from mammo_core.classifiers.projection import Projection
 from mammo_core.errors import CheckpointError
-from mammo_core.storage.tensors import tensors_from_safetensors
+from mammo_core.storage.tensors import not_of_format, safetensors_bytes, tensors_of_format
 
 HEAD_FORMAT = "mammo-head/1"
 PROJECTION_FORMAT = "mammo-projection/1"
@@ -97,11 +95,11 @@ def head_bytes(
     Args:
         self_contained: Puts the projection in; else the file names it.
     """
-    tensors = {"weights": weights.contiguous()}
+    tensors = {"weights": weights}
     named = projection_id(projection)
     if named and self_contained:
-        tensors |= _projection_tensors(projection)
-    return save(
+        tensors |= projection_tensors(projection)
+    return safetensors_bytes(
         tensors,
         {
             "format": HEAD_FORMAT,
@@ -121,7 +119,7 @@ def head_from_bytes(content: bytes, name: str) -> HeadFile:
     Raises:
         CheckpointError: If it is no such file, or damaged.
     """
-    tensors, facts = read_tensors(content, name, HEAD_FORMAT)
+    tensors, facts = tensors_of_format(content, name, HEAD_FORMAT)
     weights = tensors.get("weights")
     if weights is None or weights.ndim != 1:
         raise CheckpointError(
@@ -132,7 +130,7 @@ def head_from_bytes(content: bytes, name: str) -> HeadFile:
         bias, named = float(facts["bias"]), facts["projection"]
         space = facts["feature_space"]
     except (KeyError, ValueError) as error:
-        raise _not_this(name, HEAD_FORMAT, error) from error
+        raise not_of_format(name, HEAD_FORMAT, error) from error
     projection: Projection | None = None
     if not named:
         projection = Projection(mean=None, matrix=None, bias=bias)
@@ -144,8 +142,8 @@ def head_from_bytes(content: bytes, name: str) -> HeadFile:
 
 def projection_bytes(projection: Projection) -> bytes:
     """A projection as the content of a file."""
-    return save(
-        _projection_tensors(projection),
+    return safetensors_bytes(
+        projection_tensors(projection),
         {"format": PROJECTION_FORMAT, "bias": repr(projection.bias)},
     )
 
@@ -156,39 +154,15 @@ def projection_from_bytes(content: bytes, name: str) -> Projection:
     Raises:
         CheckpointError: If it is no such file, or damaged.
     """
-    tensors, facts = read_tensors(content, name, PROJECTION_FORMAT)
+    tensors, facts = tensors_of_format(content, name, PROJECTION_FORMAT)
     return _projection_of(tensors, float(facts["bias"]), name)
 
 
-def read_tensors(
-    content: bytes, name: str, expected: str
-) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file of one of our formats.
-
-    Raises:
-        CheckpointError: If it is not safetensors, truncated, of another format, or holds other than numbers.
-    """
-    tensors = tensors_from_safetensors(content, name, CheckpointError)
-    facts = _metadata(content)
-    if facts.get("format") != expected:
-        raise _not_this(name, expected, f"format {facts.get('format')!r}")
-    broken = sorted(key for key, tensor in tensors.items() if not tensor.isfinite().all())
-    if broken:
-        raise CheckpointError(
-            f"Expected numbers in {name}; got NaN or infinity in: {', '.join(broken)}. The training diverged, "
-            "or the file was tampered with."
-        )
-    return tensors, facts
-
-
-def _metadata(content: bytes) -> dict[str, str]:
-    """The header's metadata of content that safetensors has already accepted."""
-    size = int.from_bytes(content[:8], "little")
-    return json.loads(content[8 : 8 + size]).get("__metadata__", {})
-
-
-def _projection_tensors(projection: Projection) -> dict[str, Tensor]:
-    return {"mean": projection.mean.contiguous(), "matrix": projection.matrix.contiguous()}
+def projection_tensors(projection: Projection) -> dict[str, Tensor]:
+    """Names the tensors of a projection, as files hold them; none of one that projects nowhere."""
+    if projection.mean is None or projection.matrix is None:
+        return {}
+    return {"mean": projection.mean, "matrix": projection.matrix}
 
 
 def _projection_of(tensors: dict[str, Tensor], bias: float, name: str) -> Projection:
@@ -200,10 +174,3 @@ def _projection_of(tensors: dict[str, Tensor], bias: float, name: str) -> Projec
             "Get the file again."
         )
     return Projection(mean=mean, matrix=matrix, bias=bias)
-
-
-def _not_this(name: str, expected: str, found: object) -> CheckpointError:
-    return CheckpointError(
-        f"Expected {name} to be safetensors of the format {expected}; got something else ({found}). "
-        "It is damaged or another file: get it again."
-    )

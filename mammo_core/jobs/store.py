@@ -24,7 +24,7 @@ from mlflow.exceptions import MlflowException
 
 from mammo_core.errors import InvalidRequestError
 from mammo_core.jobs.requests import JobRequest, request_from_dict
-from mammo_core.storage.mlflow_store import open_experiment, store_errors_explained
+from mammo_core.storage.mlflow_store import open_experiment, search_all, store_errors_explained
 from mammo_core.text.untrusted import single_line
 
 EXPERIMENT = "jobs"
@@ -143,9 +143,8 @@ class JobStore:
 
     def views(self) -> list[JobView]:
         """All jobs that this version can read, the newest first."""
-        runs = self._client.search_runs(
-            [self._experiment_id], max_results=_LISTED, order_by=["attributes.start_time DESC"]
-        )
+        newest_first = ["attributes.start_time DESC"]
+        runs = search_all(self._client, self._experiment_id, order_by=newest_first, limit=_LISTED)
         return [view for run in runs if (view := _readable(run)) is not None]
 
     def beat(self, job_id: str) -> None:

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlflow.entities import Run, ViewType
+from mlflow.entities import Run
 
-from mammo_core.storage.mlflow_store import open_experiment, store_errors_explained
+from mammo_core.storage.mlflow_store import open_experiment, search_all, store_errors_explained
 
 EXPERIMENT = "privacy-ledger"
 _CHUNK = 4000  # characters in a tag; MLflow's servers take 5000 or more
-_PAGE = 5000
 _LATE_MS = 600_000  # a record of another machine may carry a time this much too early
 
 
@@ -89,20 +88,8 @@ class MlflowRecords:
             self._client.set_terminated(run.info.run_id)
 
     def _search(self) -> list[Run]:
-        found: list[Run] = []
-        token = None
-        while True:
-            page = self._client.search_runs(
-                [self._experiment_id],
-                f"attributes.start_time >= {self._newest_ms - _LATE_MS}",
-                ViewType.ALL,
-                max_results=_PAGE,
-                page_token=token,
-            )
-            found += page
-            token = page.token
-            if not token:
-                return found
+        newer = f"attributes.start_time >= {self._newest_ms - _LATE_MS}"
+        return search_all(self._client, self._experiment_id, newer, with_deleted=True)
 
 
 def _record(run: Run) -> LedgerRecord:

@@ -6,7 +6,6 @@ computed from patients without noise. The file is loaded only if it is the very 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,18 +13,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
-from mammo_core.classifiers.heads import LinearHeads, read_tensors
+from mammo_core.classifiers.heads import LinearHeads, projection_tensors
 from mammo_core.classifiers.projection import Projection
 from mammo_core.config.runs import BackboneConfig, HeadRecipe, Strategy, Unit, to_dict
 from mammo_core.errors import CheckpointError
 from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
 from mammo_core.reading.models import NUM_QUANTILES, CaseModel, CaseModels, ClassScores
-from mammo_core.storage.atomic import write_bytes, write_text
-from mammo_core.storage.tensors import read_sealed
+from mammo_core.storage.tensors import read_sealed, write_sealed
 
 FORMAT = "mammo-heads/1"
 SHIPPED_HEADS = Path("heads/cbis-ddsm")  # in models/, apart from the generators
@@ -125,22 +122,19 @@ def save_heads(shipped: ShippedHeads, path: Path) -> HeadsCard:
             for model in shipped.models.models
         ]
     )  # (R, T, 2, Q)
-    content = save(
-        {
-            "mean": projection.mean.contiguous(),
-            "matrix": projection.matrix.contiguous(),
-            "weights": shipped.models.heads.weights.contiguous(),
+    sha256 = write_sealed(
+        path.with_suffix(".safetensors"),
+        projection_tensors(projection)
+        | {
+            "weights": shipped.models.heads.weights,
             "quantiles": torch.from_numpy(quantiles).float(),
-            "drawn_features": shipped.drawn_features.half().contiguous(),
+            "drawn_features": shipped.drawn_features.half(),
         },
-        {"format": FORMAT},
+        path.with_suffix(".json"),
+        to_dict(shipped.card),
+        facts={"format": FORMAT},
     )
-    card = replace(shipped.card, sha256=hashlib.sha256(content).hexdigest())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path.with_suffix(".safetensors"), content)
-    text = json.dumps(to_dict(card), indent=1, ensure_ascii=False)
-    write_text(path.with_suffix(".json"), text + "\n")
-    return card
+    return replace(shipped.card, sha256=sha256)
 
 
 def load_heads(path: Path) -> ShippedHeads:
@@ -150,8 +144,7 @@ def load_heads(path: Path) -> ShippedHeads:
         CheckpointError: If a file is missing, or the heads are not those of the card.
     """
     card, file = load_heads_card(path), path.with_suffix(".safetensors")
-    content = read_sealed(file, card.sha256, CheckpointError)
-    tensors, _ = read_tensors(content, str(file), FORMAT)
+    tensors = read_sealed(file, card.sha256, FORMAT)
     _require_shapes(tensors, card, file)
     projection = Projection(mean=tensors["mean"], matrix=tensors["matrix"], bias=card.recipe.bias)
     quantiles = tensors["quantiles"].double().numpy()

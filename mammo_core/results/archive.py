@@ -24,11 +24,10 @@ from mammo_core.privacy.statements.training_data import TrainingData
 from mammo_core.results.recording import EXPERIMENT, HEAD_TAG, VALIDATION
 from mammo_core.results.table_file import COLUMNS
 from mammo_core.results.tags import CHARGED_TAG, ORIGIN_IMPORTED, SOURCE_TAG, names_from_tags
-from mammo_core.storage.mlflow_store import open_experiment
+from mammo_core.storage.mlflow_store import open_experiment, search_all
 from mammo_core.training.heads.sweep import SweepPlan
 
 ARCHIVE_COLUMNS = (*COLUMNS, "trained_part", "run_id", "job", "origin", "data_hash", "started")
-_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -187,19 +186,12 @@ class RunArchive:
         )
 
     def _search(self, condition: str) -> list[Run]:
-        found: list[Run] = []
-        token = None
-        while True:
-            page = self._client.search_runs(
-                [self._experiment_id],
-                f"{condition} {'and ' if condition else ''}tags.run_key != '' and status = 'FINISHED'",
-                max_results=_PAGE,
-                page_token=token,
-            )
-            found += page
-            token = page.token
-            if not token:
-                return found
+        finished = "tags.run_key != '' and status = 'FINISHED'"
+        return search_all(
+            self._client,
+            self._experiment_id,
+            f"{condition} and {finished}" if condition else finished,
+        )
 
 
 def _statement(card: dict[str, Any], metrics: dict[str, float]) -> Statement:

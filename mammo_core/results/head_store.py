@@ -26,7 +26,7 @@ from mammo_core.classifiers.heads import (
 )
 from mammo_core.classifiers.projection import Projection
 from mammo_core.errors import CheckpointError
-from mammo_core.storage.mlflow_store import open_experiment
+from mammo_core.storage.mlflow_store import open_experiment, search_all
 
 HEAD_FILE = "head.safetensors"
 _PROJECTIONS = "projections"
@@ -106,11 +106,8 @@ class HeadStore:
         return projection
 
     def _find(self, named: str) -> Run | None:
-        found = self._client.search_runs(
-            [self._experiment_id],
-            f"tags.{_TAG} = '{named}' and attributes.status = 'FINISHED'",
-            max_results=1,
-        )
+        finished = f"tags.{_TAG} = '{named}' and attributes.status = 'FINISHED'"
+        found = search_all(self._client, self._experiment_id, finished, limit=1)
         return found[0] if found else None
 
     def _add(self, named: str, projection: Projection) -> None:

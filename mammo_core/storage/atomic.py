@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -47,13 +48,23 @@ def write_bytes(path: Path, content: bytes | memoryview, *, mode: int = 0o666) -
 
 
 def write_text(path: Path, content: str) -> None:
-    """As `write_bytes`, in UTF-8."""
+    """Writes text in UTF-8, as `write_bytes` does."""
     write_bytes(path, content.encode())
 
 
+def json_text(values: object) -> str:
+    """Encodes JSON-ready values as this program keeps them in files: indented, UTF-8 as it is."""
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+
+
+def write_json(path: Path, values: object) -> None:
+    """Writes JSON-ready values, as `write_bytes` does."""
+    write_text(path, json_text(values))
+
+
 def unwritable(path: Path, error: OSError) -> StoreError:
-    """What to tell when something could not be written."""
-    hint = _WHAT_TO_DO.get(error.errno, "Check the folder and the disk.")
+    """Builds the error for something that could not be written."""
+    hint = _WHAT_TO_DO.get(error.errno or 0, "Check the folder and the disk.")
     return StoreError(f"Expected to write {path}; got: {error.strerror or error}. {hint}")
 
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from mlflow import MlflowClient
+from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import DBAPIError
 
 from mammo_core.errors import StoreError
 
+_PAGE = 5000  # runs asked for at once
 # what SQLite says of the disk, in MLflow's exceptions
 _OF_THE_DISK = (
     "disk is full",
@@ -30,7 +32,7 @@ _OF_THE_DISK = (
 
 
 def open_experiment(home: Path, name: str) -> tuple[MlflowClient, str]:
-    """A client of the MLflow store and the id of an experiment in it, made if it is new.
+    """Opens the MLflow store; returns a client and the id of an experiment in it, made if it is new.
 
     Raises:
         StoreError: If the store cannot be opened.
@@ -46,6 +48,36 @@ def open_experiment(home: Path, name: str) -> tuple[MlflowClient, str]:
             return client, found.experiment_id
         artifacts = None if uri else (home / "artifacts").as_uri()
         return client, client.create_experiment(name, artifact_location=artifacts)
+
+
+def search_all(
+    client: MlflowClient,
+    experiment_id: str,
+    condition: str = "",
+    *,
+    order_by: Sequence[str] = (),
+    limit: int | None = None,
+    with_deleted: bool = False,
+) -> list[Run]:
+    """Finds every run of an experiment that a condition holds for, page after page.
+
+    Args:
+        condition: In MLflow's search language; empty for all runs.
+        order_by: As MLflow's; by default the newest run comes first.
+        limit: The most runs to return; None for all.
+    """
+    view = ViewType.ALL if with_deleted else ViewType.ACTIVE_ONLY
+    found: list[Run] = []
+    token: str | None = None
+    while True:
+        size = _PAGE if limit is None else min(_PAGE, limit - len(found))
+        page = client.search_runs(
+            [experiment_id], condition, view, size, list(order_by) or None, token
+        )
+        found += page
+        token = page.token
+        if not token or len(found) == limit:
+            return found
 
 
 @contextmanager

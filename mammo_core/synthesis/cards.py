@@ -16,7 +16,7 @@ from typing import Any
 from mammo_core.errors import CheckpointError
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.privacy.accounting.guarantee import Guarantee
-from mammo_core.storage.atomic import write_text
+from mammo_core.storage.atomic import json_text, write_text
 from mammo_core.synthesis.config import GanConfig
 
 MANIFEST = "manifest.csv"
@@ -80,7 +80,7 @@ def write_card(card: GeneratorCard, path: Path) -> None:
 
 def card_text(card: GeneratorCard) -> str:
     """Formats a card as JSON, the content of its file."""
-    return json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n"
+    return json_text(dataclasses.asdict(card))
 
 
 def find_generators(folder: Path) -> list[str]:

@@ -1,3 +1,5 @@
+import hashlib
+import json
 import pickle
 
 import pytest
@@ -5,7 +7,13 @@ import torch
 from safetensors.torch import save
 
 from mammo_core.errors import BackboneError, CheckpointError
-from mammo_core.storage.tensors import read_safetensors, read_torch, tensors_from_safetensors
+from mammo_core.storage.tensors import (
+    read_safetensors,
+    read_sealed,
+    read_torch,
+    tensors_from_safetensors,
+    write_sealed,
+)
 
 
 class Evil:
@@ -82,3 +90,42 @@ def test_damaged_pytorch_files_are_refused(tmp_path):
             read_torch(tmp_path / name, CheckpointError)
     with pytest.raises(CheckpointError, match="Expected tensors by name .* got a Tensor"):
         read_torch(tmp_path / "one.pt", CheckpointError)
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    """A file of tensors in a new folder, and what its card says."""
+    file, card = tmp_path / "new" / "net.safetensors", tmp_path / "new" / "net.json"
+    write_sealed(
+        file, {"a": torch.arange(6).reshape(2, 3).T}, card, {"name": "ä"}, facts={"format": "x/1"}
+    )
+    return file, json.loads(card.read_text(encoding="utf-8"))
+
+
+def test_sealed_tensors_are_read_back_by_what_their_card_says(sealed):
+    file, card = sealed
+
+    assert card == {"name": "ä", "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    for form in ("", "x/1"):
+        read = read_sealed(file, card["sha256"], form)
+        assert read["a"].tolist() == [[0, 3], [1, 4], [2, 5]]
+
+
+def test_changed_and_missing_files_are_refused(sealed):
+    file, card = sealed
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+    with pytest.raises(CheckpointError, match="was changed or damaged"):
+        read_sealed(file, card["sha256"])
+    file.unlink()
+    with pytest.raises(CheckpointError, match="found none"):
+        read_sealed(file, card["sha256"])
+
+
+def test_tensors_of_another_format_are_refused(sealed):
+    file, card = sealed
+
+    with pytest.raises(CheckpointError, match="of the format x/2; .*format 'x/1'"):
+        read_sealed(file, card["sha256"], "x/2")

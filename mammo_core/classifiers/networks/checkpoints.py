@@ -6,65 +6,25 @@ What stayed frozen is had from where it came from; the file says which weights t
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from pathlib import Path
 
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from mammo_core.classifiers.backbones import weights_identity
-from mammo_core.classifiers.heads import read_tensors
 from mammo_core.classifiers.networks.building import Classifier, build_classifier
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import CheckpointError
-from mammo_core.storage.atomic import disk_errors_explained, write_bytes
-from mammo_core.storage.tensors import read_sealed
+from mammo_core.storage.tensors import safetensors_bytes, tensors_of_format
 
 NETWORK_FORMAT = "mammo-network/1"
-
-
-def save_classifier(
-    classifier: Classifier, backbone: BackboneConfig, recipe: NetworkRecipe, path: Path
-) -> str:
-    """Writes a classifier as `build_classifier` made it from the same configuration, and training left it.
-
-    Returns:
-        The sha256 of the file, to be kept beside it.
-
-    Raises:
-        StoreError: If it cannot be written.
-    """
-    content = classifier_bytes(classifier, backbone, recipe)
-    with disk_errors_explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, content)
-    return hashlib.sha256(content).hexdigest()
-
-
-def load_classifier(
-    path: Path, sha256: str, backbone: BackboneConfig, recipe: NetworkRecipe
-) -> Classifier:
-    """Reads what `save_classifier` wrote.
-
-    Raises:
-        CheckpointError: If the file is missing, another one, or does not fit the configuration.
-        BackboneError: If weights that stayed frozen cannot be had.
-    """
-    content = read_sealed(path, sha256, CheckpointError)
-    return classifier_from_bytes(content, str(path), backbone, recipe)
 
 
 def classifier_bytes(
     classifier: Classifier, backbone: BackboneConfig, recipe: NetworkRecipe
 ) -> bytes:
     """A classifier as the content of a file."""
-    tensors = {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in _kept(classifier.network, recipe).items()
-    }
-    return save(
-        tensors,
+    return safetensors_bytes(
+        _kept(classifier.network, recipe),
         {
             "format": NETWORK_FORMAT,
             "network": backbone.name,
@@ -85,7 +45,7 @@ def classifier_from_bytes(
         CheckpointError: If it is no such file, damaged, or does not fit the configuration.
         BackboneError: If weights that stayed frozen cannot be had.
     """
-    tensors, facts = read_tensors(content, name, NETWORK_FORMAT)
+    tensors, facts = tensors_of_format(content, name, NETWORK_FORMAT)
     if facts.get("network") != backbone.name:
         raise CheckpointError(
             f"Expected {name} to hold a {backbone.name}; got a {facts.get('network')}. File and "

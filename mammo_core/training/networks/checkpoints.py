@@ -7,8 +7,8 @@ It holds a model before its release: whoever gets it gets what the run has spent
 
 from __future__ import annotations
 
-import hashlib
 import json
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
-from safetensors.torch import save
 from torch import Tensor
 
 from mammo_core.config.runs import RunConfig, run_key, to_dict
 from mammo_core.errors import CheckpointError, InvalidRequestError
-from mammo_core.storage.atomic import disk_errors_explained, write_bytes, write_text
-from mammo_core.storage.tensors import read_sealed, tensors_from_safetensors
+from mammo_core.storage.atomic import disk_errors_explained
+from mammo_core.storage.tensors import read_sealed, write_sealed
 
 SCHEMA = "mammo-network-checkpoint/1"
 CARD_FILE = "checkpoint.json"
@@ -104,10 +103,10 @@ class NetworkCheckpoints:
                 f"({card['schema']!r}). Nothing was changed. {self._how_to_start_anew}"
             )
         try:
-            content = read_sealed(self.folder / Path(name).name, sha256, CheckpointError)
+            tensors = read_sealed(self.folder / Path(name).name, sha256)
         except CheckpointError as error:
             raise CheckpointError(f"{error} {self._how_to_start_anew}") from error
-        return Checkpoint(phase, tensors_from_safetensors(content, name, CheckpointError), facts)
+        return Checkpoint(phase, tensors, facts)
 
     def save(
         self,
@@ -120,20 +119,16 @@ class NetworkCheckpoints:
         Raises:
             StoreError: If the disk refuses; the one before is then kept.
         """
-        content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
-        sha256 = hashlib.sha256(content).hexdigest()
-        path = self.folder / f"{phase}-{sha256[:16]}.safetensors"
-        write_bytes(path, content, mode=0o600)
+        path = self.folder / f"{phase}-{secrets.token_hex(8)}.safetensors"
         card = {
             "schema": SCHEMA,
             "run_key": self._key,
             "config": self._config,
             "phase": phase,
             "file": path.name,
-            "sha256": sha256,
             "facts": dict(facts or {}),
         }
-        write_text(self.folder / CARD_FILE, json.dumps(card, indent=2, ensure_ascii=False))
+        write_sealed(path, tensors, self.folder / CARD_FILE, card, mode=0o600)
         for other in self.folder.glob("*.safetensors"):
             if other != path:
                 other.unlink()
