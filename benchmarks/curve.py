@@ -28,8 +28,7 @@ from mammo_core.classifiers.features import compute_features
 from mammo_core.config.runs import PAPER_DELTA, BackboneConfig, Strategy
 from mammo_core.privacy.noise.sampled_steps import quiet_hooks
 from mammo_core.training.heads.feature_dataset import FeatureDataset
-from mammo_core.training.heads.runs import run_many
-from mammo_core.training.heads.sweep import SweepPlan, run_sweep
+from mammo_core.training.heads.sweep import SweepPlan, run_plan
 
 EPOCHS, BATCH = 300, 128  # of the paper
 _STRATEGIES: tuple[Strategy, ...] = ("real", "real+synthetic", "pretrain")
@@ -190,16 +189,15 @@ def _plan(sizes: Sizes) -> SweepPlan:
 
 def _our_curve(dataset: FeatureDataset, plan: SweepPlan) -> None:
     fresh = replace(dataset, _prepared={})  # vectors are part of the work
-    results = []
-    run_sweep(fresh, plan, ledger=simulated.NoLedger(), finished=(), on_result=results.append)
+    results = list(run_plan(fresh, plan.configs(), ledger=simulated.NoLedger()))
     if len(results) != plan.num_runs:
         raise RuntimeError(f"expected {plan.num_runs} results; got {len(results)}")
 
 
 def _opacus_runs(dataset: FeatureDataset, plan: SweepPlan) -> None:
     """The first run of every strategy by our recipe, its updates made by Opacus."""
-    for group in plan.groups():
-        list(run_many(dataset, group[:1], ledger=simulated.NoLedger(), engine="opacus"))
+    firsts = {config.strategy: config for config in reversed(plan.configs())}
+    list(run_plan(dataset, list(firsts.values()), ledger=simulated.NoLedger(), backend="opacus"))
 
 
 class _FewInputs(Dataset):

@@ -22,10 +22,10 @@ _DISTINCT = 2048  # masses that are drawn; more are these, otherwise ordered
 class NoLedger:
     """Takes every charge: nothing here is anybody's."""
 
-    def require_room(self, cohort: object, charges: object) -> None:
+    def require_room(self, cohort: object, releases: object) -> None:
         """There always is."""
 
-    def charge(self, cohort: object, charges: object) -> None:
+    def record(self, cohort: object, releases: object) -> None:
         """Of no patient."""
 
     def note_generator(self, sha256: str) -> None:

@@ -37,8 +37,8 @@ from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.accounting import gaussian, risk
 from mammo_core.privacy.heads.problem import HeadTrainingData
 from mammo_core.privacy.heads.vectorised import HeadSettings
-from mammo_core.training.heads.feature_dataset import FeatureDataset, HeadInputs
-from mammo_core.training.heads.runs import head_job
+from mammo_core.training.heads.feature_dataset import FeatureDataset
+from mammo_core.training.heads.runs import head_settings
 
 ATTACKED: tuple[Strategy, ...] = ("real", "real+synthetic", "pretrain")
 _EFFECT_MODELS_PER_UNIT = 1.8
@@ -154,19 +154,19 @@ def run_audit(
             f"Expected an audit on the loaded backbone {dataset.backbone}; got {plan.backbone}."
         )
     recipe = RECIPES[plan.strategy]
-    prepared = dataset.prepare(plan.strategy, recipe)
-    problem = prepared.problem(plan.unit)
+    problem = dataset.prepare(plan.strategy, recipe, plan.unit)
+    patients = dataset.trained_on(plan.strategy).patient_ids
     gaussian.require_meaningful_delta(plan.delta, problem.num_units)
     train = partial(train_batched, on_step=on_step and (lambda *_: on_step()))
     effects: dict[tuple[bool, float], Tensor] = {}
     for epsilon in plan.epsilons:
-        job = head_job(plan.run_config(epsilon))
+        job = head_settings(plan.run_config(epsilon))
         known = (job.noise_multiplier is None, job.learning_rate)
         if known not in effects:
             effects[known] = attacks.unit_effects(
                 problem, recipe, job, _effect_models(problem), seed=plan.seed + 1, train=train
             )
-        point = _Point(plan, prepared, problem, recipe, job, epsilon, effects[known], train)
+        point = _Point(plan, patients, problem, recipe, job, epsilon, effects[known], train)
         point.attack(tables)
         point.audit(tables)
         if on_point:
@@ -182,7 +182,7 @@ class _Point:
     """One budget under attack."""
 
     plan: AuditPlan
-    prepared: HeadInputs
+    patients: np.ndarray
     problem: HeadTrainingData
     recipe: HeadRecipe
     job: HeadSettings
@@ -229,8 +229,7 @@ class _Point:
             "likelihood ratio": attacks.likelihood_ratio(typical, took_part),
             "likelihood ratio on weights": joint,
         }
-        patients = self.prepared.patient_ids
-        first_mass = unit_rows[:, 0].numpy()
+        patients, first_mass = self.patients, unit_rows[:, 0].numpy()
         level = "patient" if self.plan.unit == "patient" else "mass"
         for name, scores in by_unit.items():
             self._measure(tables, name, level, scores, took_part, patients[first_mass])

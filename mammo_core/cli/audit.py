@@ -74,7 +74,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def run_audit_command(options: argparse.Namespace) -> int:
     """Attacks, prints, and writes the tables."""
     from mammo_core.auditing.heads import AuditPlan, AuditTables, run_audit
-    from mammo_core.cli.options import backbone_from, workbench_from
+    from mammo_core.cli.options import backbone_from, feature_dataset_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table
     from mammo_core.results.table_file import write_provenance
@@ -93,7 +93,7 @@ def run_audit_command(options: argparse.Namespace) -> int:
         for strategy in options.strategy
         for unit in options.unit
     ]
-    dataset = workbench_from(options)
+    dataset = feature_dataset_from(options)
     tables, done, total = AuditTables(), itertools.count(1), len(plans) * len(options.epsilon)
     with progress_bar("budgets", "budgets") as on_progress:
         for plan in plans:

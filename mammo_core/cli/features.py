@@ -25,11 +25,11 @@ def run_features(options: argparse.Namespace) -> int:
     """Computes what is missing and prints what there is."""
     import time
 
-    from mammo_core.cli.options import workbench_from
+    from mammo_core.cli.options import feature_dataset_from
     from mammo_core.cli.tables import print_table
 
     start = time.perf_counter()
-    dataset = workbench_from(options)
+    dataset = feature_dataset_from(options)
     parts = {"train": dataset.train_features}
     parts |= {f"test {name}": test.features for name, test in dataset.test_sets.items()}
     if dataset.synthetic_features is not None:

@@ -138,13 +138,7 @@ def run_fine_tune(options: argparse.Namespace) -> int:
     else:
         require_only_preset(options)
     loaded = data_from(options)
-    data = run_dataset(
-        loaded.real,
-        loaded.synthetic,
-        site=options.site,
-        origin=loaded.origin,
-        is_demonstration=loaded.is_demonstration,
-    )
+    data = run_dataset(loaded, site=options.site)
     print(f"On {device_name(device)}.")
     if preset is not None:
         config = preset_config(preset, options, data)

@@ -95,14 +95,14 @@ def _add_read(parts: argparse._SubParsersAction) -> None:
 
 def run_make(options: argparse.Namespace) -> int:
     """Trains, writes and prints what was made."""
-    from mammo_core.cli.options import ledger_from, workbench_from
+    from mammo_core.cli.options import feature_dataset_from, ledger_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table
     from mammo_core.reading.make_heads import make_heads
     from mammo_core.reading.shipped_heads import save_heads
     from mammo_core.text.numbers import with_interval
 
-    dataset = workbench_from(options)
+    dataset = feature_dataset_from(options)
     with progress_bar("synthetic masses", "masses") as on_progress:
         made = make_heads(
             dataset,

@@ -206,7 +206,7 @@ def data_from(options: argparse.Namespace) -> LoadedData:
     return data
 
 
-def workbench_from(options: argparse.Namespace) -> FeatureDataset:
+def feature_dataset_from(options: argparse.Namespace) -> FeatureDataset:
     """Loads the data and computes missing features with a progress bar."""
     from mammo_core.cli.progress import progress_bar
     from mammo_core.training.heads.feature_dataset import load_feature_dataset
@@ -214,13 +214,10 @@ def workbench_from(options: argparse.Namespace) -> FeatureDataset:
     data = data_from(options)
     with progress_bar("features", "masses") as on_progress:
         return load_feature_dataset(
-            data.real,
-            data.synthetic,
+            data,
             backbone_from(options),
             home_dir() / "features",
             site=options.site,
-            origin=data.origin,
-            is_demonstration=data.is_demonstration,
             on_progress=on_progress,
         )
 

@@ -90,13 +90,10 @@ def run_on_features(
 
     with progress_bar("features", "masses") as on_progress:
         dataset = load_feature_dataset(
-            loaded.real,
-            loaded.synthetic,
+            loaded,
             config.backbone,
             home_dir() / "features",
             site=options.site,
-            origin=loaded.origin,
-            is_demonstration=loaded.is_demonstration,
             on_progress=on_progress,
         )
     with progress_bar("training", "epochs") as on_epochs:

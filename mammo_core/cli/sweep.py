@@ -65,12 +65,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run_sweep_command(options: argparse.Namespace) -> int:
     """Runs what is missing and prints the means."""
-    from mammo_core.cli.options import backbone_from, ledger_from, workbench_from
+    from mammo_core.cli.options import backbone_from, feature_dataset_from, ledger_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table, printable_curves
     from mammo_core.config import validate
-    from mammo_core.results.recording import RunRecorder
-    from mammo_core.results.table_file import ResultsFile, run_sweep_into_file, write_provenance
+    from mammo_core.results.plans import run_sweep_into_file
+    from mammo_core.results.table_file import ResultsFile, write_provenance
     from mammo_core.system.paths import home_dir
     from mammo_core.training.heads.sweep import SweepPlan
 
@@ -87,14 +87,14 @@ def run_sweep_command(options: argparse.Namespace) -> int:
         backbone=backbone_from(options),
         noise=options.noise,
     )
-    list(plan.groups())  # every value is checked before anything is computed
-    dataset = workbench_from(options)
+    plan.configs()  # every value is checked before anything is computed
+    dataset = feature_dataset_from(options)
     results = ResultsFile(options.out)
     write_provenance(options.out, dataset, f"python -m mammo_core {shlex.join(sys.argv[1:])}")
     done = 0
     with progress_bar("runs", "runs") as on_progress:
 
-        def on_result(_: object) -> None:
+        def on_run(_: object) -> None:
             nonlocal done
             done += 1
             on_progress(done, plan.num_runs)
@@ -103,9 +103,9 @@ def run_sweep_command(options: argparse.Namespace) -> int:
             dataset,
             plan,
             results,
-            RunRecorder(home_dir()),
+            home_dir(),
             ledger=ledger_from(options, "sweep"),
-            on_result=on_result,
+            on_run=on_run,
         )
     if options.roc:
         _write_roc(dataset, plan, options.roc)

@@ -22,11 +22,12 @@ from torch.nn import functional
 from mammo_core.classifiers.features import FeatureStore
 from mammo_core.classifiers.projection import fit_projection
 from mammo_core.cohorts.cohort import Cohort, join
+from mammo_core.cohorts.installed import LoadedData
 from mammo_core.config.recipes import RECIPES
 from mammo_core.config.runs import BackboneConfig, HeadRecipe, PrivacyConfig, RunConfig, Strategy
 from mammo_core.errors import CohortError
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.ledger.releases import Ledger
+from mammo_core.ledger.releases import ReleaseLedger
 from mammo_core.synthesis.memorisation import CopyCheck, calibrate
 from mammo_core.synthesis.quality import (
     KernelDistance,
@@ -36,7 +37,8 @@ from mammo_core.synthesis.quality import (
 )
 from mammo_core.synthesis.radiomics import frechet_distance, radiomics
 from mammo_core.training.heads.feature_dataset import FeatureDataset, load_feature_dataset
-from mammo_core.training.heads.runs import run_many
+from mammo_core.training.heads.runs import RunResult
+from mammo_core.training.heads.sweep import run_plan
 
 LOW_PASS_PX = 64
 COPY_FLAG_RATE = 0.01
@@ -105,7 +107,7 @@ def evaluate_synthetic(
     backbone: BackboneConfig,
     store_root: Path | str,
     *,
-    ledger: Ledger,
+    ledger: ReleaseLedger,
     is_demonstration: bool = False,
     site: str | None = None,
     on_progress: Progress | None = None,
@@ -127,12 +129,10 @@ def evaluate_synthetic(
         BudgetExceededError: If the training site has a budget and the ledger was given no reason to exceed it.
     """
     dataset = load_feature_dataset(
-        real,
-        synthetic,
+        LoadedData(real, synthetic, [], is_demonstration=is_demonstration),
         backbone,
         store_root,
         site=site,
-        is_demonstration=is_demonstration,
         on_progress=on_progress,
     )
     own = real.training_site(site)
@@ -218,19 +218,25 @@ def _radiomics_distances(cohorts: dict[str, Cohort]) -> dict[str, float]:
     return {name: frechet_distance(train, values) for name, values in found.items()}
 
 
-def _class_auroc(dataset: FeatureDataset, labels: np.ndarray, ledger: Ledger) -> float:
+def _class_auroc(dataset: FeatureDataset, labels: np.ndarray, ledger: ReleaseLedger) -> float:
     """Measures how well a head trained on real masses without DP ranks the synthetic classes."""
     config = _without_privacy(dataset, "real", _RANKING)
-    (result,) = run_many(dataset, [config], ledger=ledger)
+    result = _trained(dataset, config, ledger)
     vectors = fit_projection(config.recipe, None)(dataset.synthetic_features)
     return float(roc_auc_score(labels, (vectors @ result.weights).numpy()))
 
 
-def _transfer_auroc(dataset: FeatureDataset, ledger: Ledger) -> dict[str, float]:
+def _transfer_auroc(dataset: FeatureDataset, ledger: ReleaseLedger) -> dict[str, float]:
     """Trains on synthetic masses and tests on real ones."""
     config = _without_privacy(dataset, "synthetic", RECIPES["synthetic"])
-    (result,) = run_many(dataset, [config], ledger=ledger)
+    result = _trained(dataset, config, ledger)
     return {name: estimates["auroc"].value for name, estimates in result.estimates.items()}
+
+
+def _trained(dataset: FeatureDataset, config: RunConfig, ledger: ReleaseLedger) -> RunResult:
+    ((_, result),) = run_plan(dataset, [config], ledger=ledger)
+    assert result is not None  # nothing is recorded, so nothing is left out
+    return result
 
 
 def _without_privacy(dataset: FeatureDataset, strategy: Strategy, recipe: HeadRecipe) -> RunConfig:

@@ -21,7 +21,7 @@ from mammo_core.config import validate
 from mammo_core.config.runs import BackboneConfig, PrivacyConfig, short_hash, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.ledger.releases import Ledger, Release, cohort_identity
+from mammo_core.ledger.releases import Release, ReleaseLedger, cohort_identity
 from mammo_core.privacy.accounting.cost import PrivacyCost
 from mammo_core.privacy.accounting.gaussian import require_meaningful_delta
 from mammo_core.privacy.heads.problem import rows_of_units
@@ -105,7 +105,7 @@ def train_generator(
     backbone: BackboneConfig,
     open_log: Callable[[str, GanConfig], TrainingLog],
     *,
-    ledger: Ledger,
+    ledger: ReleaseLedger,
     is_demonstration: bool = False,
     site: str | None = None,
     on_step: Callable[[GanStep], None] | None = None,
@@ -147,7 +147,7 @@ def train_generator(
             "Choose another --size or other data."
         )
     training = _Training(train, config, plan, state_folder, backbone)
-    ledger.charge(cohort_identity(train, is_demonstration=is_demonstration), [training.release()])
+    ledger.record(cohort_identity(train, is_demonstration=is_demonstration), [training.release()])
     training.begin(heldout, open_log)
     while not training.is_done:
         training.step(on_step)

@@ -21,12 +21,9 @@ from mammo_core.jobs.requests import (
     SweepRequest,
 )
 from mammo_core.ledger.ledger import open_ledger
-from mammo_core.results.archive import RunArchive
-from mammo_core.results.recording import RunRecorder
+from mammo_core.results.plans import train_plan
 from mammo_core.training.heads.feature_dataset import FeatureDataset, load_feature_dataset
 from mammo_core.training.heads.progress import _LiveCurve
-from mammo_core.training.heads.runs import RunResult
-from mammo_core.training.heads.sweep import run_sweep
 
 
 def run_request(request: JobRequest, job: JobContext, home: Path) -> None:
@@ -59,12 +56,9 @@ def _open_bench(request: FeaturesRequest, job: JobContext, home: Path) -> Featur
     )
     job.check()
     return load_feature_dataset(
-        data.real,
-        data.synthetic,
+        data,
         request.backbone,
         home / "features",
-        origin=data.origin,
-        is_demonstration=data.is_demonstration,
         on_progress=lambda done, total: job.report(done, total, "Computing features of masses"),
     )
 
@@ -75,29 +69,23 @@ def _sweep(request: SweepRequest, job: JobContext, home: Path) -> None:
     dataset = _open_bench(needed, job, home)
     job.note_data(dataset.data_hash)
     origin = "train" if plan.num_runs == 1 else "sweep"
-    tracker, done = RunRecorder(home), 0
     curve = _LiveCurve(job, plan.num_runs)
     job.report(0, plan.num_runs, "Training")
-
-    def keep(result: RunResult | None) -> None:
-        nonlocal done
-        if result is not None:
-            tracker.record(result, dataset, origin=origin, job_id=job.job_id)
-        done += 1
-        curve.runs_done = done
-        job.report(done, plan.num_runs, f"Tested run {done} of {plan.num_runs}")
-
-    ledger = open_ledger(home).on_behalf_of(
-        origin, job=job.job_id, beyond_budget=request.beyond_budget
-    )
-    run_sweep(
+    runs = train_plan(
         dataset,
-        plan,
-        ledger=ledger,
-        finished=RunArchive(home).finished_keys(dataset.data_hash),
-        on_result=keep,
+        plan.configs(),
+        home,
+        ledger=open_ledger(home).on_behalf_of(
+            origin, job=job.job_id, beyond_budget=request.beyond_budget
+        ),
+        origin=origin,
+        job_id=job.job_id,
+        backend=plan.engine,
         on_step=curve.watch,
     )
+    for done, _ in enumerate(runs, start=1):
+        curve.runs_done = done
+        job.report(done, plan.num_runs, f"Tested run {done} of {plan.num_runs}")
 
 
 def _audit(request: AuditRequest, job: JobContext, home: Path) -> None:

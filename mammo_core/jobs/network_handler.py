@@ -36,12 +36,7 @@ def train_network_job(request: NetworkRequest, job: JobContext, home: Path) -> N
         request.source,
         on_progress=lambda done, total: job.report(done, total, "Drawing the demo's masses"),
     )
-    data = run_dataset(
-        loaded.real,
-        loaded.synthetic,
-        origin=loaded.origin,
-        is_demonstration=loaded.is_demonstration,
-    )
+    data = run_dataset(loaded)
     job.note_data(data.data_hash)
     total = request.config.recipe.steps
     if run_key(request.config, data.data_hash) in RunArchive(home).finished_keys(data.data_hash):
@@ -79,12 +74,9 @@ def _train_on_features(
 ) -> None:
     config, device = request.config, choose_device(request.device)
     dataset = load_feature_dataset(
-        loaded.real,
-        loaded.synthetic,
+        loaded,
         config.backbone,
         home / "features",
-        origin=loaded.origin,
-        is_demonstration=loaded.is_demonstration,
         on_progress=lambda done, total: job.report(done, total, "Computing features of masses"),
     )
 

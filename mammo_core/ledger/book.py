@@ -32,7 +32,7 @@ class LedgerEntry:
         reason: Why it went beyond a budget; empty if it did not.
     """
 
-    charge: Release
+    release: Release
     cohort: str
     made: float
     origin: str
@@ -139,21 +139,21 @@ class LedgerBook:
         changes = [change.budget for change in self.budget_changes if change.cohort == cohort]
         return changes[-1] if changes else None
 
-    def new_charges(self, charges: Sequence[Release]) -> list[Release]:
+    def new_releases(self, releases: Sequence[Release]) -> list[Release]:
         """Those that release something new: the same reproducible release counts once."""
-        known = {entry.charge.release for entry in self.entries}
+        known = {entry.release.release for entry in self.entries}
         new = []
-        for charge in charges:
-            if not (charge.is_counted_once and charge.release in known):
-                new.append(charge)
-                known.add(charge.release)
+        for release in releases:
+            if not (release.is_counted_once and release.release in known):
+                new.append(release)
+                known.add(release.release)
         return new
 
     def total(
         self, patients: frozenset[str], delta: float, more: Sequence[Release] = ()
     ) -> LedgerTotal:
         """What everything released from these patients costs, and with `more` what it would cost then."""
-        return total_of([*self._charges_of(patients), *self.new_charges(more)], delta)
+        return total_of([*self._releases_of(patients), *self.new_releases(more)], delta)
 
     def budget_states(
         self, patients: frozenset[str], more: Sequence[Release] = ()
@@ -181,54 +181,52 @@ class LedgerBook:
             adds_without_dp=after.num_without_dp > before.num_without_dp,
         )
 
-    def _charges_of(self, patients: frozenset[str]) -> list[Release]:
-        return [entry.charge for entry in self.entries_of(patients)]
+    def _releases_of(self, patients: frozenset[str]) -> list[Release]:
+        return [entry.release for entry in self.entries_of(patients)]
 
 
-def total_of(charges: Sequence[Release], delta: float) -> LedgerTotal:
+def total_of(releases: Sequence[Release], delta: float) -> LedgerTotal:
     """What releases cost together, to the patient they cost most."""
-    spendings = counted_spendings(charges)
-    private = [spending for spending in spendings if spending.is_private]
+    costs = counted_costs(releases)
+    private = [spending for spending in costs if spending.is_private]
     return LedgerTotal(
-        epsilon=total_epsilon(spendings, delta),
+        epsilon=total_epsilon(costs, delta),
         covered_epsilon=total_epsilon(private, delta),
-        mu=mu_of_releases(spendings),
-        num_releases=len(charges),
-        num_without_dp=len(spendings) - len(private),
+        mu=mu_of_releases(costs),
+        num_releases=len(releases),
+        num_without_dp=len(costs) - len(private),
         num_reproducible=sum(
-            spending.is_private and charge.noise == "reproducible"
-            for charge, spending in zip(charges, spendings, strict=True)
+            spending.is_private and release.noise == "reproducible"
+            for release, spending in zip(releases, costs, strict=True)
         ),
     )
 
 
-def running_totals(charges: Sequence[Release], delta: float) -> list[float]:
+def running_totals(releases: Sequence[Release], delta: float) -> list[float]:
     """ε of those with DP among the first, the first two, … releases; those without are passed over."""
-    spendings = counted_spendings(charges)
-    totals = iter(
-        running_epsilons([spending for spending in spendings if spending.is_private], delta)
-    )
+    costs = counted_costs(releases)
+    totals = iter(running_epsilons([spending for spending in costs if spending.is_private], delta))
     return list(
         accumulate(
-            spendings,
+            costs,
             lambda last, spending: next(totals) if spending.is_private else last,
             initial=0.0,
         )
     )[1:]
 
 
-def counted_spendings(charges: Iterable[Release]) -> list[PrivacyCost]:
+def counted_costs(releases: Iterable[Release]) -> list[PrivacyCost]:
     """What each release costs beside those before it.
 
     Reproducible noise that was used before, on other data, cancels out when both releases are subtracted: the
     second counts as without DP.
     """
     used: dict[str, str] = {}
-    spendings = []
-    for charge in charges:
-        first = used.setdefault(charge.noise_seed, charge.release) if charge.noise_seed else ""
-        repeats = bool(charge.noise_seed) and first != charge.release
-        spendings.append(
-            dataclasses.replace(charge.spending, steps=None) if repeats else charge.spending
+    costs = []
+    for release in releases:
+        first = used.setdefault(release.noise_seed, release.release) if release.noise_seed else ""
+        repeats = bool(release.noise_seed) and first != release.release
+        costs.append(
+            dataclasses.replace(release.spending, steps=None) if repeats else release.spending
         )
-    return spendings
+    return costs

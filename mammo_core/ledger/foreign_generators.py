@@ -19,18 +19,18 @@ class OtherGenerator:
     Attributes:
         shared: How many of the cohort's patients it learned from.
         promise: In words, or "none".
-        charge: To count it in. Without DP also where its guarantee cannot be composed, see `is_composed`.
+        release: To count it in. Without DP also where its guarantee cannot be composed, see `is_composed`.
     """
 
     name: str
     shared: int
     promise: str
-    charge: Release
+    release: Release
 
     @property
     def is_composed(self) -> bool:
         """Whether its guarantee composes with others; else it counts as without DP."""
-        return self.charge.spending.is_private
+        return self.release.spending.is_private
 
 
 def other_generators(
@@ -47,14 +47,14 @@ def other_generators(
             name=name,
             shared=len(patients.intersection(card.patients)),
             promise=card.promise,
-            charge=_charge(name, card),
+            release=_release(name, card),
         )
         for name, card in cards.items()
         if card.sha256 not in book.generators and not patients.isdisjoint(card.patients)
     ]
 
 
-def _charge(name: str, card: GeneratorCard) -> Release:
+def _release(name: str, card: GeneratorCard) -> Release:
     guarantee = card.guarantee
     return Release(
         kind="generator",

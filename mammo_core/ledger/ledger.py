@@ -6,6 +6,8 @@ machines on one MLflow server are not locked against each other.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -35,10 +37,20 @@ class PrivacyLedger:
         self._records = records
         self._lock = lock
         self._read: tuple[Sequence[LedgerRecord], LedgerBook] = ((), LedgerBook())
+        self._read_at = -math.inf
 
-    def book(self) -> LedgerBook:
-        """Everything in it now."""
-        records = self._records.read()
+    def book(self, *, max_age_s: float = 0.0) -> LedgerBook:
+        """Reads everything in it.
+
+        Args:
+            max_age_s: What was read or written here within so many seconds is not asked for again.
+        """
+        if time.monotonic() - self._read_at > max_age_s:
+            return self._book_of(self._records.read())
+        return self._read[1]
+
+    def _book_of(self, records: Sequence[LedgerRecord]) -> LedgerBook:
+        self._read_at = time.monotonic()
         known, book = self._read
         if records is not known:
             book = _book(records)
@@ -55,14 +67,14 @@ class PrivacyLedger:
         return LedgerForWork(self, origin, job, beyond_budget.strip())
 
     def write(
-        self, cohort: CohortIdentity, charges: Sequence[Release], work: LedgerForWork
+        self, cohort: CohortIdentity, releases: Sequence[Release], work: LedgerForWork
     ) -> None:
-        """Charges a cohort, see `charges.Ledger.charge`."""
-        if not charges:
+        """Records releases from a cohort, see `ReleaseLedger.record`."""
+        if not releases:
             return
         with self._lock:
             book = self.book()
-            new = book.new_charges(charges)
+            new = book.new_releases(releases)
             if not new:
                 return
             exceeded = require_room(book, cohort, new, work.beyond_budget)
@@ -72,10 +84,10 @@ class PrivacyLedger:
                 "origin": work.origin,
                 "job": work.job,
                 "reason": work.beyond_budget if exceeded else "",
-                "charges": [to_dict(charge) for charge in new],
+                "charges": [to_dict(release) for release in new],
             }
             title = new[0].title if len(new) == 1 else f"{len(new)} releases"
-            self._records.add("charges", title, content)
+            self._book_of(self._records.add("charges", title, content))
 
     def set_budget(self, cohort: CohortIdentity, budget: Budget | None) -> None:
         """Sets, changes or takes away (None) the budget of a cohort; what held before stays on record.
@@ -89,12 +101,13 @@ class PrivacyLedger:
             self._note_cohort(self.book(), cohort)
             title = "no budget" if budget is None else f"budget ε = {budget.epsilon:g}"
             content = {"cohort": cohort.key, "budget": None if budget is None else to_dict(budget)}
-            self._records.add("budget", title, content)
+            self._book_of(self._records.add("budget", title, content))
 
     def note_generator(self, sha256: str) -> None:
         """Says that weights came from a training charged here, so that they are not counted again."""
         with self._lock:
-            self._records.add("generator", sha256[:12], {"sha256": sha256})
+            self.book()  # the new record is numbered after those that were read
+            self._book_of(self._records.add("generator", sha256[:12], {"sha256": sha256}))
 
     def _note_cohort(self, book: LedgerBook, cohort: CohortIdentity) -> None:
         if cohort.key not in book.cohorts:
@@ -104,21 +117,21 @@ class PrivacyLedger:
 
 @dataclass(frozen=True)
 class LedgerForWork:
-    """A `charges.Ledger` that knows on whose behalf it writes."""
+    """A `ReleaseLedger` that knows on whose behalf it writes."""
 
     ledger: PrivacyLedger
     origin: str
     job: str
     beyond_budget: str
 
-    def require_room(self, cohort: CohortIdentity, charges: Sequence[Release]) -> None:
+    def require_room(self, cohort: CohortIdentity, releases: Sequence[Release]) -> None:
         """Raises BudgetExceededError if these releases would exceed a budget; writes nothing."""
         book = self.ledger.book()
-        require_room(book, cohort, book.new_charges(charges), self.beyond_budget)
+        require_room(book, cohort, book.new_releases(releases), self.beyond_budget)
 
-    def charge(self, cohort: CohortIdentity, charges: Sequence[Release]) -> None:
-        """Writes these releases down, all or none; see `charges.Ledger`."""
-        self.ledger.write(cohort, charges, self)
+    def record(self, cohort: CohortIdentity, releases: Sequence[Release]) -> None:
+        """Writes these releases down, all or none; see `ReleaseLedger`."""
+        self.ledger.write(cohort, releases, self)
 
     def note_generator(self, sha256: str) -> None:
         """Says that weights came from a training charged here."""
@@ -134,19 +147,19 @@ def open_ledger(home: Path) -> PrivacyLedger:
 
 
 def require_room(
-    book: LedgerBook, cohort: CohortIdentity, charges: Sequence[Release], beyond_budget: str = ""
+    book: LedgerBook, cohort: CohortIdentity, releases: Sequence[Release], beyond_budget: str = ""
 ) -> bool:
     """Whether these releases exceed a budget.
 
     Raises:
         BudgetExceededError: If they do and no reason is given.
     """
-    if not charges:
+    if not releases:
         return False
-    states = book.budget_states(cohort.patients, charges)
+    states = book.budget_states(cohort.patients, releases)
     exceeded = [state for state in states if state.is_exceeded]
     if exceeded and not beyond_budget:
-        raise BudgetExceededError(_refusal(book, exceeded[0], len(charges)))
+        raise BudgetExceededError(_refusal(book, exceeded[0], len(releases)))
     return bool(exceeded)
 
 
@@ -205,7 +218,7 @@ def _entries(record: LedgerRecord) -> list[LedgerEntry]:
     content = record.content
     return [
         LedgerEntry(
-            charge=_charge(values),
+            release=_release(values),
             cohort=content["cohort"],
             made=record.made,
             origin=content["origin"],
@@ -216,7 +229,7 @@ def _entries(record: LedgerRecord) -> list[LedgerEntry]:
     ]
 
 
-def _charge(values: dict[str, Any]) -> Release:
+def _release(values: dict[str, Any]) -> Release:
     spending = values["spending"]
     steps = spending["steps"]
     return Release(

@@ -47,8 +47,12 @@ class Records(Protocol):
     def read(self) -> Sequence[LedgerRecord]:
         """All of them, the oldest first."""
 
-    def add(self, kind: str, title: str, content: dict[str, Any]) -> None:
-        """Writes one."""
+    def add(self, kind: str, title: str, content: dict[str, Any]) -> Sequence[LedgerRecord]:
+        """Writes one after those that were read last.
+
+        Returns:
+            Those and the new one, the oldest first.
+        """
 
 
 class MlflowRecords:
@@ -66,26 +70,34 @@ class MlflowRecords:
     def read(self) -> Sequence[LedgerRecord]:
         """All records, the oldest first."""
         with self._reading:
-            new = [run for run in self._search() if run.info.run_id not in self._known]
-            if new:
-                self._known |= {run.info.run_id: _record(run) for run in new}
-                self._newest_ms = max(self._newest_ms, *(run.info.start_time for run in new))
-                self._in_order = tuple(
-                    sorted(self._known.values(), key=lambda record: (record.made, record.number))
-                )
-            return self._in_order
+            found = self._search()
+            new = {run.info.run_id: run for run in found if run.info.run_id not in self._known}
+            return self._with({run_id: _record(run) for run_id, run in new.items()})
 
-    def add(self, kind: str, title: str, content: dict[str, Any]) -> None:
-        """Writes one record."""
+    def add(self, kind: str, title: str, content: dict[str, Any]) -> Sequence[LedgerRecord]:
+        """Writes one record; returns all that are known, the oldest first."""
         text = json.dumps(content)
         chunks = [text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK)]
-        tags = {"kind": kind, "number": str(len(self.read()))}
-        tags |= {f"content.{index}": chunk for index, chunk in enumerate(chunks)}
-        with store_errors_explained():
-            run = self._client.create_run(
+        with self._reading, store_errors_explained():
+            tags = {"kind": kind, "number": str(len(self._known))}
+            tags |= {f"content.{index}": chunk for index, chunk in enumerate(chunks)}
+            info = self._client.create_run(
                 self._experiment_id, start_time=int(time.time() * 1000), tags=tags, run_name=title
+            ).info
+            self._client.set_terminated(info.run_id)
+            record = LedgerRecord(kind, info.start_time / 1000, len(self._known), json.loads(text))
+            return self._with({info.run_id: record})
+
+    def _with(self, new: dict[str, LedgerRecord]) -> Sequence[LedgerRecord]:
+        """All known records, these included; the very same tuple if there are no new ones."""
+        if new:
+            self._known |= new
+            newest = max(record.made for record in new.values())
+            self._newest_ms = max(self._newest_ms, int(newest * 1000))
+            self._in_order = tuple(
+                sorted(self._known.values(), key=lambda record: (record.made, record.number))
             )
-            self._client.set_terminated(run.info.run_id)
+        return self._in_order
 
     def _search(self) -> list[Run]:
         newer = f"attributes.start_time >= {self._newest_ms - _LATE_MS}"

@@ -11,7 +11,6 @@ from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config.names import name_of_run
 from mammo_core.config.runs import Noise, RunConfig, Unit, short_hash, to_dict
 from mammo_core.privacy.accounting import gaussian
-from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost
 from mammo_core.synthesis.cards import hash_patient
 
@@ -49,7 +48,7 @@ class Release:
         noise: Reproducible noise hides nothing from those who know the configuration.
         noise_seed: Names reproducible noise: the same on other data cancels out. Empty for secret noise.
         release: Identifies what is released: configuration and data.
-        is_counted_once: Whether another charge with the same `release` would release nothing new.
+        is_counted_once: Whether another release with the same `release` would release nothing new.
     """
 
     kind: ReleaseKind
@@ -63,13 +62,13 @@ class Release:
     is_counted_once: bool
 
 
-class Ledger(Protocol):
+class ReleaseLedger(Protocol):
     """Writes down every release before it is made, on behalf of one piece of work."""
 
-    def require_room(self, cohort: CohortIdentity, charges: Sequence[Release]) -> None:
+    def require_room(self, cohort: CohortIdentity, releases: Sequence[Release]) -> None:
         """Raises BudgetExceededError if these releases would exceed a budget; writes nothing."""
 
-    def charge(self, cohort: CohortIdentity, charges: Sequence[Release]) -> None:
+    def record(self, cohort: CohortIdentity, releases: Sequence[Release]) -> None:
         """Writes these releases down, all or none.
 
         Raises:
@@ -92,46 +91,58 @@ def cohort_identity(train: Cohort, *, is_demonstration: bool) -> CohortIdentity:
     )
 
 
-def cost_of_run(config: RunConfig, largest_patient: int) -> PrivacyCost | None:
-    """What a run costs the real patients; None if it never touches their data."""
+def cost_of_run(
+    config: RunConfig, largest_patient: int, noise_multiplier: float
+) -> PrivacyCost | None:
+    """What a run costs the real patients; None if it never touches their data.
+
+    Args:
+        largest_patient: Most masses of one patient.
+        noise_multiplier: As calibrated for the run; 0 without DP.
+    """
     if config.strategy == "synthetic":
         return None
-    noise, recipe = calibrate_run(config), config.recipe
+    recipe = config.recipe
+    steps = (
+        NoisySteps(noise_multiplier, recipe.sample_rate, recipe.steps) if noise_multiplier else None
+    )
     return PrivacyCost(
-        steps=(NoisySteps(noise, recipe.sample_rate, recipe.steps),) if noise else None,
+        steps=None if steps is None else (steps,),
         unit=config.privacy.unit,
         largest_patient=largest_patient,
     )
 
 
-def releases_of_runs(
-    configs: Sequence[RunConfig], train: Cohort, synthetic: Cohort | None
+def releases_of_run(
+    config: RunConfig, noise_multiplier: float, train: Cohort, synthetic: Cohort | None
 ) -> list[Release]:
-    """One charge per run that touches real patients."""
-    charges = []
-    for config in configs:
-        spending = cost_of_run(config, train.largest_patient)
-        if spending is not None:
-            used = [train] if config.strategy == "real" or synthetic is None else [train, synthetic]
-            charges.append(_charge_of_run(config, spending, [part.content_hash for part in used]))
-    return charges
+    """What a run releases: one release, or none if it never touches real patients.
 
-
-def _charge_of_run(config: RunConfig, spending: PrivacyCost, data: list[str]) -> Release:
+    Args:
+        noise_multiplier: As calibrated for the run; 0 without DP.
+        train: Real training masses.
+    """
+    cost = cost_of_run(config, train.largest_patient, noise_multiplier)
+    if cost is None:
+        return []
+    used = [train] if config.strategy == "real" or synthetic is None else [train, synthetic]
+    data = [cohort.content_hash for cohort in used]
     budget = config.privacy.target_epsilon
-    name = f"ε = {budget:g}" if spending.is_private else "without DP"
-    seed = config.noise_seed if spending.is_private else None
-    return Release(
-        kind="run",
-        title=f"{name_of_run(config)}, {name}, seed {config.seed}",
-        strategy=config.strategy,
-        target_epsilon=budget,
-        spending=spending,
-        noise=config.privacy.noise,
-        noise_seed="" if seed is None else f"{seed:016x}",
-        release=short_hash({"config": to_dict(config), "data": data}),
-        is_counted_once=seed is not None or not spending.is_private,
-    )
+    name = f"ε = {budget:g}" if cost.is_private else "without DP"
+    seed = config.noise_seed if cost.is_private else None
+    return [
+        Release(
+            kind="run",
+            title=f"{name_of_run(config)}, {name}, seed {config.seed}",
+            strategy=config.strategy,
+            target_epsilon=budget,
+            spending=cost,
+            noise=config.privacy.noise,
+            noise_seed="" if seed is None else f"{seed:016x}",
+            release=short_hash({"config": to_dict(config), "data": data}),
+            is_counted_once=seed is not None or not cost.is_private,
+        )
+    ]
 
 
 def cost_of_budget(epsilon: float, delta: float, unit: Unit, largest_patient: int) -> PrivacyCost:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mammo_core.config.names import STRATEGY_NAMES
-from mammo_core.ledger.book import LedgerBook, LedgerEntry, counted_spendings, running_totals
+from mammo_core.ledger.book import LedgerBook, LedgerEntry, counted_costs, running_totals
 from mammo_core.privacy.accounting.cost import total_epsilon
 
 LEDGER_COLUMNS = (
@@ -33,9 +33,9 @@ def ledger_table(book: LedgerBook, patients: frozenset[str], delta: float) -> pd
         without DP) and epsilon_total (of all up to it that have DP) at δ; the rest as text.
     """
     entries = book.entries_of(patients)
-    charges = [entry.charge for entry in entries]
-    alone = [total_epsilon([spending], delta) for spending in counted_spendings(charges)]
-    totals = running_totals(charges, delta)
+    releases = [entry.release for entry in entries]
+    alone = [total_epsilon([spending], delta) for spending in counted_costs(releases)]
+    totals = running_totals(releases, delta)
     rows = [
         _row(book, entry) | {"epsilon_alone": epsilon, "epsilon_total": total}
         for entry, epsilon, total in zip(entries, alone, totals, strict=True)
@@ -45,15 +45,15 @@ def ledger_table(book: LedgerBook, patients: frozenset[str], delta: float) -> pd
 
 
 def _row(book: LedgerBook, entry: LedgerEntry) -> dict[str, object]:
-    charge = entry.charge
+    release = entry.release
     return {
         "made": entry.made,
-        "kind": charge.kind,
-        "release": charge.title,
-        "training data": STRATEGY_NAMES.get(charge.strategy, charge.strategy),
-        "unit": charge.spending.unit,
-        "target_epsilon": charge.target_epsilon,
-        "noise": charge.noise,
+        "kind": release.kind,
+        "release": release.title,
+        "training data": STRATEGY_NAMES.get(release.strategy, release.strategy),
+        "unit": release.spending.unit,
+        "target_epsilon": release.target_epsilon,
+        "noise": release.noise,
         "origin": entry.origin,
         "job": entry.job,
         "reason": entry.reason,

@@ -20,7 +20,8 @@ from mammo_core.config.runs import PrivacyConfig, RunConfig, Strategy, Unit
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.operating_point import threshold_at_specificity
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.ledger.releases import Ledger, cost_of_run
+from mammo_core.ledger.releases import ReleaseLedger, cost_of_run
+from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.accounting.cost import total_epsilon
 from mammo_core.reading.models import SPECIFICITY, CaseModel, CaseModels, class_scores
 from mammo_core.reading.shipped_heads import Drawn, HeadFacts, HeadsCard, ShippedHeads
@@ -28,7 +29,8 @@ from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.system.device import choose_device
 from mammo_core.system.paths import models_dir
 from mammo_core.training.heads.feature_dataset import FeatureDataset
-from mammo_core.training.heads.runs import RunResult, run_many
+from mammo_core.training.heads.runs import RunResult
+from mammo_core.training.heads.sweep import run_plan
 
 NOTICE = "Research use only, not for diagnosis."
 WITHOUT_NOISE = (
@@ -46,7 +48,7 @@ def make_heads(
     epsilons: Sequence[float],
     repeats: int,
     *,
-    ledger: Ledger,
+    ledger: ReleaseLedger,
     licence: str,
     command: str,
     generator: str,
@@ -67,7 +69,7 @@ def make_heads(
     Raises:
         InvalidRequestError: If there is no budget.
         CohortError: If there are no validation masses to choose thresholds by.
-        MammoError: As `run_many`.
+        MammoError: As `run_plan`.
     """
     validate.at_least(1, repeats=repeats)
     recipe = RECIPES[strategy]
@@ -89,7 +91,7 @@ def make_heads(
         for epsilon in sorted(epsilons)
         for seed in range(1 if math.isinf(epsilon) else repeats)
     ]
-    results = list(run_many(dataset, configs, ledger=ledger))
+    results = [result for _, result in run_plan(dataset, configs, ledger=ledger) if result]
     projection = dataset.prepare(strategy, recipe).projection
     seen = torch.cat([dataset.train_features, dataset.validation.features])
     distances = outlier_distance(projection, recipe.whitening, seen)
@@ -180,12 +182,12 @@ def _facts(result: RunResult, model: CaseModel) -> HeadFacts:
 
 def _composed(configs: Sequence[RunConfig], dataset: FeatureDataset, delta: float) -> float:
     """ε of all private heads together; 0 if none is private."""
-    spendings = (
-        cost_of_run(config, dataset.train.largest_patient)
+    costs = (
+        cost_of_run(config, dataset.train.largest_patient, calibrate_run(config))
         for config in configs
         if config.privacy.is_private
     )
-    return total_epsilon((spending for spending in spendings if spending), delta, "patient")
+    return total_epsilon((cost for cost in costs if cost), delta, "patient")
 
 
 def _together(

@@ -89,13 +89,17 @@ class RunArchive:
 
     def rows_of_plan(self, plan: SweepPlan, data_hash: str) -> pd.DataFrame:
         """The same of the runs of a plan on these data, whoever made them here, each once."""
-        planned = {run_key(config, data_hash) for group in plan.groups() for config in group}
+        planned = {run_key(config, data_hash) for config in plan.configs()}
         runs = {run.data.tags["run_key"]: run for run in self._made_here(data_hash)}
         return _table([run for key, run in runs.items() if key in planned])
 
-    def finished_keys(self, data_hash: str) -> set[str]:
-        """Keys (`results_file.run_key`) of all runs made here on these data; imported ones take nobody's place."""
-        return {run.data.tags["run_key"] for run in self._made_here(data_hash)}
+    def finished_keys(self, data_hash: str) -> dict[str, str]:
+        """Keys (`run_key`) of all runs made here on these data, with the id of the newest run of each.
+
+        Imported runs are left out: they take nobody's place.
+        """
+        newest_first = self._made_here(data_hash)
+        return {run.data.tags["run_key"]: run.info.run_id for run in reversed(newest_first)}
 
     def id_of(self, config: RunConfig, data_hash: str) -> str | None:
         """The newest run of a configuration made here on these data; None if there is none."""

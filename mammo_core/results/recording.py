@@ -26,7 +26,7 @@ from mammo_core.results.tags import TEST_SETS_TAG, metric_prefix, names_as_tag
 from mammo_core.storage.mlflow_store import open_experiment, store_errors_explained
 from mammo_core.training.dataset import RunDataset
 from mammo_core.training.heads.feature_dataset import FeatureDataset
-from mammo_core.training.heads.runs import RunResult
+from mammo_core.training.heads.runs import RunResult, head_recipe
 from mammo_core.training.networks.runs import NetworkOutcome
 from mammo_core.training.outcome import RunOutcome
 
@@ -96,9 +96,10 @@ class RunRecorder:
             StoreError: If the disk refuses; the run is then not in the store.
         """
         recording = _recording(result, dataset, {"origin": origin, "job": job_id})
-        projection = dataset.prepare(result.config.strategy, result.config.recipe).projection
-        space = feature_space_id(result.config.backbone)
-        return self.store(recording, (result.weights, projection, space))
+        config = result.config
+        inputs = dataset.prepare(config.strategy, head_recipe(config), config.privacy.unit)
+        space = feature_space_id(config.backbone)
+        return self.store(recording, (result.weights, inputs.projection, space))
 
     def record_network(
         self,

@@ -1,4 +1,4 @@
-"""The table of results of a sweep: one CSV row per run and test set, written as runs finish."""
+"""The results table of a sweep: a CSV file of one row per run and test set, added to as runs finish."""
 
 from __future__ import annotations
 
@@ -7,24 +7,15 @@ import io
 import json
 import platform
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mammo_core import __version__
-from mammo_core.config.runs import (
-    KEY_LENGTH,
-    run_key,
-    to_dict,
-)
+from mammo_core.config.runs import KEY_LENGTH, to_dict
 from mammo_core.errors import InvalidRequestError
-from mammo_core.ledger.releases import Ledger
-from mammo_core.results.recording import RunRecorder
 from mammo_core.storage.atomic import disk_errors_explained, write_text
 from mammo_core.storage.tables import escape_formula, unescape_formula
 from mammo_core.training.heads.feature_dataset import FeatureDataset
-from mammo_core.training.heads.runs import RunResult
-from mammo_core.training.heads.sweep import SweepPlan, run_sweep
 
 COLUMNS = (
     "strategy",
@@ -52,33 +43,6 @@ COLUMNS = (
     "seconds",
     "run_key",
 )
-
-
-def result_rows(result: RunResult, dataset: FeatureDataset) -> list[dict[str, object]]:
-    """One row per test set."""
-    config = result.config
-    shared = {
-        "strategy": config.strategy,
-        "backbone": config.backbone.name,
-        "unit": config.privacy.unit,
-        "target_epsilon": config.privacy.target_epsilon,
-        "epsilon": f"{result.epsilon:.6g}",
-        "delta": config.privacy.target_delta,
-        "noise_multiplier": f"{result.noise_multiplier:.6g}",
-        "seed": config.seed,
-        "num_units": result.num_units,
-        "seconds": f"{result.seconds:.3f}",
-        "run_key": run_key(config, dataset.data_hash),
-    }
-    rows = []
-    for test_set, estimates in result.estimates.items():
-        row = dict(shared, test_set=test_set)
-        for name, estimate in estimates.items():
-            row[name] = f"{estimate.value:.5f}"
-            row[f"{name}_low"] = f"{estimate.low:.5f}"
-            row[f"{name}_high"] = f"{estimate.high:.5f}"
-        rows.append(row)
-    return rows
 
 
 class ResultsFile:
@@ -171,35 +135,3 @@ def write_provenance(path: Path, dataset: FeatureDataset, command: str) -> None:
     }
     text = json.dumps(provenance, indent=2, ensure_ascii=False) + "\n"
     path.with_suffix(".json").write_text(text, encoding="utf-8")
-
-
-def run_sweep_into_file(
-    dataset: FeatureDataset,
-    plan: SweepPlan,
-    results: ResultsFile,
-    tracker: RunRecorder,
-    *,
-    ledger: Ledger,
-    on_result: Callable[[RunResult | None], None] | None = None,
-) -> None:
-    """Runs what a results file does not hold yet; each run is tracked and added to it as it finishes.
-
-    Args:
-        ledger: As of `run_sweep`.
-        on_result: Called after each run, with None for one that the file already held.
-
-    Raises:
-        MammoError: As `run_many`; what was finished before is kept.
-    """
-    finished = results.finished(num_test_sets=len(dataset.test_sets))
-    planned = {run_key(config, dataset.data_hash) for group in plan.groups() for config in group}
-    results.forget(planned - finished)  # what a crash left with some of its test sets
-
-    def keep(result: RunResult | None) -> None:
-        if result is not None:
-            tracker.record(result, dataset, origin="sweep")
-            results.add(result_rows(result, dataset))
-        if on_result:
-            on_result(result)
-
-    run_sweep(dataset, plan, ledger=ledger, finished=finished, on_result=keep)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mammo_core.cohorts.cohort import Cohort
+from mammo_core.cohorts.installed import LoadedData
 from mammo_core.cohorts.origins import training_data
 from mammo_core.config.runs import short_hash
 from mammo_core.errors import CohortError
@@ -17,8 +18,6 @@ from mammo_core.privacy.statements.training_data import (
     SyntheticOrigin,
     TrainingData,
 )
-
-TEST = "test "  # before the name of a site
 
 
 @dataclass(frozen=True)
@@ -79,59 +78,37 @@ class RunDataset:
         return cohort_identity(self.train, is_demonstration=self.is_demonstration)
 
 
-def run_dataset(
-    real: Cohort,
-    synthetic: Cohort | None,
-    *,
-    site: str | None = None,
-    origin: SyntheticOrigin = UNKNOWN_ORIGIN,
-    is_demonstration: bool = False,
-) -> RunDataset:
-    """Splits masses for runs on images.
+def run_dataset(loaded: LoadedData, *, site: str | None = None) -> RunDataset:
+    """Splits loaded masses for runs.
+
+    Validation masses that lack a class, or come from one patient, are left out.
 
     Args:
-        real: Masses with at least a train split at one site and a test split at one.
-        synthetic: Synthetic masses, or None: then only the strategy `real` can run.
-        site: The training site, if several have a train split.
-        origin: Of the synthetic masses; what is not known is taken for the worst.
-        is_demonstration: Whether synthetic masses play the real ones.
+        loaded: Real masses with at least a train split at one site and a test split at one; without
+            synthetic masses only the strategy `real` can run.
+        site: The training site; needed if several have a train split.
 
     Raises:
         CohortError: If there is no train or no test split, or a class is missing.
     """
-    parts = parts_of(real, synthetic, site)
-    validation = parts.get("validation")
-    return RunDataset(
-        train=parts["train"],
-        test_sets={name: TestedMasses.of(part) for name, part in tested_parts(parts).items()},
-        synthetic=synthetic,
-        validation=None if validation is None else TestedMasses.of(validation),
-        origin=origin,
-        is_demonstration=is_demonstration,
-    )
-
-
-def parts_of(real: Cohort, synthetic: Cohort | None, site: str | None) -> dict[str, Cohort]:
-    """The masses that runs use, by name: "train", "test SITE" …, "synthetic", "validation".
-
-    Each has both classes; validation masses that lack one are of no use and left out.
-    """
-    own = real.training_site(site)
-    parts = {"train": real.select(site=own, split="train")}
-    tested = sorted(real.sites_with("test"), key=lambda name: (name != own, name))  # own site first
-    parts |= {f"{TEST}{name}": real.select(site=name, split="test") for name in tested}
-    if len(parts) == 1:
+    real, own = loaded.real, loaded.real.training_site(site)
+    train = real.select(site=own, split="train")
+    sites = sorted(real.sites_with("test"), key=lambda name: (name != own, name))  # own site first
+    if not sites:
         raise CohortError("Expected a test split at one site or more; found none. Add SITE/test.")
-    if synthetic is not None:
-        parts["synthetic"] = synthetic
-    for name, part in parts.items():
-        part.require_both_classes(f"the part {name!r}")
+    tests = {name: real.select(site=name, split="test") for name in sites}
+    parts = {"train": train} | {f"test {name}": cohort for name, cohort in tests.items()}
+    if loaded.synthetic is not None:
+        parts["synthetic"] = loaded.synthetic
+    for name, cohort in parts.items():
+        cohort.require_both_classes(f"the part {name!r}")
     validation = real.select(site=own, split="val")
-    if len(set(validation.labels)) == 2 and validation.num_patients > 1:
-        parts["validation"] = validation
-    return parts
-
-
-def tested_parts(parts: Mapping[str, Cohort]) -> dict[str, Cohort]:
-    """Of `parts_of` the test sets, by site."""
-    return {name.removeprefix(TEST): part for name, part in parts.items() if name.startswith(TEST)}
+    is_usable = len(set(validation.labels.tolist())) == 2 and validation.num_patients > 1
+    return RunDataset(
+        train=train,
+        test_sets={name: TestedMasses.of(cohort) for name, cohort in tests.items()},
+        synthetic=loaded.synthetic,
+        validation=TestedMasses.of(validation) if is_usable else None,
+        origin=loaded.origin,
+        is_demonstration=loaded.is_demonstration,
+    )

@@ -37,7 +37,7 @@ def demo_features(request, private_home, monkeypatch, drawn_demo):
     if "data" not in drawn_demo:
         data = load_source(DataSource())
         backbone = resources.DEMO_BACKBONE
-        load_feature_dataset(data.real, data.synthetic, backbone, drawn_demo["features"])
+        load_feature_dataset(data, backbone, drawn_demo["features"])
         drawn_demo["data"] = data
     shutil.copytree(drawn_demo["features"], private_home / "features")
     monkeypatch.setattr(resources, "load_source", lambda source: drawn_demo["data"])
@@ -147,7 +147,7 @@ def test_live_charges_each_new_model_once(demo_features):
 
     entries = resources.ledger().book().entries
 
-    assert [entry.charge.target_epsilon for entry in entries] == [6.0, 8.0]
+    assert [entry.release.target_epsilon for entry in entries] == [6.0, 8.0]
     assert {entry.origin for entry in entries} == {"live"}
 
 

@@ -32,7 +32,7 @@ def no_dask(monkeypatch):
 def release(ledger, *epsilons, who=None, origin="sweep", **work):
     for number, epsilon in enumerate(epsilons):
         one = charge(epsilon, strategy="real", title=f"release {number}")
-        ledger.on_behalf_of(origin, **work).charge(who or cohort(), [one])
+        ledger.on_behalf_of(origin, **work).record(who or cohort(), [one])
 
 
 def open_ledger_panel():

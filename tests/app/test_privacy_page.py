@@ -368,9 +368,7 @@ def test_ledger_and_trust_have_tabs_without_the_choices_of_one_model():
 @pytest.fixture
 def demo_features(private_home):
     data = resources.loaded_data(DataSource())
-    load_feature_dataset(
-        data.real, data.synthetic, resources.DEMO_BACKBONE, private_home / "features"
-    )
+    load_feature_dataset(data, resources.DEMO_BACKBONE, private_home / "features")
 
 
 def test_clipping_tab_shows_every_patients_gradient(demo_features, nothing_measured):

@@ -191,7 +191,7 @@ def test_written_masses_read_back_as_the_same_cohort(real, plan, tmp_path):
 
 
 def charged(ledger):
-    return [entry.charge for entry in ledger.book().entries]
+    return [entry.release for entry in ledger.book().entries]
 
 
 def test_generator_without_dp_is_charged_as_such_and_named_when_finished(real, plan, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 from mammo_core.cohorts.cohort import join
+from mammo_core.cohorts.installed import LoadedData
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.reading import make_heads
 from mammo_core.training.heads.feature_dataset import load_feature_dataset
@@ -30,7 +31,7 @@ def small_bench():
     )
     synthetic = make_cohort(40, 1, site="made", source="synthetic", seed=4)
     with tempfile.TemporaryDirectory() as folder:
-        return load_feature_dataset(real, synthetic, TINY, Path(folder))
+        return load_feature_dataset(LoadedData(real, synthetic, []), TINY, Path(folder))
 
 
 def make_small_heads(dataset, ledger, epsilons=(2.0, math.inf), repeats=3):

@@ -30,7 +30,7 @@ def charge_when_all_are_ready(home, barrier, results):
     ledger = open_ledger(home)
     barrier.wait()
     try:
-        ledger.on_behalf_of("train").charge(cohort(), [charge(4.0)])
+        ledger.on_behalf_of("train").record(cohort(), [charge(4.0)])
         results.put("charged")
     except BudgetExceededError:
         results.put("refused")

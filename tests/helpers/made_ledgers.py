@@ -7,8 +7,8 @@ from functools import partial
 from mammo_core.generators import quality
 from mammo_core.ledger.ledger import PrivacyLedger
 from mammo_core.ledger.records import LedgerRecord
-from mammo_core.results import table_file
-from mammo_core.training.heads import runs
+from mammo_core.results import plans
+from mammo_core.training.heads.sweep import run_plan
 
 
 class MemoryRecords:
@@ -23,6 +23,7 @@ class MemoryRecords:
     def add(self, kind, title, content):
         number = len(self._records)
         self._records = (*self._records, LedgerRecord(kind, time.time(), number, content))
+        return self._records
 
 
 def memory_ledger():
@@ -34,19 +35,24 @@ class FreeLedger:
     """Takes every charge and keeps it in a list."""
 
     def __init__(self):
-        self.charges = []
+        self.releases = []
         self.generators = []
 
-    def require_room(self, cohort, charges):
+    def require_room(self, cohort, releases):
         pass
 
-    def charge(self, cohort, charges):
-        self.charges += charges
+    def record(self, cohort, releases):
+        self.releases += releases
 
     def note_generator(self, sha256):
         self.generators.append(sha256)
 
 
-run_many = partial(runs.run_many, ledger=FreeLedger())
-run_sweep_into_file = partial(table_file.run_sweep_into_file, ledger=FreeLedger())
+def run_many(dataset, configs, *, ledger=None, **options):
+    """The results of runs, one after the other, as a plan of which nothing is recorded trains them."""
+    for _, result in run_plan(dataset, configs, ledger=ledger or FreeLedger(), **options):
+        yield result
+
+
+run_sweep_into_file = partial(plans.run_sweep_into_file, ledger=FreeLedger())
 evaluate_synthetic = partial(quality.evaluate_synthetic, ledger=FreeLedger())

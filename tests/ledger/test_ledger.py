@@ -18,17 +18,17 @@ from mammo_core.ledger.releases import (
     cohort_identity,
     cost_of_budget,
     planned_releases,
-    releases_of_runs,
+    releases_of_run,
 )
 from mammo_core.ledger.table import ledger_table
+from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.accounting.gaussian import mu_for, spent_epsilon
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.recording import RunRecorder
-from mammo_core.training.heads.runs import run_many
-from mammo_core.training.heads.sweep import SweepPlan, run_sweep
+from mammo_core.training.heads.sweep import SweepPlan, run_plan
 from tests.conftest import make_cohort
 from tests.helpers.ledgers import charge, charge_when_all_are_ready, cohort
-from tests.helpers.made_ledgers import FreeLedger, memory_ledger
+from tests.helpers.made_ledgers import FreeLedger, memory_ledger, run_many
 from tests.training.heads.test_runs import make_config
 
 DELTA = 1e-4
@@ -54,7 +54,7 @@ def work(ledger):
 
 @pytest.mark.pitfall("Several releases, each with an ε of its own")
 def test_releases_are_composed_not_added(ledger, work):
-    work.charge(cohort(), [charge(4.0), charge(3.0)])
+    work.record(cohort(), [charge(4.0), charge(3.0)])
 
     seen = total(ledger, cohort())
     assert seen.epsilon == pytest.approx(both(4.0, 3.0))
@@ -63,7 +63,7 @@ def test_releases_are_composed_not_added(ledger, work):
 
 
 def test_release_by_image_is_charged_by_the_patient_with_most_masses(ledger, work):
-    work.charge(cohort(), [charge(1.0, "image")])
+    work.record(cohort(), [charge(1.0, "image")])
 
     assert total(ledger, cohort()).epsilon == pytest.approx(
         spent_epsilon(2 * mu_for(1.0, DELTA), DELTA)
@@ -71,7 +71,7 @@ def test_release_by_image_is_charged_by_the_patient_with_most_masses(ledger, wor
 
 
 def test_releases_without_dp_are_told_apart(ledger, work):
-    work.charge(cohort(), [charge(4.0), charge(math.inf)])
+    work.record(cohort(), [charge(4.0), charge(math.inf)])
 
     seen = total(ledger, cohort())
     assert seen.epsilon == math.inf
@@ -82,9 +82,9 @@ def test_releases_without_dp_are_told_apart(ledger, work):
 @pytest.mark.pitfall("Several releases, each with an ε of its own")
 def test_cohort_with_one_patient_in_common_has_the_same_ledger(ledger, work):
     """Cropping anew or adding a patient makes another cohort, not an empty ledger."""
-    work.charge(cohort("a", "b", key="c1"), [charge(4.0)])
-    work.charge(cohort("b", "x", key="c2"), [charge(3.0)])
-    work.charge(cohort("y", "z", key="c3"), [charge(2.0)])
+    work.record(cohort("a", "b", key="c1"), [charge(4.0)])
+    work.record(cohort("b", "x", key="c2"), [charge(3.0)])
+    work.record(cohort("y", "z", key="c3"), [charge(2.0)])
 
     assert total(ledger, cohort("a", "b", "new", key="c4")).epsilon == pytest.approx(both(4.0, 3.0))
     assert total(ledger, cohort("y")).epsilon == pytest.approx(2.0)
@@ -95,9 +95,9 @@ def test_secret_noise_is_a_new_release_each_time_reproducible_noise_once(ledger,
     secret = charge(4.0)
     repeated = charge(4.0, release="s", noise="reproducible", noise_seed="1", is_counted_once=True)
     for _ in range(2):
-        work.charge(cohort(), [secret, repeated, repeated])
+        work.record(cohort(), [secret, repeated, repeated])
 
-    assert [entry.charge.release for entry in ledger.book().entries] == ["r", "s", "r"]
+    assert [entry.release.release for entry in ledger.book().entries] == ["r", "s", "r"]
     assert total(ledger, cohort()).num_reproducible == 1
 
 
@@ -105,10 +105,10 @@ def test_secret_noise_is_a_new_release_each_time_reproducible_noise_once(ledger,
 def test_reproducible_noise_used_again_on_other_data_counts_as_no_privacy(ledger, work):
     """Both models subtracted give the difference of the data without noise."""
     kind = {"noise": "reproducible", "noise_seed": "1", "is_counted_once": True}
-    work.charge(cohort(), [charge(4.0, release="data 1", **kind)])
+    work.record(cohort(), [charge(4.0, release="data 1", **kind)])
     assert total(ledger, cohort()).num_without_dp == 0
 
-    work.charge(cohort(), [charge(4.0, release="data 2", **kind)])
+    work.record(cohort(), [charge(4.0, release="data 2", **kind)])
 
     assert total(ledger, cohort()).num_without_dp == 1
 
@@ -116,24 +116,24 @@ def test_reproducible_noise_used_again_on_other_data_counts_as_no_privacy(ledger
 @pytest.mark.pitfall("Several releases, each with an ε of its own")
 def test_budget_warns_at_80_percent_and_refuses_beyond(ledger, work):
     ledger.set_budget(cohort(), Budget(epsilon=5.0, delta=DELTA))
-    work.charge(cohort(), [charge(3.9)])
+    work.record(cohort(), [charge(3.9)])
     (state,) = ledger.book().budget_states(cohort().patients)
     assert not state.is_nearly_used
 
-    work.charge(cohort(), [charge(1.0)])
+    work.record(cohort(), [charge(1.0)])
     (state,) = ledger.book().budget_states(cohort().patients)
     assert state.spent == pytest.approx(both(3.9, 1.0)) and state.spent >= 4
     assert state.is_nearly_used and not state.is_exceeded
 
     with pytest.raises(BudgetExceededError, match=r"within its budget ε = 5 .*Nothing was trained"):
-        work.charge(cohort(), [charge(3.0)])
+        work.record(cohort(), [charge(3.0)])
     assert len(ledger.book().entries) == 2
 
 
 def test_budget_can_be_spent_to_the_last(ledger, work):
     ledger.set_budget(cohort(), Budget(epsilon=4.0, delta=DELTA))
 
-    work.charge(cohort(), [charge(4.0)])
+    work.record(cohort(), [charge(4.0)])
 
     assert total(ledger, cohort()).epsilon == pytest.approx(4.0)
 
@@ -142,7 +142,7 @@ def test_batch_that_fits_only_in_part_is_refused_whole(ledger, work):
     ledger.set_budget(cohort(), Budget(epsilon=4.5, delta=DELTA))
 
     with pytest.raises(BudgetExceededError, match="these 2 releases"):
-        work.charge(cohort(), [charge(4.0), charge(4.0)])
+        work.record(cohort(), [charge(4.0), charge(4.0)])
 
     assert ledger.book().entries == ()
 
@@ -151,17 +151,17 @@ def test_budget_of_a_cohort_holds_for_others_that_share_a_patient(ledger, work):
     ledger.set_budget(cohort("a", "b", key="c1"), Budget(epsilon=2.0, delta=DELTA))
 
     with pytest.raises(BudgetExceededError):
-        work.charge(cohort("b", "c", key="c2"), [charge(3.0)])
-    work.charge(cohort("c", "d", key="c3"), [charge(3.0)])
+        work.record(cohort("b", "c", key="c2"), [charge(3.0)])
+    work.record(cohort("c", "d", key="c3"), [charge(3.0)])
 
 
 def test_release_without_dp_exceeds_every_budget_but_leaves_it_usable(ledger, work):
     ledger.set_budget(cohort(), Budget(epsilon=1000.0, delta=DELTA))
     with pytest.raises(BudgetExceededError, match="without DP, which no ε covers"):
-        work.charge(cohort(), [charge(math.inf)])
+        work.record(cohort(), [charge(math.inf)])
 
-    ledger.on_behalf_of("train", beyond_budget="a baseline").charge(cohort(), [charge(math.inf)])
-    work.charge(cohort(), [charge(4.0)])
+    ledger.on_behalf_of("train", beyond_budget="a baseline").record(cohort(), [charge(math.inf)])
+    work.record(cohort(), [charge(4.0)])
 
     (state,) = ledger.book().budget_states(cohort().patients)
     assert (state.num_without_dp, state.spent) == (1, pytest.approx(4.0))
@@ -170,8 +170,8 @@ def test_release_without_dp_exceeds_every_budget_but_leaves_it_usable(ledger, wo
 def test_reason_goes_beyond_the_budget_and_is_kept_where_it_was_needed(ledger):
     ledger.set_budget(cohort(), Budget(epsilon=5.0, delta=DELTA))
     work = ledger.on_behalf_of("train", beyond_budget=" approved by the board ")
-    work.charge(cohort(), [charge(4.0)])
-    work.charge(cohort(), [charge(4.0)])
+    work.record(cohort(), [charge(4.0)])
+    work.record(cohort(), [charge(4.0)])
 
     assert [entry.reason for entry in ledger.book().entries] == ["", "approved by the board"]
 
@@ -180,16 +180,16 @@ def test_blank_reason_is_none(ledger):
     ledger.set_budget(cohort(), Budget(epsilon=1.0, delta=DELTA))
 
     with pytest.raises(BudgetExceededError):
-        ledger.on_behalf_of("train", beyond_budget="  ").charge(cohort(), [charge(4.0)])
+        ledger.on_behalf_of("train", beyond_budget="  ").record(cohort(), [charge(4.0)])
 
 
 def test_latest_budget_holds_and_those_before_stay_on_record(ledger, work):
     for epsilon in (1.0, 9.0):
         ledger.set_budget(cohort(), Budget(epsilon=epsilon, delta=DELTA))
-    work.charge(cohort(), [charge(4.0)])
+    work.record(cohort(), [charge(4.0)])
     ledger.set_budget(cohort(), None)
 
-    work.charge(cohort(), [charge(500.0)])
+    work.record(cohort(), [charge(500.0)])
 
     book = ledger.book()
     assert book.budget_of("c1") is None
@@ -212,17 +212,17 @@ def test_budget_at_a_delta_that_would_publish_a_patient_is_refused(ledger):
 
 
 def test_what_if_is_what_comes_of_it(ledger, work):
-    work.charge(cohort(), [charge(4.0)])
+    work.record(cohort(), [charge(4.0)])
     planned = planned_releases(cost_of_budget(2.0, DELTA, "image", 2), 3)
 
     foreseen = ledger.book().total(cohort().patients, DELTA, planned)
-    work.charge(cohort(), planned)
+    work.record(cohort(), planned)
 
     assert total(ledger, cohort()) == foreseen
 
 
 def test_table_has_every_release_with_its_running_total(ledger, work):
-    work.charge(cohort(), [charge(4.0), charge(math.inf), charge(3.0)])
+    work.record(cohort(), [charge(4.0), charge(math.inf), charge(3.0)])
 
     table = ledger_table(ledger.book(), cohort().patients, DELTA)
 
@@ -244,7 +244,8 @@ def test_entries_survive_a_restart_and_the_deletion_of_runs(dataset, tmp_path):
 
     (entry,) = open_ledger(tmp_path).book().entries
 
-    assert entry.charge == releases_of_runs([config], dataset.train, dataset.synthetic)[0]
+    noise = calibrate_run(config)
+    assert [entry.release] == releases_of_run(config, noise, dataset.train, dataset.synthetic)
     assert (entry.origin, entry.cohort) == ("train", dataset.train.content_hash)
     assert total(open_ledger(tmp_path), dataset.cohort_identity).epsilon == pytest.approx(
         6.0, rel=1e-5
@@ -253,7 +254,7 @@ def test_entries_survive_a_restart_and_the_deletion_of_runs(dataset, tmp_path):
 
 def test_entries_that_mlflow_calls_deleted_still_count(tmp_path):
     ledger = open_ledger(tmp_path)
-    ledger.on_behalf_of("train").charge(cohort(), [charge(4.0)])
+    ledger.on_behalf_of("train").record(cohort(), [charge(4.0)])
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
     for run in client.search_runs([experiment]):
@@ -264,14 +265,14 @@ def test_entries_that_mlflow_calls_deleted_still_count(tmp_path):
     again = open_ledger(tmp_path)
 
     assert total(again, cohort()).epsilon == pytest.approx(4.0)
-    again.on_behalf_of("train").charge(cohort(), [charge(3.0)])
+    again.on_behalf_of("train").record(cohort(), [charge(3.0)])
     assert total(open_ledger(tmp_path), cohort()).epsilon == pytest.approx(both(4.0, 3.0))
 
 
 def test_records_deleted_for_good_are_missed(tmp_path):
     ledger = open_ledger(tmp_path)
     for _ in range(3):
-        ledger.on_behalf_of("train").charge(cohort(), [charge(4.0)])
+        ledger.on_behalf_of("train").record(cohort(), [charge(4.0)])
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
     (second,) = client.search_runs([experiment], "tags.number = '2'")
@@ -285,9 +286,9 @@ def test_records_deleted_for_good_are_missed(tmp_path):
 
 def test_two_ledgers_see_each_others_entries(tmp_path):
     first, second = open_ledger(tmp_path), open_ledger(tmp_path)
-    first.on_behalf_of("train").charge(cohort(), [charge(4.0)])
+    first.on_behalf_of("train").record(cohort(), [charge(4.0)])
     assert len(second.book().entries) == 1
-    second.on_behalf_of("train").charge(cohort(), [charge(4.0)])
+    second.on_behalf_of("train").record(cohort(), [charge(4.0)])
 
     assert len(first.book().entries) == 2
 
@@ -295,21 +296,21 @@ def test_two_ledgers_see_each_others_entries(tmp_path):
 def test_large_cohorts_and_batches_come_back_whole(tmp_path):
     many = cohort(*(short_hash(number) for number in range(3000)))
     ledger = open_ledger(tmp_path)
-    ledger.on_behalf_of("sweep").charge(
+    ledger.on_behalf_of("sweep").record(
         many, [charge(1.0, release=f"ε {number}") for number in range(300)]
     )
 
     book = open_ledger(tmp_path).book()
 
     assert book.cohorts == {"c1": many}
-    assert [entry.charge.release for entry in book.entries] == [f"ε {n}" for n in range(300)]
+    assert [entry.release.release for entry in book.entries] == [f"ε {n}" for n in range(300)]
 
 
 def test_two_thousand_entries_are_read_in_about_a_second(tmp_path):
     records = MlflowRecords(tmp_path)
     ledger = open_ledger(tmp_path)
     for _ in range(20):
-        ledger.on_behalf_of("sweep").charge(cohort(), [charge(1.0)] * 100)
+        ledger.on_behalf_of("sweep").record(cohort(), [charge(1.0)] * 100)
 
     start = time.perf_counter()
     assert len(records.read()) == 21
@@ -344,12 +345,12 @@ def test_every_run_that_sees_patients_is_charged_before_it_is_trained(dataset):
     configs = [make_config(dataset, "real", epsilon) for epsilon in (6.0, math.inf)]
 
     def stop(_):
-        assert len(ledger.charges) == 2
+        assert len(ledger.releases) == 2
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         next(run_many(dataset, configs, ledger=ledger, on_step=stop))
-    assert [charged.spending.is_private for charged in ledger.charges] == [True, False]
+    assert [charged.spending.is_private for charged in ledger.releases] == [True, False]
 
 
 def test_strategy_synthetic_charges_no_patient(dataset):
@@ -357,18 +358,18 @@ def test_strategy_synthetic_charges_no_patient(dataset):
 
     list(run_many(dataset, [make_config(dataset, "synthetic")], ledger=ledger))
 
-    assert ledger.charges == []
+    assert ledger.releases == []
 
 
-@pytest.mark.parametrize("engine", ["opacus", "vectorised"])
-def test_refused_runs_are_not_trained(dataset, ledger, engine):
+@pytest.mark.parametrize("backend", ["opacus", "vectorised"])
+def test_refused_runs_are_not_trained(dataset, ledger, backend):
     ledger.set_budget(dataset.cohort_identity, Budget(epsilon=7.0, delta=DELTA))
     configs = [make_config(dataset, "real", 6.0, seed=seed) for seed in (1, 2)]
     runs = run_many(
         dataset,
         configs,
         ledger=ledger.on_behalf_of("sweep"),
-        engine=engine,
+        backend=backend,
         on_step=lambda _: pytest.fail("trained"),
     )
 
@@ -389,12 +390,13 @@ def test_sweep_that_does_not_fit_as_a_whole_trains_nothing(dataset, ledger):
     )
 
     with pytest.raises(BudgetExceededError):
-        run_sweep(
-            dataset,
-            plan,
-            ledger=ledger.on_behalf_of("sweep"),
-            finished=(),
-            on_result=lambda _: pytest.fail("trained"),
+        list(
+            run_plan(
+                dataset,
+                plan.configs(),
+                ledger=ledger.on_behalf_of("sweep"),
+                on_step=lambda _: pytest.fail("trained"),
+            )
         )
 
 
@@ -416,7 +418,7 @@ def test_run_costs_what_its_result_says_it_spent(dataset, ledger):
     )
 
     (entry,) = ledger.book().entries
-    assert entry.charge.spending.largest_patient == 2
+    assert entry.release.spending.largest_patient == 2
     assert total(ledger, dataset.cohort_identity).epsilon == pytest.approx(
         spent_epsilon(2 * result.mu, DELTA), rel=1e-6
     )
@@ -442,7 +444,11 @@ def test_reproducible_noise_is_named_and_secret_noise_is_not(dataset):
         for noise in ("secret", "reproducible")
     ]
 
-    secret, reproducible = releases_of_runs(configs, dataset.train, dataset.synthetic)
+    secret, reproducible = (
+        release
+        for config in configs
+        for release in releases_of_run(config, 1.0, dataset.train, dataset.synthetic)
+    )
 
     assert (secret.noise_seed, secret.is_counted_once) == ("", False)
     assert int(reproducible.noise_seed, 16) == configs[1].noise_seed

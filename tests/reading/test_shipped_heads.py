@@ -70,11 +70,11 @@ def test_every_head_is_charged_before_it_is_trained():
 
     make_small_heads(small_bench(), ledger, repeats=2)
 
-    assert len(ledger.charges) == 3
-    assert {charge.noise for charge in ledger.charges} == {"secret"}
+    assert len(ledger.releases) == 3
+    assert {charge.noise for charge in ledger.releases} == {"secret"}
 
     class Full(FreeLedger):
-        def require_room(self, cohort, charges):
+        def record(self, cohort, releases):
             raise BudgetExceededError("no room")
 
     with pytest.raises(BudgetExceededError):

@@ -3,15 +3,14 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from mammo_core.results.archive import RunArchive
-from mammo_core.results.recording import RunRecorder
+from mammo_core.results.plans import train_plan
 from mammo_core.results.roc_table import GRID, mean_roc, write_mean_roc
-from mammo_core.training.heads.sweep import SweepPlan, run_sweep
+from mammo_core.training.heads.sweep import SweepPlan
 from tests.helpers.made_ledgers import FreeLedger
 
 
 @pytest.fixture
 def runs(dataset, tmp_path):
-    tracker = RunRecorder(tmp_path)
     plan = SweepPlan(
         strategies=("real",),
         units=("image",),
@@ -20,13 +19,7 @@ def runs(dataset, tmp_path):
         delta=1e-3,
         backbone=dataset.backbone,
     )
-    run_sweep(
-        dataset,
-        plan,
-        ledger=FreeLedger(),
-        finished=(),
-        on_result=lambda result: tracker.record(result, dataset, origin="sweep"),
-    )
+    list(train_plan(dataset, plan.configs(), tmp_path, ledger=FreeLedger(), origin="sweep"))
     archive = RunArchive(tmp_path)
     return [archive.load(run_id) for run_id in archive.rows()["run_id"].unique()]
 

@@ -80,12 +80,12 @@ def charged_for(book: LedgerBook, run: StoredRun) -> list[LedgerEntry]:
     return [
         entry
         for entry in book.entries
-        if entry.charge.kind == "run"
+        if entry.release.kind == "run"
         and (entry.job, entry.origin) == (run.job, run.origin)
-        and entry.charge.strategy == config.strategy
-        and entry.charge.target_epsilon == config.privacy.target_epsilon
-        and entry.charge.title.endswith(f"seed {config.seed}")
-        and entry.charge.spending.unit == config.privacy.unit
+        and entry.release.strategy == config.strategy
+        and entry.release.target_epsilon == config.privacy.target_epsilon
+        and entry.release.title.endswith(f"seed {config.seed}")
+        and entry.release.spending.unit == config.privacy.unit
     ]
 
 
@@ -140,7 +140,7 @@ def _entry(entry: LedgerEntry) -> dict[str, Any]:
         "cohort": entry.cohort,
         "origin": entry.origin,
         "reason": entry.reason,
-        "charge": to_dict(entry.charge),
+        "charge": to_dict(entry.release),
     }
 
 

@@ -1,9 +1,9 @@
-"""Real and synthetic masses with their features, ready to train any strategy on: what runs share."""
+"""Masses with their features, ready to train heads on: what all runs on the same data and backbone share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,17 +14,15 @@ from torch import Tensor
 from mammo_core.classifiers.features import FeatureStore
 from mammo_core.classifiers.projection import Projection, fit_projection
 from mammo_core.cohorts.cohort import Cohort
-from mammo_core.config.runs import BackboneConfig, HeadRecipe, Strategy, Unit
+from mammo_core.cohorts.installed import LoadedData
+from mammo_core.config.runs import UNITS, BackboneConfig, HeadRecipe, Strategy, Unit
 from mammo_core.errors import CohortError
-from mammo_core.evaluation.bootstrap import PatientBootstrap
 from mammo_core.privacy.heads.problem import HeadTrainingData, rows_of_units
 from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
-from mammo_core.privacy.statements.training_data import UNKNOWN_ORIGIN, SyntheticOrigin
 from mammo_core.synthesis.textures import texture_images
-from mammo_core.training.dataset import TEST, RunDataset, TestedMasses, parts_of, tested_parts
+from mammo_core.training.dataset import RunDataset, TestedMasses, run_dataset
 
 Progress = Callable[[int, int], None]
-_TEXTURES = "textures"
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,12 @@ class TestSet(TestedMasses):
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureDataset(RunDataset):
-    """Everything loaded for one choice of data and backbone.
+    """The masses of a run dataset with the features of one backbone.
 
     Attributes:
         train_features: (N, V, D) float16.
         test_sets: By name: every site with a test split.
-        texture_features: (T, V, D) float16, of pictures that are computed: of nobody.
+        texture_features: (T, V, D) float16, of computed textures, which show no patient.
         validation: The training site's val split, or None.
     """
 
@@ -55,56 +53,44 @@ class FeatureDataset(RunDataset):
     synthetic_features: Tensor | None
     texture_features: Tensor
     validation: TestSet | None = None
-    _prepared: dict[tuple[Strategy, HeadRecipe], HeadInputs] = field(default_factory=dict)
+    _prepared: dict[tuple[Strategy, HeadRecipe, Unit], HeadInputs] = field(default_factory=dict)
 
-    def prepare(self, strategy: Strategy, recipe: HeadRecipe) -> HeadInputs:
-        """The vectors of a strategy, computed once and kept."""
-        key = (strategy, recipe)
+    def prepare(self, strategy: Strategy, recipe: HeadRecipe, unit: Unit = "patient") -> HeadInputs:
+        """Projects the masses of a strategy to vectors and groups them into units; computed once and kept.
+
+        Raises:
+            CohortError: If the strategy needs synthetic masses and there are none.
+            PrivacyError: If there are too few units, or a feature is not finite.
+        """
+        key = (strategy, recipe, unit)
         if key not in self._prepared:
-            self._prepared[key] = _prepare(self, strategy, recipe)
+            vectors = [self._prepared.get((strategy, recipe, known)) for known in UNITS]
+            inputs = next(filter(None, vectors), None) or _prepare(self, strategy, recipe)
+            grouped = rows_of_units(self.trained_on(strategy).patient_ids, unit)
+            self._prepared[key] = replace(inputs, unit_rows=grouped)
         return self._prepared[key]
 
+    def trained_on(self, strategy: Strategy) -> Cohort:
+        """The masses that train with noise, and whose units are protected."""
+        if strategy == "synthetic" and self.synthetic is not None:
+            return self.synthetic
+        return self.train
 
-@dataclass(frozen=True)
-class HeadInputs:
-    """A strategy's data as vectors.
+
+@dataclass(frozen=True, kw_only=True)
+class HeadInputs(HeadTrainingData):
+    """The training data of a head with what it is tested on, all projected alike.
 
     Attributes:
-        vectors: (N, K) of the data that train with DP.
         test_vectors: By test set, (N, K).
         validation_vectors, validation_labels: (H, K) and (H,) int64, or None.
-        public_vectors: (M, K) of the synthetic masses added without noise, or None.
-        initial_weights: (K,).
-        projection: That made all vectors.
+        projection: The projection of all vectors.
     """
 
-    vectors: Tensor
-    labels: Tensor
-    patient_ids: np.ndarray
     test_vectors: dict[str, Tensor]
     validation_vectors: Tensor | None
     validation_labels: np.ndarray | None
-    public_vectors: Tensor | None
-    public_labels: Tensor | None
-    public_weight: float
-    initial_weights: Tensor
     projection: Projection
-
-    def problem(self, unit: Unit) -> HeadTrainingData:
-        """The training problem with this unit of privacy.
-
-        Raises:
-            PrivacyError: If there are too few units.
-        """
-        return HeadTrainingData(
-            vectors=self.vectors,
-            labels=self.labels,
-            unit_rows=rows_of_units(self.patient_ids, unit),
-            initial_weights=self.initial_weights,
-            public_vectors=self.public_vectors,
-            public_labels=self.public_labels,
-            public_weight=self.public_weight,
-        )
 
     def scores(self, weights: Tensor) -> dict[str, np.ndarray]:
         """P(malignant) of every test mass under R heads (R, K): by test set, (R, N) float64."""
@@ -121,89 +107,81 @@ class HeadInputs:
 
 
 def load_feature_dataset(
-    real: Cohort,
-    synthetic: Cohort | None,
+    loaded: LoadedData,
     backbone: BackboneConfig,
     store_root: Path | str,
     *,
     site: str | None = None,
-    origin: SyntheticOrigin = UNKNOWN_ORIGIN,
-    is_demonstration: bool = False,
     on_progress: Progress | None = None,
 ) -> FeatureDataset:
-    """Computes what features are missing and puts everything together.
+    """Splits masses for runs and computes the features that are missing.
 
     Args:
-        real: Masses with at least a train split at one site and a test split at one.
-        synthetic: Synthetic masses, or None: then only the strategy `real` can run.
-        site: The training site, if several have a train split.
-        origin: Of the synthetic masses; what is not known is taken for the worst.
-        is_demonstration: Whether synthetic masses play the real ones.
+        loaded: As of `run_dataset`.
+        store_root: The folder that keeps features.
+        site: The training site; needed if several have a train split.
         on_progress: Called with (images done, images to do) while features are computed.
 
     Raises:
         CohortError: If there is no train or no test split, or a class is missing.
         BackboneError: If the backbone or its weights cannot be had.
     """
-    parts = parts_of(real, synthetic, site)
-    features = _features_of(_images_of(parts), backbone, FeatureStore(store_root), on_progress)
-    tests = {
-        name: _test_set(part, features[f"{TEST}{name}"])
-        for name, part in tested_parts(parts).items()
+    data = run_dataset(loaded, site=site)
+    features = _features_of(_images_of(data), backbone, FeatureStore(store_root), on_progress)
+    given = {each.name: getattr(data, each.name) for each in fields(data)}
+    given["test_sets"] = {
+        name: TestSet(tested.cohort, tested.bootstrap, features[f"test {name}"])
+        for name, tested in data.test_sets.items()
     }
+    if data.validation is not None:
+        tested = data.validation
+        given["validation"] = TestSet(tested.cohort, tested.bootstrap, features["validation"])
     return FeatureDataset(
+        **given,
         backbone=backbone,
-        train=parts["train"],
         train_features=features["train"],
-        test_sets=tests,
-        synthetic=synthetic,
         synthetic_features=features.get("synthetic"),
-        texture_features=features[_TEXTURES],
-        validation=_test_set(parts["validation"], features["validation"])
-        if "validation" in parts
-        else None,
-        origin=origin,
-        is_demonstration=is_demonstration,
+        texture_features=features["textures"],
     )
 
 
-def _test_set(cohort: Cohort, features: Tensor) -> TestSet:
-    return TestSet(cohort, PatientBootstrap(cohort.labels, cohort.patient_ids), features)
-
-
 def count_missing_features(
-    real: Cohort,
-    synthetic: Cohort | None,
+    loaded: LoadedData,
     backbone: BackboneConfig,
     store_root: Path | str,
     *,
     site: str | None = None,
 ) -> int:
-    """How many pictures `load_feature_dataset` would have to compute features of; raises what it raises."""
+    """Counts the images whose features `load_feature_dataset` would compute; raises what it raises."""
     store = FeatureStore(store_root)
-    parts = _images_of(parts_of(real, synthetic, site)).values()
-    return sum(store.count_missing(images, backbone) for images in parts)
+    images = _images_of(run_dataset(loaded, site=site)).values()
+    return sum(store.count_missing(part, backbone) for part in images)
 
 
-def _images_of(parts: dict[str, Cohort]) -> dict[str, np.ndarray]:
-    """The pictures (N, H, W) of each part, and textures."""
-    return {name: part.images for name, part in parts.items()} | {_TEXTURES: texture_images()}
+def _images_of(data: RunDataset) -> dict[str, np.ndarray]:
+    """The images (N, H, W) that features are needed of, by what they are for."""
+    images = {"train": data.train.images, "textures": texture_images()}
+    images |= {f"test {name}": tested.cohort.images for name, tested in data.test_sets.items()}
+    if data.synthetic is not None:
+        images["synthetic"] = data.synthetic.images
+    if data.validation is not None:
+        images["validation"] = data.validation.cohort.images
+    return images
 
 
 def _features_of(
-    parts: dict[str, np.ndarray],
+    images: dict[str, np.ndarray],
     backbone: BackboneConfig,
     store: FeatureStore,
     on_progress: Progress | None,
 ) -> dict[str, Tensor]:
     """Features (N, V, D) of each part, with one progress over all of them."""
-    missing = {name: store.count_missing(images, backbone) for name, images in parts.items()}
+    missing = {name: store.count_missing(part, backbone) for name, part in images.items()}
     total, before = sum(missing.values()), 0
-    features = {}
-    for name, images in parts.items():
+    features: dict[str, Tensor] = {}
+    for name, part in images.items():
         shifted = on_progress and partial(_report, on_progress, before, total)
-        computed = store.features(images, backbone, on_progress=shifted)
-        features[name] = torch.from_numpy(computed)
+        features[name] = torch.from_numpy(store.features(part, backbone, on_progress=shifted))
         before += missing[name]
     return features
 
@@ -213,70 +191,50 @@ def _report(on_progress: Progress, before: int, total: int, done: int, _: int) -
 
 
 def _prepare(dataset: FeatureDataset, strategy: Strategy, recipe: HeadRecipe) -> HeadInputs:
-    """Vectors, labels and starting point of a strategy.
+    """Projects the masses of a strategy and finds its starting point; leaves the units to the caller.
 
-    `real` never touches the synthetic masses: its projection is learned from textures, and none are passed on.
+    `real` never uses the synthetic masses: its projection is learned from textures.
     """
+    synthetic, features = dataset.synthetic, dataset.synthetic_features
     if strategy == "real":
-        synthetic, synthetic_features = None, None
-    else:
-        if dataset.synthetic is None or dataset.synthetic_features is None:
-            raise CohortError(
-                f"Expected synthetic masses for the strategy {strategy}; got none. Give a folder "
-                "with --synthetic, or choose the strategy real."
-            )
-        synthetic, synthetic_features = dataset.synthetic, dataset.synthetic_features
-    project = fit_projection(
-        recipe, dataset.texture_features if synthetic is None else synthetic_features
-    )
-    test_vectors = {name: project(test.features) for name, test in dataset.test_sets.items()}
+        synthetic, features = None, dataset.texture_features
+    elif synthetic is None or features is None:
+        raise CohortError(
+            f"Expected synthetic masses for the strategy {strategy}; got none. Give a folder "
+            "with --synthetic, or choose the strategy real."
+        )
+    project = fit_projection(recipe, features)
     validation = dataset.validation
-    trained_on = dataset.train
-    if synthetic is None:
-        vectors, public_vectors = project(dataset.train_features), None
-    elif strategy == "synthetic":
-        trained_on = synthetic
-        vectors, public_vectors = project(synthetic_features), None
-    else:
-        vectors, public_vectors = project(dataset.train_features), project(synthetic_features)
-    labels = _labels(trained_on)
-    prepared = HeadInputs(
+    trains_on_synthetic = strategy == "synthetic"
+    vectors = project(features if trains_on_synthetic else dataset.train_features)
+    inputs = HeadInputs(
         vectors=vectors,
-        labels=labels,
-        patient_ids=trained_on.patient_ids,
-        test_vectors=test_vectors,
-        validation_vectors=validation and project(validation.features),
-        validation_labels=validation and validation.cohort.labels,
-        public_vectors=None,
-        public_labels=None,
-        public_weight=0.0,
+        labels=_labels(dataset.trained_on(strategy)),
+        unit_rows=torch.arange(len(vectors))[:, None],
         initial_weights=torch.zeros(vectors.shape[1]),
+        test_vectors={name: project(test.features) for name, test in dataset.test_sets.items()},
+        validation_vectors=None if validation is None else project(validation.features),
+        validation_labels=None if validation is None else validation.cohort.labels,
         projection=project,
     )
-    if synthetic is None or public_vectors is None:
-        return prepared
+    if synthetic is None or trains_on_synthetic:
+        return inputs
+    public = {"public_vectors": project(features), "public_labels": _labels(synthetic)}
     if strategy == "pretrain":
-        return replace(
-            prepared, initial_weights=_pretrain(public_vectors, _labels(synthetic), recipe)
-        )
-    return replace(
-        prepared,
-        public_vectors=public_vectors,
-        public_labels=_labels(synthetic),
-        public_weight=recipe.synthetic_weight,
-    )
+        return replace(inputs, initial_weights=_pretrain(**public, recipe=recipe))
+    return replace(inputs, **public, public_weight=recipe.synthetic_weight)
 
 
-def _pretrain(vectors: Tensor, labels: Tensor, recipe: HeadRecipe) -> Tensor:
+def _pretrain(public_vectors: Tensor, public_labels: Tensor, recipe: HeadRecipe) -> Tensor:
     """The head (K,) that plain gradient descent finds on synthetic masses."""
-    problem = HeadTrainingData(
-        vectors=vectors,
-        labels=labels,
-        unit_rows=torch.arange(len(labels))[:, None],
-        initial_weights=torch.zeros(vectors.shape[1]),
+    data = HeadTrainingData(
+        vectors=public_vectors,
+        labels=public_labels,
+        unit_rows=torch.arange(len(public_labels))[:, None],
+        initial_weights=torch.zeros(public_vectors.shape[1]),
     )
-    job = HeadSettings(noise_multiplier=None, learning_rate=recipe.learning_rate, seed=0)
-    return train_heads(problem, recipe, [job])[0]
+    settings = HeadSettings(noise_multiplier=None, learning_rate=recipe.learning_rate, seed=0)
+    return train_heads(data, recipe, [settings])[0]
 
 
 def _labels(cohort: Cohort) -> Tensor:

@@ -43,10 +43,10 @@ def curve_point(report: HeadStep) -> dict[str, float]:
     The loss is computed from private masses without noise: it is for the eyes of those who hold the data,
     and no ε covers it.
     """
-    weights, prepared = report.weights[0], report.prepared
-    loss = functional.binary_cross_entropy_with_logits(prepared.vectors @ weights, prepared.labels)
+    weights, inputs = report.weights[0], report.inputs
+    loss = functional.binary_cross_entropy_with_logits(inputs.vectors @ weights, inputs.labels)
     point = {"loss": float(loss)}
-    scores = prepared.validation_scores(weights)
+    scores = inputs.validation_scores(weights)
     if scores is not None:
-        point["validation_auroc"] = float(roc_auc_score(prepared.validation_labels, scores))
+        point["validation_auroc"] = float(roc_auc_score(inputs.validation_labels, scores))
     return point

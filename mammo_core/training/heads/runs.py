@@ -1,4 +1,4 @@
-"""Runs: a configuration in, a measured result out. Many runs of one strategy and unit train at once."""
+"""Trains and evaluates heads: runs of one strategy and unit together. What is trained, and what it costs, is in `sweep`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 from torch import Tensor
 
-from mammo_core.config.runs import RunConfig
+from mammo_core.config.runs import HeadRecipe, RunConfig
 from mammo_core.errors import InvalidRequestError
-from mammo_core.ledger.releases import Ledger, releases_of_runs
 from mammo_core.privacy.accounting import gaussian
-from mammo_core.privacy.heads.problem import HeadTrainingData
+from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
 from mammo_core.privacy.statements.statement import make_statement
 from mammo_core.training.heads.feature_dataset import FeatureDataset, HeadInputs
@@ -33,14 +31,14 @@ class HeadStep:
         step: Steps done, from 1.
         weights: (R, K) after this step, not averaged.
         noise_multipliers: Of each run; None without DP.
-        prepared: The vectors they train on.
+        inputs: The vectors they train on.
     """
 
     configs: Sequence[RunConfig]
     step: int
     weights: Tensor
     noise_multipliers: Sequence[float | None]
-    prepared: HeadInputs
+    inputs: HeadInputs
 
     def spent_epsilon(self, row: int) -> float:
         """What a run has spent so far; infinity without DP."""
@@ -62,143 +60,88 @@ class RunResult(RunOutcome):
     weights: Tensor
 
 
-def run_many(
+def train_together(
     dataset: FeatureDataset,
+    inputs: HeadInputs,
     configs: Sequence[RunConfig],
+    settings: Sequence[HeadSettings],
     *,
-    ledger: Ledger,
-    engine: TrainingBackend = "vectorised",
+    backend: TrainingBackend = "vectorised",
     on_step: OnStep | None = None,
 ) -> Iterator[RunResult]:
-    """Trains runs that differ in ε, δ and seed only, then evaluates one after the other.
+    """Trains R runs of one strategy, unit and recipe, then evaluates one after the other.
+
+    Writes nothing down: what the runs release must be in the ledger already.
 
     Args:
-        configs: All of one strategy, unit, recipe and backbone.
-        ledger: Every run is charged in it before it is trained, so a crash counts too much, never too little.
-        engine: "opacus" trains one run after the other with Opacus; "vectorised" trains all at once.
-            The results are the same up to rounding. Runs without DP always take the second.
+        inputs: As `dataset.prepare` makes them for these runs.
+        settings: As `head_settings` makes them, one a run.
+        backend: "opacus" trains one private run at a time; runs without DP always take the other.
         on_step: Called after each training step; what it raises ends the training.
 
     Yields:
         One result per configuration, in order, as soon as it is evaluated.
-
-    Raises:
-        InvalidRequestError: If there are none, or the configurations differ in more, or in the backbone loaded.
-        PrivacyError: If a budget cannot be reached, δ is too large or there are too few units.
-        BudgetExceededError: If the ledger has no room for them; then none is trained.
     """
-    if not configs:
-        raise InvalidRequestError(
-            "Expected one run or more; got none. Name at least one ε and seed."
-        )
-    first = configs[0]
-    if any(_shared_part(config) != _shared_part(first) for config in configs):
-        raise InvalidRequestError(
-            "Expected runs of one strategy, unit, recipe and backbone; got several. "
-            "Group them first."
-        )
-    if first.backbone != dataset.backbone:
-        raise InvalidRequestError(
-            f"Expected runs on the loaded backbone {dataset.backbone}; got {first.backbone}."
-        )
-    charges = releases_of_runs(configs, dataset.train, dataset.synthetic)
-    ledger.require_room(dataset.cohort_identity, charges)
-    batches = [configs] if engine == "vectorised" else [[config] for config in configs]
-    for batch in batches:
-        yield from _run_batch(dataset, batch, ledger, engine, on_step)
-
-
-def _run_batch(
-    dataset: FeatureDataset,
-    configs: Sequence[RunConfig],
-    ledger: Ledger,
-    engine: TrainingBackend,
-    on_step: OnStep | None,
-) -> Iterator[RunResult]:
     start = time.perf_counter()
-    first = configs[0]
-    prepared = dataset.prepare(first.strategy, first.recipe)
-    problem = prepared.problem(first.privacy.unit)
-    for config in configs:
-        if config.privacy.is_private:
-            gaussian.require_meaningful_delta(config.privacy.target_delta, problem.num_units)
-    jobs = [head_job(config) for config in configs]
-    noise = [job.noise_multiplier for job in jobs]
+    noise = [each.noise_multiplier for each in settings]
 
     def report(step: int, weights: Tensor) -> None:
         if on_step:
-            on_step(HeadStep(configs, step, weights, noise, prepared))
+            on_step(HeadStep(configs, step, weights, noise, inputs))
 
-    ledger.charge(
-        dataset.cohort_identity, releases_of_runs(configs, dataset.train, dataset.synthetic)
-    )
-    weights = _train(problem, first, jobs, engine, report)
-    scores = prepared.scores(weights)
+    recipe = head_recipe(configs[0])
+    if backend == "opacus" and noise[0] is not None:
+        from mammo_core.privacy.heads.opacus import train_head
+
+        (only,) = settings
+        weights = train_head(inputs, recipe, only, on_step=report)[0][None]
+    else:
+        weights = train_heads(inputs, recipe, settings, on_step=report)  # (R, K)
+    scores = inputs.scores(weights)
     seconds_each = (time.perf_counter() - start) / len(configs)
-    for row, (config, job) in enumerate(zip(configs, jobs, strict=True)):
+    for row, (config, noise_multiplier) in enumerate(zip(configs, noise, strict=True)):
+        start = time.perf_counter()
         own_scores = {name: values[row] for name, values in scores.items()}
-        yield _result(
-            dataset, prepared, problem, config, job, weights[row], own_scores, seconds_each
+        estimates = {
+            name: dataset.test_sets[name].bootstrap.evaluate(values)
+            for name, values in own_scores.items()
+        }
+        statement = make_statement(config, dataset.training_data, noise_multiplier or 0.0)
+        yield RunResult(
+            config=config,
+            epsilon=statement.epsilon,
+            mu=statement.mu,
+            noise_multiplier=statement.noise_multiplier,
+            num_units=inputs.num_units,
+            weights=weights[row],
+            scores=own_scores,
+            validation_scores=inputs.validation_scores(weights[row]),
+            estimates=estimates,
+            statement=statement,
+            seconds=seconds_each + time.perf_counter() - start,
         )
 
 
-def _shared_part(config: RunConfig) -> tuple[object, ...]:
-    return (config.strategy, config.privacy.unit, config.recipe, config.backbone)
+def head_settings(config: RunConfig) -> HeadSettings:
+    """Calibrates a run's noise to its budget, and tells its learning rate and seed.
+
+    Raises:
+        PrivacyError: If the budget cannot be reached.
+    """
+    rate = head_recipe(config).learning_rate_at(config.privacy.target_epsilon)
+    noise = calibrate_run(config)
+    return HeadSettings(noise_multiplier=noise or None, learning_rate=rate, seed=config.noise_seed)
 
 
-def head_job(config: RunConfig) -> HeadSettings:
-    """Noise, learning rate and seed that a configuration means."""
-    privacy, recipe = config.privacy, config.recipe
-    noise = (
-        gaussian.calibrate_gaussian(privacy.target_epsilon, privacy.target_delta, recipe.steps)
-        if privacy.is_private
-        else None
-    )
-    rate = recipe.learning_rate_at(privacy.target_epsilon)
-    return HeadSettings(noise_multiplier=noise, learning_rate=rate, seed=config.noise_seed)
+def head_recipe(config: RunConfig) -> HeadRecipe:
+    """The recipe of a head on cached features.
 
-
-def _train(
-    problem: HeadTrainingData,
-    config: RunConfig,
-    jobs: Sequence[HeadSettings],
-    engine: TrainingBackend,
-    on_step: Callable[[int, Tensor], None],
-) -> Tensor:
-    """Weights (R, K)."""
-    if engine == "vectorised" or jobs[0].noise_multiplier is None:
-        return train_heads(problem, config.recipe, jobs, on_step=on_step)
-    from mammo_core.privacy.heads.opacus import train_head
-
-    (job,) = jobs
-    return train_head(problem, config.recipe, job, on_step=on_step)[0][None]
-
-
-def _result(
-    dataset: FeatureDataset,
-    prepared: HeadInputs,
-    problem: HeadTrainingData,
-    config: RunConfig,
-    job: HeadSettings,
-    weights: Tensor,
-    scores: dict[str, np.ndarray],
-    training_seconds: float,
-) -> RunResult:
-    start = time.perf_counter()
-    estimates = {
-        name: dataset.test_sets[name].bootstrap.evaluate(values) for name, values in scores.items()
-    }
-    statement = make_statement(config, dataset.training_data, job.noise_multiplier or 0.0)
-    return RunResult(
-        config=config,
-        epsilon=statement.epsilon,
-        mu=statement.mu,
-        noise_multiplier=statement.noise_multiplier,
-        num_units=problem.num_units,
-        weights=weights,
-        scores=scores,
-        validation_scores=prepared.validation_scores(weights),
-        estimates=estimates,
-        statement=statement,
-        seconds=training_seconds + time.perf_counter() - start,
-    )
+    Raises:
+        InvalidRequestError: If the configuration is of a network.
+    """
+    if not isinstance(config.recipe, HeadRecipe):
+        raise InvalidRequestError(
+            f"Expected a head on cached features; got {config.trained_part} of a network on images. "
+            "Train it with fine-tune."
+        )
+    return config.recipe

@@ -1,8 +1,8 @@
-"""Sweeps: every combination of strategy, unit, ε and seed, each run tracked as it finishes."""
+"""Plans of runs of heads, and the one way to train them: skip what is recorded, write down what is released, train."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,9 +18,19 @@ from mammo_core.config.runs import (
     run_key,
     to_dict,
 )
-from mammo_core.ledger.releases import Ledger, releases_of_runs
+from mammo_core.errors import InvalidRequestError
+from mammo_core.ledger.releases import Release, ReleaseLedger, releases_of_run
+from mammo_core.privacy.accounting.gaussian import require_meaningful_delta
+from mammo_core.privacy.heads.vectorised import HeadSettings
 from mammo_core.training.heads.feature_dataset import FeatureDataset
-from mammo_core.training.heads.runs import OnStep, RunResult, TrainingBackend, run_many
+from mammo_core.training.heads.runs import (
+    OnStep,
+    RunResult,
+    TrainingBackend,
+    head_recipe,
+    head_settings,
+    train_together,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +49,7 @@ class RecipeChanges:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepPlan:
-    """What to combine. A head trained without DP is the same for every seed; it is run for each all the same.
+    """The combinations to train. A head without DP is the same for every seed; it is trained for each all the same.
 
     Attributes:
         noise: Secret, or reproducible for demonstration.
@@ -57,26 +67,30 @@ class SweepPlan:
     changes: RecipeChanges = RecipeChanges()
     engine: TrainingBackend = "vectorised"
 
-    def groups(self) -> Iterator[list[RunConfig]]:
-        """Runs that can be trained together: one list per strategy and unit."""
-        for strategy in self.strategies:
-            for unit in self.units:
-                yield [
-                    RunConfig(
-                        strategy=strategy,
-                        privacy=PrivacyConfig(
-                            target_epsilon=epsilon,
-                            target_delta=self.delta,
-                            unit=unit,
-                            noise=self.noise,
-                        ),
-                        recipe=self.changes.applied_to(RECIPES[strategy]),
-                        backbone=self.backbone,
-                        seed=seed,
-                    )
-                    for epsilon in self.epsilons
-                    for seed in self.seeds
-                ]
+    def configs(self) -> list[RunConfig]:
+        """Every run; those of one strategy and unit one after the other.
+
+        Raises:
+            InvalidRequestError: If a value is impossible.
+        """
+        return [
+            RunConfig(
+                strategy=strategy,
+                privacy=PrivacyConfig(
+                    target_epsilon=epsilon,
+                    target_delta=self.delta,
+                    unit=unit,
+                    noise=self.noise,
+                ),
+                recipe=self.changes.applied_to(RECIPES[strategy]),
+                backbone=self.backbone,
+                seed=seed,
+            )
+            for strategy in self.strategies
+            for unit in self.units
+            for epsilon in self.epsilons
+            for seed in self.seeds
+        ]
 
     @property
     def num_runs(self) -> int:
@@ -125,37 +139,106 @@ def plan_from_dict(values: dict[str, Any]) -> SweepPlan:
     )
 
 
-def run_sweep(
+def run_plan(
     dataset: FeatureDataset,
-    plan: SweepPlan,
+    plan: Sequence[RunConfig],
     *,
-    ledger: Ledger,
-    finished: Collection[str],
-    on_result: Callable[[RunResult | None], None],
+    ledger: ReleaseLedger,
+    finished: Collection[str] = (),
+    backend: TrainingBackend = "vectorised",
     on_step: OnStep | None = None,
-) -> None:
-    """Runs what is not finished yet.
+) -> Iterator[tuple[RunConfig, RunResult | None]]:
+    """Trains and evaluates the runs of a plan that are not recorded yet: the one way to train heads.
+
+    A recorded run is never trained again: with secret noise that would be another release, and otherwise
+    nothing new would come out. Another seed makes another run.
 
     Args:
-        ledger: As of `run_many`. The whole plan must fit into a budget, or nothing of it is run.
-        finished: Keys (`results_file.run_key`) of the runs to leave out.
-        on_result: Called after each run, with None for one that was left out.
-        on_step: As of `run_many`.
+        plan: Runs on the backbone that is loaded. Those that differ in ε, δ and seed only train together.
+        ledger: Every run is recorded in it before it is trained, so a crash counts too much, never too little.
+        finished: Keys (`run_key`) of the runs that are recorded.
+        backend: "vectorised" trains many heads at once, "opacus" one after the other with Opacus. The update
+            and the noise are the same; results agree up to rounding.
+        on_step: Called after each training step; what it raises ends the training.
+
+    Yields:
+        Each configuration with its result as soon as it is evaluated, or with None if it is recorded.
 
     Raises:
-        MammoError: As `run_many`.
+        InvalidRequestError: If the plan is empty, of a network or of another backbone.
+        PrivacyError: If a budget cannot be reached, δ is too large or there are too few units.
+        BudgetExceededError: If the ledger has no room for the whole plan; then nothing is trained.
     """
-    groups = [
-        (group, [run for run in group if run_key(run, dataset.data_hash) not in finished])
-        for group in plan.groups()
-    ]
-    all_missing = [config for _, missing in groups for config in missing]
-    charges = releases_of_runs(all_missing, dataset.train, dataset.synthetic)
-    ledger.require_room(dataset.cohort_identity, charges)
-    for group, missing in groups:
-        for _ in range(len(group) - len(missing)):
-            on_result(None)
-        if missing:
-            results = run_many(dataset, missing, ledger=ledger, engine=plan.engine, on_step=on_step)
-            for result in results:
-                on_result(result)
+    _require_plan(dataset, plan)
+    recorded: list[RunConfig] = []
+    missing: list[_PlannedRun] = []
+    for config in plan:
+        if run_key(config, dataset.data_hash) in finished:
+            recorded.append(config)
+        else:
+            missing.append(_planned(dataset, config))
+    batches = _batches(missing, backend)
+    if len(batches) > 1:  # one alone is checked when it is recorded
+        ledger.require_room(dataset.cohort_identity, _releases(missing))
+    yield from ((config, None) for config in recorded)
+    for batch in batches:
+        configs = [each.config for each in batch]
+        first = configs[0]
+        inputs = dataset.prepare(first.strategy, head_recipe(first), first.privacy.unit)
+        ledger.record(dataset.cohort_identity, _releases(batch))
+        results = train_together(
+            dataset,
+            inputs,
+            configs,
+            [each.settings for each in batch],
+            backend=backend,
+            on_step=on_step,
+        )
+        yield from zip(configs, results, strict=True)
+
+
+@dataclass(frozen=True)
+class _PlannedRun:
+    config: RunConfig
+    settings: HeadSettings
+    releases: list[Release]
+
+
+def _planned(dataset: FeatureDataset, config: RunConfig) -> _PlannedRun:
+    """A run with its noise, calibrated once, and with what it will release."""
+    privacy = config.privacy
+    if privacy.is_private:
+        num_units = dataset.training_data.num_units(config.strategy, privacy.unit)
+        require_meaningful_delta(privacy.target_delta, num_units)
+    settings = head_settings(config)
+    noise = settings.noise_multiplier or 0.0
+    releases = releases_of_run(config, noise, dataset.train, dataset.synthetic)
+    return _PlannedRun(config, settings, releases)
+
+
+def _batches(runs: Sequence[_PlannedRun], backend: TrainingBackend) -> list[list[_PlannedRun]]:
+    """The runs that train at once."""
+    if backend == "opacus":
+        return [[run] for run in runs]
+    alike: dict[tuple[object, ...], list[_PlannedRun]] = {}
+    for run in runs:
+        config = run.config
+        key = (config.strategy, config.privacy.unit, config.recipe)
+        alike.setdefault(key, []).append(run)
+    return list(alike.values())
+
+
+def _releases(runs: Sequence[_PlannedRun]) -> list[Release]:
+    return [release for run in runs for release in run.releases]
+
+
+def _require_plan(dataset: FeatureDataset, plan: Sequence[RunConfig]) -> None:
+    if not plan:
+        raise InvalidRequestError(
+            "Expected one run or more; got none. Name at least one ε and seed."
+        )
+    others = [config.backbone for config in plan if config.backbone != dataset.backbone]
+    if others:
+        raise InvalidRequestError(
+            f"Expected runs on the loaded backbone {dataset.backbone}; got {others[0]}."
+        )

@@ -17,7 +17,7 @@ from mammo_core.classifiers.networks.checkpoints import classifier_bytes
 from mammo_core.classifiers.networks.pretraining import pretrain
 from mammo_core.classifiers.networks.scoring import score_masses
 from mammo_core.cohorts.cohort import Cohort
-from mammo_core.ledger.releases import Ledger, releases_of_runs
+from mammo_core.ledger.releases import ReleaseLedger, releases_of_run
 from mammo_core.privacy.networks.network_training import train_network
 from mammo_core.privacy.networks.training_settings import NetworkTraining
 from mammo_core.privacy.networks.training_state import TrainingState
@@ -57,7 +57,7 @@ class NetworkOutcome(RunOutcome):
 def run_network(
     run: NetworkRun,
     *,
-    ledger: Ledger,
+    ledger: ReleaseLedger,
     home: Path,
     device: torch.device,
     micro_batch: int | None = None,
@@ -82,9 +82,8 @@ def run_network(
     with checkpoints.held():
         found = checkpoints.load()
         if found is None:
-            charges = releases_of_runs([config], data.train, data.synthetic)
-            ledger.require_room(data.cohort_identity, charges)
-            ledger.charge(data.cohort_identity, charges)
+            releases = releases_of_run(config, run.noise_multiplier, data.train, data.synthetic)
+            ledger.record(data.cohort_identity, releases)
             phase = "pretraining" if config.strategy == "pretrain" else "training"
             found = Checkpoint(phase, {}, {})
             checkpoints.save(found.phase, found.tensors)

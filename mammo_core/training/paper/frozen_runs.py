@@ -19,7 +19,7 @@ from mammo_core.classifiers.networks.sources import FeatureSource
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import RunConfig
 from mammo_core.errors import CohortError, InvalidRequestError
-from mammo_core.ledger.releases import Ledger, releases_of_runs
+from mammo_core.ledger.releases import ReleaseLedger, releases_of_run
 from mammo_core.privacy.accounting import gaussian
 from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.networks.network_training import train_network
@@ -67,7 +67,7 @@ def run_frozen_preset(
     dataset: FeatureDataset,
     config: RunConfig,
     *,
-    ledger: Ledger,
+    ledger: ReleaseLedger,
     device: torch.device | str = "cpu",
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> HeadOutcome:
@@ -93,9 +93,8 @@ def run_frozen_preset(
     noise_multiplier = calibrate_run(config)
     if config.privacy.is_private:
         gaussian.require_meaningful_delta(config.privacy.target_delta, source.num_units)
-    charges = releases_of_runs([config], dataset.train, dataset.synthetic)
-    ledger.require_room(dataset.cohort_identity, charges)
-    ledger.charge(dataset.cohort_identity, charges)
+    releases = releases_of_run(config, noise_multiplier, dataset.train, dataset.synthetic)
+    ledger.record(dataset.cohort_identity, releases)
     head = build_head(
         dataset.train_features.shape[-1], recipe, torch.Generator().manual_seed(config.seed)
     )

@@ -31,7 +31,9 @@ def remember(source: DataSource, result: RunResult) -> list[Release]:
         "unit": result.config.privacy.unit,
         "ε": result.epsilon,
         "seed": result.config.seed,
-        "spending": cost_of_run(result.config, result.statement.largest_patient or 1),
+        "spending": cost_of_run(
+            result.config, result.statement.largest_patient or 1, result.noise_multiplier
+        ),
     } | {f"AUROC {name}": part["auroc"].value for name, part in result.estimates.items()}
     return list(releases.values())
 

@@ -51,7 +51,7 @@ def retrain(
         beyond_budget: Why the budget of the cohort may be exceeded; empty if it may not.
 
     Raises:
-        MammoError: As `run_many`.
+        MammoError: As `run_plan`.
     """
     from mammo_core.config.recipes import RECIPES
 
@@ -72,17 +72,21 @@ def _trained(
     """One head takes milliseconds on one thread, and many times that on several that wait for each other."""
     import torch
 
-    from mammo_core.training.heads.runs import run_many
+    from mammo_core.training.heads.sweep import run_plan
 
     ledger = resources.ledger().on_behalf_of("live", beyond_budget=_beyond_budget)
-    _bench.prepare(config.strategy, config.recipe)  # large, once per strategy, on all threads
+    _bench.prepare(
+        config.strategy, config.recipe, config.privacy.unit
+    )  # large, once per strategy, on all threads
     with _one_at_a_time:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            return next(run_many(_bench, [config], ledger=ledger))
+            ((_, result),) = run_plan(_bench, [config], ledger=ledger)
         finally:
             torch.set_num_threads(threads)
+    assert result is not None
+    return result
 
 
 def roc_curves(

@@ -146,7 +146,7 @@ def _training(
     from mammo_core.privacy.heads.vectorised import HeadSettings
 
     privacy, recipe = config.privacy, config.recipe
-    problem = _bench.prepare(config.strategy, recipe).problem(privacy.unit)
+    problem = _bench.prepare(config.strategy, recipe, privacy.unit)
     noise = calibrate_gaussian(privacy.target_epsilon, privacy.target_delta, recipe.steps)
     job = HeadSettings(
         noise_multiplier=noise or None,

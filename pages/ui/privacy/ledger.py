@@ -121,7 +121,7 @@ def _other_generators(book: LedgerBook, cohort: CohortIdentity) -> list[Release]
         counted = st.toggle(
             "Count them in", key="ledger_count_others", bind="query-params", value=False
         )
-    return [other.charge for other in found] if counted else []
+    return [other.release for other in found] if counted else []
 
 
 def _show_total(

@@ -87,9 +87,8 @@ def count_missing(source: DataSource) -> int:
     """How many masses have no features yet."""
     from mammo_core.training.heads.feature_dataset import count_missing_features
 
-    data = loaded_data(source)
     return count_missing_features(
-        data.real, data.synthetic, backbone_for(source), home_dir() / "features"
+        loaded_data(source), backbone_for(source), home_dir() / "features"
     )
 
 
@@ -98,15 +97,7 @@ def workbench(source: DataSource) -> FeatureDataset:
     """Data and features of a source."""
     from mammo_core.training.heads.feature_dataset import load_feature_dataset
 
-    data = loaded_data(source)
-    return load_feature_dataset(
-        data.real,
-        data.synthetic,
-        backbone_for(source),
-        home_dir() / "features",
-        origin=data.origin,
-        is_demonstration=data.is_demonstration,
-    )
+    return load_feature_dataset(loaded_data(source), backbone_for(source), home_dir() / "features")
 
 
 @st.cache_resource(max_entries=3, show_spinner="Counting patients")

@@ -97,7 +97,7 @@ def _missing(source: DataSource, plan: SweepPlan) -> list[RunConfig]:
     """The runs of the plan that the run store does not hold for exactly these masses."""
     from mammo_core.config.runs import run_key
 
-    wanted = [config for group in plan.groups() for config in group]
+    wanted = [config for config in plan.configs()]
     if resources.count_missing(source):
         return wanted  # nothing was ever trained on masses without features
     data_hash = resources.workbench(source).data_hash

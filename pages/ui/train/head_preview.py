@@ -55,7 +55,7 @@ def _checked(plan: SweepPlan) -> list[RunConfig]:
         raise InvalidRequestError(
             f"Expected at most {_MAX_RUNS} runs at once; got {plan.num_runs}. Choose fewer combinations."
         )
-    return [config for group in plan.groups() for config in group if config.seed == plan.seeds[0]]
+    return [config for config in plan.configs() if config.seed == plan.seeds[0]]
 
 
 def planned_statement(

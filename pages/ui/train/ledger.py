@@ -57,15 +57,16 @@ def show_ledger_line(source: DataSource, asked: SweepPlan | NetworkRequest) -> s
 def _planned(asked: SweepPlan | NetworkRequest, data: TrainingData) -> list[Release]:
     from mammo_core.jobs.requests import NetworkRequest
     from mammo_core.ledger.releases import cost_of_run, planned_releases
+    from mammo_core.privacy.accounting.calibration import calibrate_run
 
     if isinstance(asked, NetworkRequest):
         configs, count = [asked.config], 1
     else:
-        configs = [config for group in asked.groups() for config in group]
+        configs = [config for config in asked.configs()]
         configs = [config for config in configs if config.seed == asked.seeds[0]]
         count = len(asked.seeds)
-    charges: list[Release] = []
+    releases: list[Release] = []
     for config in configs:
-        spending = cost_of_run(config, data.largest_patient)
-        charges += planned_releases(spending, count) if spending else []
-    return charges
+        cost = cost_of_run(config, data.largest_patient, calibrate_run(config))
+        releases += planned_releases(cost, count) if cost else []
+    return releases

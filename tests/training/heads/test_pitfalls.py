@@ -82,7 +82,7 @@ def test_private_generator_is_the_last_one_whatever_its_quality(tmp_path, monkey
 def test_ledger_entries_deleted_one_by_one_still_count(tmp_path):
     ledger = open_ledger(tmp_path)
     for _ in range(2):
-        ledger.on_behalf_of("train").charge(cohort(), [charge(4.0)])
+        ledger.on_behalf_of("train").record(cohort(), [charge(4.0)])
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
     for run in client.search_runs([experiment]):

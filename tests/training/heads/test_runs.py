@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mammo_core.cohorts.cohort import join
+from mammo_core.cohorts.installed import LoadedData
 from mammo_core.config.recipes import RECIPES
 from mammo_core.config.runs import PrivacyConfig, RunConfig, run_config_from_dict, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError, MammoError, PrivacyError
@@ -100,7 +101,7 @@ def test_opacus_and_vectorised_engines_score_alike(dataset):
     configs = [make_config(dataset, epsilon=epsilon) for epsilon in (1.0, 20.0, math.inf)]
 
     for ours, theirs in zip(
-        run_many(dataset, configs), run_many(dataset, configs, engine="opacus"), strict=True
+        run_many(dataset, configs), run_many(dataset, configs, backend="opacus"), strict=True
     ):
         torch.testing.assert_close(ours.weights, theirs.weights, rtol=1e-3, atol=1e-3)
         assert ours.epsilon == theirs.epsilon
@@ -174,11 +175,21 @@ def test_delta_too_large_for_the_cohort_is_refused(dataset):
         next(run_many(dataset, [make_config(dataset, target_delta=1 / 50)]))
 
 
-def test_runs_that_differ_in_more_than_budget_and_seed_cannot_train_together(dataset):
+def test_runs_that_differ_in_more_than_budget_and_seed_train_apart(dataset):
+    together = []
     configs = [make_config(dataset, "real"), make_config(dataset, "pretrain")]
 
-    with pytest.raises(InvalidRequestError, match="runs of one strategy"):
-        next(run_many(dataset, configs))
+    list(run_many(dataset, configs, on_step=lambda step: together.append(len(step.configs))))
+
+    assert together == [1] * 200
+
+
+def test_plan_without_runs_or_of_another_backbone_is_refused(dataset):
+    other = replace(make_config(dataset), backbone=replace(dataset.backbone, views=8))
+
+    for plan, message in (([], "one run or more; got none"), ([other], "on the loaded backbone")):
+        with pytest.raises(InvalidRequestError, match=message):
+            next(run_many(dataset, plan))
 
 
 @pytest.mark.parametrize("epsilon", [6.0, math.inf])
@@ -242,7 +253,7 @@ def test_workbench_opens_from_images_and_keeps_parts_apart(tmp_path):
     seen = []
 
     dataset = load_feature_dataset(
-        real, synthetic, TINY, tmp_path, on_progress=lambda *a: seen.append(a)
+        LoadedData(real, synthetic, []), TINY, tmp_path, on_progress=lambda *a: seen.append(a)
     )
 
     total = len(real) + len(synthetic) + len(texture_images())
@@ -250,14 +261,14 @@ def test_workbench_opens_from_images_and_keeps_parts_apart(tmp_path):
     assert len(dataset.train_features) == 60
     assert list(dataset.test_sets) == ["b"]
     assert len(dataset.synthetic_features) == 8
-    again = load_feature_dataset(real, None, TINY, tmp_path)
+    again = load_feature_dataset(LoadedData(real, None, []), TINY, tmp_path)
     assert torch.equal(again.test_sets["b"].features, dataset.test_sets["b"].features)
     assert again.data_hash != dataset.data_hash
 
 
 def test_workbench_without_a_test_split_says_what_to_add(tmp_path):
     with pytest.raises(CohortError, match="Add SITE/test"):
-        load_feature_dataset(make_cohort(), None, TINY, tmp_path)
+        load_feature_dataset(LoadedData(make_cohort(), None, []), TINY, tmp_path)
 
 
 def test_training_split_with_one_class_is_refused(tmp_path):
@@ -266,7 +277,7 @@ def test_training_split_with_one_class_is_refused(tmp_path):
     real = join([one_class, make_cohort(split="test", seed=1)])
 
     with pytest.raises(CohortError, match="the part 'train'; found no malignant one among 30"):
-        load_feature_dataset(real, None, TINY, tmp_path)
+        load_feature_dataset(LoadedData(real, None, []), TINY, tmp_path)
 
 
 def test_made_features_carry_the_class():

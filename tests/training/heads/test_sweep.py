@@ -52,7 +52,7 @@ def read(path):
 
 
 def test_sweep_writes_one_row_per_run_and_test_set(dataset, plan, tmp_path):
-    run_sweep_into_file(dataset, plan, ResultsFile(tmp_path / "r.csv"), RunRecorder(tmp_path))
+    run_sweep_into_file(dataset, plan, ResultsFile(tmp_path / "r.csv"), tmp_path)
 
     rows = read(tmp_path / "r.csv")
     assert len(rows) == 16
@@ -65,44 +65,39 @@ def test_sweep_writes_one_row_per_run_and_test_set(dataset, plan, tmp_path):
 def test_interrupted_sweep_goes_on_where_it_stopped(dataset, plan, tmp_path, monkeypatch):
     path, trained = tmp_path / "r.csv", []
 
-    def stop_after_three(result):
-        trained.append(result)
+    def stop_after_three(run):
+        trained.append(run.result)
         if len(trained) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_sweep_into_file(
-            dataset, plan, ResultsFile(path), RunRecorder(tmp_path), on_result=stop_after_three
-        )
+        run_sweep_into_file(dataset, plan, ResultsFile(path), tmp_path, on_run=stop_after_three)
     with path.open("a") as file:
         file.write("pretrain,half a row")  # as a crash in the middle of writing leaves it
     seen = []
-    run_sweep_into_file(
-        dataset, plan, ResultsFile(path), RunRecorder(tmp_path), on_result=seen.append
-    )
+    run_sweep_into_file(dataset, plan, ResultsFile(path), tmp_path, on_run=seen.append)
 
     assert len(read(path)) == 16
-    assert seen.count(None) == 3
-    assert len(seen) == 8
+    assert [run.result is None for run in seen] == [True] * 3 + [False] * 5
 
 
 def test_finished_sweep_trains_nothing_again(dataset, plan, tmp_path, monkeypatch):
     path = tmp_path / "r.csv"
-    run_sweep_into_file(dataset, plan, ResultsFile(path), RunRecorder(tmp_path))
+    run_sweep_into_file(dataset, plan, ResultsFile(path), tmp_path)
     before = path.read_bytes()
 
-    monkeypatch.setattr(sweep, "run_many", lambda *_, **__: pytest.fail("trained again"))
-    run_sweep_into_file(dataset, plan, ResultsFile(path), RunRecorder(tmp_path))
+    monkeypatch.setattr(sweep, "train_together", lambda *_, **__: pytest.fail("trained again"))
+    run_sweep_into_file(dataset, plan, ResultsFile(path), tmp_path)
 
     assert path.read_bytes() == before
 
 
 def test_rows_of_another_sweep_in_the_same_file_are_kept(dataset, plan, tmp_path):
     path = tmp_path / "r.csv"
-    run_sweep_into_file(dataset, plan, ResultsFile(path), RunRecorder(tmp_path))
+    run_sweep_into_file(dataset, plan, ResultsFile(path), tmp_path)
     one_site = replace(dataset, test_sets={"here": dataset.test_sets["here"]}, _prepared={})
 
-    run_sweep_into_file(one_site, plan, ResultsFile(path), RunRecorder(tmp_path))
+    run_sweep_into_file(one_site, plan, ResultsFile(path), tmp_path)
 
     assert len(read(path)) == 16 + 8
 
@@ -117,7 +112,7 @@ def test_foreign_file_is_never_overwritten(tmp_path):
 
 
 def test_every_run_is_tracked_with_configuration_metrics_and_predictions(dataset, plan, tmp_path):
-    run_sweep_into_file(dataset, plan, ResultsFile(tmp_path / "r.csv"), RunRecorder(tmp_path))
+    run_sweep_into_file(dataset, plan, ResultsFile(tmp_path / "r.csv"), tmp_path)
 
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(EXPERIMENT)

@@ -112,7 +112,7 @@ def test_killed_run_goes_on_to_the_very_same_weights_and_is_charged_once(recipe,
     )
 
     assert steps == [3, 4]
-    assert len(ledger.charges) == 1
+    assert len(ledger.releases) == 1
     assert outcome.kept_step == whole.kept_step
     assert np.array_equal(outcome.scores["site"], whole.scores["site"])
 
@@ -175,7 +175,7 @@ def test_damaged_checkpoint_is_refused_before_anything_is_charged_again(tmp_path
     with pytest.raises(CheckpointError, match="To begin the run anew"):
         train(config, tmp_path, ledger=ledger)
 
-    assert len(ledger.charges) == 1
+    assert len(ledger.releases) == 1
 
 
 def test_recorded_run_is_read_back_told_apart_and_leaves_no_checkpoint(private_home):
@@ -216,7 +216,7 @@ def test_sampled_run_is_charged_with_its_noise_rate_and_steps(tmp_path):
 
     outcome = train(config, tmp_path, ledger=ledger)
 
-    (charge,) = ledger.charges
+    (charge,) = ledger.releases
     steps = (NoisySteps(outcome.noise_multiplier, 0.5, 4),)
     assert charge.spending == PrivacyCost(steps=steps, unit="image", largest_patient=2)
     assert outcome.epsilon == total_epsilon([charge.spending], 1e-3, "image")

@@ -8,6 +8,7 @@ from opacus.accountants.utils import get_noise_multiplier
 from sklearn.metrics import average_precision_score
 
 from mammo_core.cohorts.cohort import join
+from mammo_core.cohorts.installed import LoadedData
 from mammo_core.config.runs import BackboneConfig, HeadRecipe
 from mammo_core.errors import CohortError, InvalidRequestError, PrivacyError
 from mammo_core.ledger.book import Budget
@@ -33,7 +34,8 @@ def dataset(tmp_path_factory):
         make_cohort(12, split="test", seed=2),
     ]
     synthetic = make_cohort(24, 1, site="made", source="synthetic", seed=3)
-    return load_feature_dataset(join(parts), synthetic, TINY, tmp_path_factory.mktemp("features"))
+    loaded = LoadedData(join(parts), synthetic, [])
+    return load_feature_dataset(loaded, TINY, tmp_path_factory.mktemp("features"))
 
 
 def short_run(dataset, name="dbr1", *, steps=16, seed=1, **changes):
@@ -59,7 +61,7 @@ def test_frozen_preset_runs_end_to_end_and_says_what_it_spent(finished):
     assert 4 < outcome.epsilon < 6  # the tighter accountant's, of noise calibrated by RDP
     assert outcome.mu is None
     assert outcome.num_units == 60
-    assert [charge.spending.unit for charge in ledger.charges] == ["image"]
+    assert [charge.spending.unit for charge in ledger.releases] == ["image"]
     assert outcome.statement.trained_part == "head"
     assert outcome.statement.kept == "best on validation"
 
@@ -111,7 +113,7 @@ def test_synthetic_masses_are_mixed_in_as_units(dataset):
 
     assert mixed.num_units == 84
     assert alone.num_units == 24
-    assert ledger.charges == []  # no real patient took part
+    assert ledger.releases == []  # no real patient took part
 
 
 def test_preset_without_dp_learns_and_spends_without_bound(dataset):
