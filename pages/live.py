@@ -6,6 +6,7 @@ from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import STRATEGIES
 from mammo_core.text.numbers import budget_name
 from pages.ui.components import feature_job
+from pages.ui.components.cohort_choice import choose_site, choose_source
 from pages.ui.components.messages import shown_errors
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, choose_unit
 from pages.ui.components.statement import show_statement
@@ -19,7 +20,6 @@ from pages.ui.components.talk_mode import (
 from pages.ui.live import budget, play, recording, releases, training, view
 from pages.ui.shell.header import page_header
 from pages.ui.shell.navigation import enter
-from pages.ui.state import resources
 
 enter()
 on_big_screen = in_talk_mode()
@@ -33,16 +33,7 @@ else:
     )
     talk_link()
 
-sources = resources.installed_sources()
-source = sources[0]
-if len(sources) > 1:
-    source = st.selectbox(
-        "Cohort",
-        sources,
-        format_func=lambda item: item.name,
-        key="live_cohort",
-        bind="query-params",
-    )
+source = choose_site(choose_source("live_cohort", bind="query-params"), "live_site")
 if source.is_demo:
     view.say_demo(on_big_screen)
 with shown_errors("This cohort cannot be used"):
@@ -98,13 +89,10 @@ with choices, st.container(horizontal=True, vertical_alignment="bottom"):
         help="Tells repetitions apart: another seed is another release, with noise of its own.",
     )
 
-with choices:
-    beyond_budget = budget.ask_reason(dataset)
-
 with shown_errors("Cannot train with these choices"):
-    result = training.retrain(
-        dataset, strategy, epsilon, unit, int(seed), beyond_budget=beyond_budget
-    )
+    with budget.shown_after(choices, dataset) as reason:
+        run = training.retrain(dataset, strategy, epsilon, unit, int(seed), beyond_budget=reason)
+    result = run.outcome
     decision = training.decide(dataset, result, test_set, specificity)
 history = releases.remember(source, result)
 
@@ -112,9 +100,10 @@ with results:
     view.show_metrics(result, history, unit)
     view.show_charts(dataset, result, decision, test_set)
     st.markdown(training.decision_text(decision, test_set, specificity))
-    st.markdown(training.spent_text(result))
+    st.markdown(training.spent_text(run))
 view.show_rates(decision)
 view.show_total(history, unit)
 show_statement(result.statement, key="live")
-recording.track(dataset, result)
+if run.trained is not None:
+    recording.track(dataset, run.trained)
 play.frame_drawn()

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
+from pages.ui.components.cohort_choice import choose_site, choose_source
 from pages.ui.components.job_panel import show_job
 from pages.ui.components.messages import shown_errors
 from pages.ui.components.texts import GET_DATA
 from pages.ui.shell.header import page_header
 from pages.ui.shell.navigation import enter
 from pages.ui.state import jobs
-from pages.ui.train.head_form import choose_kind, choose_plan, choose_source
+from pages.ui.train.head_form import choose_kind, choose_plan
 from pages.ui.train.head_preview import show_meaning
 from pages.ui.train.jobs import choose_job, start_label, start_training
 from pages.ui.train.ledger import show_ledger_line
@@ -25,7 +26,12 @@ page_header(
 
 choices, meaning = st.columns([2, 3], gap="large")
 with choices:
-    source = choose_source()
+    source = choose_source(
+        "train_cohort",
+        persist_state="session",
+        help="Real cohorts found in the data folder, and the built-in demo of synthetic masses.",
+    )
+    source = choose_site(source, "train_site")
     if source.is_demo:
         st.caption(
             "The built-in demo cohort: synthetic masses and patients. Its numbers say nothing about real ones."

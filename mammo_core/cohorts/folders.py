@@ -96,6 +96,11 @@ def looks_real(folder: Path) -> bool:
     return any(True for _ in _class_folders(folder))
 
 
+def training_sites(folder: Path) -> list[str]:
+    """Names of the sites that have a train split, told from the names of folders alone."""
+    return sorted({site for site, split, _ in _class_folders(folder) if split == "train"})
+
+
 def looks_synthetic(folder: Path) -> bool:
     """Checks whether the folder directly holds at least one synthetic mass."""
     return any(SYNTHETIC_NAME.fullmatch(path.stem) for path in folder.glob("*.png"))

@@ -30,10 +30,15 @@ PUBLISHED_SYNTHETIC = Path("extension/synthetic_data/cbis-ddsm/c-dcgan")  # in R
 
 @dataclass(frozen=True)
 class DataSource:
-    """Where real and synthetic masses come from; both None means the built-in demo."""
+    """Where real and synthetic masses come from; both None means the built-in demo.
+
+    Attributes:
+        site: To train on; None for the only one that has a train split.
+    """
 
     real: Path | None = None
     synthetic: Path | None = None
+    site: str | None = None
 
     @property
     def is_demo(self) -> bool:
@@ -43,7 +48,9 @@ class DataSource:
     @property
     def name(self) -> str:
         """A short name to show."""
-        return "built-in demo" if self.real is None else self.real.name
+        if self.real is None:
+            return "built-in demo"
+        return self.real.name if self.site is None else f"{self.real.name}, {self.site}"
 
 
 @dataclass(frozen=True)
@@ -121,13 +128,16 @@ def load_source(
     )
 
 
-def read_training_data(source: DataSource) -> TrainingData:
+def read_training_data(
+    source: DataSource, load: Callable[[DataSource], LoadedData] = load_source
+) -> TrainingData:
     """Describes the training data of runs on a source, as far as a guarantee depends on it.
 
-    Reads a folder's masses; of the demo it draws none.
+    Args:
+        load: Reads a folder's masses; of the demo none are drawn.
 
     Raises:
-        CohortError: As `load_source`, or if no site has a train split.
+        CohortError: As `load_source`, or if the site has no train split.
     """
     if source.is_demo:
         from mammo_core.cohorts import demo
@@ -138,8 +148,8 @@ def read_training_data(source: DataSource) -> TrainingData:
             _demo_origin(),
             is_demonstration=True,
         )
-    data = load_source(source)
-    train = data.real.select(site=data.real.training_site(None), split="train")
+    data = load(source)
+    train = data.real.select(site=data.real.training_site(source.site), split="train")
     num_synthetic = 0 if data.synthetic is None else len(data.synthetic)
     return origins.training_data(train.patient_ids, num_synthetic, data.origin)
 

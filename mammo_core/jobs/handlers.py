@@ -1,11 +1,14 @@
-"""How each kind of job is done."""
+"""Does what a job asks for: one handler for each kind of request."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mammo_core.auditing.heads import AuditTables, run_audit
-from mammo_core.cohorts.installed import load_source
+from mammo_core.cohorts.installed import DataSource, load_source
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.ingestion.download.paper_data import run_fetch
 from mammo_core.ingestion.imports.run import run_import
 from mammo_core.ingestion.uploads import discard_upload
@@ -23,7 +26,7 @@ from mammo_core.jobs.requests import (
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.results.plans import train_plan
 from mammo_core.training.heads.feature_dataset import FeatureDataset, load_feature_dataset
-from mammo_core.training.heads.progress import _LiveCurve
+from mammo_core.training.heads.progress import TrainingCurve
 
 
 def run_request(request: JobRequest, job: JobContext, home: Path) -> None:
@@ -33,44 +36,21 @@ def run_request(request: JobRequest, job: JobContext, home: Path) -> None:
         JobStopped: If it was cancelled; what was finished is kept.
         MammoError: If the request cannot be done.
     """
-    match request:
-        case FeaturesRequest():
-            _open_bench(request, job, home)
-        case SweepRequest():
-            _sweep(request, job, home)
-        case NetworkRequest():
-            train_network_job(request, job, home)
-        case AuditRequest():
-            _audit(request, job, home)
-        case FetchRequest():
-            _fetch(request, job)
-        case ImportRequest():
-            _import(request, job, home)
+    _HANDLERS[request.kind](request, job, home)
 
 
-def _open_bench(request: FeaturesRequest, job: JobContext, home: Path) -> FeatureDataset:
-    job.report(0, 0, "Reading masses")
-    data = load_source(
-        request.source,
-        on_progress=lambda done, total: job.report(done, total, "Drawing the demo's masses"),
-    )
-    job.check()
-    return load_feature_dataset(
-        data,
-        request.backbone,
-        home / "features",
-        on_progress=lambda done, total: job.report(done, total, "Computing features of masses"),
-    )
+def compute_features(request: FeaturesRequest, job: JobContext, home: Path) -> None:
+    """Computes and keeps the features that a cohort lacks."""
+    _load_features(request.source, request.backbone, job, home)
 
 
-def _sweep(request: SweepRequest, job: JobContext, home: Path) -> None:
+def train_heads(request: SweepRequest, job: JobContext, home: Path) -> None:
+    """Trains, tests and records the runs of a plan that are not recorded yet."""
     plan = request.plan
-    needed = FeaturesRequest(source=request.source, backbone=plan.backbone)
-    dataset = _open_bench(needed, job, home)
-    job.note_data(dataset.data_hash)
-    origin = "train" if plan.num_runs == 1 else "sweep"
-    curve = _LiveCurve(job, plan.num_runs)
-    job.report(0, plan.num_runs, "Training")
+    dataset = _load_features(request.source, plan.backbone, job, home)
+    origin, total = "train" if plan.num_runs == 1 else "sweep", plan.num_runs
+    curve = TrainingCurve(job, total)
+    job.report(0, total, "Training")
     runs = train_plan(
         dataset,
         plan.configs(),
@@ -81,18 +61,22 @@ def _sweep(request: SweepRequest, job: JobContext, home: Path) -> None:
         origin=origin,
         job_id=job.job_id,
         backend=plan.engine,
-        on_step=curve.watch,
+        on_step=curve.on_step,
     )
-    for done, _ in enumerate(runs, start=1):
+    num_recorded = 0
+    for done, run in enumerate(runs, start=1):
         curve.runs_done = done
-        job.report(done, plan.num_runs, f"Tested run {done} of {plan.num_runs}")
+        num_recorded += run.result is None
+        known = (
+            f"; {num_recorded} were recorded before and not trained again" if num_recorded else ""
+        )
+        job.report(done, total, f"Tested run {done} of {total}{known}")
 
 
-def _audit(request: AuditRequest, job: JobContext, home: Path) -> None:
-    """Keeps the tables after each budget, so that a cancelled audit leaves those that were done."""
+def attack_heads(request: AuditRequest, job: JobContext, home: Path) -> None:
+    """Attacks models; keeps the tables after each budget, so that a cancelled audit leaves those it finished."""
     plan = request.plan
-    dataset = _open_bench(FeaturesRequest(source=request.source, backbone=plan.backbone), job, home)
-    job.note_data(dataset.data_hash)
+    dataset = _load_features(request.source, plan.backbone, job, home)
     total, tables = len(plan.epsilons), AuditTables()
     done = 0
 
@@ -110,8 +94,9 @@ def _audit(request: AuditRequest, job: JobContext, home: Path) -> None:
     run_audit(dataset, plan, tables, on_point=keep, on_step=show)
 
 
-def _fetch(request: FetchRequest, job: JobContext) -> None:
-    job.report(0, 0, "Looking at what is there")
+def fetch_paper_data(request: FetchRequest, job: JobContext, home: Path) -> None:
+    """Downloads the paper's data into the data folder."""
+    job.report(0, 0, "Checking what is there")
     report = run_fetch(
         request.plan, request.data_dir, on_progress=job.report, should_stop=job.is_stopping
     )
@@ -121,16 +106,48 @@ def _fetch(request: FetchRequest, job: JobContext) -> None:
     job.report(report.num_files, report.num_files, f"Every file {said}, as published{notes}")
 
 
-def _import(request: ImportRequest, job: JobContext, home: Path) -> None:
-    job.report(0, 0, "Looking at the files")
+def import_mammograms(request: ImportRequest, job: JobContext, home: Path) -> None:
+    """Imports mammograms as a cohort, then forgets where their files were."""
+    job.report(0, 0, "Reading the files")
     report = run_import(
         request.plan,
         request.data_dir,
         home,
-        on_progress=lambda done, total: job.report(done, total, "Looking at and cutting images"),
+        on_progress=lambda done, total: job.report(done, total, "Reading and cutting images"),
         should_stop=job.is_stopping,
     )
     job.check()
     job.report(report.num_images, report.num_images, f"Cut {report.num_masses} masses")
     discard_upload(request.plan.source, request.data_dir)
     job.replace_request(request.without_paths())
+
+
+def _load_features(
+    source: DataSource, backbone: BackboneConfig, job: JobContext, home: Path
+) -> FeatureDataset:
+    """The masses of a source with their features, computed where they are missing."""
+    job.report(0, 0, "Reading masses")
+    loaded = load_source(
+        source,
+        on_progress=lambda done, total: job.report(done, total, "Drawing the demo's masses"),
+    )
+    job.check()
+    dataset = load_feature_dataset(
+        loaded,
+        backbone,
+        home / "features",
+        site=source.site,
+        on_progress=lambda done, total: job.report(done, total, "Computing features of masses"),
+    )
+    job.note_data(dataset.data_hash)
+    return dataset
+
+
+_HANDLERS: dict[str, Callable[[Any, JobContext, Path], None]] = {
+    FeaturesRequest.kind: compute_features,
+    SweepRequest.kind: train_heads,
+    NetworkRequest.kind: train_network_job,
+    AuditRequest.kind: attack_heads,
+    FetchRequest.kind: fetch_paper_data,
+    ImportRequest.kind: import_mammograms,
+}

@@ -36,7 +36,7 @@ def train_network_job(request: NetworkRequest, job: JobContext, home: Path) -> N
         request.source,
         on_progress=lambda done, total: job.report(done, total, "Drawing the demo's masses"),
     )
-    data = run_dataset(loaded)
+    data = run_dataset(loaded, site=request.source.site)
     job.note_data(data.data_hash)
     total = request.config.recipe.steps
     if run_key(request.config, data.data_hash) in RunArchive(home).finished_keys(data.data_hash):
@@ -77,6 +77,7 @@ def _train_on_features(
         loaded,
         config.backbone,
         home / "features",
+        site=request.source.site,
         on_progress=lambda done, total: job.report(done, total, "Computing features of masses"),
     )
 

@@ -1,10 +1,12 @@
-"""What a job is asked to do: frozen values that travel as JSON and say how they are run."""
+"""What a job is asked to do: frozen values that travel as JSON. How each kind is done is in `handlers`."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self, get_type_hints
 
 from mammo_core.auditing.heads import AuditPlan, audit_plan_from_dict
 from mammo_core.cohorts.installed import DataSource
@@ -24,28 +26,39 @@ from mammo_core.training.heads.sweep import SweepPlan, plan_from_dict, plan_like
 _FORGOTTEN = Path("forgotten")
 
 
-class JobRequest(Protocol):
-    """What every request has; `job_work` knows how each kind is done."""
+@dataclass(frozen=True, kw_only=True)
+class JobRequest:
+    """What a job is asked to do. Each kind lists its values as fields.
+
+    Attributes:
+        kind: Names the kind in JSON, and its handler.
+    """
 
     kind: ClassVar[str]
 
     @property
     def title(self) -> str:
         """A short name to show."""
+        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values, see `request_from_dict`."""
+        """JSON-ready values: the kind and every field."""
+        values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        return {"kind": self.kind} | {name: _written(value) for name, value in values.items()}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The inverse of `to_dict`."""
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`; a field that an older version did not write keeps its default."""
+        types = get_type_hints(cls)
+        names = [each.name for each in dataclasses.fields(cls) if each.name in values]
+        return cls(**{name: _READERS.get(types[name], _same)(values[name]) for name in names})
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeaturesRequest:
+class FeaturesRequest(JobRequest):
     """Compute and keep the features of every mass of a cohort."""
 
-    kind: ClassVar[str] = "features"
+    kind = "features"
     source: DataSource
     backbone: BackboneConfig
 
@@ -54,32 +67,16 @@ class FeaturesRequest:
         """A short name to show."""
         return f"Features of {self.source.name}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        return {
-            "kind": self.kind,
-            "source": _source_to_dict(self.source),
-            "backbone": to_dict(self.backbone),
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> FeaturesRequest:
-        """The inverse of `to_dict`."""
-        return cls(
-            source=_source_from_dict(values["source"]),
-            backbone=BackboneConfig(**values["backbone"]),
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
-class SweepRequest:
+class SweepRequest(JobRequest):
     """Train and test every run of a plan that is not in the run store yet; one run is a plan of one.
 
     Attributes:
         beyond_budget: Why it may exceed the budget of its cohort; empty if it may not.
     """
 
-    kind: ClassVar[str] = "sweep"
+    kind = "sweep"
     source: DataSource
     plan: SweepPlan
     beyond_budget: str = ""
@@ -87,123 +84,27 @@ class SweepRequest:
     @property
     def title(self) -> str:
         """A short name to show."""
-        plan = self.plan
-        budgets = ", ".join(f"{epsilon:g}" for epsilon in plan.epsilons).replace("inf", "∞")
-        names = "; ".join(STRATEGY_NAMES[strategy] for strategy in plan.strategies)
-        return f"{names} at ε = {budgets} on {self.source.name}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        return {
-            "kind": self.kind,
-            "source": _source_to_dict(self.source),
-            "plan": self.plan.to_dict(),
-            "beyond_budget": self.beyond_budget,
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> SweepRequest:
-        """The inverse of `to_dict`."""
-        return cls(
-            source=_source_from_dict(values["source"]),
-            plan=plan_from_dict(values["plan"]),
-            beyond_budget=values.get("beyond_budget", ""),  # of jobs before the ledger
-        )
+        names = "; ".join(STRATEGY_NAMES[strategy] for strategy in self.plan.strategies)
+        return f"{names} at ε = {_listed(self.plan.epsilons)} on {self.source.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditRequest:
+class AuditRequest(JobRequest):
     """Attack models trained on a cohort and bound from below what they spend."""
 
-    kind: ClassVar[str] = "audit"
+    kind = "audit"
     source: DataSource
     plan: AuditPlan
 
     @property
     def title(self) -> str:
         """A short name to show."""
-        budgets = ", ".join(f"{epsilon:g}" for epsilon in self.plan.epsilons).replace("inf", "∞")
         name = STRATEGY_NAMES[self.plan.strategy]
-        return f"Attacks on {name} at ε = {budgets} on {self.source.name}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        return {
-            "kind": self.kind,
-            "source": _source_to_dict(self.source),
-            "plan": self.plan.to_dict(),
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> AuditRequest:
-        """The inverse of `to_dict`."""
-        return cls(
-            source=_source_from_dict(values["source"]), plan=audit_plan_from_dict(values["plan"])
-        )
+        return f"Attacks on {name} at ε = {_listed(self.plan.epsilons)} on {self.source.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class FetchRequest:
-    """Fetch the paper's data.
-
-    Attributes:
-        data_dir: The folder to put them into; a worker may have another default.
-    """
-
-    kind: ClassVar[str] = "fetch"
-    plan: FetchPlan
-    data_dir: Path
-
-    @property
-    def title(self) -> str:
-        """A short name to show."""
-        return "The paper's data"
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        return _intake_to_dict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> FetchRequest:
-        """The inverse of `to_dict`."""
-        return cls(plan=FetchPlan(**values["plan"]), data_dir=Path(values["data_dir"]))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportRequest:
-    """Import mammograms as a cohort of masses.
-
-    Attributes:
-        data_dir: The folder to put it into; a worker may have another default.
-    """
-
-    kind: ClassVar[str] = "import"
-    plan: ImportPlan
-    data_dir: Path
-
-    @property
-    def title(self) -> str:
-        """A short name to show."""
-        return f"Import of {self.plan.name}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        return _intake_to_dict(self)
-
-    def without_paths(self) -> ImportRequest:
-        """The same without where the files were: the names of files and folders can identify patients."""
-        plan = self.plan
-        tables = {name: getattr(plan, name) and _FORGOTTEN for name in ("labels", "boxes", "masks")}
-        return replace(self, plan=replace(plan, source=_FORGOTTEN, **tables))
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ImportRequest:
-        """The inverse of `to_dict`."""
-        return cls(plan=import_plan_from_dict(values["plan"]), data_dir=Path(values["data_dir"]))
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkRequest:
+class NetworkRequest(JobRequest):
     """Train and test one network on images.
 
     Attributes:
@@ -212,7 +113,7 @@ class NetworkRequest:
         beyond_budget: Why it may exceed the budget of its cohort; empty if it may not.
     """
 
-    kind: ClassVar[str] = "network"
+    kind = "network"
     source: DataSource
     config: RunConfig
     device: str = "auto"
@@ -222,37 +123,56 @@ class NetworkRequest:
     @property
     def title(self) -> str:
         """A short name to show."""
-        config = self.config
-        budget = f"{config.privacy.target_epsilon:g}".replace("inf", "∞")
-        return f"{name_of_run(config)} at ε = {budget} on {self.source.name}"
+        budget = _listed((self.config.privacy.target_epsilon,))
+        return f"{name_of_run(self.config)} at ε = {budget} on {self.source.name}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        return {
-            "kind": self.kind,
-            "source": _source_to_dict(self.source),
-            "config": to_dict(self.config),
-            "device": self.device,
-            "micro_batch": self.micro_batch,
-            "beyond_budget": self.beyond_budget,
-        }
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> NetworkRequest:
-        """The inverse of `to_dict`."""
-        return cls(
-            source=_source_from_dict(values["source"]),
-            config=run_config_from_dict(values["config"]),
-            device=values["device"],
-            micro_batch=values["micro_batch"],
-            beyond_budget=values["beyond_budget"],
-        )
+@dataclass(frozen=True, kw_only=True)
+class FetchRequest(JobRequest):
+    """Fetch the paper's data.
+
+    Attributes:
+        data_dir: The folder to put them into; a worker may have another default.
+    """
+
+    kind = "fetch"
+    plan: FetchPlan
+    data_dir: Path
+
+    @property
+    def title(self) -> str:
+        """A short name to show."""
+        return "The paper's data"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportRequest(JobRequest):
+    """Import mammograms as a cohort of masses.
+
+    Attributes:
+        data_dir: The folder to put it into; a worker may have another default.
+    """
+
+    kind = "import"
+    plan: ImportPlan
+    data_dir: Path
+
+    @property
+    def title(self) -> str:
+        """A short name to show."""
+        return f"Import of {self.plan.name}"
+
+    def without_paths(self) -> ImportRequest:
+        """The same without where the files were: the names of files and folders can identify patients."""
+        plan = self.plan
+        tables = {name: getattr(plan, name) and _FORGOTTEN for name in ("labels", "boxes", "masks")}
+        return replace(self, plan=replace(plan, source=_FORGOTTEN, **tables))
 
 
 def requests_like(
     config: RunConfig, epsilons: tuple[float, ...], source: DataSource
 ) -> list[JobRequest]:
-    """Jobs that train a run again at other budgets: one for heads, which train together, or one for each network."""
+    """Jobs that train a run again at other budgets: one for heads, which train together, or one a network."""
     if config.trained_part == HEAD_ON_FEATURES:
         return [SweepRequest(source=source, plan=plan_like(config, epsilons))]
     return [
@@ -268,20 +188,10 @@ def requests_like(
     ]
 
 
-_REQUESTS: dict[str, type[JobRequest]] = {
-    request.kind: request
-    for request in (
-        FeaturesRequest,
-        SweepRequest,
-        NetworkRequest,
-        AuditRequest,
-        FetchRequest,
-        ImportRequest,
-    )
-}
+_REQUESTS: dict[str, type[JobRequest]] = {each.kind: each for each in JobRequest.__subclasses__()}
 
 
-def request_from_dict(values: dict[str, Any]) -> JobRequest:
+def request_from_dict(values: Mapping[str, Any]) -> JobRequest:
     """The inverse of every request's `to_dict`.
 
     Raises:
@@ -296,20 +206,42 @@ def request_from_dict(values: dict[str, Any]) -> JobRequest:
         ) from error
 
 
-def _intake_to_dict(request: FetchRequest | ImportRequest) -> dict[str, Any]:
-    return {
-        "kind": request.kind,
-        "plan": request.plan.to_dict(),
-        "data_dir": str(request.data_dir.resolve()),
-    }
+def _written(value: Any) -> Any:
+    """A field's value as JSON-ready values."""
+    match value:
+        case DataSource():
+            site = {} if value.site is None else {"site": value.site}
+            folders = {"real": value.real, "synthetic": value.synthetic}
+            return {name: path and _written(path) for name, path in folders.items()} | site
+        case Path():
+            return str(value.resolve())
+        case FetchPlan() | ImportPlan():
+            return value.to_dict()
+        case SweepPlan() | AuditPlan() | RunConfig() | BackboneConfig():
+            return to_dict(value)
+    return value
 
 
-def _source_to_dict(source: DataSource) -> dict[str, str | None]:
-    return {
-        "real": source.real and str(source.real.resolve()),
-        "synthetic": source.synthetic and str(source.synthetic.resolve()),
-    }
+def _source_from_dict(values: Mapping[str, str | None]) -> DataSource:
+    real, synthetic = (values[name] for name in ("real", "synthetic"))
+    return DataSource(real and Path(real), synthetic and Path(synthetic), values.get("site"))
 
 
-def _source_from_dict(values: dict[str, str | None]) -> DataSource:
-    return DataSource(*(values[name] and Path(values[name]) for name in ("real", "synthetic")))
+def _listed(epsilons: tuple[float, ...]) -> str:
+    return ", ".join(f"{epsilon:g}" for epsilon in epsilons).replace("inf", "∞")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_READERS: dict[object, Callable[[Any], Any]] = {
+    AuditPlan: audit_plan_from_dict,
+    BackboneConfig: lambda values: BackboneConfig(**values),
+    DataSource: _source_from_dict,
+    FetchPlan: lambda values: FetchPlan(**values),
+    ImportPlan: import_plan_from_dict,
+    Path: Path,
+    RunConfig: run_config_from_dict,
+    SweepPlan: plan_from_dict,
+}

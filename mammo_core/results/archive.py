@@ -103,9 +103,8 @@ class RunArchive:
 
     def id_of(self, config: RunConfig, data_hash: str) -> str | None:
         """The newest run of a configuration made here on these data; None if there is none."""
-        key = run_key(config, data_hash)
-        made = (run for run in self._made_here(data_hash) if run.data.tags["run_key"] == key)
-        return next((run.info.run_id for run in made), None)
+        found = self._made_here(data_hash, f" and tags.run_key = '{run_key(config, data_hash)}'")
+        return found[0].info.run_id if found else None
 
     def ids_with_head(self) -> set[str]:
         """Ids of the runs that keep their head, so that a new mass can be read with them."""
@@ -184,9 +183,9 @@ class RunArchive:
         """Takes a run off the list; MLflow keeps it as deleted until its own clean-up."""
         self._client.delete_run(run_id)
 
-    def _made_here(self, data_hash: str) -> list[Run]:
+    def _made_here(self, data_hash: str, condition: str = "") -> list[Run]:
         return self._search(
-            f"tags.data_hash = '{data_hash}' and tags.origin != '{ORIGIN_IMPORTED}'"
+            f"tags.data_hash = '{data_hash}' and tags.origin != '{ORIGIN_IMPORTED}'{condition}"
         )
 
     def _search(self, condition: str) -> list[Run]:

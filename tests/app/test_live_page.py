@@ -43,6 +43,7 @@ def demo_features(request, private_home, monkeypatch, drawn_demo):
     monkeypatch.setattr(resources, "load_source", lambda source: drawn_demo["data"])
     if "tracked" not in request.fixturenames:
         monkeypatch.setattr(recording, "track", lambda dataset, result: None)
+        monkeypatch.setattr(recording, "find", lambda dataset, config: None)
         kept = memory_ledger()
         monkeypatch.setattr(resources, "ledger", lambda: kept)
 
@@ -134,7 +135,7 @@ def test_live_adds_up_what_was_released(demo_features):
     set_slider(app, 8.0)
     set_slider(app, 6.0)  # the same model again is no new release
 
-    assert "Released in this session: 2 model(s)" in texts(app)
+    assert "Shown in this session: 2 model(s)" in texts(app)
     assert "2 with the patient as the unit: **ε = 10.9" in texts(app)
     assert metrics(app)["Total ε so far, patient"].startswith("10.9")
     assert [round(y, 1) for y in figure(app, "live_total")["data"][1]["y"]] == [6.0, 10.9]
@@ -247,7 +248,7 @@ def test_live_plays_every_budget_and_ends_without_privacy(demo_features):
         assert not app.exception
         shown.append(app.select_slider(key="live_epsilon").value)
     assert shown == [epsilon for epsilon in EPSILONS if epsilon >= 0.1]
-    assert f"Released in this session: {len(shown)} model(s)" in texts(app)
+    assert f"Shown in this session: {len(shown)} model(s)" in texts(app)
 
 
 def test_live_pauses_resumes_and_stops_where_it_began(demo_features):

@@ -1,4 +1,4 @@
-"""Records the Live page's releases in MLflow, behind the page's back, so that drawing never waits for a database."""
+"""Keeps the Live page's runs: what the run store has is shown again, what is new is recorded in the background."""
 
 from __future__ import annotations
 
@@ -10,30 +10,39 @@ import streamlit as st
 
 from mammo_core.system.paths import home_dir
 from pages.ui.components.messages import escape_markdown
+from pages.ui.state import resources
 
 if TYPE_CHECKING:
+    from mammo_core.config.runs import RunConfig
+    from mammo_core.results.archive import StoredRun
     from mammo_core.results.recording import RunRecorder
     from mammo_core.training.heads.feature_dataset import FeatureDataset
     from mammo_core.training.heads.runs import RunResult
 
 
 class _Writer:
-    """One thread that opens the store and writes one run after the other."""
+    """One thread that opens the store and writes one run after the other, each once."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="live-tracking")
-        self._tracker: RunRecorder | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="live-recording")
+        self._recorder: RunRecorder | None = None
+        self._written: dict[tuple[str, RunConfig], Future[str]] = {}
 
     def submit(self, result: RunResult, dataset: FeatureDataset) -> Future[str]:
-        return self._thread.submit(self._record, result, dataset)
+        """Has a run written, unless it was or is being written."""
+        key = (dataset.data_hash, result.config)
+        known = self._written.get(key)
+        if known is None or (known.done() and known.exception()):
+            known = self._written[key] = self._thread.submit(self._record, result, dataset)
+        return known
 
     def _record(self, result: RunResult, dataset: FeatureDataset) -> str:
         from mammo_core.results.recording import RunRecorder
 
-        if self._tracker is None:
-            self._tracker = RunRecorder(self._home)
-        return self._tracker.record(result, dataset, origin="live")
+        if self._recorder is None:
+            self._recorder = RunRecorder(self._home)
+        return self._recorder.record(result, dataset, origin="live")
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -41,8 +50,14 @@ def _writer(home: Path) -> _Writer:
     return _Writer(home)
 
 
+def find(dataset: FeatureDataset, config: RunConfig) -> StoredRun | None:
+    """The run of this configuration on these data that is recorded already, whoever trained it here."""
+    run_id = resources.archive().id_of(config, dataset.data_hash)
+    return None if run_id is None else resources.stored_run(run_id)
+
+
 def track(dataset: FeatureDataset, result: RunResult) -> None:
-    """Has the release recorded once per session; warns on the page of one that could not be."""
+    """Has a run recorded; warns on the page of those of this session that could not be."""
     tracked: dict[object, Future[str]] = st.session_state.setdefault("live_tracked", {})
     key = (dataset.data_hash, result.config)
     if key not in tracked:

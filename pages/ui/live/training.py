@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from mammo_core.config.runs import PrivacyConfig, RunConfig, Strategy, Unit
 from pages.ui.components.messages import escape_markdown
+from pages.ui.live import recording
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
     from mammo_core.evaluation.operating_point import Confusion
+    from mammo_core.results.archive import StoredRun
     from mammo_core.training.heads.feature_dataset import FeatureDataset
     from mammo_core.training.heads.runs import RunResult
+    from mammo_core.training.outcome import RunOutcome
 
 SPECIFICITIES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
 _one_at_a_time = threading.Lock()
@@ -36,6 +40,20 @@ class Decision:
     confusion: Confusion
 
 
+@dataclass(frozen=True)
+class LiveRun:
+    """A run as the page shows it.
+
+    Attributes:
+        trained: The same, if it was trained just now.
+        recorded: When it was recorded (UTC), if the run store had it.
+    """
+
+    outcome: RunOutcome
+    trained: RunResult | None = None
+    recorded: pd.Timestamp | None = None
+
+
 def retrain(
     dataset: FeatureDataset,
     strategy: Strategy,
@@ -44,8 +62,8 @@ def retrain(
     seed: int,
     *,
     beyond_budget: str = "",
-) -> RunResult:
-    """Trains and tests one head, now; the very same configuration on the same data is not trained twice.
+) -> LiveRun:
+    """Trains and tests one head, now; a configuration that is recorded on the same data is shown again.
 
     Args:
         beyond_budget: Why the budget of the cohort may be exceeded; empty if it may not.
@@ -67,30 +85,59 @@ def retrain(
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _trained(
-    _bench: FeatureDataset, data_hash: str, config: RunConfig, _beyond_budget: str
-) -> RunResult:
+    _dataset: FeatureDataset, data_hash: str, config: RunConfig, _beyond_budget: str
+) -> LiveRun:
     """One head takes milliseconds on one thread, and many times that on several that wait for each other."""
     import torch
 
     from mammo_core.training.heads.sweep import run_plan
 
+    stored = recording.find(_dataset, config)
+    if stored is not None:
+        return LiveRun(_outcome(_dataset, stored), recorded=stored.started)
     ledger = resources.ledger().on_behalf_of("live", beyond_budget=_beyond_budget)
-    _bench.prepare(
+    _dataset.prepare(
         config.strategy, config.recipe, config.privacy.unit
     )  # large, once per strategy, on all threads
     with _one_at_a_time:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            ((_, result),) = run_plan(_bench, [config], ledger=ledger)
+            ((_, result),) = run_plan(_dataset, [config], ledger=ledger)
         finally:
             torch.set_num_threads(threads)
-    assert result is not None
-    return result
+    assert result is not None  # no run was named as recorded
+    return LiveRun(result, trained=result)
+
+
+def _outcome(dataset: FeatureDataset, stored: StoredRun) -> RunOutcome:
+    """A recorded run with its scores in the order of the dataset's masses."""
+    from mammo_core.training.outcome import RunOutcome
+
+    predictions, validation = stored.predictions, dataset.validation
+    validation_scores = stored.validation["score"].to_numpy()
+    is_same = validation is not None and np.array_equal(
+        validation.cohort.labels, stored.validation["label"].to_numpy()
+    )
+    return RunOutcome(
+        config=stored.config,
+        epsilon=stored.epsilon,
+        mu=stored.mu,
+        noise_multiplier=stored.noise_multiplier,
+        num_units=stored.num_units,
+        scores={
+            name: predictions.loc[predictions["test_set"] == name, "score"].to_numpy()
+            for name in dataset.test_sets
+        },
+        validation_scores=validation_scores if is_same else None,
+        estimates={name: stored.estimates[name] for name in dataset.test_sets},
+        statement=stored.statement,
+        seconds=stored.seconds,
+    )
 
 
 def roc_curves(
-    dataset: FeatureDataset, result: RunResult
+    dataset: FeatureDataset, result: RunOutcome
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The ROC of each test set."""
     from mammo_core.evaluation.metrics import roc_points
@@ -102,7 +149,7 @@ def roc_curves(
 
 
 def decide(
-    dataset: FeatureDataset, result: RunResult, test_set: str, specificity: float
+    dataset: FeatureDataset, result: RunOutcome, test_set: str, specificity: float
 ) -> Decision:
     """A threshold for a specificity, from validation masses where there are any, and what it does."""
     from mammo_core.evaluation.operating_point import confusion_at, threshold_at_specificity
@@ -137,11 +184,17 @@ def decision_text(decision: Decision, test_set: str, specificity: float) -> str:
     )
 
 
-def spent_text(result: RunResult) -> str:
+def spent_text(run: LiveRun) -> str:
     """What was spent and what an attacker gains, in a few lines."""
     from mammo_core.privacy.accounting.risk import attacker_tpr
 
+    result = run.outcome
     took = f"Retrained and tested in **{result.seconds:.2f} s**"
+    if run.recorded is not None:
+        took = (
+            f"Recorded on {run.recorded:%Y-%m-%d at %H:%M} UTC and shown again, **no new release**; another seed "
+            "retrains"
+        )
     if math.isinf(result.epsilon):
         return f"**No privacy (not DP).** An attacker is not limited at all. {took}."
     if result.config.strategy == "synthetic":

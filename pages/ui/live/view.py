@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from mammo_core.training.heads.feature_dataset import FeatureDataset
-    from mammo_core.training.heads.runs import RunResult
+    from mammo_core.training.outcome import RunOutcome
 
 STORY = (
     ("no privacy", math.inf),
@@ -82,7 +82,7 @@ def choose_test_set(dataset: FeatureDataset) -> str:
     )
 
 
-def show_metrics(result: RunResult, history: list[releases.Release], unit: Unit) -> None:
+def show_metrics(result: RunOutcome, history: list[releases.Release], unit: Unit) -> None:
     """AUROC on every test set and what all models of this session spend together."""
     columns = st.columns(len(result.estimates) + 2)
     for column, (name, estimates) in zip(columns, result.estimates.items(), strict=False):
@@ -120,7 +120,7 @@ def show_metrics(result: RunResult, history: list[releases.Release], unit: Unit)
 
 
 def show_charts(
-    dataset: FeatureDataset, result: RunResult, decision: training.Decision, test_set: str
+    dataset: FeatureDataset, result: RunOutcome, decision: training.Decision, test_set: str
 ) -> None:
     """ROC, scores and decisions, side by side."""
     readable_type()
@@ -164,7 +164,7 @@ def show_charts(
     )
 
 
-def _provenance(dataset: FeatureDataset, result: RunResult) -> Provenance:
+def _provenance(dataset: FeatureDataset, result: RunOutcome) -> Provenance:
     seed = f"seed {result.config.seed}, data {dataset.data_hash}"
     played = ("Demonstration: synthetic masses, no patients.",) * result.statement.is_demonstration
     return Provenance(
@@ -197,7 +197,7 @@ def show_rates(decision: training.Decision) -> None:
 def show_total(history: list[releases.Release], unit: Unit) -> None:
     """The running total of what was released, as a chart, in words and as a list."""
     with st.container(border=True):
-        st.markdown(f"**Released in this session: {len(history)} model(s)**")
+        st.markdown(f"**Shown in this session: {len(history)} model(s)**")
         st.markdown(releases.total_text(history))
         figure = releases.total_figure(history, unit)
         if figure is not None and len(history) > 1:

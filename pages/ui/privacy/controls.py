@@ -17,9 +17,9 @@ from mammo_core.config.runs import PAPER_DELTA, HeadRecipe, Strategy, Unit
 from mammo_core.figures.provenance import Provenance
 from mammo_core.privacy.accounting.gaussian import calibrate_gaussian, mu_for
 from mammo_core.text.numbers import budget_name
+from pages.ui.components import cohort_choice
 from pages.ui.components.export import ExportBundle
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, choose_unit
-from pages.ui.state import resources
 
 EPSILON_KEY = "privacy_epsilon"
 _STRATEGIES: tuple[Strategy, ...] = ("real", "real+synthetic", "pretrain")
@@ -103,17 +103,8 @@ def choose() -> PrivacyChoices:
 
 def choose_source() -> DataSource:
     """The cohort to look into, for the tabs that need one."""
-    sources = resources.installed_sources()
-    source = sources[0]
-    if len(sources) > 1:
-        source = st.selectbox(
-            "Cohort",
-            sources,
-            format_func=lambda item: item.name,
-            key="privacy_cohort",
-            bind="query-params",
-            width=360,
-        )
+    source = cohort_choice.choose_source("privacy_cohort", bind="query-params", width=360)
+    source = cohort_choice.choose_site(source, "privacy_site")
     if source.is_demo:
         st.caption(
             "The built-in demo cohort: synthetic masses and made-up patients. It shows how things work; its "

@@ -10,8 +10,10 @@ import streamlit as st
 import mammo_core
 from pages.ui.components.messages import shown_errors
 from pages.ui.shell.access_gate import require_access
+from pages.ui.state import resources
 
 _ENTERED = "entered_by_navigation"
+_SHOWN = "page_shown"
 
 
 def run_app() -> None:
@@ -93,6 +95,9 @@ def run_app() -> None:
         ]
     )
     st.session_state[_ENTERED] = True
+    if st.session_state.get(_SHOWN) != page.url_path:
+        st.session_state[_SHOWN] = page.url_path
+        resources.begin_visit()
     with shown_errors("This page cannot be shown"):
         page.run()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
 from mammo_core import reference
+from mammo_core.cohorts.folders import training_sites
 from mammo_core.cohorts.installed import DataSource, find_sources, load_source, read_training_data
 from mammo_core.config.runs import HEAD_BACKBONE, BackboneConfig
 from mammo_core.evaluation.curves import curve_points
@@ -29,6 +31,27 @@ DEMO_BACKBONE = BackboneConfig(views=1)
 def installed_sources() -> list[DataSource]:
     """Cohorts found on this computer; the built-in demo is last."""
     return find_sources(data_dir())
+
+
+_SOURCES = "sources_of_visit"
+
+
+def sources_of_visit() -> dict[DataSource, list[str]]:
+    """The installed cohorts with their training sites, looked for once a visit of a page.
+
+    What changes on the page, as the slider of Live, scans no folder.
+    """
+    if _SOURCES not in st.session_state:
+        st.session_state[_SOURCES] = {
+            source: [] if source.real is None else training_sites(source.real)
+            for source in installed_sources()
+        }
+    return st.session_state[_SOURCES]
+
+
+def begin_visit() -> None:
+    """Has the cohorts looked for again, when another page is shown."""
+    st.session_state.pop(_SOURCES, None)
 
 
 def backbone_for(source: DataSource) -> BackboneConfig:
@@ -76,9 +99,13 @@ def paper_points() -> pd.DataFrame:
     return reference.paper_points()
 
 
-@st.cache_resource(max_entries=3, show_spinner="Reading masses")
 def loaded_data(source: DataSource) -> LoadedData:
-    """The masses of a source."""
+    """The masses of a source, of all its sites."""
+    return _loaded(replace(source, site=None))
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading masses")
+def _loaded(source: DataSource) -> LoadedData:
     return load_source(source)
 
 
@@ -88,7 +115,7 @@ def count_missing(source: DataSource) -> int:
     from mammo_core.training.heads.feature_dataset import count_missing_features
 
     return count_missing_features(
-        loaded_data(source), backbone_for(source), home_dir() / "features"
+        loaded_data(source), backbone_for(source), home_dir() / "features", site=source.site
     )
 
 
@@ -97,18 +124,20 @@ def workbench(source: DataSource) -> FeatureDataset:
     """Data and features of a source."""
     from mammo_core.training.heads.feature_dataset import load_feature_dataset
 
-    return load_feature_dataset(loaded_data(source), backbone_for(source), home_dir() / "features")
+    return load_feature_dataset(
+        loaded_data(source), backbone_for(source), home_dir() / "features", site=source.site
+    )
 
 
 @st.cache_resource(max_entries=3, show_spinner="Counting patients")
 def training_data(source: DataSource) -> TrainingData:
     """What runs on a source are trained on, as far as a guarantee depends on it."""
-    return read_training_data(source)
+    return read_training_data(source, load=loaded_data)
 
 
 def forget_cohorts() -> None:
     """Drops what was read of cohorts, after one was removed or before one is put in its place."""
-    for cached in (loaded_data, count_missing, workbench, training_data):
+    for cached in (_loaded, count_missing, workbench, training_data):
         cached.clear()
 
 

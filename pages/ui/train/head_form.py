@@ -26,21 +26,6 @@ _STRATEGY_HELP = (
 )
 
 
-def choose_source() -> DataSource:
-    """The cohort to train on."""
-    sources = resources.installed_sources()
-    if len(sources) == 1:
-        return sources[0]
-    return st.selectbox(
-        "Cohort",
-        sources,
-        format_func=lambda source: source.name,
-        key="train_cohort",
-        persist_state="session",
-        help="Real cohorts found in the data folder, and the built-in demo of synthetic masses.",
-    )
-
-
 def choose_kind() -> bool:
     """Whether a network is trained on images, in place of heads on cached features."""
     return (

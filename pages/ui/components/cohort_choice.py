@@ -1,0 +1,40 @@
+"""Chooses what to train on: a cohort, and one of its sites where several can be trained on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from mammo_core.cohorts.installed import DataSource
+from pages.ui.state import resources
+
+
+def choose_source(key: str, **selectbox: object) -> DataSource:
+    """The cohort; asks only where there are several.
+
+    Args:
+        key: Of the widget.
+        selectbox: Other arguments of `st.selectbox`.
+    """
+    sources = list(resources.sources_of_visit())
+    if len(sources) == 1:
+        return sources[0]
+    return st.selectbox(
+        "Cohort", sources, format_func=lambda source: source.name, key=key, **selectbox
+    )
+
+
+def choose_site(source: DataSource, key: str) -> DataSource:
+    """The cohort with the site to train on; asks only where several sites have a train split."""
+    sites = resources.sources_of_visit().get(source, [])
+    if len(sites) < 2:
+        return source
+    site = st.selectbox(
+        "Training site",
+        sites,
+        key=key,
+        bind="query-params",
+        help="Trains on this site's train split. The test masses of all sites are used for testing.",
+    )
+    return replace(source, site=site)
