@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.cohorts.installed import LoadedData
@@ -81,8 +82,6 @@ class RunDataset:
 def run_dataset(loaded: LoadedData, *, site: str | None = None) -> RunDataset:
     """Splits loaded masses for runs.
 
-    Validation masses that lack a class, or come from one patient, are left out.
-
     Args:
         loaded: Real masses with at least a train split at one site and a test split at one; without
             synthetic masses only the strategy `real` can run.
@@ -91,24 +90,40 @@ def run_dataset(loaded: LoadedData, *, site: str | None = None) -> RunDataset:
     Raises:
         CohortError: If there is no train or no test split, or a class is missing.
     """
-    real, own = loaded.real, loaded.real.training_site(site)
-    train = real.select(site=own, split="train")
-    sites = sorted(real.sites_with("test"), key=lambda name: (name != own, name))  # own site first
-    if not sites:
-        raise CohortError("Expected a test split at one site or more; found none. Add SITE/test.")
-    tests = {name: real.select(site=name, split="test") for name in sites}
-    parts = {"train": train} | {f"test {name}": cohort for name, cohort in tests.items()}
-    if loaded.synthetic is not None:
-        parts["synthetic"] = loaded.synthetic
-    for name, cohort in parts.items():
-        cohort.require_both_classes(f"the part {name!r}")
-    validation = real.select(site=own, split="val")
-    is_usable = len(set(validation.labels.tolist())) == 2 and validation.num_patients > 1
+    parts = split_masses(loaded, site)
     return RunDataset(
-        train=train,
-        test_sets={name: TestedMasses.of(cohort) for name, cohort in tests.items()},
+        train=parts.train,
+        test_sets={name: TestedMasses.of(cohort) for name, cohort in parts.tests.items()},
         synthetic=loaded.synthetic,
-        validation=TestedMasses.of(validation) if is_usable else None,
+        validation=None if parts.validation is None else TestedMasses.of(parts.validation),
         origin=loaded.origin,
         is_demonstration=loaded.is_demonstration,
     )
+
+
+class SplitMasses(NamedTuple):
+    """Real masses as runs use them: training site's train split, test splits by site, usable validation split."""
+
+    train: Cohort
+    tests: dict[str, Cohort]
+    validation: Cohort | None
+
+
+def split_masses(loaded: LoadedData, site: str | None) -> SplitMasses:
+    """Splits real masses, the training site's own test split first; raises what `run_dataset` raises.
+
+    Validation masses that lack a class, or come from one patient, are left out.
+    """
+    real, own = loaded.real, loaded.real.training_site(site)
+    train, validation = (real.select(site=own, split=split) for split in ("train", "val"))
+    sites = sorted(real.sites_with("test"), key=lambda name: (name != own, name))
+    if not sites:
+        raise CohortError("Expected a test split at one site or more; found none. Add SITE/test.")
+    tests = {name: real.select(site=name, split="test") for name in sites}
+    train.require_both_classes("the part 'train'")
+    for name, cohort in tests.items():
+        cohort.require_both_classes(f"the part 'test {name}'")
+    if loaded.synthetic is not None:
+        loaded.synthetic.require_both_classes("the part 'synthetic'")
+    is_usable = len(set(validation.labels.tolist())) == 2 and validation.num_patients > 1
+    return SplitMasses(train, tests, validation if is_usable else None)

@@ -24,7 +24,7 @@ PLANT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from mammo_core.cohorts.installed import DataSource, load_source
+from mammo_core.cohorts.installed import DataSource, LoadedData, load_source
 from mammo_core.config.runs import BackboneConfig, HeadRecipe, PrivacyConfig, RunConfig
 from mammo_core.jobs.requests import FeaturesRequest
 from mammo_core.jobs.store import JobStore
@@ -32,11 +32,11 @@ from mammo_core.ledger.book import Budget
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.results.recording import RunRecorder
 from mammo_core.training.heads.feature_dataset import load_feature_dataset
-from mammo_core.training.heads.runs import run_many
+from mammo_core.training.heads.sweep import run_plan
 home, cohort = Path({home!r}), Path({cohort!r})
-data = load_source(DataSource(real=cohort))
+data = LoadedData(load_source(DataSource(real=cohort)).real, None, [])
 tiny = BackboneConfig(name="test_efficientnet", weights="random", image_size_px=32, views=1)
-dataset = load_feature_dataset(data.real, None, tiny, home / "tiny", origin=data.origin)
+dataset = load_feature_dataset(data, tiny, home / "tiny")
 ledger = open_ledger(home)
 config = RunConfig(
     strategy="real",
@@ -46,7 +46,7 @@ config = RunConfig(
 )
 ledger.set_budget(dataset.cohort_identity, Budget(epsilon=0.5, delta=0.01))
 work = ledger.on_behalf_of("train", beyond_budget={reason!r})
-(result,) = run_many(dataset, [config], ledger=work)
+((_, result),) = run_plan(dataset, [config], ledger=work)
 RunRecorder(home).record(result, dataset, origin="train")
 store = JobStore(home)
 job = store.add(FeaturesRequest(source=DataSource(real=cohort), backbone=tiny), "me", 0)

@@ -20,7 +20,13 @@ from mammo_core.errors import CohortError
 from mammo_core.privacy.heads.problem import HeadTrainingData, rows_of_units
 from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
 from mammo_core.synthesis.textures import texture_images
-from mammo_core.training.dataset import RunDataset, TestedMasses, run_dataset
+from mammo_core.training.dataset import (
+    RunDataset,
+    SplitMasses,
+    TestedMasses,
+    run_dataset,
+    split_masses,
+)
 
 Progress = Callable[[int, int], None]
 
@@ -127,7 +133,8 @@ def load_feature_dataset(
         BackboneError: If the backbone or its weights cannot be had.
     """
     data = run_dataset(loaded, site=site)
-    features = _features_of(_images_of(data), backbone, FeatureStore(store_root), on_progress)
+    images = _images_of(split_masses(loaded, site), loaded)
+    features = _features_of(images, backbone, FeatureStore(store_root), on_progress)
     given = {each.name: getattr(data, each.name) for each in fields(data)}
     given["test_sets"] = {
         name: TestSet(tested.cohort, tested.bootstrap, features[f"test {name}"])
@@ -154,18 +161,18 @@ def count_missing_features(
 ) -> int:
     """Counts the images whose features `load_feature_dataset` would compute; raises what it raises."""
     store = FeatureStore(store_root)
-    images = _images_of(run_dataset(loaded, site=site)).values()
+    images = _images_of(split_masses(loaded, site), loaded).values()
     return sum(store.count_missing(part, backbone) for part in images)
 
 
-def _images_of(data: RunDataset) -> dict[str, np.ndarray]:
-    """The images (N, H, W) that features are needed of, by what they are for."""
-    images = {"train": data.train.images, "textures": texture_images()}
-    images |= {f"test {name}": tested.cohort.images for name, tested in data.test_sets.items()}
-    if data.synthetic is not None:
-        images["synthetic"] = data.synthetic.images
-    if data.validation is not None:
-        images["validation"] = data.validation.cohort.images
+def _images_of(parts: SplitMasses, loaded: LoadedData) -> dict[str, np.ndarray]:
+    """The images (N, H, W) whose features are needed, by what they are for."""
+    images = {"train": parts.train.images, "textures": texture_images()}
+    images |= {f"test {name}": cohort.images for name, cohort in parts.tests.items()}
+    if loaded.synthetic is not None:
+        images["synthetic"] = loaded.synthetic.images
+    if parts.validation is not None:
+        images["validation"] = parts.validation.images
     return images
 
 
