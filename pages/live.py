@@ -38,7 +38,7 @@ if source.is_demo:
     view.say_demo(on_big_screen)
 with shown_errors("This cohort cannot be used"):
     feature_job.show_left_out(source)
-    dataset = feature_job.open_bench(source)
+    dataset = feature_job.open_dataset(source)
 
 play.advance_if_due()
 slider, buttons = st.columns([5, 2], vertical_alignment="bottom")

@@ -3,16 +3,14 @@
 import streamlit as st
 
 from pages.ui.components.charts import readable_type
-from pages.ui.components.talk_mode import in_talk_mode, talk_frame, talk_link, talk_title
-from pages.ui.privacy import tabs, talk
+from pages.ui.components.talk_mode import in_talk_mode, talk_link
+from pages.ui.privacy import slides, tabs
 from pages.ui.shell.header import page_header
 from pages.ui.shell.navigation import enter
 
 enter()
 if in_talk_mode():
-    talk_frame()
-    talk_title("Privacy")
-    talk.show_story()
+    slides.show_talk()
     st.stop()
 page_header(
     "Privacy",

@@ -36,7 +36,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     strategies = st.multiselect(
         "Training data",
         STRATEGIES,
-        format_func=STRATEGY_NAMES.get,
+        format_func=lambda strategy: STRATEGY_NAMES[strategy],
         key="runs_strategies",
         bind="query-params",
         placeholder="all",
@@ -83,7 +83,7 @@ with st.container(horizontal=True):
         actions.confirm_delete(run_ids)
 
 names = {
-    run_id: f"{run['training data']}, ε = {run['target ε']}, seed {run['seed']}"
+    str(run_id): f"{run['training data']}, ε = {run['target ε']}, seed {run['seed']}"
     for run_id, run in shown.loc[run_ids].iterrows()
 }
 if len(run_ids) == 1:

@@ -11,13 +11,13 @@ from pages.ui.masses.detail import captioned, mass_to_open, open_mass, show_larg
 from pages.ui.masses.downloads import show_downloads
 from pages.ui.masses.quality import show_quality
 from pages.ui.masses.rating import show_ratings
-from pages.ui.masses.talk import show_story
+from pages.ui.masses.slides import show_talk
 from pages.ui.shell.header import page_header
 from pages.ui.shell.navigation import enter
 
 enter()
 if drawing.cards() and in_talk_mode():
-    show_story()
+    show_talk()
     st.stop()
 page_header(
     "Synthetic masses",

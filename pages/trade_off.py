@@ -2,25 +2,23 @@
 
 import streamlit as st
 
-from pages.ui.components.talk_mode import in_talk_mode, talk_frame, talk_link, talk_title
+from pages.ui.components.talk_mode import in_talk_mode, talk_link
 from pages.ui.components.texts import INTERVALS
 from pages.ui.shell.header import page_header
 from pages.ui.shell.navigation import enter
 from pages.ui.state import resources
 from pages.ui.trade_off import card as trade_off_card
-from pages.ui.trade_off import export, talk
+from pages.ui.trade_off import export, slides
 from pages.ui.trade_off.charts import show_curves
 from pages.ui.trade_off.citation import citation
 from pages.ui.trade_off.controls import choose
-from pages.ui.trade_off.missing_runs import show_gaps
+from pages.ui.trade_off.missing_runs import show_missing_runs
 from pages.ui.trade_off.points import draw_from
 from pages.ui.trade_off.table import points_table
 
 enter()
 if in_talk_mode():
-    talk_frame()
-    talk_title("Trade-off")
-    talk.show_story()
+    slides.show_talk()
     st.stop()
 page_header(
     "Trade-off",
@@ -81,6 +79,6 @@ with st.expander("Download and cite"):
     export.show_downloads(choices, drawn)
     st.markdown("How it was made, to copy:")
     st.code(citation(choices), language=None, wrap_lines=True)
-show_gaps(choices)
+show_missing_runs(choices)
 with curves:
     show_curves(choices, drawn, point, image_format)

@@ -62,7 +62,7 @@ def attack_rates(
     ):  # a resample without members or without others counts as none
         tpr, fpr = tp / tp[:, -1:], fp / fp[:, -1:]  # (1 + B, 1 + G)
     return AttackRates(
-        auc=estimate_from(np.trapezoid(tpr, fpr, axis=1)),
+        auc=estimate_from(np.asarray(np.trapezoid(tpr, fpr, axis=1))),
         tpr_at_1pct=estimate_from(_tpr_at(0.01, tpr, fpr)),
         tpr_at_01pct=estimate_from(_tpr_at(0.001, tpr, fpr)),
     )

@@ -91,7 +91,8 @@ def weighted_counts(
     sorted_weights = weights[:, order].astype(np.float64)  # (B, N)
     tp = np.cumsum(sorted_weights * is_positive[order], axis=1)[:, group_ends]  # (B, G)
     fp = np.cumsum(sorted_weights * ~is_positive[order], axis=1)[:, group_ends]
-    return tuple(np.pad(counts, ((0, 0), (1, 0))) for counts in (tp, fp))  # (B, 1 + G)
+    from_none = ((0, 0), (1, 0))
+    return np.pad(tp, from_none), np.pad(fp, from_none)  # (B, 1 + G)
 
 
 def roc_points(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

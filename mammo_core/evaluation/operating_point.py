@@ -20,16 +20,16 @@ class Confusion:
     """Masses counted by what they are and what they were called.
 
     Attributes:
-        found: Malignant, called malignant.
-        missed: Malignant, called benign.
-        false_alarms: Benign, called malignant.
-        cleared: Benign, called benign.
+        true_positives: Malignant, called malignant.
+        false_negatives: Malignant, called benign.
+        false_positives: Benign, called malignant.
+        true_negatives: Benign, called benign.
     """
 
-    found: int
-    missed: int
-    false_alarms: int
-    cleared: int
+    true_positives: int
+    false_negatives: int
+    false_positives: int
+    true_negatives: int
 
     def rates(self) -> dict[str, Estimate | None]:
         """Sensitivity, specificity, PPV and NPV, each with its Wilson interval.
@@ -39,10 +39,14 @@ class Confusion:
         draw of its own; masses of one patient look alike, so they are somewhat too narrow.
         """
         return {
-            "sensitivity": wilson_interval(self.found, self.found + self.missed),
-            "specificity": wilson_interval(self.cleared, self.cleared + self.false_alarms),
-            "PPV": wilson_interval(self.found, self.found + self.false_alarms),
-            "NPV": wilson_interval(self.cleared, self.cleared + self.missed),
+            "sensitivity": wilson_interval(
+                self.true_positives, self.true_positives + self.false_negatives
+            ),
+            "specificity": wilson_interval(
+                self.true_negatives, self.true_negatives + self.false_positives
+            ),
+            "PPV": wilson_interval(self.true_positives, self.true_positives + self.false_positives),
+            "NPV": wilson_interval(self.true_negatives, self.true_negatives + self.false_negatives),
         }
 
 
@@ -98,10 +102,10 @@ def confusion_at(labels: np.ndarray, scores: np.ndarray, threshold: float) -> Co
     _require_pairs(labels, scores)
     flagged, malignant = scores >= threshold, labels == MALIGNANT
     return Confusion(
-        found=int(np.sum(flagged & malignant)),
-        missed=int(np.sum(~flagged & malignant)),
-        false_alarms=int(np.sum(flagged & ~malignant)),
-        cleared=int(np.sum(~flagged & ~malignant)),
+        true_positives=int(np.sum(flagged & malignant)),
+        false_negatives=int(np.sum(~flagged & malignant)),
+        false_positives=int(np.sum(flagged & ~malignant)),
+        true_negatives=int(np.sum(~flagged & ~malignant)),
     )
 
 

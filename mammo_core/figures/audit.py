@@ -8,11 +8,17 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from mammo_core.figures.style import NEUTRAL, TEST_SET_COLOURS, log_axis, put_legend_below
+from mammo_core.figures.style import (
+    NEUTRAL,
+    TEST_SET_COLOURS,
+    figure_with_infinity,
+    log_axis,
+    put_legend_below,
+)
 
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross")
+_LEFT: Any = 1  # plotly takes a number, but says "all"
 _NOTHING_FOUND = 0.01  # where an audited ε of 0 is drawn on the logarithmic axis
 
 
@@ -23,9 +29,7 @@ def audit_figure(audits: pd.DataFrame, chosen: float | None = None) -> go.Figure
         audits: Of one strategy and unit, columns epsilon, method, audited_epsilon, confidence; an ε may be infinite.
         chosen: A claimed ε to mark with a line; None or infinity marks none.
     """
-    figure = make_subplots(
-        cols=2, shared_yaxes=True, column_widths=[0.84, 0.16], horizontal_spacing=0.03
-    )
+    figure = figure_with_infinity()
     claimed = audits[audits["epsilon"] < math.inf]["epsilon"]
     found = audits["audited_epsilon"][audits["audited_epsilon"] < math.inf]
     low = min([0.1, *claimed])
@@ -75,21 +79,13 @@ def audit_figure(audits: pd.DataFrame, chosen: float | None = None) -> go.Figure
             )
             is_first = False
     if chosen is not None and low <= chosen <= high:
-        figure.add_vline(x=chosen, line={"color": NEUTRAL, "width": 1, "dash": "dash"}, col=1)
+        line = {"color": NEUTRAL, "width": 1, "dash": "dash"}
+        figure.add_vline(x=chosen, line=line, col=_LEFT)
     figure.update_xaxes(
         range=[math.log10(low) - 0.08, math.log10(high) + 0.08],
         **_ticks(low, high),
         title="claimed ε (log scale)",
         col=1,
-    )
-    figure.update_xaxes(
-        range=[-0.6, 0.6],
-        tickvals=[0],
-        ticktext=["∞<br>no privacy<br>(not DP)"],
-        tickangle=0,
-        showgrid=False,
-        ticklabeloverflow="allow",
-        col=2,
     )
     figure.update_yaxes(
         range=[math.log10(_NOTHING_FOUND) - 0.15, math.log10(high) + 0.15],
@@ -107,7 +103,7 @@ def _ticks(low: float, high: float) -> dict[str, Any]:
     return axis
 
 
-def _describe(point: object) -> str:
+def _describe(point: Any) -> str:
     claimed = "no privacy" if math.isinf(point.epsilon) else f"claimed ε = {point.epsilon:.3g}"
     return (
         f"<b>{point.method}</b><br>{claimed}<br>audited ε ≥ {point.audited_epsilon:.3g} "

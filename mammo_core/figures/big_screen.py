@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from mammo_core.figures.style import layout_of, traces_of
+
 _FONT_SIZE, _LINE, _MARK = 20, 1.7, 1.5
 
 
@@ -18,9 +20,9 @@ def for_big_screen(figure: go.Figure, *, height: int = 620) -> go.Figure:
     figure.update_layout(legend={"font": font})
     figure.update_xaxes(tickfont=font, title={"font": font}, automargin=True)
     figure.update_yaxes(tickfont=font, title={"font": font}, automargin=True)
-    for note in figure.layout.annotations:
+    for note in layout_of(figure).annotations:
         note.font.size = _FONT_SIZE
-    for trace in figure.data:
+    for trace in traces_of(figure):
         if trace.type == "scatter":
             if trace.line.width:
                 trace.line.width *= _LINE

@@ -1,18 +1,18 @@
-"""How ε depends on something: steps, noise, releases, masses of a patient. One line per way of counting."""
+"""ε over a quantity, such as steps, noise, releases or masses of a patient: one line per accountant."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from mammo_core.figures.style import NEUTRAL, TEST_SET_COLOURS, log_axis
+from mammo_core.figures.style import TEST_SET_COLOURS, log_axis, put_legend_above, ring
 
 _DASHES = ("solid", "dash", "dashdot", "dot", "longdash")
 
 
 def budget_curves_figure(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    curves: Mapping[str, tuple[Iterable[float], Iterable[float]]],
     *,
     x_title: str,
     y_title: str = "ε",
@@ -21,7 +21,7 @@ def budget_curves_figure(
     log_y: bool = False,
     dots: bool = False,
 ) -> go.Figure:
-    """Lines of ε over a quantity.
+    """Draws lines of ε over a quantity.
 
     Args:
         curves: By name, the quantity and ε, each (G,).
@@ -47,22 +47,7 @@ def budget_curves_figure(
             )
         )
     for x, y, text in marks:
-        figure.add_trace(
-            go.Scatter(
-                x=[x],
-                y=[y],
-                mode="markers",
-                marker={
-                    "symbol": "circle-open",
-                    "size": 15,
-                    "color": NEUTRAL,
-                    "line": {"width": 3},
-                },
-                name=text,
-                showlegend=False,
-                hovertemplate=f"{text}<extra></extra>",
-            )
-        )
+        figure.add_trace(ring(x, y, size=15, name=text, hover=text))
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(title=y_title)
     if log_x:
@@ -71,9 +56,5 @@ def budget_curves_figure(
         figure.update_yaxes(**log_axis(value for _, y in curves.values() for value in y))
     else:
         figure.update_yaxes(rangemode="tozero")
-    figure.update_layout(
-        height=400,
-        margin={"l": 10, "r": 10, "t": 20, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-    )
+    put_legend_above(figure, height=400, top=20)
     return figure

@@ -8,11 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mammo_core.figures.plotly_text import plotly_text
-from mammo_core.figures.style import TEST_SET_COLOURS, diagonal
+from mammo_core.figures.style import TEST_SET_COLOURS, diagonal, put_legend_above
 
 
 def calibration_figure(bins: Mapping[str, pd.DataFrame]) -> go.Figure:
-    """One line per test set, with Wilson intervals, and the diagonal of perfect calibration.
+    """Draws one line per test set, with Wilson intervals, and the diagonal of perfect calibration.
 
     Args:
         bins: By test set, as `evaluation.calibration.reliability` makes them.
@@ -39,9 +39,5 @@ def calibration_figure(bins: Mapping[str, pd.DataFrame]) -> go.Figure:
         )
     figure.update_xaxes(title="mean score of the masses", range=[-0.02, 1.02])
     figure.update_yaxes(title="share malignant", range=[-0.02, 1.02])
-    figure.update_layout(
-        height=420,
-        margin={"l": 10, "r": 10, "t": 20, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-    )
+    put_legend_above(figure, height=420, top=20)
     return figure

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.style import CLASS_COLOURS, NEUTRAL, faded
+from mammo_core.figures.style import CLASS_COLOURS, NEUTRAL, faded, put_legend_above
 
 _SIDES = {"benign": -0.22, "malignant": 0.22}  # of each budget's place on the axis
 _SPREAD = 0.16  # of the single models around it
@@ -56,11 +56,7 @@ def case_scores_figure(budgets: Sequence[BudgetScores]) -> go.Figure:
         zeroline=False,
     )
     figure.update_yaxes(title="score the models give", range=[-0.02, 1.02], zeroline=False)
-    figure.update_layout(
-        height=430,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-    )
+    put_legend_above(figure, height=430)
     return figure
 
 

@@ -9,19 +9,20 @@ from mammo_core.figures.style import TEST_SET_COLOURS, faded
 _RIGHT, _WRONG = TEST_SET_COLOURS[0], TEST_SET_COLOURS[1]
 
 
-def confusion_figure(*, found: int, missed: int, false_alarms: int, cleared: int) -> go.Figure:
-    """Truth downwards, decision across; a cell is the stronger coloured the larger its share of the row.
+def confusion_figure(
+    *, true_positives: int, false_negatives: int, false_positives: int, true_negatives: int
+) -> go.Figure:
+    """Draws the truth downwards and the decision across; colour grows with a cell's share of its row.
 
-    Args:
-        found: Malignant masses called malignant; the others as `operating_point.Confusion` has them.
+    Malignant is the positive class, as in `operating_point.Confusion`.
     """
     figure = go.Figure()
-    malignant, benign = found + missed, false_alarms + cleared
+    malignant, benign = true_positives + false_negatives, false_positives + true_negatives
     cells = (
-        (1, 1, found, malignant, _RIGHT, "found"),
-        (0, 1, missed, malignant, _WRONG, "missed"),
-        (1, 0, false_alarms, benign, _WRONG, "false alarms"),
-        (0, 0, cleared, benign, _RIGHT, "cleared"),
+        (1, 1, true_positives, malignant, _RIGHT, "true positives"),
+        (0, 1, false_negatives, malignant, _WRONG, "false negatives"),
+        (1, 0, false_positives, benign, _WRONG, "false positives"),
+        (0, 0, true_negatives, benign, _RIGHT, "true negatives"),
     )
     for x, y, count, row, colour, word in cells:
         share = count / row if row else 0.0

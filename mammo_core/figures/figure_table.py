@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+
+from mammo_core.figures.style import traces_of
 
 _MARKUP = re.compile(r"<[^>]*>")
 
@@ -18,14 +21,14 @@ def figure_table(figure: go.Figure) -> pd.DataFrame:
         series (its name in the legend), x, y, and where the figure has them x_minus, x_plus, y_minus, y_plus (lengths of
         error bars) and label.
     """
-    tables = [_of_trace(trace, number) for number, trace in enumerate(figure.data, start=1)]
+    tables = [_of_trace(trace, number) for number, trace in enumerate(traces_of(figure), start=1)]
     tables = [table for table in tables if len(table)]
     if not tables:
         return pd.DataFrame(columns=["series", "x", "y"])
     return pd.concat(tables, ignore_index=True)
 
 
-def _of_trace(trace: go.Scatter | go.Bar, number: int) -> pd.DataFrame:
+def _of_trace(trace: Any, number: int) -> pd.DataFrame:
     columns = {"x": trace.x, "y": trace.y}
     for axis, bars in (("x", trace.error_x), ("y", trace.error_y)):
         if bars.array is not None:

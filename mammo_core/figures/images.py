@@ -22,6 +22,7 @@ import plotly.graph_objects as go
 from mammo_core.errors import InvalidRequestError
 from mammo_core.figures.plotly_text import plotly_text
 from mammo_core.figures.provenance import RESEARCH_USE, Provenance, with_png_facts, with_svg_facts
+from mammo_core.figures.style import layout_of, traces_of
 
 ImageKind = Literal["png", "svg"]
 SECONDS = 45
@@ -57,10 +58,10 @@ def figure_image(figure: go.Figure, kind: ImageKind, provenance: Provenance) -> 
     options = {
         "format": kind,
         "width": _WIDTH,
-        "height": drawn.layout.height,
+        "height": layout_of(drawn).height,
         "scale": _SCALE if kind == "png" else 1,
     }
-    asked = json.dumps({"figure": json.loads(drawn.to_json()), "options": options})
+    asked = json.dumps({"figure": json.loads(drawn.to_json() or ""), "options": options})
     if not _ONE_AT_A_TIME.acquire(timeout=SECONDS):
         raise InvalidRequestError(
             "Expected an image to be drawn in time; others are still being drawn. Try again in a minute."
@@ -79,12 +80,13 @@ def titled(figure: go.Figure, provenance: Provenance, height: int = 600) -> go.F
         height: In pixels, of a figure that has none; the title's room is added.
     """
     copy = go.Figure(figure)
-    top = copy.layout.margin.t if copy.layout.margin.t is not None else 40
+    layout = layout_of(copy)
+    top = 40 if layout.margin.t is None else layout.margin.t
     room = _TITLE_HEIGHT + _legend_height(copy)
     copy.update_layout(
         template="plotly_white",
         width=None,
-        height=(copy.layout.height or height) + room,
+        height=(layout.height or height) + room,
         margin={"t": top + room},
         title={
             "text": plotly_text(provenance.title, longest=110),
@@ -101,9 +103,9 @@ def titled(figure: go.Figure, provenance: Provenance, height: int = 600) -> go.F
 
 def _legend_height(figure: go.Figure) -> int:
     """Of a legend above the axes, by an estimate of its rows; Plotly does not keep a title clear of it."""
-    if (figure.layout.legend.y or 0) <= 1:
+    if (layout_of(figure).legend.y or 0) <= 1:
         return 0
-    names = [trace.name or "" for trace in figure.data if trace.showlegend is not False]
+    names = [trace.name or "" for trace in traces_of(figure) if trace.showlegend is not False]
     width = sum(_LEGEND_MARK_PX + _LETTER_PX * len(name) for name in names)
     return _LEGEND_ROW_PX * -(-width // _WIDTH)
 

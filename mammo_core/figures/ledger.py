@@ -8,7 +8,13 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from mammo_core.figures.plotly_text import plotly_text
-from mammo_core.figures.style import CLASS_COLOURS, NEUTRAL, TEST_SET_COLOURS, log_axis
+from mammo_core.figures.style import (
+    CLASS_COLOURS,
+    NEUTRAL,
+    TEST_SET_COLOURS,
+    log_axis,
+    put_legend_above,
+)
 
 _LINE, _DOTS, _BUDGET, _NONE = (
     TEST_SET_COLOURS[0],
@@ -75,11 +81,7 @@ def ledger_figure(
         range=[math.log10(edge) for edge in edges],
         **log_axis(edges),
     )
-    figure.update_layout(
-        height=380,
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-    )
+    put_legend_above(figure, height=380, top=40)
     return figure
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from mammo_core.figures.style import STRATEGY_COLOURS
+from mammo_core.figures.style import STRATEGY_COLOURS, put_legend_above
 
 Points = Sequence[tuple[int, float]]
 
@@ -37,9 +37,8 @@ def training_figure(loss: Points, validation_auroc: Points) -> go.Figure:
                     hovertemplate="step %{x}: %{y:.3f}<extra></extra>",
                 )
             )
+    put_legend_above(figure, height=260)
     figure.update_layout(
-        height=260,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
         xaxis={"title": "training step"},
         yaxis={"title": "loss", "rangemode": "tozero"},
         yaxis2={
@@ -49,6 +48,5 @@ def training_figure(loss: Points, validation_auroc: Points) -> go.Figure:
             "range": [0.4, 1.0],
             "showgrid": False,
         },
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
     )
     return figure

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from mammo_core.figures.plotly_text import plotly_text
-from mammo_core.figures.style import TEST_SET_COLOURS, diagonal, faded
+from mammo_core.figures.style import TEST_SET_COLOURS, diagonal, faded, put_legend_above, ring
 
 
 def roc_figure(
@@ -28,30 +29,16 @@ def roc_figure(
         figure.add_trace(_curve(fpr, tpr, name, colour))
         if operating_points and name in operating_points:
             x, y = operating_points[name]
-            figure.add_trace(
-                go.Scatter(
-                    x=[x],
-                    y=[y],
-                    mode="markers",
-                    marker={
-                        "symbol": "circle-open",
-                        "size": 13,
-                        "color": colour,
-                        "line": {"width": 3},
-                    },
-                    showlegend=False,
-                    hovertemplate="at the threshold: sensitivity %{y:.2f}, specificity "
-                    f"{1 - x:.2f}<extra></extra>",
-                )
-            )
+            hover = f"at the threshold: sensitivity %{{y:.2f}}, specificity {1 - x:.2f}"
+            figure.add_trace(ring(x, y, size=13, colour=colour, hover=hover))
     return figure
 
 
 def roc_band_figure(
-    fpr: Sequence[float],
-    tpr: Sequence[float],
-    low: Sequence[float],
-    high: Sequence[float],
+    fpr: ArrayLike,
+    tpr: ArrayLike,
+    low: ArrayLike,
+    high: ArrayLike,
     *,
     name: str,
     colour: str,
@@ -64,11 +51,12 @@ def roc_band_figure(
         low: (G,), the lowest.
         high: (G,), the highest.
     """
+    fpr, tpr, low, high = (np.asarray(rates) for rates in (fpr, tpr, low, high))
     figure = _empty_roc()
     figure.add_trace(
         go.Scatter(
-            x=[*fpr, *list(fpr)[::-1]],
-            y=[*high, *list(low)[::-1]],
+            x=np.concatenate([fpr, fpr[::-1]]),
+            y=np.concatenate([high, low[::-1]]),
             fill="toself",
             fillcolor=faded(colour, 0.18),
             line={"width": 0},
@@ -76,7 +64,7 @@ def roc_band_figure(
             name="lowest to highest seed",
         )
     )
-    figure.add_trace(_curve(np.asarray(fpr), np.asarray(tpr), name, colour))
+    figure.add_trace(_curve(fpr, tpr, name, colour))
     return figure
 
 
@@ -99,9 +87,5 @@ def _empty_roc() -> go.Figure:
     figure.update_yaxes(
         title="sensitivity", range=[-0.01, 1.01], scaleanchor="x", constrain="domain"
     )
-    figure.update_layout(
-        height=440,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-    )
+    put_legend_above(figure, height=440)
     return figure

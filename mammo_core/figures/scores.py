@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.style import CLASS_COLOURS, NEUTRAL, faded
+from mammo_core.figures.style import CLASS_COLOURS, NEUTRAL, faded, put_legend_above
 from mammo_core.labels import MALIGNANT
 
 _NUM_BINS = 20
@@ -57,11 +57,6 @@ def score_figure(labels: np.ndarray, scores: np.ndarray, threshold: float) -> go
     )
     figure.update_xaxes(title="score the model gives", range=[0, 1])
     figure.update_yaxes(title="% of the class", rangemode="tozero")
-    figure.update_layout(
-        barmode="overlay",
-        bargap=0,
-        height=400,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-    )
+    figure.update_layout(barmode="overlay", bargap=0)
+    put_legend_above(figure, height=400)
     return figure

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from mammo_core.figures.images import titled
 from mammo_core.figures.provenance import Provenance
+from mammo_core.figures.style import layout_of
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1d1a20; background: #fff; max-width: 1100px;
@@ -45,7 +46,7 @@ def standalone_html(
         drawn = light.to_html(full_html=False, include_plotlyjs=index == 0, div_id=f"figure{index}")
         buttons = "".join(
             f'<button data-figure="figure{index}" data-format="{kind}" '
-            f'data-height="{light.layout.height}" data-name="{html.escape(file_name)}_{index + 1}">Save as {kind.upper()}</button>'
+            f'data-height="{layout_of(light).height}" data-name="{html.escape(file_name)}_{index + 1}">Save as {kind.upper()}</button>'
             for kind in ("png", "svg")
         )
         parts.append(

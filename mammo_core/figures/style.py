@@ -1,4 +1,4 @@
-"""One colour and one name per strategy, and one name per trained part, in every figure. Colours of Okabe and Ito (2008) for all eyes."""
+"""What all figures share: colours (Okabe and Ito 2008, for all eyes), axes, rings and the place of legends."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from mammo_core.config.runs import Strategy
 
@@ -19,10 +20,11 @@ STRATEGY_COLOURS: dict[Strategy, str] = {
 TEST_SET_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC5FA0", "#E69F00")
 CLASS_COLOURS = {"benign": "#56B4E9", "malignant": "#D55E00"}
 NEUTRAL = "#888888"
+_LINE_PX, _GAP_PX = 21, 75  # of a legend below the axes
 
 
 def faded(colour: str, opacity: float) -> str:
-    """A hex colour as rgba text.
+    """Writes a hex colour as rgba text.
 
     Example:
         >>> faded("#0072B2", 0.2)
@@ -33,7 +35,7 @@ def faded(colour: str, opacity: float) -> str:
 
 
 def diagonal(name: str, *, in_legend: bool = True) -> go.Scatter:
-    """The line y = x from 0 to 1, named for what it stands for."""
+    """Draws the line y = x from 0 to 1."""
     return go.Scatter(
         x=[0, 1],
         y=[0, 1],
@@ -45,8 +47,51 @@ def diagonal(name: str, *, in_legend: bool = True) -> go.Scatter:
     )
 
 
+def ring(
+    x: float, y: float, *, size: int, colour: str = NEUTRAL, name: str = "", hover: str = ""
+) -> go.Scatter:
+    """Draws an open circle around a point, outside the legend; without a hover text it is not touched."""
+    return go.Scatter(
+        x=[x],
+        y=[y],
+        mode="markers",
+        marker={"symbol": "circle-open", "size": size, "color": colour, "line": {"width": 3}},
+        name=name,
+        showlegend=False,
+        hovertemplate=f"{hover}<extra></extra>" if hover else None,
+        hoverinfo=None if hover else "skip",
+    )
+
+
+def figure_with_infinity() -> go.Figure:
+    """Returns a figure whose second column holds what was trained without privacy."""
+    figure = make_subplots(
+        cols=2, shared_yaxes=True, column_widths=[0.84, 0.16], horizontal_spacing=0.03
+    )
+    figure.update_xaxes(
+        range=[-0.6, 0.6],
+        tickvals=[0],
+        ticktext=["∞<br>no privacy<br>(not DP)"],
+        tickangle=0,
+        showgrid=False,
+        ticklabeloverflow="allow",
+        col=2,
+    )
+    return figure
+
+
+def layout_of(figure: go.Figure) -> Any:
+    """Returns the layout of a figure; plotly computes its attributes, so they have no types."""
+    return figure.layout
+
+
+def traces_of(figure: go.Figure) -> Iterable[Any]:
+    """Returns the traces of a figure; they have no types either."""
+    return figure.data
+
+
 def log_axis(values: Iterable[float]) -> dict[str, Any]:
-    """Options of a plotly axis on a logarithmic scale.
+    """Returns the options of a plotly axis on a logarithmic scale.
 
     Args:
         values: What is drawn, each above 0 and finite; the ticks cover it.
@@ -68,7 +113,13 @@ def log_axis(values: Iterable[float]) -> dict[str, Any]:
     return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
-_LINE_PX, _GAP_PX = 21, 75
+def put_legend_above(figure: go.Figure, *, height: int, top: int = 10) -> None:
+    """Sets the height and narrow margins, in pixels, and lists the legend in a row above the axes."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 10, "r": 10, "t": top, "b": 10},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+    )
 
 
 def put_legend_below(figure: go.Figure, *, plot_height: int) -> None:
@@ -77,7 +128,7 @@ def put_legend_below(figure: go.Figure, *, plot_height: int) -> None:
     Args:
         plot_height: Of the figure without its legend, in pixels.
     """
-    entries = sum(trace.showlegend is not False for trace in figure.data)
+    entries = sum(trace.showlegend is not False for trace in traces_of(figure))
     figure.update_layout(
         height=plot_height + _LINE_PX * entries,
         margin={"l": 10, "r": 10, "t": 20, "b": 10},

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from mammo_core.figures.style import NEUTRAL, STRATEGY_COLOURS
+from mammo_core.figures.style import STRATEGY_COLOURS, figure_with_infinity, put_legend_above, ring
 from mammo_core.figures.trade_off_marks import (
     OWN,
     SHIPPED,
@@ -24,6 +25,7 @@ METRIC_LABELS = {
     "sensitivity_at_90_specificity": "sensitivity at 90 % specificity",
     "brier": "Brier score (lower is better)",
 }
+_Set = tuple[str, pd.DataFrame, pd.DataFrame | None]  # origin, points, single runs
 _EPSILON_TICKS = [0.05, 0.1, 0.3, 1, 3, 6, 20, 60, 300, 1000]
 
 
@@ -59,11 +61,10 @@ def trade_off_figure(
     Returns:
         A figure with one line, interval band and non-private level per strategy.
     """
-    figure = make_subplots(
-        cols=2, shared_yaxes=True, column_widths=[0.84, 0.16], horizontal_spacing=0.03
-    )
-    sets = [(SHIPPED, points, seeds), (OWN, own, own_seeds)]
-    sets = [(origin, part, single) for origin, part, single in sets if part is not None]
+    figure = figure_with_infinity()
+    sets: list[_Set] = [(SHIPPED, points, seeds)]
+    if own is not None:
+        sets.append((OWN, own, own_seeds))
     for origin, part, single in sets:
         for strategy in STRATEGY_COLOURS:
             mine = part[part["strategy"] == strategy].sort_values("target_epsilon")
@@ -73,8 +74,9 @@ def trade_off_figure(
             if single is not None:
                 add_seeds(figure, strategy, single[single["strategy"] == strategy], metric, origin)
     if paper is not None:
-        for index, (strategy, theirs) in enumerate(paper.groupby("strategy")):
-            add_paper(figure, strategy, theirs.sort_values("target_epsilon"), in_legend=index == 0)
+        for index, strategy in enumerate(sorted(set(paper["strategy"]))):
+            theirs = paper[paper["strategy"] == strategy].sort_values("target_epsilon")
+            add_paper(figure, strategy, theirs, in_legend=index == 0)
     if chosen:
         _ring(figure, sets, chosen)
     low, high = epsilon_range or _epsilon_range(sets)
@@ -87,20 +89,10 @@ def trade_off_figure(
         title="privacy budget ε (log scale)",
         col=1,
     )
-    figure.update_xaxes(
-        range=[-0.6, 0.6],
-        tickvals=[0],
-        ticktext=["∞<br>no privacy<br>(not DP)"],
-        tickangle=0,
-        showgrid=False,
-        ticklabeloverflow="allow",
-        col=2,
-    )
     figure.update_yaxes(title=METRIC_LABELS[metric], range=value_range, col=1)
+    put_legend_above(figure, height=520, top=35)
     figure.update_layout(
-        height=520,
-        margin={"l": 10, "r": 10, "t": 35, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "traceorder": "normal"},
+        legend={"traceorder": "normal"},
         hovermode="closest",
         clickmode="event+select",
         dragmode="zoom",
@@ -108,33 +100,24 @@ def trade_off_figure(
     return figure
 
 
-def _epsilon_range(sets: list[tuple[str, pd.DataFrame, object]]) -> tuple[float, float]:
+def _epsilon_range(sets: list[_Set]) -> tuple[float, float]:
     budgets = pd.concat([part["target_epsilon"] for _, part, _ in sets])
     private = budgets[budgets < math.inf]
     return (private.min(), private.max()) if len(private) else (1.0, 60.0)
 
 
-def _ring(figure: go.Figure, sets: list[tuple[str, pd.DataFrame, object]], chosen: str) -> None:
+def _ring(figure: go.Figure, sets: list[_Set], chosen: str) -> None:
     """A ring around one point, if it is drawn here."""
     for origin, part, _ in sets:
-        for point in part.itertuples():
-            if point_id(point, origin) == chosen:
-                private = point.target_epsilon < math.inf
-                figure.add_trace(
-                    go.Scatter(
-                        x=[point.target_epsilon if private else 0],
-                        y=[point.mean],
-                        mode="markers",
-                        marker={
-                            "symbol": "circle-open",
-                            "size": 20,
-                            "color": NEUTRAL,
-                            "line": {"width": 3},
-                        },
-                        name="chosen",
-                        showlegend=False,
-                        hoverinfo="skip",
-                    ),
-                    row=1,
-                    col=1 if private else 2,
-                )
+        for epsilon, value, name in _places(part, origin):
+            if name == chosen:
+                is_private = epsilon < math.inf
+                x, column = (epsilon, 1) if is_private else (0.0, 2)
+                figure.add_trace(ring(x, value, size=20, name="chosen"), row=1, col=column)
+
+
+def _places(points: pd.DataFrame, origin: str) -> Iterator[tuple[float, float, str]]:
+    """Yields ε, value and id of every point."""
+    row: Any
+    for row in points.itertuples():
+        yield row.target_epsilon, row.mean, point_id(row, origin)

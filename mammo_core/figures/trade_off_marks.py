@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from mammo_core.config.names import STRATEGY_NAMES
+from mammo_core.config.runs import Strategy
 from mammo_core.figures.style import STRATEGY_COLOURS, faded
 
 SHIPPED, OWN = "shipped", "own"
@@ -16,10 +18,11 @@ _STYLES = {
     SHIPPED: {"dash": "solid", "symbol": "circle", "symbol_at_infinity": "square", "size": 8},
     OWN: {"dash": "dashdot", "symbol": "star", "symbol_at_infinity": "star-square", "size": 11},
 }
+_LEFT: Any = 1  # plotly takes a number, but says "all"
 _NOT_FADED = {"marker": {"opacity": 1.0}}  # a click must not fade the other points
 
 
-def point_id(point: object, origin: str) -> str:
+def point_id(point: Any, origin: str) -> str:
     """Names a point for links and clicks, as in "shipped/pretrain/patient/6/bcdr".
 
     Args:
@@ -30,7 +33,7 @@ def point_id(point: object, origin: str) -> str:
 
 
 def add_measured(
-    figure: go.Figure, strategy: str, points: pd.DataFrame, origin: str, *, with_interval: bool
+    figure: go.Figure, strategy: Strategy, points: pd.DataFrame, origin: str, *, with_interval: bool
 ) -> None:
     """Line and band over the private budgets, and apart the level without privacy."""
     colour, style = STRATEGY_COLOURS[strategy], _STYLES[origin]
@@ -66,6 +69,7 @@ def add_measured(
         row=1,
         col=1,
     )
+    point: Any
     for point in points[points["target_epsilon"] == math.inf].itertuples():
         interval = {
             "type": "data",
@@ -92,11 +96,11 @@ def add_measured(
         )
         if origin == SHIPPED:
             level = {"color": faded(colour, 0.6), "width": 1, "dash": "dot"}
-            figure.add_hline(y=point.mean, line=level, col=1)
+            figure.add_hline(y=point.mean, line=level, col=_LEFT)
 
 
 def add_seeds(
-    figure: go.Figure, strategy: str, rows: pd.DataFrame, metric: str, origin: str
+    figure: go.Figure, strategy: Strategy, rows: pd.DataFrame, metric: str, origin: str
 ) -> None:
     """Every single run as a small dot."""
     for is_private, column in ((True, 1), (False, 2)):
@@ -124,7 +128,9 @@ def add_seeds(
         )
 
 
-def add_paper(figure: go.Figure, strategy: str, points: pd.DataFrame, *, in_legend: bool) -> None:
+def add_paper(
+    figure: go.Figure, strategy: Strategy, points: pd.DataFrame, *, in_legend: bool
+) -> None:
     """The paper's points: open diamonds, bars from its lowest to its highest seed."""
     colour = STRATEGY_COLOURS[strategy]
     private = points[points["target_epsilon"] < math.inf]
@@ -169,7 +175,7 @@ def add_paper(figure: go.Figure, strategy: str, points: pd.DataFrame, *, in_lege
         )
 
 
-def _describe(point: object, name: str) -> str:
+def _describe(point: Any, name: str) -> str:
     spent = "no privacy (not DP)"
     if point.target_epsilon < math.inf:
         spent = f"ε = {point.target_epsilon:g}, spent {point.epsilon:.4g}"
@@ -180,7 +186,7 @@ def _describe(point: object, name: str) -> str:
     )
 
 
-def _describe_paper(point: object) -> str:
+def _describe_paper(point: Any) -> str:
     epsilon = f"ε = {point.target_epsilon:g}" if point.target_epsilon < math.inf else "no privacy"
     return (
         f"<b>paper, {STRATEGY_NAMES[point.strategy]}</b><br>{epsilon}, {point.trained_part}<br>"

@@ -87,10 +87,10 @@ def test_tabs_open_one_after_the_other_and_stand_in_the_link(page, address):
 def test_choices_wait_while_a_tab_without_them_is_open(page, address):
     open_privacy(page, address, "?privacy_epsilon=1&privacy_unit=image")
 
-    page.get_by_role("tab", name="Trust", exact=True).click()
+    page.get_by_role("tab", name="Pitfalls", exact=True).click()
     expect(page.get_by_text("What you have to mind yourself")).to_be_visible(timeout=30_000)
     expect(page.get_by_role("slider")).to_have_count(0)
-    page.get_by_role("tab", name="In one minute", exact=True).click()
+    page.get_by_role("tab", name="Overview", exact=True).click()
 
     expect(page.locator(ODDS).first).to_contain_text("Of 100 masses that took part", timeout=30_000)
     expect(page.locator(ODDS).first).to_contain_text("at most 57")
@@ -99,7 +99,7 @@ def test_choices_wait_while_a_tab_without_them_is_open(page, address):
 def test_curves_and_figures_can_be_saved(page, address):
     open_privacy(page, address)
 
-    page.get_by_role("button", name="Take away").nth(1).click()
+    page.get_by_role("button", name="Export").nth(1).click()
     with page.expect_download() as download:
         page.get_by_role("button", name="mammo_privacy_attacker_curves.csv").click()
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))

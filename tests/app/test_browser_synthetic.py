@@ -204,14 +204,14 @@ def test_link_with_a_window_shows_it(page, address):
 
 def test_escape_and_arrows_in_talk_mode(page, address):
     page.goto(f"{address}/synthetic?talk=1")
-    heading = page.get_by_role("heading", name="Synthetic masses: benign masses")
+    heading = page.get_by_role("heading", name="A generator drew these benign masses")
     expect(heading).to_be_visible(timeout=60_000)
     expect(page.get_by_role("img")).to_have_count(8)
     settle(page)
 
     page.keyboard.press("ArrowRight")
 
-    expect(page.get_by_role("heading", name="Synthetic masses: malignant masses")).to_be_visible()
+    expect(page.get_by_role("heading", name="The same seeds, drawn as malignant")).to_be_visible()
     settle(page)
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="Synthetic masses", exact=True)).to_be_visible()

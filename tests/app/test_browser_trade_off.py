@@ -129,7 +129,7 @@ def test_downloads_are_csv_and_a_page_that_works_offline(page, address, browser)
 def test_control_under_a_figure_saves_images_drawn_on_the_server(page, address):
     open_trade_off(page, address, "?test_sets=BCDR+(another+site)&paper=false")
 
-    page.get_by_role("button", name="Take away").click()
+    page.get_by_role("button", name="Export").click()
 
     assert save_file(page, "mammo_privacy_auroc_bcdr.png").read_bytes().startswith(b"\x89PNG")
     assert b"privacy budget" in save_file(page, "mammo_privacy_auroc_bcdr.svg").read_bytes()

@@ -57,7 +57,7 @@ def table(app, column):
 
 
 def wait_for_newest(app):
-    job = wait_until_over(jobs.engine(), jobs.views()[0].id)
+    job = wait_until_over(jobs.job_queue(), jobs.views()[0].id)
     assert job.state == "finished", job.error
     return app.run()
 

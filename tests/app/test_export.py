@@ -17,7 +17,7 @@ from pages.ui.components.export import ExportBundle, slug
 TOLD = Provenance(title="Curves", notes=("ε = 6 per patient.",))
 
 
-def parcel(**changed):
+def bundle(**changed):
     figure = go.Figure(go.Scatter(x=[1, 2], y=[0.5, 0.75], name="=site"))
     return ExportBundle(
         **{"name": "curves", "provenance": TOLD, "figures": {"ROC": figure}} | changed
@@ -32,16 +32,16 @@ def no_chrome(monkeypatch):
 def test_figure_is_offered_as_images_page_and_numbers(monkeypatch):
     monkeypatch.setattr(export, "can_draw_images", lambda: True)
 
-    names = list(parcel().files())
+    names = list(bundle().files())
 
     assert names == ["curves.png", "curves.svg", "curves.html", "curves.csv", "curves.parquet"]
 
 
 def test_several_figures_have_an_image_each_and_one_table(monkeypatch):
     monkeypatch.setattr(export, "can_draw_images", lambda: True)
-    figures = parcel().figures | {"Scores": go.Figure(go.Bar(x=["a"], y=[1]))}
+    figures = bundle().figures | {"Scores": go.Figure(go.Bar(x=["a"], y=[1]))}
 
-    files = parcel(figures=figures).files()
+    files = bundle(figures=figures).files()
 
     assert {"curves_1.png", "curves_2.svg", "curves.html", "curves.csv"} <= set(files)
     table = pd.read_csv(io.BytesIO(files["curves.csv"]()))
@@ -49,7 +49,7 @@ def test_several_figures_have_an_image_each_and_one_table(monkeypatch):
 
 
 def test_numbers_behind_a_figure_are_safe_in_a_spreadsheet(no_chrome):
-    files = parcel().files()
+    files = bundle().files()
 
     assert files["curves.csv"]().decode().splitlines() == [
         "series,x,y",
@@ -68,14 +68,14 @@ def test_tables_of_its_own_replace_what_is_drawn_and_are_made_when_asked(no_chro
         asked.append(1)
         return pd.DataFrame({"auroc": [0.75]})
 
-    files = parcel(tables={"runs": runs}).files()
+    files = bundle(tables={"runs": runs}).files()
 
     assert "curves.csv" not in files and not asked
     assert files["runs.csv"]() == b"auroc\n0.75\n" and asked
 
 
 def test_zip_holds_every_file_and_says_where_they_are_from(no_chrome):
-    archive = zipfile.ZipFile(io.BytesIO(parcel().zipped()))
+    archive = zipfile.ZipFile(io.BytesIO(bundle().zipped()))
 
     assert set(archive.namelist()) == {"curves.html", "curves.csv", "curves.parquet", "README.txt"}
     readme = archive.read("README.txt").decode()
@@ -95,7 +95,7 @@ def test_zip_says_which_file_could_not_be_made(monkeypatch):
     monkeypatch.setattr(export, "can_draw_images", lambda: True)
     monkeypatch.setattr(export, "figure_image", failing)
 
-    archive = zipfile.ZipFile(io.BytesIO(parcel().zipped()))
+    archive = zipfile.ZipFile(io.BytesIO(bundle().zipped()))
 
     assert "curves.png" not in archive.namelist() and "curves.csv" in archive.namelist()
     assert "curves.png is missing. Chrome took longer." in archive.read("README.txt").decode()
@@ -108,7 +108,7 @@ def script():
     from pages.ui.components.export import ExportBundle
 
     told = Provenance(title="Curves of *site*")
-    export(ExportBundle(name="curves", provenance=told, figures={"ROC": go.Figure()}))
+    export_button(ExportBundle(name="curves", provenance=told, figures={"ROC": go.Figure()}))
 
 
 def test_control_without_chrome_says_how_to_get_images(no_chrome):

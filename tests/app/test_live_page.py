@@ -186,13 +186,13 @@ def test_live_specificity_moves_the_counts_and_the_test_set_itself_is_called_opt
 def test_live_chooses_the_threshold_on_validation_masses_where_there_are_any(
     demo_features, monkeypatch
 ):
-    opened = feature_job.open_bench
+    opened = feature_job.open_dataset
 
     def with_validation(source):
         dataset = opened(source)
         return replace(dataset, validation=dataset.test_sets["demo-external"], _prepared={})
 
-    monkeypatch.setattr(feature_job, "open_bench", with_validation)
+    monkeypatch.setattr(feature_job, "open_dataset", with_validation)
     app = open_page("live")
     elsewhere = counts(app)
 

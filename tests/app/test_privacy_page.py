@@ -10,7 +10,7 @@ from mammo_core.config.runs import PAPER_DELTA
 from mammo_core.privacy.accounting.gaussian import mu_for, spent_epsilon
 from mammo_core.training.heads.feature_dataset import load_feature_dataset
 from pages.ui.privacy import attacks as privacy_attacks
-from pages.ui.privacy import talk
+from pages.ui.privacy import slides
 from pages.ui.privacy.controls import PrivacyChoices
 from pages.ui.state import jobs, resources
 from tests.app.helpers import open_page
@@ -183,7 +183,7 @@ def test_limit_sets_the_slider_to_a_budget_that_keeps_it(nothing_measured):
 
 @pytest.mark.parametrize("epsilon", [0.05, 1000.0, math.inf])
 @pytest.mark.parametrize("unit", ["patient", "image"])
-@pytest.mark.parametrize("tab", ["In one minute", "Attacks and audit", "Unit", "Composition"])
+@pytest.mark.parametrize("tab", ["Overview", "Attacks and audit", "Unit", "Composition"])
 def test_tabs_open_at_every_kind_of_budget(measured, tab, unit, epsilon):
     app = open_tab(tab, epsilon=epsilon, unit=unit)
 
@@ -356,7 +356,7 @@ def test_attacks_tab_shows_generators_beside_their_control_on_the_level_of_the_u
 
 
 def test_ledger_and_trust_have_tabs_without_the_choices_of_one_model():
-    for name, said in (("Ledger", "Nothing was released"), ("Trust", "ways")):
+    for name, said in (("Ledger", "Nothing was released"), ("Pitfalls", "ways"), ("Trust", "ways")):
         app = open_page("privacy")
         app.query_params["privacy_tab"] = name
         app.run()
@@ -387,8 +387,8 @@ def test_clipping_tab_shows_every_patients_gradient(demo_features, nothing_measu
     assert kept
 
 
-def test_story_is_told_in_steps_of_at_most_25_words(measured):
-    told = talk.scenes()
+def test_slides_have_sentences_of_at_most_25_words(measured):
+    told = slides.slides()
 
     first, *_, last = told
     assert (first, last) == ("mere guessing", "claimed and audited")
@@ -399,13 +399,13 @@ def test_story_is_told_in_steps_of_at_most_25_words(measured):
     assert "no audit found more than was claimed" in sentences[-1]
 
 
-def test_story_admits_an_audit_above_the_claim(monkeypatch):
+def test_slides_admits_an_audit_above_the_claim(monkeypatch):
     use_tables(monkeypatch, made_up_tables(epsilons=(1.0,), share=1.4))
 
-    assert "Something is wrong" in talk.scenes()["claimed and audited"]().sentence
+    assert "Something is wrong" in slides.slides()["claimed and audited"]().sentence
 
 
-def test_story_without_audits_ends_before_them(nothing_measured):
+def test_slides_without_audits_ends_before_them(nothing_measured):
     app = open_page("privacy")
     app.query_params["talk"] = "1"
     app.run()
@@ -429,9 +429,9 @@ def test_choices_know_their_mechanism():
 def executors(monkeypatch):
     made = ThreadExecutors()
     monkeypatch.setattr(jobs, "make_executors", lambda: made)
-    jobs.engine.clear()
+    jobs.job_queue.clear()
     yield made
-    jobs.engine.clear()
+    jobs.job_queue.clear()
 
 
 def test_own_cohort_is_attacked_as_a_job_and_its_tables_are_shown(nothing_measured, executors):
@@ -445,11 +445,11 @@ def test_own_cohort_is_attacked_as_a_job_and_its_tables_are_shown(nothing_measur
     (view,) = jobs.views()
     request = view.request
     assert (request.plan.strategy, request.plan.epsilons) == ("real", (6.0,))
-    wait_for(lambda: jobs.engine().store.view(view.id).state, lambda state: state == "running")
-    jobs.engine().cancel(view.id)
-    wait_until_over(jobs.engine(), view.id)
+    wait_for(lambda: jobs.job_queue().store.view(view.id).state, lambda state: state == "running")
+    jobs.job_queue().cancel(view.id)
+    wait_until_over(jobs.job_queue(), view.id)
     for name, table in zip(("attacks", "audits", "roc"), made_up_tables((6.0,)), strict=True):
-        jobs.engine().store.keep_table(view.id, name, table)
+        jobs.job_queue().store.keep_table(view.id, name, table)
     app.run()
 
     assert not app.exception

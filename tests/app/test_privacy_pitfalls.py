@@ -7,9 +7,9 @@ from mammo_core.privacy.pitfalls import PITFALLS
 
 
 def panel():
-    from pages.ui.privacy.pitfalls import show_trust
+    from pages.ui.privacy.pitfalls import show_pitfalls
 
-    show_trust()
+    show_pitfalls()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.helpers.jobs import ThreadExecutors, sweep_request, wait_until_over
 def trained(monkeypatch, private_home):
     monkeypatch.setattr(jobs, "make_executors", ThreadExecutors)
     request = sweep_request(DataSource(), seeds=(1, 2), epsilons=(1.0, 6.0), engine="vectorised")
-    wait_until_over(jobs.engine(), jobs.start(request))
+    wait_until_over(jobs.job_queue(), jobs.start(request))
     return RunArchive(private_home)
 
 

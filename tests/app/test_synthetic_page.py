@@ -274,7 +274,7 @@ def test_quality_shows_this_generator_the_papers_set_and_real_masses():
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 4, 5])
-def test_talk_mode_tells_a_story_of_five_steps(step):
+def test_talk_mode_has_five_slides(step):
     app = open_synthetic(talk="1", step=str(step))
 
     assert f"{step} of 5" in texts(app)

@@ -21,7 +21,7 @@ from pages.ui.trade_off import points as trade_off_points
 from pages.ui.trade_off.citation import citation, provenance_of
 from pages.ui.trade_off.export import visible_points
 from pages.ui.trade_off.points import CurveChoices, draw_from
-from pages.ui.trade_off.slides import STEPS, scene
+from pages.ui.trade_off.slides import STEPS, slide
 from tests.app.helpers import open_page
 from tests.helpers.made_ledgers import run_many
 
@@ -260,7 +260,7 @@ def gaps_on_bench(dataset, monkeypatch):
     started = []
     monkeypatch.setattr(resources, "installed_sources", lambda: [source])
     monkeypatch.setattr(resources, "backbone_for", lambda _: dataset.backbone)
-    monkeypatch.setattr(resources, "workbench", lambda _: dataset)
+    monkeypatch.setattr(resources, "feature_dataset", lambda _: dataset)
     monkeypatch.setattr(resources, "count_missing", lambda _: 0)
     monkeypatch.setattr(missing_runs.jobs, "start", lambda job: started.append(job) or "job 1")
     monkeypatch.setattr(missing_runs, "_show_started", lambda: None)
@@ -357,27 +357,27 @@ def test_citation_of_other_measures_does_not_claim_the_papers_numbers():
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("metric", METRIC_NAMES)
 @pytest.mark.parametrize("test_set", SHIPPED)
-def test_story_tells_every_step_in_at_most_25_words(unit, metric, test_set):
+def test_slides_tells_every_step_in_at_most_25_words(unit, metric, test_set):
     points = curve_points(reference.measured_results(), metric)
     points = points[(points["unit"] == unit) & (points["test_set"] == test_set)]
 
     for step in range(len(STEPS)):
-        told = scene(
+        told = slide(
             step, points, metric=metric, unit=unit, num_units=578, test_set="CBIS-DDSM test"
         )
         assert len(told.sentence.split()) <= 25, told.sentence
         assert "nan" not in told.sentence
-        assert len(told.figure.data) > 0
+        assert len(told.content.data) > 0
 
 
-def test_story_takes_its_numbers_from_the_results():
+def test_slides_takes_its_numbers_from_the_results():
     points = curve_points(reference.measured_results())
     points = points[(points["unit"] == "patient") & (points["test_set"] == "bcdr")].copy()
     is_best = (points["strategy"] == "real") & (points["target_epsilon"] == math.inf)
     points.loc[is_best, "mean"] = 0.87
 
     told = [
-        scene(step, points, metric="auroc", unit="patient", num_units=99, test_set="BCDR")
+        slide(step, points, metric="auroc", unit="patient", num_units=99, test_set="BCDR")
         for step in range(len(STEPS))
     ]
 
@@ -387,12 +387,12 @@ def test_story_takes_its_numbers_from_the_results():
     assert "without differential privacy" in told[3].note
 
 
-def test_story_adds_one_strategy_after_the_other_on_the_same_axes():
+def test_slides_adds_one_strategy_after_the_other_on_the_same_axes():
     points = curve_points(reference.measured_results())
     points = points[(points["unit"] == "patient") & (points["test_set"] == "bcdr")]
 
     figures = [
-        scene(step, points, metric="auroc", unit="patient", num_units=1, test_set="BCDR").figure
+        slide(step, points, metric="auroc", unit="patient", num_units=1, test_set="BCDR").content
         for step in range(4)
     ]
 

@@ -34,7 +34,7 @@ def page():
 
 def trained(page):
     start(page)
-    assert wait_until_over(jobs.engine(), job_of(page)).state == "finished"
+    assert wait_until_over(jobs.job_queue(), job_of(page)).state == "finished"
     return page.run()
 
 
@@ -101,7 +101,7 @@ def test_network_is_trained_shown_as_a_card_and_told_apart_among_runs(page, priv
     (newest, *_) = jobs.views()
     assert newest.request.config.privacy.target_epsilon == 1.0
     assert newest.request.config.recipe.steps == 3
-    assert wait_until_over(jobs.engine(), newest.id).state == "finished"
+    assert wait_until_over(jobs.job_queue(), newest.id).state == "finished"
     assert RunArchive(private_home).count() == 2
 
 
@@ -142,8 +142,8 @@ def test_preset_on_a_frozen_network_is_explained_as_such_and_runs_on_another_one
     (job, *_) = jobs.views()
     assert job.request.config.backbone.name == "test_efficientnet"
     assert job.request.config.recipe.preset == "dbr1"
-    jobs.engine().cancel(job.id)
-    wait_until_over(jobs.engine(), job.id)
+    jobs.job_queue().cancel(job.id)
+    wait_until_over(jobs.job_queue(), job.id)
 
 
 def test_missing_gpu_is_told_before_anything_starts(page, monkeypatch):

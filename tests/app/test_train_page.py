@@ -82,7 +82,7 @@ def test_delta_too_large_for_the_patients_is_refused_before_anything_starts(exec
 
 def test_training_ends_in_a_result_card_with_both_sites(executors, private_home):
     app = start(open_page("train"))
-    view = wait_until_over(jobs.engine(), job_of(app))
+    view = wait_until_over(jobs.job_queue(), job_of(app))
     assert view.state == "finished"
 
     app.run()
@@ -115,7 +115,7 @@ def test_sweep_ends_in_curves_and_a_choice_of_runs(executors):
     assert "**8 runs**" in texts(app)
 
     start(app)
-    assert wait_until_over(jobs.engine(), job_of(app)).state == "finished"
+    assert wait_until_over(jobs.job_queue(), job_of(app)).state == "finished"
     app.run()
 
     assert not app.exception
@@ -143,10 +143,10 @@ def test_waiting_job_shows_its_place_and_can_be_cancelled_and_continued(waiting_
 
     app.button(key=f"cancel_{second}").click().run()
     assert not app.exception
-    assert jobs.engine().store.view(second).state == "cancelled"
+    assert jobs.job_queue().store.view(second).state == "cancelled"
     app.run()
     app.button(key=f"continue_{second}").click().run()
-    assert jobs.engine().store.view(second).state == "queued"
+    assert jobs.job_queue().store.view(second).state == "queued"
 
 
 def test_interrupted_job_says_so_and_goes_on_when_asked(executors, private_home):
@@ -163,15 +163,15 @@ def test_interrupted_job_says_so_and_goes_on_when_asked(executors, private_home)
     assert "The process that did this job is gone" in texts(app)
 
     app.button(key=f"continue_{lost.id}").click().run()
-    assert wait_until_over(jobs.engine(), lost.id).state == "finished"
+    assert wait_until_over(jobs.job_queue(), lost.id).state == "finished"
 
 
 def test_failed_job_shows_why(executors, tmp_path):
     from mammo_core.cohorts.installed import DataSource
     from tests.helpers.jobs import features_request
 
-    job_id = jobs.engine().start(features_request(DataSource(tmp_path / "gone")), "me").id
-    wait_for(lambda: jobs.engine().store.view(job_id).state, lambda state: state == "failed")
+    job_id = jobs.job_queue().start(features_request(DataSource(tmp_path / "gone")), "me").id
+    wait_for(lambda: jobs.job_queue().store.view(job_id).state, lambda state: state == "failed")
 
     app = open_page("train")
 

@@ -54,7 +54,9 @@ def test_counts_of_a_worked_case():
 
 
 def test_rates_that_count_nothing_are_none():
-    rates = Confusion(found=0, missed=3, false_alarms=0, cleared=5).rates()
+    rates = Confusion(
+        true_positives=0, false_negatives=3, false_positives=0, true_negatives=5
+    ).rates()
 
     assert rates["PPV"] is None
     assert rates["sensitivity"].value == 0

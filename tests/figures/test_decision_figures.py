@@ -35,22 +35,26 @@ def test_threshold_is_drawn_inside_the_axes(threshold):
 
 
 def test_confusion_shows_four_counts_with_shares_of_their_row():
-    figure = confusion_figure(found=3, missed=1, false_alarms=2, cleared=8)
+    figure = confusion_figure(
+        true_positives=3, false_negatives=1, false_positives=2, true_negatives=8
+    )
 
     texts = [note.text for note in figure.layout.annotations]
     assert texts == [
-        "<b>3</b><br>found<br>75%",
-        "<b>1</b><br>missed<br>25%",
-        "<b>2</b><br>false alarms<br>20%",
-        "<b>8</b><br>cleared<br>80%",
+        "<b>3</b><br>true positives<br>75%",
+        "<b>1</b><br>false negatives<br>25%",
+        "<b>2</b><br>false positives<br>20%",
+        "<b>8</b><br>true negatives<br>80%",
     ]
     assert len(figure.layout.shapes) == 4
 
 
 def test_confusion_of_no_malignant_mass_is_drawn():
-    figure = confusion_figure(found=0, missed=0, false_alarms=2, cleared=8)
+    figure = confusion_figure(
+        true_positives=0, false_negatives=0, false_positives=2, true_negatives=8
+    )
 
-    assert figure.layout.annotations[0].text == "<b>0</b><br>found<br>0%"
+    assert figure.layout.annotations[0].text == "<b>0</b><br>true positives<br>0%"
 
 
 def test_attacker_bounds_are_drawn_above_guessing_each_with_its_own_dash():

@@ -115,7 +115,7 @@ def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[Case
             figures=figures,
             tables={"case": rows},
         ),
-        "Take the scores away (not the image)",
+        "Export the scores (not the image)",
     )
 
 

@@ -73,14 +73,16 @@ def _own() -> list[CaseModels]:
             "here, or were recorded before heads were kept."
         )
     names = {
-        run_id: f"{run['training data']}, {run['unit']}, ε = {run['target ε']}, seed {run['seed']}, "
+        str(
+            run_id
+        ): f"{run['training data']}, {run['unit']}, ε = {run['target ε']}, seed {run['seed']}, "
         f"{run['when']:%Y-%m-%d %H:%M}"
         for run_id, run in kept.iterrows()
     }
     chosen = st.multiselect(
         "Runs",
         list(names),
-        format_func=names.get,
+        format_func=lambda run_id: names[run_id],
         key="case_runs",
         placeholder="Choose one or more; several seeds at one ε show what the noise does",
     )

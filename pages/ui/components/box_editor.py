@@ -5,23 +5,19 @@ from __future__ import annotations
 import base64
 import io
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 from PIL import Image
+
+from pages.ui.components.browser_part import browser_part
 
 if TYPE_CHECKING:
     import numpy as np
 
     from mammo_core.ingestion.images.formats import Box, GreyImage
 
-_FOLDER = Path(__file__).parent
-_PARTS = {
-    kind: (_FOLDER / f"box_editor.{kind}").read_text(encoding="utf-8")
-    for kind in ("html", "css", "js")
-}
-_STAGE = st.components.v2.component("case_box", **_PARTS)
+_STAGE = browser_part("case_box", "box_editor")
 _SIDES = ("top", "left", "height", "width")
 _SHOWN_PX = 1400  # longest side of what the browser gets
 HINT = (

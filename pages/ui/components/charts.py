@@ -30,7 +30,7 @@ def chart(
     alt: str,
     big_height: int = 560,
     toolbar: dict[str, Any] | bool = False,
-    parcel: ExportBundle | None = None,
+    bundle: ExportBundle | None = None,
     **options: Any,
 ) -> Any:
     """Draws a figure, enlarged in talk mode, and below it the control that takes it away.
@@ -40,7 +40,7 @@ def chart(
         alt: What it shows, for those who cannot see it.
         big_height: In pixels, in talk mode.
         toolbar: Plotly's toolbar, or how it saves images; never in talk mode.
-        parcel: What is taken away besides the figure, and how files are named; None draws no control.
+        bundle: What is taken away besides the figure, and how files are named; None draws no control.
         options: For `st.plotly_chart`.
 
     Returns:
@@ -57,6 +57,6 @@ def chart(
     elif isinstance(toolbar, dict):
         config["toImageButtonOptions"] = toolbar
     event = st.plotly_chart(figure, key=key, alt=alt, config=config, **options)
-    if parcel is not None:
-        export_button(dataclasses.replace(parcel, figures={parcel.provenance.title: figure}))
+    if bundle is not None:
+        export_button(dataclasses.replace(bundle, figures={bundle.provenance.title: figure}))
     return event

@@ -113,21 +113,21 @@ class ExportBundle:
         return pd.concat(tables, ignore_index=True)
 
 
-def export_button(parcel: ExportBundle, label: str = "Take away") -> None:
+def export_button(bundle: ExportBundle, label: str = "Export") -> None:
     """Draws the control; nothing in talk mode."""
     if in_talk_mode():
         return
-    with st.popover(label, icon=":material/download:", type="tertiary", key=f"take_{parcel.name}"):
-        st.caption(escape_markdown(parcel.provenance.title))
-        for name, make in parcel.files().items():
+    with st.popover(label, icon=":material/download:", type="tertiary", key=f"take_{bundle.name}"):
+        st.caption(escape_markdown(bundle.provenance.title))
+        for name, make in bundle.files().items():
             download(name, make, key=f"take_{name}")
         download(
-            f"{parcel.name}.zip",
-            parcel.zipped,
-            key=f"take_{parcel.name}_zip",
+            f"{bundle.name}.zip",
+            bundle.zipped,
+            key=f"take_{bundle.name}_zip",
             label="All of these, with a README (ZIP)",
         )
-        if parcel.figures and not can_draw_images():
+        if bundle.figures and not can_draw_images():
             st.caption(
                 "PNG and SVG: open the HTML file, it has buttons for both. This server has no Chrome to draw them."
             )

@@ -34,7 +34,7 @@ def show_left_out(source: DataSource) -> None:
             st.dataframe(pd.DataFrame(rows), hide_index=True, key="left_out")
 
 
-def open_bench(source: DataSource) -> FeatureDataset:
+def open_dataset(source: DataSource) -> FeatureDataset:
     """Data and features. If features are missing, starts or shows the job that computes them and ends the page.
 
     A short computation, as for the built-in demo, starts by itself; a long one asks first.
@@ -43,13 +43,13 @@ def open_bench(source: DataSource) -> FeatureDataset:
         MammoError: If the cohort or its features cannot be had.
     """
     if not resources.count_missing(source):
-        return resources.workbench(source)
+        return resources.feature_dataset(source)
     request = _request(source)
     job = _latest_job(request)
     if job is not None and job.state == "finished":
         resources.count_missing.clear(source)  # what the job has added since it was counted
         if not resources.count_missing(source):
-            return resources.workbench(source)
+            return resources.feature_dataset(source)
         job = None  # the features were deleted since
     if job is None:
         if not source.is_demo:

@@ -10,18 +10,14 @@ import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-_FOLDER = Path(__file__).parent
-_PARTS = {
-    kind: (_FOLDER / f"image_grid.{kind}").read_text(encoding="utf-8")
-    for kind in ("html", "css", "js")
-}
-_BOARD = st.components.v2.component("mass_board", **_PARTS)
+from pages.ui.components.browser_part import browser_part
+
+_BOARD = browser_part("mass_board", "image_grid")
 _VIEW = "window"  # in the URL
 _FULL = {"level": 128, "width": 256, "invert": False}
 HINT = (
@@ -81,7 +77,7 @@ def image_grid(
             "tiles": [
                 {
                     "key": one.key,
-                    "pixels": base64.b64encode(np.ascontiguousarray(one.image)).decode(),
+                    "pixels": base64.b64encode(one.image.tobytes()).decode(),
                     "caption": one.caption,
                     "alt": one.alt,
                 }

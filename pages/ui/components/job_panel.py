@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mammo_core.jobs.store import JobView
 
 _POLL_SECONDS = 1.0
-_BADGES = {
+_BADGES: dict[str, tuple[str, str, Literal["blue", "green", "gray", "red", "orange"]]] = {
     "queued": ("Waiting", ":material/hourglass_top:", "blue"),
     "running": ("Running", ":material/play_arrow:", "blue"),
     "finished": ("Finished", ":material/check:", "green"),
@@ -35,7 +35,7 @@ def show_job(job_id: str) -> JobView:
         The job as it was when this run of the page began.
     """
     with shown_errors("This job cannot be shown"):
-        view = jobs.engine().store.view(job_id)
+        view = jobs.job_queue().store.view(job_id)
     if view.is_over:
         _draw(view)
     else:
@@ -44,7 +44,7 @@ def show_job(job_id: str) -> JobView:
 
 
 def _draw_live(job_id: str) -> None:
-    view = jobs.engine().store.view(job_id)
+    view = jobs.job_queue().store.view(job_id)
     if view.is_over:
         st.rerun()
     _draw(view)
@@ -82,7 +82,7 @@ def _draw_buttons(view: JobView) -> None:
             icon=":material/stop:",
             disabled=view.cancel_requested,
             help="Stops after the step under way: within seconds, of a large network within minutes. What is finished is kept.",
-            on_click=jobs.engine().cancel,
+            on_click=jobs.job_queue().cancel,
             args=(view.id,),
         )
     elif view.state != "finished":
@@ -92,13 +92,17 @@ def _draw_buttons(view: JobView) -> None:
             icon=":material/resume:",
             type="primary",
             help="Goes on from what was finished.",
-            on_click=jobs.engine().resume,
+            on_click=_resume,
             args=(view.id,),
         )
 
 
+def _resume(job_id: str) -> None:
+    jobs.job_queue().resume(job_id)
+
+
 def _draw_queue(view: JobView) -> None:
-    before = jobs.engine().place(view)
+    before = jobs.job_queue().place(view)
     st.markdown(
         f"{before} job(s) before this one."
         if before
@@ -125,7 +129,7 @@ def _draw_progress(view: JobView) -> None:
 
 def draw_curve(job_id: str) -> None:
     """Loss and validation AUROC of the run in training, if it has any yet."""
-    store = jobs.engine().store
+    store = jobs.job_queue().store
     loss, auroc = (store.curve(job_id, name) for name in ("loss", "validation_auroc"))
     if not loss:
         return

@@ -17,21 +17,21 @@ EPSILON_HELP = (
     "Logarithmic; ∞ means no privacy (not DP)."
 )
 
-
 UNIT_HELP = (
     "What one ε hides: all masses of a patient together (stronger), or one mass at a time (as in the "
     "paper)."
 )
 
 
-def choose_unit(key: str) -> Unit:
-    """Patient or image; it stands in the URL."""
+def choose_unit(key: str, *, label: str = "Unit of privacy", explained: str = UNIT_HELP) -> Unit:
+    """Asks for patient or image; the choice stands in the URL."""
+    units: tuple[Unit, ...] = UNITS
     return st.segmented_control(
-        "Unit of privacy",
-        UNITS,
-        default=UNITS[0],
+        label,
+        units,
+        default=units[0],
         required=True,
         key=key,
         bind="query-params",
-        help=UNIT_HELP,
+        help=explained,
     )

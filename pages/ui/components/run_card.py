@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,7 @@ def _head(run: StoredRun) -> None:
 def _sites(run: StoredRun) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Labels and scores by test set."""
     return {
-        name: (part["label"].to_numpy(), part["score"].to_numpy())
+        str(name): (part["label"].to_numpy(), part["score"].to_numpy())
         for name, part in run.predictions.groupby("test_set", sort=False)
     }
 
@@ -111,7 +112,7 @@ def _roc(run: StoredRun) -> None:
         key=f"roc_{run.run_id}",
         alt="ROC curve of this run on each test set",
         toolbar=True,
-        parcel=_parcel(run, "roc", "ROC curves"),
+        bundle=_bundle(run, "roc", "ROC curves"),
     )
 
 
@@ -155,20 +156,15 @@ def _operating_point(run: StoredRun) -> None:
                 key=f"scores_{run.run_id}_{name}",
                 alt=f"Scores of benign and malignant masses of {name} with the threshold",
                 toolbar=True,
-                parcel=_parcel(run, f"scores_{slug(name)}", f"Scores on {name}"),
+                bundle=_bundle(run, f"scores_{slug(name)}", f"Scores on {name}"),
             )
         with right:
             chart(
-                confusion_figure(
-                    found=counted.found,
-                    missed=counted.missed,
-                    false_alarms=counted.false_alarms,
-                    cleared=counted.cleared,
-                ),
+                confusion_figure(**asdict(counted)),
                 key=f"confusion_{run.run_id}_{name}",
                 alt=f"Confusion matrix of {name} at the threshold",
                 toolbar=True,
-                parcel=_parcel(run, f"decisions_{slug(name)}", f"Decisions on {name}"),
+                bundle=_bundle(run, f"decisions_{slug(name)}", f"Decisions on {name}"),
             )
         st.markdown(
             " · ".join(
@@ -186,7 +182,7 @@ def _calibration(run: StoredRun) -> None:
         key=f"calibration_{run.run_id}",
         alt="Share of malignant masses against their mean score, per test set",
         toolbar=True,
-        parcel=_parcel(run, "calibration", "Calibration"),
+        bundle=_bundle(run, "calibration", "Calibration"),
     )
     st.caption(
         "On the dotted line a score could be read as a probability. Bars: 95 % intervals of the share "
@@ -217,7 +213,7 @@ def _configuration(run: StoredRun) -> None:
         )
         predictions = partial(_predictions, run, keep)
         export_button(
-            _parcel(run, "predictions", "Predictions", {"predictions": predictions}), "Predictions"
+            _bundle(run, "predictions", "Predictions", {"predictions": predictions}), "Predictions"
         )
 
 
@@ -257,7 +253,7 @@ def _predictions(run: StoredRun, keep_patient_ids: bool) -> pd.DataFrame:
     return run.predictions if keep_patient_ids else without_ids([run.predictions])[0]
 
 
-def _parcel(
+def _bundle(
     run: StoredRun,
     name: str,
     title: str,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from mammo_core.config.names import STRATEGY_NAMES, TRAINED_PART_NAMES
+from mammo_core.config.runs import Strategy, Unit
 from mammo_core.text.numbers import budget_name
 
 
@@ -33,9 +36,9 @@ def one_line_per_run(rows: pd.DataFrame) -> pd.DataFrame:
 def filtered(
     table: pd.DataFrame,
     *,
-    strategies: list[str],
-    units: list[str],
-    origins: list[str],
+    strategies: Sequence[Strategy],
+    units: Sequence[Unit],
+    origins: Sequence[str],
     text: str,
 ) -> pd.DataFrame:
     """The lines that match every filter; an empty filter lets all pass."""

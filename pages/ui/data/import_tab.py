@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mammo_core.ingestion.images.crops import RECIPES
-from mammo_core.ingestion.imports.plan import KINDS, ImportPlan
+from mammo_core.ingestion.imports.plan import ImportPlan
 from mammo_core.ingestion.imports.splitting import SplitPlan
 from pages.ui.components.messages import shown_errors
 from pages.ui.data.import_preview import show_preview
@@ -17,8 +17,9 @@ from pages.ui.data.jobs import newest_job, show_newest
 if TYPE_CHECKING:
     from mammo_core.ingestion.imports.plan import ImportKind
     from mammo_core.ingestion.imports.splitting import SplitBy
+    from mammo_core.jobs.store import JobView
 
-_KIND_NAMES = {
+_KIND_NAMES: dict[ImportKind, str] = {
     "pictures": "Pictures (PNG, JPEG, TIFF)",
     "dicom": "DICOM",
     "cbis-ddsm": "CBIS-DDSM as downloaded",
@@ -47,11 +48,12 @@ _SPLIT_NAMES = {
 
 def show_import() -> None:
     """Draws the wizard, its dry run, and the newest import."""
+    kinds = list(_KIND_NAMES)
     kind = st.segmented_control(
         "What they are",
-        sorted(KINDS, key=list(_KIND_NAMES).index),
-        format_func=_KIND_NAMES.get,
-        default="pictures",
+        kinds,
+        format_func=lambda kind: _KIND_NAMES[kind],
+        default=kinds[0],
         required=True,
         key="data_kind",
         bind="query-params",
@@ -67,9 +69,14 @@ def show_import() -> None:
         else:
             job = newest_job("import")
             show_preview(plan, can_start=job is None or job.is_over)
-    show_newest(
-        "import", cohort=lambda job: job.request.plan.name, finished="The masses are installed."
-    )
+    show_newest("import", cohort=_cohort_of, finished="The masses are installed.")
+
+
+def _cohort_of(job: JobView) -> str:
+    from mammo_core.jobs.requests import ImportRequest
+
+    assert isinstance(job.request, ImportRequest)
+    return job.request.plan.name
 
 
 def _choose_plan(kind: ImportKind) -> ImportPlan | None:
@@ -88,7 +95,7 @@ def _choose_plan(kind: ImportKind) -> ImportPlan | None:
         help="Letters, digits, dots, hyphens and underscores. A folder of this name appears in the data folder.",
     )
     recipe = right.selectbox(
-        "Cut masses", list(RECIPES), format_func=_RECIPE_NAMES.get, key="data_recipe"
+        "Cut masses", list(RECIPES), format_func=lambda name: _RECIPE_NAMES[name], key="data_recipe"
     )
     split = _choose_split(kind)
     one_each = kind == "pictures" and st.checkbox(
@@ -119,7 +126,7 @@ def _choose_split(kind: ImportKind) -> SplitPlan:
     by = st.selectbox(
         "Train, validate, test",
         ways,
-        format_func=_SPLIT_NAMES.get,
+        format_func=lambda way: _SPLIT_NAMES[way],
         key=f"data_split_{kind}",
         help="No patient is in two of them.",
     )

@@ -146,8 +146,8 @@ def show_charts(
             f"Decisions on {test_set}",
             "live_confusion",
             confusion_figure(**dataclasses.asdict(confusion)),
-            f"{confusion.found} malignant masses found, {confusion.missed} missed, "
-            f"{confusion.false_alarms} false alarms, {confusion.cleared} cleared on {test_set}",
+            f"{confusion.true_positives} true positives, {confusion.false_negatives} false negatives, "
+            f"{confusion.false_positives} false positives, {confusion.true_negatives} true negatives on {test_set}",
         ),
     )
     for column, (title, key, figure, alt) in zip(st.columns(3), charts, strict=True):
@@ -206,7 +206,7 @@ def show_total(history: list[releases.Release], unit: Unit) -> None:
                 key="live_total",
                 alt=f"Total ε after every model of this session, with the {unit} as the unit",
                 big_height=340,
-                parcel=ExportBundle(
+                bundle=ExportBundle(
                     name="mammo_privacy_live_total",
                     provenance=Provenance(
                         title="Total ε of the models of this session",

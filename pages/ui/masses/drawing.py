@@ -95,12 +95,12 @@ def draw_with_progress(name: str, ids: Sequence[MassId]) -> list[SyntheticMass]:
     from mammo_core.generators.files import SyntheticMass
 
     bar = st.progress(0.0, "Drawing masses") if len(ids) >= _MANY else None
-    images = draw(
-        name,
-        ids,
-        bar
-        and (lambda done, total: bar.progress(done / total, f"Drawing masses: {done} of {total}")),
-    )
+
+    def on_progress(done: int, total: int) -> None:
+        if bar:
+            bar.progress(done / total, f"Drawing masses: {done} of {total}")
+
+    images = draw(name, ids, on_progress)
     if bar:
         bar.empty()
     return [SyntheticMass(id, image) for id, image in zip(ids, images, strict=True)]

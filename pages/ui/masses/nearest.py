@@ -10,7 +10,7 @@ from mammo_core.cohorts.installed import DataSource
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import home_dir
-from pages.ui.components.feature_job import open_bench
+from pages.ui.components.feature_job import open_dataset
 from pages.ui.components.image_grid import Tile, image_grid
 from pages.ui.components.texts import GET_DATA
 from pages.ui.masses import drawing
@@ -64,7 +64,7 @@ def neighbourhood(source: DataSource) -> RealNeighbourhood:
     """The real masses of a source, ready to be searched; ends the page while their features are computed."""
     if _missing(source):
         st.markdown("Nearness is measured in features of the real masses:")
-        open_bench(source)  # ends here while they are being computed
+        open_dataset(source)  # ends here while they are being computed
         _missing.clear()
     return _neighbourhood(source)
 

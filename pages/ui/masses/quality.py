@@ -7,13 +7,13 @@ import streamlit as st
 
 from mammo_core import reference
 from mammo_core.figures.provenance import Provenance
-from mammo_core.generators.quality_table import quality_table
+from mammo_core.generators.quality_table import Detail, quality_table
 from pages.ui.components.export import ExportBundle, export_button, slug
 from pages.ui.components.messages import escape_markdown
 from pages.ui.masses import drawing
 
 PAPER = "the paper's"
-_DETAILS = {"as drawn": "full", "without film grain": "low-pass"}
+_DETAILS: dict[str, Detail] = {"as drawn": "full", "without film grain": "low-pass"}
 
 
 def show_quality(name: str) -> None:
@@ -41,7 +41,7 @@ def show_quality(name: str) -> None:
                 st.markdown(
                     f"**{measure.name}**  \n{measure.sentence}\n\n| {head} |\n|{line}|\n| {cells} |"
                 )
-    export_button(_parcel(name))
+    export_button(_bundle(name))
     st.markdown(
         "**Limits.** The generators learned through the same network that the first five measures and the "
         "search for copies look through, so these flatter them; radiomics and the training of classifiers "
@@ -57,7 +57,7 @@ def show_quality(name: str) -> None:
     )
 
 
-def _parcel(name: str) -> ExportBundle:
+def _bundle(name: str) -> ExportBundle:
     """The measures of every set, in both details, as numbers with their words."""
     metrics = {name: drawing.cards()[name].metrics, PAPER: reference.paper_masses()}
     rows = [

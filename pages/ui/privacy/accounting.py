@@ -11,14 +11,14 @@ from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
 from mammo_core.privacy.accounting.risk import attacker_curve, sampled_attacker_curve
 from pages.ui.components.charts import chart
-from pages.ui.privacy.controls import PrivacyChoices, camera, parcel
+from pages.ui.privacy.controls import PrivacyChoices, bundle, camera
 
 _SHARES_OF_STEPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 
 _RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
-def show_counting(choices: PrivacyChoices) -> None:
+def show_accounting(choices: PrivacyChoices) -> None:
     """Draws the tab."""
     if not choices.is_private:
         st.info(
@@ -70,7 +70,7 @@ def _show_steps(choices: PrivacyChoices) -> None:
         key="accounting_steps",
         alt="ε over training steps by exact Gaussian accounting, PRV, RDP" + ", adding" * adding,
         toolbar=camera("accounting"),
-        parcel=parcel(choices, "accounting", "ε over the steps", {"accounting": table}),
+        bundle=bundle(choices, "accounting", "ε over the steps", {"accounting": table}),
     )
     st.caption(
         f"In the end: exact {last['exact']:.4g}, PRV {_number(last['PRV'])}, RDP {last['RDP']:.4g}, adding up "
@@ -95,7 +95,7 @@ def _show_cost(choices: PrivacyChoices) -> None:
     if over == "noise":
         x = np.geomspace(noise / 10, noise * 10, 60)
         x_title, mark = "noise multiplier σ (log scale)", noise
-        epsilons = epsilons_of_noise(x, steps, choices.delta)
+        epsilons = epsilons_of_noise(x.tolist(), steps, choices.delta)
     else:
         x = np.geomspace(1e-9, 1e-2, 60)
         x_title, mark = "δ (log scale)", choices.delta
@@ -113,7 +113,7 @@ def _show_cost(choices: PrivacyChoices) -> None:
         key="accounting_cost",
         alt=f"ε over {x_title}, with the chosen training marked",
         toolbar=camera("noise_cost"),
-        parcel=parcel(choices, "noise_cost", f"ε over {x_title}"),
+        bundle=bundle(choices, "noise_cost", f"ε over {x_title}"),
     )
     st.caption(
         "Half the noise costs about twice the ε where ε is small, and more where it is large."
@@ -158,7 +158,7 @@ def _show_sampling(choices: PrivacyChoices) -> None:
         key="sampling",
         alt="The attacker's ROC bound with all taking part, and with a random share in each step",
         toolbar=camera("sampling"),
-        parcel=parcel(choices, "sampling", "What sampling by lot is worth"),
+        bundle=bundle(choices, "sampling", "What sampling by lot is worth"),
     )
     st.caption(
         f"At the same noise σ = {choices.noise_multiplier:.4g} and {choices.recipe.steps} steps: who may not have been looked at is harder "

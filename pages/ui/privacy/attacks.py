@@ -64,9 +64,11 @@ def measured_curves(
     roc: pd.DataFrame, unit: Unit, epsilon: float, attack: str | None = None
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """ROC curves by attack, each (G,), (G,), of all or of one; none where nothing was measured."""
+    here = at_point(roc, unit, epsilon)
+    curves = {name: here[here["attack"] == name] for name in here["attack"].unique()}
     return {
         f"measured: {name}": (curve["fpr"].to_numpy(), curve["tpr"].to_numpy())
-        for name, curve in at_point(roc, unit, epsilon).groupby("attack", sort=False)
+        for name, curve in curves.items()
         if attack in (None, name)
     }
 
@@ -80,7 +82,7 @@ def audited(audits: pd.DataFrame, unit: Unit, epsilon: float) -> pd.Series | Non
 def strongest(attacks: pd.DataFrame, unit: Unit, epsilon: float) -> pd.Series | None:
     """The attack with the largest area under its ROC curve at a target ε, or None."""
     found = at_point(attacks, unit, epsilon)
-    return None if found.empty else found.loc[found["auc"].idxmax()]
+    return None if found.empty else found.nlargest(1, "auc").iloc[0]
 
 
 def show_attacks(
@@ -128,13 +130,13 @@ def show_attacks(
             f"Intervals: 95 %. Chance is an AUC of 0.5. Bounds are those of the {unit} as the unit. {_LIMITS}"
         )
     measured = {key: attacks, f"{key}_audits": audits, f"{key}_curves": roc}
-    export_button(attacks_parcel(f"{key}_tables", "Every attack and audit", measured))
+    export_button(attacks_bundle(f"{key}_tables", "Every attack and audit", measured))
 
 
-def attacks_parcel(
+def attacks_bundle(
     name: str, title: str, tables: Mapping[str, pd.DataFrame] | None = None
 ) -> ExportBundle:
-    """What measured attacks are taken away as; see `privacy_controls.parcel`."""
+    """What measured attacks are taken away as; see `privacy_controls.bundle`."""
     notes = ("Computed from patients without noise: no ε covers these numbers.", _LIMITS)
     return ExportBundle(
         name=f"mammo_privacy_{name}",
@@ -207,10 +209,10 @@ def _show_audits(audits: pd.DataFrame, unit: Unit, epsilon: float, key: str) -> 
         key=f"{key}_audit",
         alt="Claimed ε as a line and audited lower bounds as points below it, on logarithmic axes",
         toolbar=camera("audit"),
-        parcel=attacks_parcel(f"{key}_audit_figure", "Claimed and audited ε"),
+        bundle=attacks_bundle(f"{key}_audit_figure", "Claimed and audited ε"),
     )
     st.caption(
-        f"Audits give lower bounds that hold with {audits['confidence'].min():.0%} confidence each; *In one minute* "
+        f"Audits give lower bounds that hold with {audits['confidence'].min():.0%} confidence each; *Overview* "
         f"names that of the method fixed beforehand, {HEADLINE_METHOD}. Open marks at the bottom found nothing."
         + (
             f" Without privacy they found ε ≥ {at_infinity.max():.3g}: as much as so many models can show."
@@ -248,7 +250,7 @@ def _show_roc(
         key=f"{key}_roc",
         alt=f"ROC curves of measured attacks at ε = {budget_name(epsilon)}, below the bound",
         toolbar=camera("attacks"),
-        parcel=attacks_parcel(
+        bundle=attacks_bundle(
             f"{key}_roc_figure", f"Attacks at ε = {budget_name(epsilon)}, and the bound"
         ),
     )

@@ -14,11 +14,12 @@ from mammo_core.figures.gradients import norms_figure, signal_noise_figure
 from pages.ui.components import feature_job
 from pages.ui.components.charts import chart
 from pages.ui.components.messages import shown_errors
-from pages.ui.privacy.controls import PrivacyChoices, camera, choose_source, parcel
+from pages.ui.privacy.controls import PrivacyChoices, bundle, camera, choose_source
 
 if TYPE_CHECKING:
     import torch
 
+    from mammo_core.privacy.heads.vectorised import HeadTrainingData
     from mammo_core.training.heads.feature_dataset import FeatureDataset
 
 _CLIPS = tuple(float(f"{clip:.2g}") for clip in np.geomspace(0.01, 10, 25))
@@ -39,7 +40,7 @@ def show_clipping(choices: PrivacyChoices) -> None:
     if not source.is_demo:
         st.caption(_WARNING)
     with shown_errors("This cohort cannot be used"):
-        dataset = feature_job.open_bench(source)
+        dataset = feature_job.open_dataset(source)
         with st.spinner("Training the model whose gradients these are"):
             config = _config(dataset, choices)
             weights, problem = _training(dataset, dataset.data_hash, config)
@@ -69,7 +70,11 @@ def show_clipping(choices: PrivacyChoices) -> None:
 
 
 def _show_step(
-    choices: PrivacyChoices, problem: object, weights: torch.Tensor, max_grad_norm: float, step: int
+    choices: PrivacyChoices,
+    problem: HeadTrainingData,
+    weights: torch.Tensor,
+    max_grad_norm: float,
+    step: int,
 ) -> None:
     from mammo_core.privacy.heads.gradients import clipped_step, unit_gradients
 
@@ -86,7 +91,7 @@ def _show_step(
             key="gradient_norms",
             alt=f"Histogram of gradient lengths of {len(norms)} {choices.units}; {here.clipped_share:.0%} are clipped",
             toolbar=camera("gradient_norms"),
-            parcel=parcel(
+            bundle=bundle(
                 choices,
                 "gradient_norms",
                 f"Lengths of the gradients of {choices.units}",
@@ -111,7 +116,7 @@ def _show_step(
             key="signal_noise",
             alt="Signal over noise and agreement with the unclipped direction, over the clipping norm",
             toolbar=camera("signal_noise"),
-            parcel=parcel(choices, "signal_noise", "Signal over noise, over the clipping norm"),
+            bundle=bundle(choices, "signal_noise", "Signal over noise, over the clipping norm"),
         )
     st.markdown(
         f"- **{here.clipped_share:.0%}** of {len(norms)} {choices.units} are clipped at C = {max_grad_norm:g}; the sum of "
@@ -139,13 +144,13 @@ def _config(dataset: FeatureDataset, choices: PrivacyChoices) -> RunConfig:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _training(
     _bench: FeatureDataset, data_hash: str, config: RunConfig
-) -> tuple[torch.Tensor, object]:
-    """Weights over all steps (T + 1, K) and the problem that they were trained on; the model is not kept."""
+) -> tuple[torch.Tensor, HeadTrainingData]:
+    """Trains without keeping the model; returns weights over all steps (T + 1, K) and the data."""
     from mammo_core.privacy.accounting.gaussian import calibrate_gaussian
     from mammo_core.privacy.heads.gradients import weights_over_steps
     from mammo_core.privacy.heads.vectorised import HeadSettings
 
-    privacy, recipe = config.privacy, config.recipe
+    privacy, recipe = config.privacy, RECIPES[config.strategy]
     problem = _bench.prepare(config.strategy, recipe, privacy.unit)
     noise = calibrate_gaussian(privacy.target_epsilon, privacy.target_delta, recipe.steps)
     job = HeadSettings(

@@ -10,7 +10,7 @@ import streamlit as st
 from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
 from pages.ui.components.charts import chart
-from pages.ui.privacy.controls import PrivacyChoices, camera, parcel
+from pages.ui.privacy.controls import PrivacyChoices, bundle, camera
 from pages.ui.privacy.words import odds_sentence
 
 _MOST = 50
@@ -45,7 +45,7 @@ def show_composition(choices: PrivacyChoices) -> None:
         key="composition",
         alt=f"ε of 1 to {_MOST} models together: exact, and by adding ε, which grows faster",
         toolbar=camera("composition"),
-        parcel=parcel(
+        bundle=bundle(
             choices, "composition", "ε of several models together", {"composition": table}
         ),
     )

@@ -91,7 +91,7 @@ def choose() -> PrivacyChoices:
         strategy = st.selectbox(
             "Training data",
             _STRATEGIES,
-            format_func=STRATEGY_NAMES.get,
+            format_func=lambda strategy: STRATEGY_NAMES[strategy],
             key="privacy_strategy",
             bind="query-params",
             width=265,
@@ -124,7 +124,7 @@ def camera(name: str) -> dict[str, Any]:
     }
 
 
-def parcel(
+def bundle(
     choices: PrivacyChoices, name: str, title: str, tables: Mapping[str, pd.DataFrame] | None = None
 ) -> ExportBundle:
     """What a figure or table of this page is taken away as.

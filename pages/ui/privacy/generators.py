@@ -7,7 +7,7 @@ import streamlit as st
 
 from mammo_core.config.runs import Unit
 from pages.ui.components.export import export_button
-from pages.ui.privacy.attacks import LEVELS, attacks_parcel, with_intervals
+from pages.ui.privacy.attacks import LEVELS, attacks_bundle, with_intervals
 from pages.ui.state import resources
 
 _ABOUT = (
@@ -32,7 +32,7 @@ def show_generator_attacks(unit: Unit) -> None:
         " An attack that leaves *planted copies* unfound says nothing about the others either."
     )
     comparisons = {"generator_attacks": attacks}
-    export_button(attacks_parcel("generator_attacks", "Attacks on generators", comparisons))
+    export_button(attacks_bundle("generator_attacks", "Attacks on generators", comparisons))
 
 
 def generator_attacks_table(attacks: pd.DataFrame, level: str) -> pd.DataFrame:

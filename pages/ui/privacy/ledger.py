@@ -214,12 +214,12 @@ def _show_releases(book: LedgerBook, cohort: CohortIdentity, delta: float) -> No
         key="ledger_figure",
         alt=f"ε of each of {len(table)} releases from {cohort.name}, and of all with DP together",
     )
-    export_button(_parcel(cohort, delta, figure, table))
+    export_button(_bundle(cohort, delta, figure, table))
     shown = _filtered(table)
     st.dataframe(_for_reading(shown), hide_index=True, key="ledger_table")
 
 
-def _parcel(
+def _bundle(
     cohort: CohortIdentity, delta: float, figure: go.Figure, table: pd.DataFrame
 ) -> ExportBundle:
     """All releases of the cohort, whatever the filters below show."""

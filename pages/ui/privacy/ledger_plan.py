@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from mammo_core.config.runs import PAPER_DELTA, UNITS
+from mammo_core.config.runs import PAPER_DELTA
 from mammo_core.errors import MammoError
 from mammo_core.text.numbers import budget_name
 from pages.ui.components.messages import escape_markdown
-from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS
+from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, choose_unit
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
@@ -39,14 +39,10 @@ def show_what_if(
             help=EPSILON_HELP,
             width=140,
         )
-        unit = st.segmented_control(
-            "Unit",
-            UNITS,
-            default=UNITS[0],
-            required=True,
-            key="ledger_if_unit",
-            bind="query-params",
-            help=f"By image, the patient with most masses ({cohort.largest_patient} here) pays for all of them.",
+        unit = choose_unit(
+            "ledger_if_unit",
+            label="Unit",
+            explained=f"By image, the patient with most masses ({cohort.largest_patient} here) pays for all of them.",
         )
         runs = st.number_input("Runs", 1, 10_000, 1, key="ledger_if_runs", bind="query-params")
     spending = cost_of_budget(epsilon, delta, unit, cohort.largest_patient)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mammo_core.figures.attacker import attacker_region_figure
 from mammo_core.figures.odds import odds_figure
@@ -22,8 +23,8 @@ from pages.ui.privacy.attacks import (
     shipped_tables,
     strongest,
 )
-from pages.ui.privacy.controls import PrivacyChoices, camera, parcel
-from pages.ui.privacy.target import show_limit
+from pages.ui.privacy.controls import PrivacyChoices, bundle, camera
+from pages.ui.privacy.target import show_target
 from pages.ui.privacy.words import ATTACKER, careful_sentence, odds_sentence
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _STEP_ONLY = (
 )
 
 
-def show_minute(choices: PrivacyChoices) -> None:
+def show_overview(choices: PrivacyChoices) -> None:
     """Draws the tab."""
     tables = shipped_tables(choices.strategy)
     words, curve = st.columns([5, 6], gap="large")
@@ -45,7 +46,7 @@ def show_minute(choices: PrivacyChoices) -> None:
         _show_curve(choices, tables)
     _show_numbers(choices, tables)
     _show_promise(choices)
-    show_limit(choices)
+    show_target(choices)
 
 
 def _show_odds(choices: PrivacyChoices) -> None:
@@ -56,7 +57,7 @@ def _show_odds(choices: PrivacyChoices) -> None:
         key="odds",
         alt=f"Of 100 who took part {odds.named} dots are filled, of 100 who did not {odds.accused}",
         toolbar=camera("odds"),
-        parcel=parcel(choices, "odds", f"What an attacker learns at most at {choices.name}"),
+        bundle=bundle(choices, "odds", f"What an attacker learns at most at {choices.name}"),
     )
     st.markdown(careful_sentence(choices.mu, choices.units))
     if choices.is_private and _statement(choices).coverage.startswith("training step only"):
@@ -85,7 +86,7 @@ def _show_curve(choices: PrivacyChoices, tables: AttackTables) -> None:
         if choices.is_private
         else "ROC of who took part without privacy: everything is possible",
         toolbar=camera("attacker"),
-        parcel=parcel(
+        bundle=bundle(
             choices,
             "attacker_curves",
             f"What attackers can do and did at {choices.name}",
@@ -165,9 +166,7 @@ def _statement(choices: PrivacyChoices) -> Statement:
     return replace(shipped, noise="secret")
 
 
-def _metric(
-    place: st.delta_generator.DeltaGenerator, label: str, value: str, note: str, explained: str
-) -> None:
+def _metric(place: DeltaGenerator, label: str, value: str, note: str, explained: str) -> None:
     place.metric(
         label,
         value,

@@ -15,6 +15,7 @@ from pages.ui.privacy.controls import PrivacyChoices, choose_source
 from pages.ui.state import jobs, resources
 
 if TYPE_CHECKING:
+    from mammo_core.jobs.requests import JobRequest
     from mammo_core.jobs.store import JobView
 
 _USUAL = (1.0, 6.0, 20.0, 60.0, EPSILONS[-1])
@@ -67,7 +68,10 @@ def show_own_audit(choices: PrivacyChoices) -> None:
 
 def show_audit_results(job: JobView) -> None:
     """Draws the tables of an audit job, as far as it came."""
-    tables = jobs.engine().store.tables(job.id)
+    from mammo_core.jobs.requests import AuditRequest
+
+    assert isinstance(job.request, AuditRequest)
+    tables = jobs.job_queue().store.tables(job.id)
     if not tables:
         st.info("No budget was finished.", icon=":material/hourglass_empty:")
         return
@@ -89,7 +93,7 @@ def show_audit_results(job: JobView) -> None:
     )
 
 
-def _start(request: object) -> None:
+def _start(request: JobRequest) -> None:
     st.session_state[_CHOSEN] = jobs.start(request)
 
 

@@ -15,9 +15,9 @@ _HEADINGS: dict[Status, tuple[str, str]] = {
 }
 
 
-def show_trust() -> None:
+def show_pitfalls() -> None:
     """Draws the tab: what is not prevented comes first and open, the rest to unfold."""
-    counts = Counter(pitfall.status for pitfall in PITFALLS)
+    counts: Counter[str] = Counter(pitfall.status for pitfall in PITFALLS)
     st.markdown(
         "A small mistake that nobody sees can break a guarantee of privacy. This program knows "
         f"**{len(PITFALLS)} such mistakes**. It prevents **{counts['prevented']}** of them and {counts['partly']} in "
@@ -30,7 +30,7 @@ def show_trust() -> None:
         placeholder="for example: seed, batch, generator, crops",
         bind="query-params",
     )
-    found = {status: _matching(status, words) for status in _HEADINGS}
+    found: dict[Status, list[Pitfall]] = {status: _matching(status, words) for status in _HEADINGS}
     if not any(found.values()):
         st.info(f"No known pitfall mentions “{words}”. Try another word, or clear the search.")
     for status, pitfalls in found.items():

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.privacy.accounting import show_counting
+from pages.ui.privacy.accounting import show_accounting
 from pages.ui.privacy.attacks import shipped_tables, show_attacks
 from pages.ui.privacy.clipping import show_clipping
 from pages.ui.privacy.composition import show_composition
 from pages.ui.privacy.controls import PrivacyChoices, choose
 from pages.ui.privacy.generators import show_generator_attacks
 from pages.ui.privacy.ledger import show_ledger
-from pages.ui.privacy.overview import show_minute
+from pages.ui.privacy.overview import show_overview
 from pages.ui.privacy.own_audit import show_own_audit
-from pages.ui.privacy.pitfalls import show_trust
+from pages.ui.privacy.pitfalls import show_pitfalls
 from pages.ui.privacy.unit import show_unit
 
 
 def show_tabs() -> None:
-    """Draws the tabs, what is in the open one, and above them the choices, where it depends on them."""
+    """Draws the tabs, the content of the open one, and above them the choices that it depends on."""
+    old_name = st.query_params.get("privacy_tab")
+    if old_name in _OLD_NAMES:
+        st.query_params["privacy_tab"] = _OLD_NAMES[old_name]
     above = st.container()
     first, second, *others = _OF_ONE_MODEL
     names = [first, second, *_OF_EVERYTHING, *others]
@@ -47,11 +50,12 @@ def _attacks(choices: PrivacyChoices) -> None:
 
 
 _OF_ONE_MODEL = {
-    "In one minute": show_minute,
+    "Overview": show_overview,
     "Attacks and audit": _attacks,
     "Unit": show_unit,
     "Composition": show_composition,
-    "Accounting": show_counting,
+    "Accounting": show_accounting,
     "Clipping and noise": show_clipping,
 }
-_OF_EVERYTHING = {"Ledger": show_ledger, "Trust": show_trust}
+_OF_EVERYTHING = {"Ledger": show_ledger, "Pitfalls": show_pitfalls}
+_OLD_NAMES = {"In one minute": "Overview", "Trust": "Pitfalls"}  # in links of earlier versions

@@ -19,7 +19,7 @@ _ASKED = {
 }
 
 
-def show_limit(choices: PrivacyChoices) -> None:
+def show_target(choices: PrivacyChoices) -> None:
     """Draws the calculator."""
     with st.expander("Ask the other way round: no attacker better than …", icon=":material/undo:"):
         kind = st.segmented_control(

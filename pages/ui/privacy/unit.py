@@ -12,7 +12,7 @@ from mammo_core.figures.unit_sizes import unit_sizes_figure
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
 from pages.ui.components.charts import chart
 from pages.ui.components.messages import shown_errors
-from pages.ui.privacy.controls import PrivacyChoices, camera, choose_source, parcel
+from pages.ui.privacy.controls import PrivacyChoices, bundle, camera, choose_source
 from pages.ui.privacy.words import odds_sentence
 from pages.ui.state import resources
 
@@ -32,11 +32,11 @@ def show_unit(choices: PrivacyChoices) -> None:
     with sizes:
         st.subheader("Masses per patient")
         chart(
-            unit_sizes_figure(counts),
+            unit_sizes_figure(counts.tolist()),
             key="unit_sizes",
             alt=f"Patients by number of masses, 1 to {most}",
             toolbar=camera("masses_per_patient"),
-            parcel=parcel(choices, "masses_per_patient", f"Masses per patient, {source.name}"),
+            bundle=bundle(choices, "masses_per_patient", f"Masses per patient, {source.name}"),
         )
         st.caption(
             f"{counts.sum()} training patients; {counts[1:].sum()} have more than one mass; the most is {most}."
@@ -70,7 +70,7 @@ def _show_worth(choices: PrivacyChoices, most: int) -> None:
         key="unit_worth",
         alt="ε of a patient over the number of the patient's masses, for a promise per image and per patient",
         toolbar=camera("unit"),
-        parcel=parcel(choices, "unit", "ε of a patient with several masses", {"unit": table}),
+        bundle=bundle(choices, "unit", "ε of a patient with several masses", {"unit": table}),
     )
     needed = spent_epsilon(choices.mu / most, choices.delta)
     st.markdown(

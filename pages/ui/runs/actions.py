@@ -50,7 +50,7 @@ def compare(run_ids: Sequence[str], names: dict[str, str]) -> None:
                 key=f"compare_{site}",
                 alt=f"ROC curves of the chosen runs on {site}",
                 toolbar=True,
-                parcel=ExportBundle(
+                bundle=ExportBundle(
                     name=f"mammo_privacy_compared_{slug(site)}",
                     provenance=Provenance(
                         title=f"ROC curves on {site}",

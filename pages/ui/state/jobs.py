@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mammo_core.jobs.store import JobView
 
 
-@st.cache_resource(show_spinner="Opening the job store", on_release=lambda engine: engine.close())
-def engine() -> JobQueue:
+@st.cache_resource(show_spinner="Opening the job store", on_release=lambda queue: queue.close())
+def job_queue() -> JobQueue:
     """The engine of this server."""
     from mammo_core.jobs.queue import JobQueue
 
@@ -34,17 +34,17 @@ def make_executors() -> ExecutorSource:
 
 def start(request: JobRequest) -> str:
     """Queues a job and returns its id; the work happens elsewhere."""
-    return engine().start(request, _owner()).id
+    return job_queue().start(request, _owner()).id
 
 
 def prepare() -> None:
     """Has workers started in the background, on a page where a job is likely to follow."""
-    engine().prepare()
+    job_queue().prepare()
 
 
 def views(*kinds: str) -> list[JobView]:
     """All jobs, or those of some kinds, the newest first."""
-    found = engine().store.views()
+    found = job_queue().store.views()
     return [view for view in found if view.request.kind in kinds] if kinds else found
 
 

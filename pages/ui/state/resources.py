@@ -120,7 +120,7 @@ def count_missing(source: DataSource) -> int:
 
 
 @st.cache_resource(max_entries=3, show_spinner="Loading features")
-def workbench(source: DataSource) -> FeatureDataset:
+def feature_dataset(source: DataSource) -> FeatureDataset:
     """Data and features of a source."""
     from mammo_core.training.heads.feature_dataset import load_feature_dataset
 
@@ -137,7 +137,7 @@ def training_data(source: DataSource) -> TrainingData:
 
 def forget_cohorts() -> None:
     """Drops what was read of cohorts, after one was removed or before one is put in its place."""
-    for cached in (_loaded, count_missing, workbench, training_data):
+    for cached in (_loaded, count_missing, feature_dataset, training_data):
         cached.clear()
 
 

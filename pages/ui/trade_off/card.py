@@ -78,7 +78,7 @@ def _title(name: str, point: pd.Series) -> str:
 
 def _show_own(runs: pd.DataFrame) -> None:
     runs = runs.sort_values("seed")
-    seeds = dict(zip(runs["run_id"], runs["seed"], strict=True))
+    seeds: dict[str, int] = dict(zip(runs["run_id"], runs["seed"], strict=True))
     run_id = next(iter(seeds))
     if len(seeds) > 1:
         run_id = st.selectbox(
@@ -137,7 +137,7 @@ def _show_roc(point: pd.Series, statement: Statement) -> None:
         ),
         key="point_roc",
         alt="ROC of the chosen point: mean over seeds, with the lowest and highest seed",
-        parcel=ExportBundle(
+        bundle=ExportBundle(
             name="mammo_privacy_point_roc",
             provenance=Provenance(
                 title=f"{STRATEGY_NAMES[point['strategy']]}, ε {budget_name(point['target_epsilon'])} per "

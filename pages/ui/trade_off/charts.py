@@ -52,11 +52,12 @@ def show_curves(choices: CurveChoices, drawn: Drawn, chosen: str | None, image_f
     readable_type()
     names = names_of(choices.test_sets)
     made = list(figures(choices, drawn, chosen).items())
-    for index, (test_set, figure) in enumerate(made):
+    columns = [
+        column for start in range(0, len(made), 2) for column in st.columns(min(2, len(made)))
+    ]
+    for (test_set, figure), column in zip(made, columns, strict=False):
         key = f"curve_{test_set}"
-        if index % 2 == 0:
-            columns = st.columns(min(2, len(made)))
-        with columns[index % 2]:
+        with column:
             st.subheader(escape_markdown(names[test_set]))
             chart(
                 figure,

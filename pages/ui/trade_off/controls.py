@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from mammo_core.config.names import STRATEGY_NAMES
-from mammo_core.config.runs import STRATEGIES, UNITS
+from mammo_core.config.runs import STRATEGIES
 from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.figures.trade_off import METRIC_LABELS
+from pages.ui.components.privacy_inputs import choose_unit
 from pages.ui.trade_off.points import SHIPPED_TEST_SETS, CurveChoices, OwnData, names_of, own_data
 
 _METRIC_HELP = (
@@ -33,16 +34,7 @@ def choose() -> CurveChoices:
         "full batch. Only *synthetic only* never reads a real mass.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        unit = st.segmented_control(
-            "Unit of privacy",
-            UNITS,
-            default=UNITS[0],
-            required=True,
-            key="unit",
-            bind="query-params",
-            help="What one ε hides: all masses of a patient together, or one mass at a time (as in "
-            "the paper).",
-        )
+        unit = choose_unit("unit")
         metric = st.selectbox(
             "Measure",
             METRIC_NAMES,
@@ -99,7 +91,7 @@ def _choose_own() -> OwnData | None:
         help="Models trained on this installation, drawn as stars. Choose the data they were "
         "trained on: other data are another experiment.",
     )
-    return found.get(name)
+    return found.get(name) if name else None
 
 
 def _choose_test_sets(own: OwnData | None) -> tuple[str, ...]:
@@ -110,7 +102,7 @@ def _choose_test_sets(own: OwnData | None) -> tuple[str, ...]:
         list(names),
         selection_mode="multi",
         default=list(names),
-        format_func=names.get,
+        format_func=lambda name: names[name],
         key="test_sets" if not others else "all_test_sets",
         wrap=True,
         bind="query-params",

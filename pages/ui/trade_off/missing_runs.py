@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FIRST_SEED = 42
 
 
-def show_gaps(choices: CurveChoices) -> None:
+def show_missing_runs(choices: CurveChoices) -> None:
     """Draws what is missing and the button that has it trained; looks only when asked to."""
     if not st.toggle(
         "Fill the gaps with runs of your own",
@@ -100,7 +100,7 @@ def _missing(source: DataSource, plan: SweepPlan) -> list[RunConfig]:
     wanted = [config for config in plan.configs()]
     if resources.count_missing(source):
         return wanted  # nothing was ever trained on masses without features
-    data_hash = resources.workbench(source).data_hash
+    data_hash = resources.feature_dataset(source).data_hash
     finished = resources.archive().finished_keys(data_hash)
     return [config for config in wanted if run_key(config, data_hash) not in finished]
 
@@ -113,7 +113,7 @@ def _table(missing: list[RunConfig], plan: SweepPlan) -> pd.DataFrame:
     )
     counts = counts.reindex(index=plan.strategies, columns=plan.epsilons, fill_value=0)
     counts.index = [STRATEGY_NAMES[strategy] for strategy in counts.index]
-    counts.columns = [f"ε {budget_name(epsilon)}" for epsilon in counts.columns]
+    counts.columns = [f"ε {budget_name(epsilon)}" for epsilon in plan.epsilons]
     return counts
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from typing import Any, cast
 
 import pandas as pd
 
 from mammo_core.config.names import TRAINED_PART_NAMES
-from mammo_core.config.runs import HEAD_ON_FEATURES, PAPER_DELTA, Strategy, Unit
+from mammo_core.config.network_recipe import TrainedPart
+from mammo_core.config.runs import HEAD_ON_FEATURES, PAPER_DELTA, HeadOnFeatures, Strategy, Unit
 from mammo_core.evaluation.curves import curve_points
 from mammo_core.figures.trade_off_marks import OWN, SHIPPED, point_id
 from mammo_core.results.tags import ORIGIN_IMPORTED
@@ -44,7 +46,7 @@ class OwnData:
 
     data_hash: str
     backbone: str
-    trained_part: str
+    trained_part: TrainedPart | HeadOnFeatures
     test_sets: tuple[str, ...]
     num_runs: int
     is_shipped_data: bool
@@ -98,14 +100,12 @@ def own_data() -> list[OwnData]:
     shipped = resources.provenance()["data_hash"]
     found = [
         OwnData(
-            data_hash=data_hash,
-            backbone=backbone,
-            trained_part=trained_part,
+            **dict(zip(_TOGETHER, cast("Any", keys), strict=True)),
             test_sets=tuple(sorted(part["test_set"].unique())),
             num_runs=part["run_key"].nunique(),
-            is_shipped_data=data_hash == shipped,
+            is_shipped_data=part["data_hash"].iloc[0] == shipped,
         )
-        for (data_hash, backbone, trained_part), part in rows.groupby(_TOGETHER)
+        for keys, part in rows.groupby(_TOGETHER)
     ]
     return sorted(found, key=lambda data: -data.num_runs)
 

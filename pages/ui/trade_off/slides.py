@@ -1,21 +1,22 @@
-"""The trade-off told in five steps for a talk; every number is read from the results, none is typed."""
+"""The slides of the Trade-off page. Every number is read from the results."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
 
 import pandas as pd
+import streamlit as st
 
 from mammo_core.config.runs import PAPER_DELTA
 from mammo_core.figures.attacker import attacker_figure
 from mammo_core.figures.trade_off import METRIC_LABELS, trade_off_figure
 from mammo_core.privacy.accounting.gaussian import mu_for
 from mammo_core.privacy.accounting.risk import attacker_curve, attacker_tpr
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+from pages.ui.components.slides import Slide, show_slides
+from pages.ui.state import resources
+from pages.ui.trade_off.controls import choose
+from pages.ui.trade_off.points import SHIPPED_TEST_SETS, TEST_SET_NAMES
 
 STEPS = (
     "no privacy",
@@ -39,26 +40,33 @@ _SYNTHETIC_NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class Scene:
-    """One step of the story.
+def show_talk() -> None:
+    """Draws the slide that the URL names, for the unit, measure and test set chosen below it."""
+    stage = st.container()
+    with st.expander("Choices"):
+        choices = choose()
+    test_set = next((name for name in choices.test_sets if name in SHIPPED_TEST_SETS), "cbis-ddsm")
+    points = resources.measured_points(choices.metric)
+    points = points[(points["unit"] == choices.unit) & (points["test_set"] == test_set)]
+    rows = resources.measured_rows()
+    is_meant = (rows["unit"] == choices.unit) & (rows["strategy"] == "real")
+    make = partial(
+        slide,
+        points=points,
+        metric=choices.metric,
+        unit=choices.unit,
+        num_units=int(rows[is_meant]["num_units"].iloc[0]),
+        test_set=TEST_SET_NAMES[test_set],
+    )
+    with stage:
+        slides = {name: partial(make, step) for step, name in enumerate(STEPS)}
+        show_slides("Trade-off", slides, "trade_off")
 
-    Attributes:
-        sentence: At most 25 words.
-        note: What must not be left unsaid, in small type.
-        alt: The figure in words.
-    """
 
-    sentence: str
-    note: str
-    figure: go.Figure
-    alt: str
-
-
-def scene(
+def slide(
     step: int, points: pd.DataFrame, *, metric: str, unit: str, num_units: int, test_set: str
-) -> Scene:
-    """One step.
+) -> Slide:
+    """Makes one slide.
 
     Args:
         step: 0 to len(STEPS) - 1.
@@ -81,7 +89,7 @@ def scene(
     )
     sentence = _SENTENCES[step](points, metric, unit, num_units)
     note = _SYNTHETIC_NOTE if step >= 2 else f"{_units(num_units, unit)} to train on."
-    return Scene(
+    return Slide(
         sentence,
         f"Tested on {test_set}. {note} Bands: 95 % interval for one released model.",
         figure,
@@ -133,7 +141,7 @@ def _synthetic_first(points: pd.DataFrame, metric: str, unit: str, num_units: in
 _SENTENCES = (_without_privacy, _private, _with_synthetic, _synthetic_first)
 
 
-def _attacker(unit: str) -> Scene:
+def _attacker(unit: str) -> Slide:
     found = attacker_tpr(mu_for(TOLD_EPSILON, PAPER_DELTA), _WRONGLY_ACCUSED)
     sentence = (
         f"At ε = {TOLD_EPSILON:g}, an attacker who wrongly accuses 1 of 100 outsiders finds at most "
@@ -146,7 +154,7 @@ def _attacker(unit: str) -> Scene:
     figure = attacker_figure(
         {name: attacker_curve(mu_for(epsilon, PAPER_DELTA)) for epsilon, name in names.items()}
     )
-    return Scene(
+    return Slide(
         sentence,
         f"Exact bound for one released model, δ = {PAPER_DELTA:g}; who is hidden: one {unit}. It says "
         f"nothing about what the synthetic masses reveal.",

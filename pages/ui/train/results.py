@@ -77,12 +77,12 @@ def _show_curves(unit: str, rows: pd.DataFrame) -> None:
                 key=f"curves_{unit}_{site}",
                 alt=f"AUROC against privacy budget on {site}",
                 toolbar=True,
-                parcel=_parcel(unit, site, rows[rows["test_set"] == site]),
+                bundle=_bundle(unit, site, rows[rows["test_set"] == site]),
             )
             st.caption(escape_markdown(site))
 
 
-def _parcel(unit: str, site: str, rows: pd.DataFrame) -> ExportBundle:
+def _bundle(unit: str, site: str, rows: pd.DataFrame) -> ExportBundle:
     """The figure with the runs behind it."""
     name = f"mammo_privacy_{unit}_{slug(site)}"
     notes = (

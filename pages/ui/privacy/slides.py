@@ -1,21 +1,17 @@
-"""The Privacy page in talk mode: what an attacker sees, in a few steps; every number is computed or measured."""
+"""The slides of the Privacy page: what an attacker can learn. Every number is computed or measured."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import streamlit as st
 
 from mammo_core.figures.attacker import attacker_region_figure
 from mammo_core.figures.audit import audit_figure
 from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.figures.odds import odds_figure
 from mammo_core.privacy.accounting.risk import attacker_curve, careful_odds, fair_odds
-from pages.ui.components.charts import chart, readable_type
-from pages.ui.components.talk_mode import step_through
+from pages.ui.components.slides import Slide, show_slides
 from pages.ui.privacy.attacks import shipped_tables
 from pages.ui.privacy.composition import composition_table
 from pages.ui.privacy.controls import PrivacyChoices
@@ -32,29 +28,13 @@ _LEGEND = {
     "yanchor": "bottom",
     "y": 1.02,
     "x": 0,
-}  # a big screen is wide, not high
+}  # above the figure, as a big screen is wide
 _NOTE = "Patients hidden whole; one released model; δ = 1e-4. Real masses only."
 
 
-@dataclass(frozen=True)
-class Scene:
-    """One step of the story.
-
-    Attributes:
-        sentence: At most 25 words.
-        note: What must not be left unsaid, in small type.
-        alt: The figure in words.
-    """
-
-    sentence: str
-    note: str
-    figure: go.Figure
-    alt: str
-
-
-def scenes() -> dict[str, Callable[[], Scene]]:
-    """The steps by name; the last only if audits are shipped."""
-    told: dict[str, Callable[[], Scene]] = {
+def slides() -> dict[str, Callable[[], Slide]]:
+    """Returns the slides by name; the last only if audits are shipped."""
+    found: dict[str, Callable[[], Slide]] = {
         "mere guessing": _guessing,
         "no privacy": _without_privacy,
         f"ε = {_TOLD.epsilon:g}": _private,
@@ -62,26 +42,16 @@ def scenes() -> dict[str, Callable[[], Scene]]:
         "releases add up": _adding_up,
     }
     if len(shipped_tables("real").audits):
-        told["claimed and audited"] = _audited
-    return told
+        found["claimed and audited"] = _audited
+    return found
 
 
-def show_story() -> None:
-    """Draws the step that the URL names."""
-    told = scenes()
-    step = step_through(list(told), "privacy")
-    scene = list(told.values())[step]()
-    scene.figure.update_layout(legend=_LEGEND)
-    readable_type()
-    st.markdown(f"### {scene.sentence}")
-    with st.container(
-        height=600, border=False, key="talk_stage"
-    ):  # talk mode fits it to the screen
-        chart(scene.figure, key="story", alt=scene.alt, height="stretch")
-    st.caption(scene.note)
+def show_talk() -> None:
+    """Draws the slide that the URL names."""
+    show_slides("Privacy", slides(), "privacy")
 
 
-def _guessing() -> Scene:
+def _guessing() -> Slide:
     return _dots(
         50,
         50,
@@ -90,7 +60,7 @@ def _guessing() -> Scene:
     )
 
 
-def _without_privacy() -> Scene:
+def _without_privacy() -> Slide:
     return _dots(
         100,
         0,
@@ -99,7 +69,7 @@ def _without_privacy() -> Scene:
     )
 
 
-def _private() -> Scene:
+def _private() -> Slide:
     odds = fair_odds(_TOLD.mu)
     return _dots(
         odds.named,
@@ -110,13 +80,13 @@ def _private() -> Scene:
     )
 
 
-def _careful() -> Scene:
+def _careful() -> Slide:
     odds = careful_odds(_STRONG.mu)
     sentence = (
         f"At ε = {_STRONG.epsilon:g}, an attacker who wrongly accuses 1 of 100 outsiders names at most "
         f"{odds.named} of 100 who took part."
     )
-    return Scene(
+    return _with_figure(
         sentence,
         f"{_NOTE} Shaded: all that any attack can reach. Logarithmic axes.",
         attacker_region_figure(attacker_curve(_STRONG.mu), {}, logarithmic=True),
@@ -124,7 +94,7 @@ def _careful() -> Scene:
     )
 
 
-def _adding_up() -> Scene:
+def _adding_up() -> Slide:
     table = composition_table(_STRONG, 2 * _RELEASES)
     exact = table["exact"][_RELEASES - 1]
     sentence = (
@@ -138,12 +108,12 @@ def _adding_up() -> Scene:
         marks=[(_RELEASES, exact, sentence)],
         dots=True,
     )
-    return Scene(
+    return _with_figure(
         sentence, "Patients hidden whole. Exact composition at δ = 1e-4.", figure, sentence
     )
 
 
-def _audited() -> Scene:
+def _audited() -> Slide:
     audits = shipped_tables("real").audits
     audits = audits[audits["unit"] == "patient"]
     holds = (audits["audited_epsilon"] <= audits["epsilon"]).all()
@@ -152,7 +122,7 @@ def _audited() -> Scene:
         if holds
         else "We attacked our own models: an audit found more than was claimed. Something is wrong."
     )
-    return Scene(
+    return _with_figure(
         sentence,
         "Line: claimed, an upper bound against every attack. Points: what attacks proved. A better attack may prove more, "
         "up to the line.",
@@ -161,5 +131,12 @@ def _audited() -> Scene:
     )
 
 
-def _dots(named: int, accused: int, sentence: str, note: str) -> Scene:
-    return Scene(sentence, note, odds_figure(named, accused), f"Two times 100 dots: {sentence}")
+def _dots(named: int, accused: int, sentence: str, note: str) -> Slide:
+    return _with_figure(
+        sentence, note, odds_figure(named, accused), f"Two times 100 dots: {sentence}"
+    )
+
+
+def _with_figure(sentence: str, note: str, figure: go.Figure, alt: str) -> Slide:
+    figure.update_layout(legend=_LEGEND)
+    return Slide(sentence, note, figure, alt)

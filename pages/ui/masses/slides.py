@@ -1,0 +1,116 @@
+"""The slides of the page of synthetic masses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from mammo_core.labels import BENIGN, MALIGNANT
+from mammo_core.synthesis.mass_id import MassId
+from mammo_core.system.paths import DEFAULT_GENERATOR
+from pages.ui.components.image_grid import image_grid
+from pages.ui.components.messages import shown_errors
+from pages.ui.components.slides import Slide, show_slides
+from pages.ui.masses import drawing
+from pages.ui.masses.controls import promise_in_words
+from pages.ui.masses.detail import captioned
+from pages.ui.masses.latent import way_board
+
+_STEPS = (
+    "benign masses",
+    "malignant masses",
+    "twins: one seed, both classes",
+    "from one seed to another",
+    "what a generator guarantees",
+)
+_SYNTHETIC = "Synthetic masses, research use only, not for diagnosis."
+_SEEDS = (10, 67, 68, 76, 11, 14, 18, 63)  # with a mass to see; many have none to outline
+_WAY = (68, 18)
+_COLUMNS = 4
+_HALF_A_SCREEN = "min(24vw, 26vh)"  # two rows and a line of text fit without scrolling
+
+
+def show_talk() -> None:
+    """Draws the slide that the URL names; masses can be dragged to change the window."""
+    names = list(drawing.cards())
+    name = DEFAULT_GENERATOR if DEFAULT_GENERATOR in names else names[0]
+    slides = (_benign, _malignant, _twins, _interpolation, _guarantees)
+    with shown_errors("These masses cannot be drawn"):
+        show_slides(
+            "Synthetic masses",
+            {step: partial(make, name) for step, make in zip(_STEPS, slides, strict=True)},
+            "synthetic_story",
+        )
+
+
+def _benign(name: str) -> Slide:
+    return Slide(
+        "A generator drew these benign masses. None was taken of a patient.",
+        "Each mass comes from a number, its seed. We picked eight of the first eighty.",
+        partial(_show, name, [MassId(BENIGN, seed) for seed in _SEEDS]),
+    )
+
+
+def _malignant(name: str) -> Slide:
+    return Slide(
+        "The same seeds, drawn as malignant, are often brighter and rounder. Spicules are rare.",
+        _SYNTHETIC,
+        partial(_show, name, [MassId(MALIGNANT, seed) for seed in _SEEDS]),
+    )
+
+
+def _twins(name: str) -> Slide:
+    half = _SEEDS[:_COLUMNS]
+    benign, malignant = ([MassId(label, seed) for seed in half] for label in (BENIGN, MALIGNANT))
+    return Slide(
+        "Twins share a seed. They show what the generator takes for the difference between the classes.",
+        f"Above: benign. Below: malignant. {_SYNTHETIC}",
+        partial(_show, name, benign + malignant),
+    )
+
+
+def _interpolation(name: str) -> Slide:
+    return Slide(
+        "Masses between two seeds look as credible as the two ends.",
+        f"Above: benign. Below: malignant. {_SYNTHETIC}",
+        partial(_show_interpolation, name),
+    )
+
+
+def _guarantees(name: str) -> Slide:
+    return Slide(
+        "Privacy has a price: private masses show the grain of tissue, but hardly a mass to outline.",
+        f"Only ε bounds what the masses can reveal about a patient. {_SYNTHETIC}",
+        _show_guarantees,
+    )
+
+
+def _show_interpolation(name: str) -> None:
+    for label in (BENIGN, MALIGNANT):
+        start, goal = MassId(label, _WAY[0]), _WAY[1]
+        way = drawing.on_the_way(name, start, goal)[::2]
+        way_board(
+            start, goal, way, key=f"story_way{label}", tile="min(19vw, 27vh)", columns=len(way)
+        )
+
+
+def _show_guarantees() -> None:
+    names = list(drawing.cards())
+    seeds = _SEEDS[: _COLUMNS - 1]
+    for column, other in zip(st.columns(len(names), gap="large"), names, strict=True):
+        with column:
+            _show(other, [MassId(MALIGNANT, seed) for seed in seeds], key=other, columns=len(seeds))
+            st.markdown(promise_in_words(other))
+
+
+def _show(name: str, ids: Sequence[MassId], *, key: str = "", columns: int = _COLUMNS) -> None:
+    images = drawing.draw(name, ids)
+    image_grid(
+        [captioned(id, image) for id, image in zip(ids, images, strict=True)],
+        key=f"story{key}",
+        label=f"{len(ids)} synthetic masses",
+        tile=_HALF_A_SCREEN,
+        columns=columns,
+    )
