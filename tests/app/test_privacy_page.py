@@ -355,7 +355,7 @@ def test_attacks_tab_shows_generators_beside_their_control_on_the_level_of_the_u
     assert other_level.empty
 
 
-def test_ledger_and_trust_have_tabs_without_the_choices_of_one_model():
+def test_ledger_and_pitfalls_have_tabs_without_the_choices_of_one_model():
     for name, said in (("Ledger", "Nothing was released"), ("Pitfalls", "ways"), ("Trust", "ways")):
         app = open_page("privacy")
         app.query_params["privacy_tab"] = name

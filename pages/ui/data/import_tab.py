@@ -48,7 +48,7 @@ _SPLIT_NAMES = {
 
 def show_import() -> None:
     """Draws the wizard, its dry run, and the newest import."""
-    kinds = list(_KIND_NAMES)
+    kinds: tuple[ImportKind, ...] = ("pictures", "dicom", "cbis-ddsm")
     kind = st.segmented_control(
         "What they are",
         kinds,

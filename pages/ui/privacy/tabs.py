@@ -21,7 +21,7 @@ def show_tabs() -> None:
     """Draws the tabs, the content of the open one, and above them the choices that it depends on."""
     old_name = st.query_params.get("privacy_tab")
     if old_name in _OLD_NAMES:
-        st.query_params["privacy_tab"] = _OLD_NAMES[old_name]
+        st.session_state["privacy_tab"] = _OLD_NAMES[old_name]
     above = st.container()
     first, second, *others = _OF_ONE_MODEL
     names = [first, second, *_OF_EVERYTHING, *others]
