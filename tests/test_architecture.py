@@ -126,7 +126,7 @@ def test_only_the_privacy_room_imports_opacus():
         "pages.home",
         "pages.trade_off",
         "pages.privacy",
-        "pages.ui.masses.talk",
+        "pages.ui.masses.slides",
         "pages.ui.masses.downloads",
         "pages.ui.masses.quality",
         "pages.ui.data.tabs",

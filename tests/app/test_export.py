@@ -105,7 +105,7 @@ def script():
     import plotly.graph_objects as go
 
     from mammo_core.figures.provenance import Provenance
-    from pages.ui.components.export import ExportBundle
+    from pages.ui.components.export import ExportBundle, export_button
 
     told = Provenance(title="Curves of *site*")
     export_button(ExportBundle(name="curves", provenance=told, figures={"ROC": go.Figure()}))

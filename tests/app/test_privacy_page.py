@@ -356,7 +356,11 @@ def test_attacks_tab_shows_generators_beside_their_control_on_the_level_of_the_u
 
 
 def test_ledger_and_pitfalls_have_tabs_without_the_choices_of_one_model():
-    for name, said in (("Ledger", "Nothing was released"), ("Pitfalls", "ways"), ("Trust", "ways")):
+    for name, said in (
+        ("Ledger", "Nothing was released"),
+        ("Pitfalls", "mistakes"),
+        ("Trust", "mistakes"),
+    ):
         app = open_page("privacy")
         app.query_params["privacy_tab"] = name
         app.run()
