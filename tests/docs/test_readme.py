@@ -1,7 +1,6 @@
 """The README is short, and its Python example runs as it stands."""
 
-import pytest
-
+from mammo_core.cohorts import demo
 from tests.docs.documents import README, code_blocks, text_of
 
 
@@ -18,8 +17,10 @@ def test_readme_has_one_short_python_example():
     assert len(example.splitlines()) <= 18
 
 
-@pytest.mark.slow
 def test_python_example_trains_at_both_budgets(tmp_path, monkeypatch, capsys):
+    """As it stands, on a demo of few patients."""
+    few = [("demo", "train", 24), ("demo", "test", 12), ("demo-external", "test", 12)]
+    monkeypatch.setattr(demo, "_PARTS", few)
     monkeypatch.setenv("MAMMO_HOME", str(tmp_path))
     (example,) = code_blocks(README, "python")
 
