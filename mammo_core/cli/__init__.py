@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -24,9 +26,15 @@ from mammo_core.errors import MammoError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status, 2 for a mistake that the user can mend."""
+    """Runs one command; returns the exit status, 2 for a mistake that the user can mend.
+
+    Args:
+        arguments: By default those of this process, which then also speaks UTF-8.
+    """
+    if arguments is None:
+        _use_utf8()
     parser = argparse.ArgumentParser(
-        prog="python -m mammo_core",
+        prog="mammo",
         description="Private cancer classification on mammogram masses: data, features, training, "
         "curves. Research use only, not for diagnosis.",
     )
@@ -46,3 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 130
+
+
+def _use_utf8() -> None:
+    """Restarts in Python's UTF-8 mode if the locale has ASCII only; else escapes what the output cannot encode.
+
+    An ASCII locale cannot print ε, and MLflow cannot open a folder with an umlaut in its path.
+    """
+    if sys.getfilesystemencoding() == "ascii":
+        command = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, "PYTHONUTF8": "1"})
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -5,9 +5,6 @@ from __future__ import annotations
 import argparse
 import runpy
 import sys
-from pathlib import Path
-
-_APP = Path(__file__).parents[2] / "app.py"
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -36,10 +33,11 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def run_serve(options: argparse.Namespace) -> int:
     """Checks who may connect, then becomes Streamlit."""
     from mammo_core.system.access import access_to
+    from mammo_core.system.paths import app_dir
 
     print(access_to(options.address).summary, file=sys.stderr)
     sys.argv = [
-        *("streamlit", "run", str(_APP)),
+        *("streamlit", "run", str(app_dir() / "app.py")),
         f"--server.address={options.address}",
         f"--server.port={options.port}",
         f"--server.maxUploadSize={options.max_upload_mb}",

@@ -113,7 +113,7 @@ def _legend_height(figure: go.Figure) -> int:
 def _draw(asked: bytes) -> bytes:
     worker = subprocess.Popen(
         [sys.executable, "-m", "mammo_core.figures.image_worker"],
-        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -14,6 +14,7 @@ from distributed import Client
 
 from mammo_core.errors import MammoError
 from mammo_core.jobs.local_cluster import RESOURCE
+from mammo_core.system.paths import child_environment
 
 SCHEDULER_VARIABLE = "MAMMO_DASK_SCHEDULER"
 RESOURCE_VARIABLE = "MAMMO_DASK_RESOURCE"
@@ -86,8 +87,7 @@ class DaskExecutors:
                 [sys.executable, "-m", module, str(address_file)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                env={**os.environ, "DASK_LOGGING__DISTRIBUTED": "warning"},
-                cwd=Path(__file__).parents[2],
+                env=child_environment(DASK_LOGGING__DISTRIBUTED="warning"),
             )
             deadline = time.monotonic() + _START_SECONDS
             while not address_file.exists():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-_FOLDER = Path(__file__).parent
+_FOLDER = Path(str(files(__name__)))
 _ATTACKS = _FOLDER / "attacks"  # as the command `audit` writes them
 
 

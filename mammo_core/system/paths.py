@@ -1,22 +1,61 @@
-"""Where things are on this computer: environment variables, each with a default inside the project."""
+"""Finds what ships with the program and where this computer keeps its data: a checkout or an installed package."""
+
+from __future__ import annotations
 
 import os
+import sys
+from importlib.resources import files
 from pathlib import Path
 
+import platformdirs
 
-def home_dir() -> Path:
-    """Where features, runs and artefacts are kept: `MAMMO_HOME`, by default `.mammo`."""
-    return Path(os.environ.get("MAMMO_HOME", ".mammo")).resolve()
+DEFAULT_GENERATOR = "cascade"
+_PACKAGE = Path(str(files("mammo_core"))).resolve()
+_INSTALLED_APP = _PACKAGE / "_app"  # where a wheel carries app.py, pages, models and .streamlit
 
 
-def data_dir() -> Path:
-    """Where the app looks for cohorts: `MAMMO_DATA`, by default `data`."""
-    return Path(os.environ.get("MAMMO_DATA", "data")).resolve()
+def app_dir() -> Path:
+    """Returns the folder that holds app.py, pages and models: of the checkout, or inside the installed package."""
+    return _INSTALLED_APP if _is_installed() else _PACKAGE.parent
 
 
 def models_dir() -> Path:
-    """Where the shipped generators are."""
-    return Path(__file__).parents[2] / "models"
+    """Returns the folder of the shipped generators and heads."""
+    return app_dir() / "models"
 
 
-DEFAULT_GENERATOR = "cascade"
+def home_dir() -> Path:
+    """Returns the folder of features, runs and artefacts: `MAMMO_HOME`.
+
+    By default `.mammo` in a checkout, and the user's data folder of this platform where the package is installed.
+    """
+    if chosen := os.environ.get("MAMMO_HOME"):
+        return _resolved(chosen)
+    if _is_installed():
+        return platformdirs.user_data_path("mammo-privacy-explorer", appauthor=False)
+    return app_dir() / ".mammo"
+
+
+def data_dir() -> Path:
+    """Returns the folder of the cohorts: `MAMMO_DATA`, by default `data` in a checkout, else in `home_dir()`."""
+    if chosen := os.environ.get("MAMMO_DATA"):
+        return _resolved(chosen)
+    return (home_dir() if _is_installed() else app_dir()) / "data"
+
+
+def child_environment(**changes: str) -> dict[str, str]:
+    """Returns this process' environment for a Python child that must import what this process can import.
+
+    Args:
+        changes: Further variables.
+    """
+    places = [str(_PACKAGE.parent), *(place or str(Path.cwd()) for place in sys.path)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(places), **changes}
+
+
+def _is_installed() -> bool:
+    return _INSTALLED_APP.is_dir()
+
+
+def _resolved(chosen: str) -> Path:
+    return Path(chosen).expanduser().resolve()

@@ -119,7 +119,7 @@ def test_every_command_explains_itself(command, capsys):
         main([command, "--help"])
 
     assert stop.value.code == 0
-    assert "usage: python -m mammo_core" in capsys.readouterr().out
+    assert "usage: mammo " in capsys.readouterr().out
 
 
 def test_gan_evaluate_prints_measures_beside_held_out_real_masses(tmp_path, capsys):

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -21,11 +19,18 @@ import psutil
 from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.frames import read_frame, write_frame
 from mammo_core.ingestion.images.limits import MEMORY_BYTES, RECYCLE_BYTES, START_SECONDS
+from mammo_core.system.paths import child_environment
 
 _log = logging.getLogger(__name__)
 _WATCH_S = 0.25
 _LAST_WORDS_S = 2.0  # for a process that broke down to tell its exit code
 _LIMITED_BY_SYSTEM = sys.platform == "linux"
+_CHILD_SETTINGS = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    # glibc would return each image's memory and ask for it again, which costs more than decoding
+    "MALLOC_TRIM_THRESHOLD_": str(RECYCLE_BYTES // 3),
+    "MALLOC_MMAP_THRESHOLD_": str(RECYCLE_BYTES // 6),
+}
 
 
 class NoProcessError(IngestionError):
@@ -98,7 +103,7 @@ class ReadingProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_environment(),
+            env=child_environment(**_CHILD_SETTINGS),
         )
         try:
             answer = _exchange(self._process, self._settings, START_SECONDS, self._memory_bytes)
@@ -175,17 +180,3 @@ def _memory_of(process: subprocess.Popen[bytes]) -> int:
         return psutil.Process(process.pid).memory_info().rss
     except psutil.Error:
         return 0
-
-
-def _environment() -> dict[str, str]:
-    """Returns this process' environment with the same import paths and one thread for each library.
-
-    glibc would give the room of each image back and ask for it anew, which costs more than decoding it.
-    """
-    places = [str(Path(__file__).parents[3]), *(place or str(Path.cwd()) for place in sys.path)]
-    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    keep = {
-        "MALLOC_TRIM_THRESHOLD_": str(RECYCLE_BYTES // 3),
-        "MALLOC_MMAP_THRESHOLD_": str(RECYCLE_BYTES // 6),
-    }
-    return {**os.environ, **single, **keep, "PYTHONPATH": os.pathsep.join(places)}
