@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist
 .PHONY: run test test-all slow check docs setup
 
 run: setup
-	$(BIN)/python -m mammo_core serve
+	$(BIN)/mammo serve
 
 # What a change must pass: formatting, lint, types and every test that does not only stress.
 test: check
@@ -31,8 +31,6 @@ docs: setup
 
 setup: $(READY)
 
-$(READY): requirements.txt requirements-dev.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Expected Python 3.11 or newer; got %s. Use: make PYTHON=python3.12" % sys.version.split()[0])'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(READY): pyproject.toml requirements.txt requirements-dev.txt tools/set_up.py
+	$(PYTHON) tools/set_up.py
 	touch $(READY)

@@ -73,8 +73,6 @@ def add_part(parts: argparse._SubParsersAction) -> None:
 
 
 def _add_format(sample: argparse.ArgumentParser) -> None:
-    from mammo_core.generators.dicom import UUID_ROOT
-
     group = sample.add_argument_group("files")
     group.add_argument(
         "--format",
@@ -90,10 +88,9 @@ def _add_format(sample: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--uid-root",
-        default=UUID_ROOT,
         metavar="ROOT",
         help="with dicom: the UID root registered for your organisation, at most 39 characters. Default: "
-        "%(default)s, which needs no registration",
+        "2.25, which needs no registration",
     )
 
 
@@ -129,16 +126,15 @@ def _file_format(
 ) -> tuple[str, Callable[[np.ndarray, DrawRequest], bytes] | None]:
     """Returns the suffix of the files, and the function that encodes a mass."""
     from mammo_core.errors import InvalidRequestError
-    from mammo_core.generators.dicom import UUID_ROOT, DicomOptions
 
     if options.format == "png":
-        if options.burn_in or options.uid_root != UUID_ROOT:
+        if options.burn_in or options.uid_root is not None:
             raise InvalidRequestError(
                 "Expected --burn-in and --uid-root with --format dicom; got --format png. Add --format dicom or leave "
                 "them out."
             )
         return ".png", None
-    from mammo_core.generators.dicom import dicom_file
+    from mammo_core.generators.dicom import UUID_ROOT, DicomOptions, dicom_file
     from mammo_core.generators.files import SyntheticMass
     from mammo_core.synthesis.mass_id import MassId
 
@@ -147,7 +143,8 @@ def _file_format(
             "Expected masses of seeds for DICOM, whose identifiers follow from them; got --towards or --along. Write "
             "these as PNG."
         )
-    chosen = DicomOptions(burn_in=options.burn_in, uid_root=options.uid_root)
+    root = UUID_ROOT if options.uid_root is None else options.uid_root
+    chosen = DicomOptions(burn_in=options.burn_in, uid_root=root)
 
     def encode(image: np.ndarray, request: DrawRequest) -> bytes:
         assert request.seed is not None  # checked above
