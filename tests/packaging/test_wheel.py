@@ -31,7 +31,7 @@ demo._PARTS = (("demo", "train", 24), ("demo", "test", 12), ("demo-external", "t
 from mammo_core.cli import main
 sys.exit(main())
 """
-TINY = "--backbone tf_efficientnet_lite0 --image-size 32 --views 1 --strategy real --reproducible"
+TINY = "--backbone tf_efficientnet_lite0 --image-size 64 --views 1 --strategy real --reproducible"
 
 
 @pytest.fixture(scope="module")
