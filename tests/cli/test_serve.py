@@ -48,3 +48,18 @@ def test_server_listens_on_this_computer_and_says_so(tmp_path):
         server.terminate()
         output, _ = server.communicate(timeout=30)
     assert "Reachable from this computer only" in output
+
+
+def test_commands_start_without_torch():
+    code = """
+import sys
+from contextlib import suppress
+from mammo_core.cli import main
+with suppress(SystemExit):
+    main(["serve", "--help"])
+sys.exit("torch" in sys.modules)
+"""
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr.decode()[-500:]
