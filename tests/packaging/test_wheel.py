@@ -84,7 +84,9 @@ def unprivileged(*command):
 
 def run(*command, env, cwd, check=True):
     """What a command printed, run as an installed program is: from anywhere, in an environment it cannot change."""
-    done = subprocess.run(unprivileged(*command), env=env, cwd=cwd, capture_output=True, timeout=300)
+    done = subprocess.run(
+        unprivileged(*command), env=env, cwd=cwd, capture_output=True, timeout=300
+    )
     assert not check or done.returncode == 0, done.stderr.decode(errors="replace")[-2000:]
     return done.stdout
 
