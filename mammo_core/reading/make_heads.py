@@ -23,6 +23,7 @@ from mammo_core.labels import CLASS_NAMES
 from mammo_core.ledger.releases import ReleaseLedger, cost_of_run
 from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.accounting.cost import total_epsilon
+from mammo_core.privacy.statements.card import statement_to_dict
 from mammo_core.reading.models import SPECIFICITY, CaseModel, CaseModels, class_scores
 from mammo_core.reading.shipped_heads import Drawn, HeadFacts, HeadsCard, ShippedHeads
 from mammo_core.synthesis.checkpoints import load_generator
@@ -127,7 +128,7 @@ def make_heads(
         },
         heads=tuple(_facts(result, model) for result, model in zip(results, models, strict=True)),
         statements={
-            f"{result.config.privacy.target_epsilon:g}": result.statement.to_dict()
+            f"{result.config.privacy.target_epsilon:g}": statement_to_dict(result.statement)
             for result in results
         },
         composed_private_epsilon=_composed(configs, dataset, delta),

@@ -19,7 +19,8 @@ from mammo_core.config.runs import HEAD_ON_FEATURES, RunConfig, run_config_from_
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.evaluation.metrics import METRIC_NAMES
-from mammo_core.privacy.statements.statement import Statement, make_statement, statement_from_dict
+from mammo_core.privacy.statements.card import statement_from_dict
+from mammo_core.privacy.statements.statement import Statement, make_statement
 from mammo_core.privacy.statements.training_data import TrainingData
 from mammo_core.results.recording import EXPERIMENT, HEAD_TAG, VALIDATION
 from mammo_core.results.table_file import COLUMNS

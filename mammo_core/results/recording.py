@@ -21,6 +21,7 @@ from torch import Tensor
 from mammo_core.classifiers.features import feature_space_id
 from mammo_core.classifiers.projection import Projection
 from mammo_core.config.runs import HEAD_ON_FEATURES, RunConfig, run_key, to_dict
+from mammo_core.privacy.statements.card import statement_to_dict
 from mammo_core.results.head_store import HeadStore, log_bytes
 from mammo_core.results.tags import TEST_SETS_TAG, metric_prefix, names_as_tag
 from mammo_core.storage.mlflow_store import open_experiment, store_errors_explained
@@ -201,7 +202,7 @@ def _recording(outcome: RunOutcome, data: RunDataset, tags: dict[str, str]) -> R
         test_sets=tuple(outcome.estimates),
         metrics=metrics,
         predictions=_predictions_csv(outcome, data),
-        statement=outcome.statement.to_dict(),
+        statement=statement_to_dict(outcome.statement),
         tags=tags,
     )
 

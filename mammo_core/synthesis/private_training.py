@@ -30,10 +30,11 @@ from torch.nn import functional
 from mammo_core.config.runs import PrivacyConfig
 from mammo_core.errors import PrivacyError
 from mammo_core.labels import CLASS_NAMES
+from mammo_core.privacy.accounting.composition import composed_epsilon
 from mammo_core.privacy.accounting.cost import NoisySteps
 from mammo_core.privacy.accounting.gaussian import mu_for, spent_epsilon
 from mammo_core.privacy.accounting.guarantee import Guarantee
-from mammo_core.privacy.accounting.sampled import History, calibrate_sampled, composed_epsilon
+from mammo_core.privacy.accounting.sampled import History, calibrate_sampled
 from mammo_core.privacy.noise.noisy_sum import clip_rows, noisy_sum, unit_means
 from mammo_core.privacy.noise.sampled_steps import NoisyGradients, quiet_hooks
 from mammo_core.privacy.noise.sources import SecretNoise

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mammo_core.privacy.accounting.sampled import composed_epsilon
+from mammo_core.privacy.accounting.composition import composed_epsilon
 from mammo_core.privacy.noise.noisy_sum import noisy_sum
 from mammo_core.synthesis import private_structure, private_training
 from tests.conftest import make_cohort

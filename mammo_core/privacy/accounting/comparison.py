@@ -1,21 +1,23 @@
-"""The same noisy steps counted by several accountants: what a better accountant is worth."""
+"""Compares accountants: the ε of the same noisy steps, counted in several ways."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 
 from mammo_core.config import validate
+from mammo_core.privacy.accounting.composition import (
+    LARGEST_FINE_EPSILON,
+    epsilon_by_prv,
+    epsilon_by_rdp,
+)
 from mammo_core.privacy.accounting.gaussian import mu_of_steps, spent_epsilon
-
-_LARGEST_PRV = 100.0
 
 
 def epsilons_over_steps(
     noise_multiplier: float, steps: Sequence[int], delta: float
 ) -> dict[str, list[float]]:
-    """ε after each of several numbers of full-batch steps, by four ways of counting.
+    """Computes ε after each of several numbers of full-batch steps, in four ways.
 
     Args:
         noise_multiplier: Above 0.
@@ -29,27 +31,20 @@ def epsilons_over_steps(
     Sources: Dong, Roth and Su 2019, arXiv:1905.02383; Gopi, Lee and Wutschitz 2021, arXiv:2106.02848 (PRV);
     Mironov 2017, arXiv:1702.07476 (RDP).
     """
-    from opacus.accountants import PRVAccountant, RDPAccountant
-
     validate.positive(noise_multiplier=noise_multiplier)
     counted: dict[str, list[float]] = {"exact": [], "PRV": [], "RDP": [], "adding up": []}
     for count in steps:
+        history = [(noise_multiplier, 1.0, count)]
         exact = spent_epsilon(mu_of_steps(noise_multiplier, count), delta)
+        one_step = spent_epsilon(mu_of_steps(noise_multiplier, 1), delta / count)
+        is_fine = exact <= LARGEST_FINE_EPSILON
         counted["exact"].append(exact)
-        for name, accountant in (("PRV", PRVAccountant()), ("RDP", RDPAccountant())):
-            if name == "PRV" and exact > _LARGEST_PRV:
-                counted[name].append(math.nan)
-                continue
-            accountant.history = [(noise_multiplier, 1.0, count)]
-            with warnings.catch_warnings():  # of orders tried, and of log 0 at a sample rate of 1
-                warnings.simplefilter("ignore")
-                counted[name].append(float(accountant.get_epsilon(delta)))
-        counted["adding up"].append(
-            count * spent_epsilon(mu_of_steps(noise_multiplier, 1), delta / count)
-        )
+        counted["PRV"].append(epsilon_by_prv(history, delta) if is_fine else math.nan)
+        counted["RDP"].append(epsilon_by_rdp(history, delta))
+        counted["adding up"].append(count * one_step)
     return counted
 
 
 def epsilons_of_noise(noises: Sequence[float], steps: int, delta: float) -> list[float]:
-    """Exact ε of `steps` full-batch steps at each noise multiplier (G,): (G,)."""
+    """Computes the exact ε of `steps` full-batch steps at each noise multiplier: (G,) -> (G,)."""
     return [spent_epsilon(mu_of_steps(noise, steps), delta) for noise in noises]

@@ -1,11 +1,8 @@
-"""What an attacker can learn at most about who took part, and the budget that keeps him below a limit.
+"""Bounds what a membership attacker can learn, and finds the budget that keeps an attacker below a limit.
 
-The attacker of all these bounds sees everything released, knows the method and all data but one unit's (one
-patient, or one image), and guesses whether that unit took part. For one Gaussian mechanism, which our head
-trainings are (see `accounting`), the best attack is known exactly, and no attack rises above it.
-
-`named` is the share of those who took part that he rightly says so of (true positive rate); `accused` the
-share of those who did not that he wrongly says so of (false positive rate).
+The attacker sees everything released, knows the method and all data but one unit's (one patient, or one image),
+and guesses whether that unit took part. For one Gaussian mechanism, such as the training of a head (see
+`gaussian`), the best attack is known exactly, and no attack rises above it.
 
 Sources: Dong, Roth and Su 2019, arXiv:1905.02383 (trade-off functions, Gaussian DP); Kulynych et al. 2024,
 arXiv:2407.02191 (calibrating noise to an attacker's success); Nanayakkara et al. 2023, "What Are the
@@ -17,39 +14,39 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from mammo_core.config import validate
 from mammo_core.errors import PrivacyError
+from mammo_core.privacy.accounting.composition import Steps, compose
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
 
 _LOWEST_RATE = 1e-4
-_LOSS_STEP = 1e-3  # grid of the privacy loss
 _EPSILONS = np.concatenate([np.linspace(0, 0.5, 1001), np.linspace(0.51, 30, 2950)])
 
 
 @dataclass(frozen=True)
 class Odds:
-    """What an attacker achieves, of 100 who took part and 100 who did not.
+    """An attacker's success in percent: of 100 who took part, and of 100 who did not.
 
     Attributes:
-        named: Of those who took part, at most so many are rightly said to have: rounded up.
-        accused: Of those who did not, so many are wrongly said to have: rounded down.
+        tpr: True positive rate: of those who took part, the most that are said to have; rounded up.
+        fpr: False positive rate: of those who did not, how many are said to have; rounded down.
     """
 
-    named: int
-    accused: int
+    tpr: int
+    fpr: int
 
 
 def attacker_tpr(mu: float, fpr: float) -> float:
-    """The most often an attacker can rightly say "this unit was in the training data".
+    """Bounds an attacker's true positive rate at a false positive rate.
 
     Args:
         mu: Of everything released; infinity without privacy.
-        fpr: How often the attacker says so wrongly, in (0, 1).
+        fpr: In (0, 1).
 
     Source: the trade-off function of Gaussian DP, Dong, Roth and Su 2019, definition 3.
     """
@@ -58,7 +55,7 @@ def attacker_tpr(mu: float, fpr: float) -> float:
 
 
 def attacker_curve(mu: float) -> tuple[np.ndarray, np.ndarray]:
-    """The ROC curve that no attack on who took part can rise above, as (fpr, tpr), each (G,).
+    """Computes the ROC curve that no membership attack can rise above, as (fpr, tpr), each (G,).
 
     From (0, 0) to (1, 1); the first false positive rate above 0 is 0.0001.
     """
@@ -69,22 +66,22 @@ def attacker_curve(mu: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def attacker_auc(mu: float) -> float:
-    """The area under `attacker_curve`: Φ(μ / √2). 0.5 is guessing."""
+    """Computes the area under `attacker_curve`: Φ(μ / √2). 0.5 is guessing."""
     return float(ndtr(mu / math.sqrt(2)))
 
 
 def attacker_advantage(mu: float) -> float:
-    """The most by which the true positive rate can exceed the false one: 2 Φ(μ / 2) - 1."""
+    """Bounds by how much the true positive rate can exceed the false one: 2 Φ(μ / 2) - 1."""
     return float(2 * ndtr(mu / 2) - 1)
 
 
 def best_guess_rate(mu: float) -> float:
-    """How often the best attacker is right if a fair coin decided who took part: Φ(μ / 2)."""
+    """Computes how often the best attacker is right if a fair coin decided who took part: Φ(μ / 2)."""
     return float(ndtr(mu / 2))
 
 
 def tpr_from_epsilon_alone(epsilon: float, delta: float, fpr: float) -> float:
-    """The bound on the true positive rate for whoever knows (ε, δ) but not the mechanism: far weaker.
+    """Bounds the true positive rate from (ε, δ) alone, without the mechanism: far weaker.
 
     min(e^ε fpr + δ, 1 - e^-ε (1 - δ - fpr)). At ε = 6, δ = 1e-4 and a false positive rate of 1 % it allows
     99.8 %, where a Gaussian mechanism of the same ε allows 19.3 %.
@@ -98,7 +95,7 @@ def tpr_from_epsilon_alone(epsilon: float, delta: float, fpr: float) -> float:
 
 
 def mu_for_tpr(max_tpr: float, fpr: float) -> float:
-    """The largest μ at which no attacker names more than `max_tpr` while wrongly accusing `fpr`.
+    """Finds the largest μ at which no attacker has a true positive rate above `max_tpr` at `fpr`.
 
     Raises:
         InvalidRequestError: If a rate is not between 0 and 1.
@@ -108,19 +105,19 @@ def mu_for_tpr(max_tpr: float, fpr: float) -> float:
     if max_tpr <= fpr:
         raise PrivacyError(
             f"Expected a true positive rate above {fpr:.2%}, which mere guessing reaches at this false "
-            f"positive rate; got {max_tpr:.2%}. Allow more, or accuse fewer wrongly."
+            f"positive rate; got {max_tpr:.2%}. Allow more, or choose a lower false positive rate."
         )
     return float(ndtri(max_tpr) - ndtri(fpr))
 
 
 def mu_for_advantage(max_advantage: float) -> float:
-    """The largest μ at which no attacker's true positive rate exceeds his false one by more than this."""
+    """Finds the largest μ at which no attacker's true positive rate exceeds the false one by more than this."""
     validate.in_open_unit(max_advantage=max_advantage)
     return float(2 * ndtri((1 + max_advantage) / 2))
 
 
 def mu_for_guess_rate(max_rate: float) -> float:
-    """The largest μ at which no attacker guesses a fair coin rightly more often than this.
+    """Finds the largest μ at which no attacker guesses a fair coin rightly more often than this.
 
     Raises:
         InvalidRequestError: If the rate is not between 0 and 1.
@@ -135,7 +132,7 @@ def mu_for_guess_rate(max_rate: float) -> float:
 
 
 def epsilon_allowing(mu: float, delta: float) -> float:
-    """The budget ε whose training is exactly μ-GDP, if it is one that can be trained with.
+    """Finds the budget ε whose training is exactly μ-GDP, if it is one that can be trained with.
 
     Raises:
         PrivacyError: If it is outside 0.05 … 1000.
@@ -146,19 +143,19 @@ def epsilon_allowing(mu: float, delta: float) -> float:
 
 
 def fair_odds(mu: float) -> Odds:
-    """The attacker who errs alike on both sides."""
+    """Computes the odds of the attacker whose two error rates are equal."""
     return _odds(best_guess_rate(mu), 1 - best_guess_rate(mu))
 
 
 def careful_odds(mu: float) -> Odds:
-    """The attacker who wrongly accuses 1 in 100."""
+    """Computes the odds of the attacker with a false positive rate of 1 %."""
     return _odds(attacker_tpr(mu, 0.01), 0.01)
 
 
 def sampled_attacker_curve(
-    history: Sequence[tuple[float, float, int]],
+    history: Sequence[Steps],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `attacker_curve`, for steps on Poisson samples of the units, which are no Gaussian mechanism together.
+    """Computes `attacker_curve` for steps on Poisson samples of the units, which are no Gaussian mechanism.
 
     The steps are (ε, δ(ε))-DP for every ε at once; each pair bounds the attacker, and the least of these
     bounds is the curve. It is a bound whatever the grids, and within 0.0001 of the best one.
@@ -172,7 +169,7 @@ def sampled_attacker_curve(
     Sources: Dong, Roth and Su 2019, arXiv:1905.02383, section 2.4 (the curve and all (ε, δ) say the same);
     Doroshenko et al. 2022, arXiv:2207.04380 (δ(ε) by privacy loss distributions, in dp-accounting). Kulynych et
     al. compute the same curve directly; their package riskcal 1.5.1 agrees in the tests, but at an ε of
-    hundreds it can name the line of guessing as the bound.
+    hundreds it can return the diagonal as the bound.
     """
     fpr = _false_positive_rates()
     inner = _sampled_bounds(history, fpr[1:-1])
@@ -180,36 +177,27 @@ def sampled_attacker_curve(
 
 
 @lru_cache(maxsize=256)
-def sampled_attacker_tpr(history: tuple[tuple[float, float, int], ...], fpr: float) -> float:
-    """As `attacker_tpr`, for steps on Poisson samples of the units; one point of `sampled_attacker_curve`."""
+def sampled_attacker_tpr(history: tuple[Steps, ...], fpr: float) -> float:
+    """Computes `attacker_tpr` for steps on Poisson samples: one point of `sampled_attacker_curve`."""
     validate.in_open_unit(fpr=fpr)
     return float(_sampled_bounds(history, np.array([fpr]))[0])
 
 
-def _sampled_bounds(history: Sequence[tuple[float, float, int]], fpr: np.ndarray) -> np.ndarray:
-    """The most that the true positive rate can be at each false one: (G,) -> (G,)."""
-    from dp_accounting.pld.privacy_loss_distribution import from_gaussian_mechanism
-
+def _sampled_bounds(history: Sequence[Steps], fpr: np.ndarray) -> np.ndarray:
+    """Bounds the true positive rate at each false one: (G,) -> (G,)."""
     if not history:
         raise PrivacyError(
             "Expected one noisy step or more; got none. Name noise multiplier, sample rate and steps."
         )
-    parts = [
-        from_gaussian_mechanism(
-            noise, sampling_prob=rate, value_discretization_interval=_LOSS_STEP
-        ).self_compose(steps)
-        for noise, rate, steps in history
-    ]
-    losses = reduce(lambda composed, part: composed.compose(part), parts)
-    deltas = np.asarray(losses.get_delta_for_epsilon(_EPSILONS))[:, None]  # (E, 1)
+    deltas = np.asarray(compose(history).get_delta(_EPSILONS))[:, None]  # (E, 1)
     falling = np.exp(_EPSILONS)[:, None] * fpr + deltas  # (E, G)
     rising = 1 - np.exp(-_EPSILONS)[:, None] * (1 - deltas - fpr)
     return np.minimum(falling, rising).min(axis=0).clip(max=1.0)
 
 
-def _odds(named: float, accused: float) -> Odds:
+def _odds(tpr: float, fpr: float) -> Odds:
     tolerance = 1e-9  # 0.5 + rounding is 50, not 51
-    return Odds(math.ceil(100 * named - tolerance), math.floor(100 * accused + tolerance))
+    return Odds(math.ceil(100 * tpr - tolerance), math.floor(100 * fpr + tolerance))
 
 
 def _false_positive_rates() -> np.ndarray:

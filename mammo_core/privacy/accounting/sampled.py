@@ -1,22 +1,26 @@
-"""How much noise a budget needs, and what steps spent: exact where all units take part, PRV or RDP where some do."""
+"""Finds the noise that a budget needs where steps may sample units, and what such steps spent."""
 
 from __future__ import annotations
 
 import math
-import warnings
-from functools import lru_cache
+from collections.abc import Sequence
 
-from opacus.accountants import PRVAccountant, RDPAccountant
 from scipy.optimize import brentq
 
 from mammo_core.config import validate
 from mammo_core.config.network_recipe import Accountant
 from mammo_core.errors import PrivacyError
 from mammo_core.privacy.accounting import gaussian
+from mammo_core.privacy.accounting.composition import Steps, composed_epsilon
+
+History = list[Steps]
+_LEAST_NOISE, _MOST_NOISE = 0.3, 1e5
+_PRECISION = 1e-3
+_SEARCH_STEP = 0.9
 
 
 def epsilon_spent(history: History, delta: float, accountant: Accountant = "prv") -> float:
-    """The ε that all steps spend together; an upper bound if units were sampled, 0 without steps.
+    """Bounds the ε that all steps spend together; 0 without steps.
 
     Args:
         accountant: "prv" is exact if all units took part in every step; "rdp" never is.
@@ -29,105 +33,35 @@ def epsilon_spent(history: History, delta: float, accountant: Accountant = "prv"
     return composed_epsilon(history, delta, accountant)
 
 
-def calibrate_steps(
-    target_epsilon: float,
-    delta: float,
-    *,
-    sample_rate: float,
-    steps: int,
-    accountant: Accountant = "prv",
-) -> float:
-    """The least noise multiplier with which the steps spend at most a finite target, by that accountant.
-
-    Raises:
-        PrivacyError: If the target is outside 0.05 … 1000, or out of reach.
-    """
-    validate.positive(sample_rate=sample_rate)
-    validate.at_most(1, sample_rate=sample_rate)
-    if sample_rate == 1 and accountant == "prv":
-        return gaussian.calibrate_gaussian(target_epsilon, delta, steps)
-    return calibrate_sampled(
-        target_epsilon,
-        delta,
-        before=[],
-        sample_rate=sample_rate,
-        steps=steps,
-        accountant=accountant,
-    )
-
-
 def with_one_more_step(history: History, noise_multiplier: float, sample_rate: float) -> History:
-    """The history after another step; steps alike are counted together."""
+    """Appends a step to a copy of the history; equal steps are counted together."""
     if history and history[-1][:2] == (noise_multiplier, sample_rate):
         return [*history[:-1], (noise_multiplier, sample_rate, history[-1][2] + 1)]
     return [*history, (noise_multiplier, sample_rate, 1)]
-
-
-History = list[tuple[float, float, int]]  # noise multiplier, sample rate, steps
-
-
-_LEAST_NOISE, _MOST_NOISE = 0.3, 1e5
-
-
-_PRECISION = 1e-3
-
-
-_LARGEST_PRV = 100.0
-
-
-_PRV_ERROR, _RELATIVE_PRV_ERROR = (
-    0.01,
-    1e-3,
-)  # by which its upper bound may lie above; less takes minutes
-
-
-_SEARCH_STEP = 0.9
-
-
-def composed_epsilon(history: History, delta: float, accountant: Accountant = "prv") -> float:
-    """An upper bound of the ε that all steps spend together.
-
-    Args:
-        accountant: "prv" falls back to "rdp" above ε = 100.
-    """
-    return _composed_epsilon(tuple(history), delta, accountant)
-
-
-@lru_cache(maxsize=4096)  # calibrations and cards ask for the same again
-def _composed_epsilon(
-    history: tuple[tuple[float, float, int], ...], delta: float, accountant: Accountant
-) -> float:
-    with warnings.catch_warnings():
-        # of orders and start values tried, and of log 0 at a sample rate of 1
-        warnings.simplefilter("ignore")
-        if accountant == "rdp":
-            rdp = RDPAccountant()
-            rdp.history = list(history)
-            return float(rdp.get_epsilon(delta))
-        rough = _composed_epsilon(history, delta, "rdp")
-        if rough > _LARGEST_PRV:
-            return rough
-        prv = PRVAccountant()
-        prv.history = list(history)
-        error = max(_PRV_ERROR, rough * _RELATIVE_PRV_ERROR)
-        return float(prv.get_epsilon(delta, eps_error=error))
 
 
 def calibrate_sampled(
     target_epsilon: float,
     delta: float,
     *,
-    before: History,
     sample_rate: float,
     steps: int,
+    before: Sequence[Steps] = (),
     accountant: Accountant = "prv",
 ) -> float:
-    """The least noise multiplier with which `before` and then the steps spend at most the target.
+    """Finds the least noise multiplier with which `before` and then the steps spend at most a finite target.
+
+    Args:
+        before: What was released earlier; without it, steps over all units are calibrated exactly under "prv".
 
     Raises:
-        PrivacyError: If what was released before spends the target already.
+        PrivacyError: If the target is outside 0.05 … 1000, or if what was released before spends it already.
     """
     validate.privacy_budget(target_epsilon)
+    validate.positive(sample_rate=sample_rate)
+    validate.at_most(1, sample_rate=sample_rate)
+    if sample_rate == 1 and accountant == "prv" and not before:
+        return gaussian.calibrate_gaussian(target_epsilon, delta, steps)
 
     def excess(noise: float, accountant: Accountant = accountant) -> float:
         history = [*before, (noise, sample_rate, steps)]

@@ -1,13 +1,12 @@
-"""What a run's ε promises and what it does not: computed from its configuration and what it was trained on.
+"""Holds the facts of a privacy statement and derives which guarantee follows from them.
 
-A statement holds facts; what is promised follows from them. The words are in `statement_words` and
-`statement_table`.
+`words` and `table` say it to readers, `card` writes and reads it as JSON.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from mammo_core.config.network_recipe import Kept, TrainedPart
 from mammo_core.config.runs import (
@@ -17,26 +16,18 @@ from mammo_core.config.runs import (
     RunConfig,
     Strategy,
     Unit,
-    to_dict,
 )
-from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost, total_epsilon
 from mammo_core.privacy.accounting.gaussian import mu_of_steps, spent_epsilon
 from mammo_core.privacy.accounting.guarantee import (
     Guarantee,
-    Promise,
-    added,
-    for_patient,
-    promise_of,
-    with_gaussian,
+    compose_basic,
+    compose_gaussian,
+    group_privacy,
 )
 from mammo_core.privacy.accounting.risk import attacker_tpr, sampled_attacker_tpr
-from mammo_core.privacy.statements import table as statement_table
-from mammo_core.privacy.statements import words as statement_words
-from mammo_core.privacy.statements.table import StatementRow
 from mammo_core.privacy.statements.training_data import TrainingData
 
-SCHEMA = "mammo-privacy-statement/1"
 Overlap = Literal["same", "other", "unknown"]
 Coverage = Literal[
     "end to end",
@@ -53,23 +44,23 @@ Coverage = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """What one released model promises to those it was trained on, for adding or removing one whole unit.
+    """The guarantee of one released model to those it was trained on, for adding or removing one whole unit.
 
     Attributes:
         unit: Whose whole contribution is hidden. With the strategy `synthetic` a synthetic mass.
         num_units: In the training data; treated as public.
         noise_multiplier: Noise standard deviation over clipping norm; 0 without DP.
         largest_patient: Most masses of one patient; None if not recorded.
-        is_demonstration: Whether synthetic masses play the real ones, with no patient behind.
-        backbone_saw_no_patients: Whether the network's weights at the start are random or installed ones; of others
-            it is not known whether they learned from the same patients.
+        is_demonstration: Whether synthetic masses stand in for real ones, so that there are no patients.
+        backbone_saw_no_patients: Whether the network's weights at the start are random or installed ones. Other
+            weights may have learned from the same patients.
         generator: Of the synthetic masses used; None if none were, empty if it is not known.
         generator_patients: Whether the generator learned from patients of this run ("same", also if some
             are), from "other" ones only by their hashed ids, or "unknown", which counts as the same.
-        generator_guarantee: What it promises to its patients; None for nothing, or nothing known.
+        generator_guarantee: For its own patients; None if it has none, or if that is not known.
         trained_part: A head on cached features, or which part of a network on images.
         sample_rate: Chance of each unit to take part in a step; 1 if all take part in all.
-        num_weights: That the noise was added to; None if not recorded.
+        num_weights: How many weights got noise; None if not recorded.
         kept: Which step's weights are released; validation labels may have chosen it.
     """
 
@@ -100,7 +91,7 @@ class Statement:
 
     @property
     def is_sampled(self) -> bool:
-        """Whether each step drew the units that took part."""
+        """Whether each step sampled the units that took part."""
         return self.sample_rate < 1
 
     @property
@@ -117,14 +108,14 @@ class Statement:
     def epsilon(self) -> float:
         """Spent by the training step, at `delta`; infinity without DP."""
         if self.mu is None:
-            return total_epsilon([self._spending], self.delta, self.unit)
+            return total_epsilon([self._cost], self.delta, self.unit)
         return spent_epsilon(self.mu, self.delta)
 
     def attacker_tpr(self, fpr: float) -> float:
-        """The share of those who took part that no attacker on the training step names more of.
+        """Bounds the true positive rate of any membership attacker on the training step.
 
         Args:
-            fpr: The share of those who did not that the attacker wrongly accuses, in (0, 1).
+            fpr: False positive rate, in (0, 1).
         """
         if self.mu is None:
             history = ((self.noise_multiplier, self.sample_rate, self.steps),)
@@ -151,28 +142,28 @@ class Statement:
         return "end to end, composed"
 
     @property
-    def step(self) -> Promise | None:
-        """What the training step alone promises to one unit; None without DP."""
+    def step(self) -> Guarantee | None:
+        """The guarantee of the training step alone for one unit; None without DP."""
         if not self.is_private:
             return None
-        return Promise(epsilon=self.epsilon, delta=self.delta, unit=self.unit, mu=self.mu)
+        return Guarantee(epsilon=self.epsilon, delta=self.delta, unit=self.unit, mu=self.mu)
 
     @property
-    def step_for_patient(self) -> Promise | None:
-        """What the training step alone promises to a patient; None for nothing, or nothing known.
+    def step_for_patient(self) -> Guarantee | None:
+        """The guarantee of the training step alone for a patient; None if there is none, or none known.
 
         By group privacy, for any patient with no more masses than the one with most.
         """
         if self.step is None or self.strategy == "synthetic":
             return None
         if self.mu is None and self.unit == "image" and self.largest_patient is not None:
-            epsilon = total_epsilon([self._spending], self.delta, "patient")
-            return Promise(epsilon=epsilon, delta=self.delta, unit="patient")
-        return for_patient(self.step, self.largest_patient)
+            epsilon = total_epsilon([self._cost], self.delta, "patient")
+            return Guarantee(epsilon=epsilon, delta=self.delta, unit="patient")
+        return group_privacy(self.step, self.largest_patient)
 
     @property
-    def end_to_end(self) -> Promise | None:
-        """What everything that led to the model promises together to one unit; None for nothing.
+    def end_to_end(self) -> Guarantee | None:
+        """The guarantee of everything that led to the model for one unit; None if there is none.
 
         The unit is the run's. It is the patient where only the generator's is, and the generator's where
         the training step saw synthetic masses only.
@@ -183,12 +174,12 @@ class Statement:
             case "end to end, composed":
                 return self._composed()
             case "generator only":
-                return promise_of(self.generator_guarantee)
+                return self.generator_guarantee
         return None
 
     @property
-    def end_to_end_for_patient(self) -> Promise | None:
-        """The same for a whole patient; None for nothing, or nothing known."""
+    def end_to_end_for_patient(self) -> Guarantee | None:
+        """The same for a whole patient; None if there is none, or none known."""
         match self.coverage:
             case "end to end" | "end to end, in parallel":
                 return self.step_for_patient
@@ -198,84 +189,45 @@ class Statement:
                 return self._generator_for_patient()
         return None
 
-    @property
-    def sentence(self) -> str:
-        """All of it in one sentence, for a reader without statistics."""
-        return statement_words.sentence(self)
-
-    @property
-    def caveats(self) -> tuple[str, ...]:
-        """What the guarantee rests on and what it does not cover, in sentences."""
-        return statement_words.caveats(self)
-
-    def table(self) -> list[StatementRow]:
-        """All of it in rows: name, value, meaning."""
-        return statement_table.table(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: the facts, from which `statement_from_dict` reads it back, and what follows from them."""
-        follows = {
-            "neighbouring": statement_table.NEIGHBOURING,
-            "sampling": statement_table.sampling(self),
-            "accountant": statement_table.accountant(self),
-            "randomness": statement_table.randomness(self),
-            "coverage": self.coverage,
-            "step": self.step and to_dict(self.step),
-            "step_for_patient": self.step_for_patient and to_dict(self.step_for_patient),
-            "end_to_end": self.end_to_end and to_dict(self.end_to_end),
-            "end_to_end_for_patient": self.end_to_end_for_patient
-            and to_dict(self.end_to_end_for_patient),
-        }
-        return {
-            "schema": SCHEMA,
-            "sentence": self.sentence,
-            "facts": to_dict(self),
-            "follows": follows,
-            "caveats": list(self.caveats),
-        }
-
-    def _generator_for_patient(self) -> Promise | None:
+    def _generator_for_patient(self) -> Guarantee | None:
         guarantee = self.generator_guarantee
-        return for_patient(promise_of(guarantee), guarantee.largest_patient)
+        return group_privacy(guarantee, guarantee.largest_patient) if guarantee else None
 
-    def _composed(self) -> Promise | None:
-        """Generator and training step together, or None if that promises nothing."""
-        if self.generator_guarantee.unit != self.unit:
+    def _composed(self) -> Guarantee | None:
+        """Generator and training step together, or None if that guarantees nothing."""
+        generator, step = self.generator_guarantee, self.step
+        if generator and generator.unit != self.unit:
             return self._composed_for_patient()
-        generator = promise_of(self.generator_guarantee)
-        return self._meaningful(self._together(generator, self.step))
+        return self._together(generator, step)
 
-    def _composed_for_patient(self) -> Promise | None:
-        generator, step = self._generator_for_patient(), self.step_for_patient
+    def _composed_for_patient(self) -> Guarantee | None:
+        return self._together(self._generator_for_patient(), self.step_for_patient)
+
+    def _together(self, generator: Guarantee | None, step: Guarantee | None) -> Guarantee | None:
+        """Both for the same unit. None if one is missing, or if δ would allow one unit to be published outright."""
         if generator is None or step is None:
             return None
-        return self._meaningful(self._together(generator, step))
-
-    def _together(self, generator: Promise, step: Promise) -> Promise:
-        """Both for the same unit."""
         if step.mu is not None:
-            return with_gaussian(generator, step)
-        if generator.mu is None:
-            return added(generator, step)
-        gaussian = PrivacyCost(
-            steps=(NoisySteps(1 / generator.mu, 1.0, 1),),
-            unit=generator.unit,
-            largest_patient=self._spending.largest_patient,
-        )
-        epsilon = total_epsilon([gaussian, self._spending], step.delta, step.unit)
-        return Promise(epsilon=epsilon, delta=step.delta, unit=step.unit)
+            composed = compose_gaussian(generator, step.mu, step.delta)
+        elif generator.mu is None:
+            composed = compose_basic(generator, step)
+        else:
+            gaussian = PrivacyCost(
+                steps=(NoisySteps(1 / generator.mu, 1.0, 1),),
+                unit=generator.unit,
+                largest_patient=self._cost.largest_patient,
+            )
+            epsilon = total_epsilon([gaussian, self._cost], step.delta, step.unit)
+            composed = Guarantee(epsilon=epsilon, delta=step.delta, unit=step.unit)
+        return composed if composed.delta * self.num_units < 1 else None
 
     @property
-    def _spending(self) -> PrivacyCost:
+    def _cost(self) -> PrivacyCost:
         return PrivacyCost(
             steps=(NoisySteps(self.noise_multiplier, self.sample_rate, self.steps),),
             unit=self.unit,
             largest_patient=self.largest_patient or 1,
         )
-
-    def _meaningful(self, promise: Promise) -> Promise | None:
-        """None if δ would allow one unit to be published outright."""
-        return promise if promise.delta * self.num_units < 1 else None
 
 
 def make_statement(
@@ -285,12 +237,12 @@ def make_statement(
     *,
     num_weights: int | None = None,
 ) -> Statement:
-    """The statement of one run.
+    """Makes the statement of one run.
 
     Args:
         data: What it was, or will be, trained on.
         noise_multiplier: What was added, not what was asked for; 0 without DP.
-        num_weights: That the noise was, or will be, added to; None if not known.
+        num_weights: How many weights get noise; None if not known.
     """
     uses_synthetic = config.strategy != "real"
     origin = data.origin
@@ -315,24 +267,6 @@ def make_statement(
         num_weights=num_weights,
         kept=config.recipe.kept,
     )
-
-
-def statement_from_dict(values: dict[str, Any]) -> Statement:
-    """The inverse of `Statement.to_dict`.
-
-    Raises:
-        InvalidRequestError: If it is of another schema.
-    """
-    if values.get("schema") != SCHEMA:
-        raise InvalidRequestError(
-            f"Expected a privacy statement of the schema {SCHEMA}; got {values.get('schema')!r}. "
-            "Read it with the version that wrote it."
-        )
-    facts = dict(values["facts"])
-    facts["target_epsilon"] = float(facts["target_epsilon"])
-    if facts["generator_guarantee"] is not None:
-        facts["generator_guarantee"] = Guarantee(**facts["generator_guarantee"])
-    return Statement(**facts)
 
 
 def _overlap(data: TrainingData) -> Overlap:

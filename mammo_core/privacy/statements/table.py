@@ -1,17 +1,14 @@
-"""A privacy statement as a table: every fact and number with what it means."""
+"""Writes a privacy statement as a table: every fact and number with its meaning."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from mammo_core.config.runs import Unit
-from mammo_core.privacy.accounting.guarantee import promise_of
 from mammo_core.privacy.noise.kinds import Randomness, randomness_of
-from mammo_core.privacy.statements.words import promise_text
+from mammo_core.privacy.statements.statement import Coverage, Statement
+from mammo_core.privacy.statements.words import guarantee_text
 from mammo_core.text.numbers import number_text
-
-if TYPE_CHECKING:
-    from mammo_core.privacy.statements.statement import Statement
 
 NEIGHBOURING = "add or remove one whole unit"
 _RANDOMNESS: dict[Randomness, str] = {
@@ -26,19 +23,19 @@ _NOISE_MEANING: dict[Randomness, str] = {
     "attackers: none is known, and none is ruled out. Gaussians are not sums of four.",
     "reproducible": "It follows from the configuration: whoever knows that can subtract it.",
 }
-_COVERAGE_MEANING = {
+_COVERAGE_MEANING: dict[Coverage, str] = {
     "end to end": "No synthetic masses were used: everything learned from these patients is covered.",
     "end to end, composed": "The generator of the synthetic masses saw the same patients with differential "
-    "privacy; both promises are put together.",
+    "privacy; both guarantees are composed.",
     "end to end, in parallel": "The generator of the synthetic masses learned from other patients only, by "
     "hashed ids.",
     "training step only, generator without DP": "What the synthetic masses reveal of the same patients is not "
     "covered.",
     "training step only, unknown generator": "Who made the synthetic masses is not known. The worst is assumed: a "
     "generator without differential privacy that saw the same patients.",
-    "training step only, guarantees do not compose": "The generator's promise cannot be put together with the "
+    "training step only, guarantees do not compose": "The generator's guarantee cannot be composed with the "
     "run's, so what the synthetic masses reveal is not covered.",
-    "generator only": "Patients were touched by the generator only; its promise holds for all that is made from "
+    "generator only": "Patients were touched by the generator only; its guarantee holds for all that is made from "
     "its masses.",
     "no patient": "Only synthetic masses were trained on, and nothing is known to protect those behind them.",
     "none": "Trained without clipping and noise.",
@@ -61,7 +58,7 @@ class StatementRow(NamedTuple):
 
 
 def sampling(statement: Statement) -> str:
-    """Which units take part in a step."""
+    """Says which units take part in a step."""
     if statement.is_sampled:
         return (
             f"Poisson: each unit takes part in a step with chance {statement.sample_rate:.4g}, drawn anew, "
@@ -71,19 +68,19 @@ def sampling(statement: Statement) -> str:
 
 
 def accountant(statement: Statement) -> str:
-    """How ε is counted."""
+    """Says how ε is counted."""
     if statement.is_sampled:
         return "privacy loss distributions (dp-accounting), an upper bound"
     return "exact composition of Gaussian mechanisms"
 
 
 def randomness(statement: Statement) -> str:
-    """Where the noise comes from."""
+    """Says where the noise comes from."""
     return _RANDOMNESS[_source(statement)]
 
 
 def table(statement: Statement) -> list[StatementRow]:
-    """Every fact and number of a statement."""
+    """Lists every fact and number of a statement."""
     is_synthetic = statement.strategy == "synthetic"
     unit = "synthetic mass" if is_synthetic else _UNITS[statement.unit]
     rows = [
@@ -94,12 +91,12 @@ def table(statement: Statement) -> list[StatementRow]:
         ("coverage", statement.coverage, _COVERAGE_MEANING[statement.coverage]),
         (
             "end to end",
-            promise_text(statement.end_to_end),
+            guarantee_text(statement.end_to_end),
             "Training step and synthetic masses together, as far as they touched the same patients.",
         ),
         (
             "end to end, whole patient",
-            promise_text(statement.end_to_end_for_patient),
+            guarantee_text(statement.end_to_end_for_patient),
             "All masses of one patient at once, by group privacy where the unit is one mass.",
         ),
     ]
@@ -110,7 +107,7 @@ def table(statement: Statement) -> list[StatementRow]:
                 "not recorded"
                 if statement.largest_patient is None
                 else str(statement.largest_patient),
-                "The patient whom a promise per mass protects least.",
+                "The patient whom a guarantee per mass protects least.",
             )
         )
     if statement.generator is not None:
@@ -151,7 +148,7 @@ def _mechanism(statement: Statement) -> list[tuple[str, str, str]]:
         (
             "neighbouring data",
             NEIGHBOURING,
-            "The promise compares trainings that differ so; replacing a unit counts as two such steps.",
+            "The guarantee compares trainings that differ so; replacing a unit counts as two such changes.",
         ),
         (
             "ε asked for",
@@ -236,11 +233,9 @@ def _generator(statement: Statement) -> list[tuple[str, str, str]]:
         "other": "none of this run's, by hashed ids",
         "unknown": "not recorded: taken to be this run's",
     }[statement.generator_patients]
-    promised = (
-        f"{promise_text(promise_of(guarantee))} ({guarantee.mechanism})" if guarantee else "none"
-    )
+    guaranteed = f"{guarantee_text(guarantee)} ({guarantee.mechanism})" if guarantee else "none"
     return [
         ("generator", statement.generator or "not known", "Of the synthetic masses."),
         ("generator's patients", patients, "Whom the generator learned from."),
-        ("generator's promise", promised, "To its own patients, as its card says."),
+        ("generator's guarantee", guaranteed, "To its own patients, as its card says."),
     ]

@@ -1,4 +1,4 @@
-"""What a guarantee depends on besides the configuration: whose masses, how many, and who made the synthetic ones."""
+"""Describes the data that a guarantee depends on: whose masses, how many, and the origin of synthetic ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TrainingData:
         largest_patient: Most masses of one patient; None if not recorded.
         patients: Hashed ids of the real patients; empty if not recorded.
         origin: Of the synthetic masses.
-        is_demonstration: Whether synthetic masses play the real ones, with no patient behind.
+        is_demonstration: Whether synthetic masses stand in for real ones, so that there are no patients.
     """
 
     num_patients: int
@@ -49,7 +49,7 @@ class TrainingData:
     is_demonstration: bool = False
 
     def num_units(self, strategy: Strategy, unit: Unit) -> int:
-        """How many units of privacy a strategy trains on; a synthetic mass is its own unit."""
+        """Counts the units of privacy that a strategy trains on; a synthetic mass is its own unit."""
         if strategy == "synthetic":
             return self.num_synthetic
         return self.num_patients if unit == "patient" else self.num_images

@@ -1,32 +1,28 @@
-"""A privacy statement as one sentence, and what it leaves out. Which promise holds is decided in `statement`."""
+"""Says a privacy statement in one sentence, and what it leaves out in several."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mammo_core.config.runs import Unit
-from mammo_core.privacy.accounting.guarantee import Promise, promise_of
+from mammo_core.privacy.accounting.guarantee import Guarantee
+from mammo_core.privacy.statements.statement import Statement
 from mammo_core.text.numbers import number_text
-
-if TYPE_CHECKING:
-    from mammo_core.privacy.statements.statement import Statement
 
 UNIT_NAMES: dict[Unit, str] = {"patient": "patient", "image": "mass"}
 _PLURALS: dict[Unit, str] = {"patient": "patients", "image": "masses"}
-_ACCUSED = 0.01
+_FPR = 0.01
 
 
-def promise_text(promise: Promise | None) -> str:
-    """A promise as it is shown, for example "ε = 6 per patient, δ = 0.0001"."""
-    if promise is None:
-        return "no promise"
-    unit = UNIT_NAMES[promise.unit]
-    return f"ε = {number_text(promise.epsilon)} per {unit}, δ = {promise.delta:.3g}"
+def guarantee_text(guarantee: Guarantee | None) -> str:
+    """Writes a guarantee as it is shown, for example "ε = 6 per patient, δ = 0.0001"."""
+    if guarantee is None:
+        return "no guarantee"
+    unit = UNIT_NAMES[guarantee.unit]
+    return f"ε = {number_text(guarantee.epsilon)} per {unit}, δ = {guarantee.delta:.3g}"
 
 
 def sentence(statement: Statement) -> str:
-    """What a run promises, in one sentence."""
-    said = _promised(statement)
+    """Says the guarantee of a run in one sentence, for a reader without statistics."""
+    said = _guaranteed(statement)
     if statement.is_private and statement.coverage not in ("no patient", "generator only"):
         if statement.noise == "reproducible":
             said += (
@@ -44,7 +40,7 @@ def sentence(statement: Statement) -> str:
 
 
 def caveats(statement: Statement) -> tuple[str, ...]:
-    """What the promise rests on and what it leaves out, in sentences; the most important first."""
+    """Lists what the guarantee rests on and what it leaves out, in sentences; the most important first."""
     notes = [*_about_data(statement), *_about_generator(statement), *_about_patients(statement)]
     if statement.coverage in ("none", "no patient"):
         return tuple(notes)
@@ -60,7 +56,7 @@ def caveats(statement: Statement) -> tuple[str, ...]:
     )
 
 
-def _promised(statement: Statement) -> str:
+def _guaranteed(statement: Statement) -> str:
     units = f"{statement.num_units} {_PLURALS[statement.unit]}"
     step, generator = statement.step, f"the generator {statement.generator}"
     match statement.coverage:
@@ -69,14 +65,14 @@ def _promised(statement: Statement) -> str:
         case "no patient":
             whose = f"{generator}, which was trained without differential privacy"
             return (
-                "No promise to any patient: only synthetic masses trained this model, and they come from "
+                "No guarantee to any patient: only synthetic masses trained this model, and they come from "
                 f"{whose if statement.generator else 'nobody knows which generator'}"
             )
         case "generator only":
             guarantee = statement.generator_guarantee
             return (
-                f"Only synthetic masses trained this model, so it promises what {generator} does: "
-                f"{promise_text(statement.end_to_end)}, to the {guarantee.num_units} "
+                f"Only synthetic masses trained this model, so it has the guarantee of {generator}: "
+                f"{guarantee_text(statement.end_to_end)}, to the {guarantee.num_units} "
                 f"{_PLURALS[guarantee.unit]} it learned from"
             )
         case "end to end":
@@ -88,36 +84,36 @@ def _promised(statement: Statement) -> str:
             )
         case "end to end, composed":
             return (
-                "Model and synthetic masses together promise "
-                f"{promise_text(statement.end_to_end)}, end to end: the training on {units} spends "
-                f"{promise_text(step)}, and {generator} {_saw(statement)}, with differential privacy"
+                "Model and synthetic masses together guarantee "
+                f"{guarantee_text(statement.end_to_end)}, end to end: the training on {units} spends "
+                f"{guarantee_text(step)}, and {generator} {_saw(statement)}, with differential privacy"
                 + _for_patient(statement, statement.end_to_end_for_patient)
             )
     return (
-        f"The privacy budget ({promise_text(step)}) covers only the private training step on {units}"
+        f"The privacy budget ({guarantee_text(step)}) covers only the private training step on {units}"
         f"{_for_patient(statement, statement.step_for_patient)}; {_uncovered(statement, generator)}"
     )
 
 
 def _attack(statement: Statement, units: str) -> str:
-    found = statement.attacker_tpr(_ACCUSED)
+    found = statement.attacker_tpr(_FPR)
     return (
-        f"An attacker who sees this model and wrongly accuses {_ACCUSED:.0%} of those who did not take "
+        f"An attacker who sees this model and wrongly accuses {_FPR:.0%} of those who did not take "
         f"part rightly names at most {found:.1%} of the {units} it was trained on (privacy budget "
-        f"{promise_text(statement.step)}, end to end)"
+        f"{guarantee_text(statement.step)}, end to end)"
         f"{_for_patient(statement, statement.step_for_patient)}"
     )
 
 
-def _for_patient(statement: Statement, promise: Promise | None) -> str:
+def _for_patient(statement: Statement, guarantee: Guarantee | None) -> str:
     """What the sentence adds where the unit is one mass."""
-    if statement.unit == "patient" or promise == statement.end_to_end:
+    if statement.unit == "patient" or guarantee == statement.end_to_end:
         return ""
-    if promise is None:
-        return "; to a patient with several masses nothing is promised"
+    if guarantee is None:
+        return "; to a patient with several masses nothing is guaranteed"
     return (
         f"; to a patient with {statement.largest_patient} masses only ε = "
-        f"{number_text(promise.epsilon)} is promised"
+        f"{number_text(guarantee.epsilon)} is guaranteed"
     )
 
 
@@ -141,7 +137,7 @@ def _uncovered(statement: Statement, generator: str) -> str:
             )
     return (
         f"what the synthetic masses reveal is not, since {generator} {_saw(statement)}, with a "
-        f"guarantee ({promise_text(promise_of(statement.generator_guarantee))}) that cannot be put together "
+        f"guarantee ({guarantee_text(statement.generator_guarantee)}) that cannot be put together "
         "with this one"
     )
 
@@ -181,7 +177,7 @@ def _about_generator(statement: Statement) -> list[str]:
                 + (
                     f"{guarantee}."
                     if guarantee
-                    else "no promise, it was trained without differential privacy."
+                    else "no guarantee, it was trained without differential privacy."
                 ),
             ]
         case "end to end, composed":
@@ -189,7 +185,7 @@ def _about_generator(statement: Statement) -> list[str]:
                 f"How the two are put together: {_how_composed(statement)}. The generator's part is as its card says."
             ]
         case "generator only":
-            return [f"The generator's promise is as its card says ({guarantee.mechanism})."]
+            return [f"The generator's guarantee is as its card says ({guarantee.mechanism})."]
     return []
 
 
@@ -197,7 +193,7 @@ def _how_composed(statement: Statement) -> str:
     if statement.end_to_end.mu is not None:
         return "both are Gaussian mechanisms and compose exactly"
     if not statement.is_sampled:
-        return "the generator is taken for the worst mechanism with its ε and δ, and the δ add up"
+        return "the generator counts as the worst mechanism with its ε and δ, and the δ add up"
     if statement.generator_guarantee.mu is not None:
         return "their privacy losses are composed numerically, and the ε is an upper bound"
     return "their ε and their δ add up, which holds for any two mechanisms"
@@ -207,6 +203,6 @@ def _about_patients(statement: Statement) -> list[str]:
     if statement.unit == "patient" or statement.step_for_patient is None:
         return []
     return [
-        f"The unit is one mass. By group privacy the training step promises {promise_text(statement.step_for_patient)} "
+        f"The unit is one mass. By group privacy the training step guarantees {guarantee_text(statement.step_for_patient)} "
         f"to any patient with at most {statement.largest_patient} masses, the most that one has here."
     ]

@@ -19,6 +19,7 @@ from mammo_core.classifiers.heads import head_from_bytes
 from mammo_core.classifiers.projection import Projection
 from mammo_core.errors import CheckpointError, IngestionError
 from mammo_core.ingestion.archives import ArchiveLimits, unpack_safely
+from mammo_core.privacy.statements.card import statement_to_dict
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.exchange import package as run_package
 from mammo_core.results.exchange.package import RunPackage, read_package
@@ -120,7 +121,7 @@ def _import(
         test_sets=package.test_sets,
         metrics=package.metrics,
         predictions=package.predictions.to_csv(index=False, lineterminator="\n"),
-        statement=None if package.statement is None else package.statement.to_dict(),
+        statement=None if package.statement is None else statement_to_dict(package.statement),
         tags={
             "origin": ORIGIN_IMPORTED,
             "job": "",

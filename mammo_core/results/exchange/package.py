@@ -25,7 +25,8 @@ import pandas as pd
 from mammo_core.config.runs import NOISES, RunConfig, run_config_from_dict, run_key
 from mammo_core.errors import IngestionError, MammoError
 from mammo_core.evaluation.metrics import METRIC_NAMES, weighted_metrics
-from mammo_core.privacy.statements.statement import Statement, statement_from_dict
+from mammo_core.privacy.statements.card import statement_from_dict, statement_to_dict
+from mammo_core.privacy.statements.statement import Statement
 from mammo_core.results.recording import PREDICTION_COLUMNS, VALIDATION
 from mammo_core.results.tags import metric_prefix
 from mammo_core.storage.tables import read_csv
@@ -240,7 +241,7 @@ def _statement(card: Mapping[str, Any], config: RunConfig) -> Statement | None:
         (statement.kept, config.recipe.kept),
     )
     _require(all(one == other for one, other in same), "its statement is of another configuration")
-    statement.to_dict()  # every sentence can be said
+    statement_to_dict(statement)  # every sentence can be said
     return statement
 
 

@@ -21,22 +21,25 @@ _ICONS = {
 
 def show_statement(statement: Statement, key: str) -> None:
     """Draws a statement; its container and expander are named after the key."""
+    from mammo_core.privacy.statements.table import table
+    from mammo_core.privacy.statements.words import caveats, sentence
+
     kind = statement.coverage.split(",")[0]
     with st.container(key=f"statement_{key}"):
         st.markdown(
-            f"{_ICONS.get(kind, ':material/remove_moderator:')} {escape_markdown(statement.sentence, longest=4000)}"
+            f"{_ICONS.get(kind, ':material/remove_moderator:')} {escape_markdown(sentence(statement), longest=4000)}"
         )
-        with st.expander("What this promise rests on, and what it leaves out", key=f"{key}_all"):
+        with st.expander("What this guarantee rests on, and what it leaves out", key=f"{key}_all"):
             rows = [
                 {
                     column: escape_markdown(cell, longest=1000)
                     for column, cell in row._asdict().items()
                 }
-                for row in statement.table()
+                for row in table(statement)
             ]
             st.table(pd.DataFrame(rows).set_index("name"))
             st.markdown(
                 "\n".join(
-                    f"- {escape_markdown(caveat, longest=2000)}" for caveat in statement.caveats
+                    f"- {escape_markdown(caveat, longest=2000)}" for caveat in caveats(statement)
                 )
             )

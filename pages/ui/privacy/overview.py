@@ -53,9 +53,9 @@ def _show_odds(choices: PrivacyChoices) -> None:
     odds = fair_odds(choices.mu)
     st.markdown(f"#### {odds_sentence(choices.mu, choices.units).replace('**', '')}")
     chart(
-        odds_figure(odds.named, odds.accused),
+        odds_figure(odds.tpr, odds.fpr),
         key="odds",
-        alt=f"Of 100 who took part {odds.named} dots are filled, of 100 who did not {odds.accused}",
+        alt=f"Of 100 who took part {odds.tpr} dots are filled, of 100 who did not {odds.fpr}",
         toolbar=camera("odds"),
         bundle=bundle(choices, "odds", f"What an attacker learns at most at {choices.name}"),
     )

@@ -72,9 +72,9 @@ def _without_privacy() -> Slide:
 def _private() -> Slide:
     odds = fair_odds(_TOLD.mu)
     return _dots(
-        odds.named,
-        odds.accused,
-        f"At ε = {_TOLD.epsilon:g}, the best attacker names at most {odds.named} of 100 rightly, and {odds.accused} of "
+        odds.tpr,
+        odds.fpr,
+        f"At ε = {_TOLD.epsilon:g}, the best attacker names at most {odds.tpr} of 100 rightly, and {odds.fpr} of "
         "100 wrongly.",
         f"{_NOTE} Exact bound, whatever the attacker computes.",
     )
@@ -84,7 +84,7 @@ def _careful() -> Slide:
     odds = careful_odds(_STRONG.mu)
     sentence = (
         f"At ε = {_STRONG.epsilon:g}, an attacker who wrongly accuses 1 of 100 outsiders names at most "
-        f"{odds.named} of 100 who took part."
+        f"{odds.tpr} of 100 who took part."
     )
     return _with_figure(
         sentence,

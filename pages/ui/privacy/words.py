@@ -23,7 +23,7 @@ def odds_sentence(mu: float, units: str) -> str:
         )
     return (
         f"Of 100 {units} {that} took part, the best attacker would rightly say so of at most "
-        f"**{odds.named}**; of 100 {that} did not, he would wrongly say so of **{odds.accused}**."
+        f"**{odds.tpr}**; of 100 {that} did not, he would wrongly say so of **{odds.fpr}**."
     )
 
 
@@ -33,7 +33,7 @@ def careful_sentence(mu: float, units: str) -> str:
         return "Nor is there a limit for an attacker who wrongly accuses nobody."
     return (
         f"An attacker so careful that he wrongly accuses **1** of 100 names at most "
-        f"**{careful_odds(mu).named}** of 100 {units} {_that(units)} took part."
+        f"**{careful_odds(mu).tpr}** of 100 {units} {_that(units)} took part."
     )
 
 

@@ -7,6 +7,7 @@ from dp_accounting.pld.privacy_loss_distribution import from_mixture_gaussian_me
 from scipy.stats import binom
 
 from mammo_core.errors import InvalidRequestError
+from mammo_core.privacy.accounting.composition import composed_epsilon
 from mammo_core.privacy.accounting.cost import (
     NoisySteps,
     PrivacyCost,
@@ -15,7 +16,6 @@ from mammo_core.privacy.accounting.cost import (
     total_epsilon,
 )
 from mammo_core.privacy.accounting.gaussian import calibrate_gaussian, spent_epsilon
-from mammo_core.privacy.accounting.sampled import composed_epsilon
 
 DELTA = 1e-4
 DP_SGD = (2.0, 0.05, 300)

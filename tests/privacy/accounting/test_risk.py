@@ -101,9 +101,9 @@ def test_odds_are_rounded_to_the_attackers_favour():
     mu = mu_for(1.0, 1e-4)
 
     odds = risk.fair_odds(mu)
-    assert odds == Odds(named=57, accused=43)
-    assert 100 * risk.best_guess_rate(mu) <= odds.named < 100 * risk.best_guess_rate(mu) + 1
-    assert risk.careful_odds(mu) == Odds(named=3, accused=1)
+    assert odds == Odds(tpr=57, fpr=43)
+    assert 100 * risk.best_guess_rate(mu) <= odds.tpr < 100 * risk.best_guess_rate(mu) + 1
+    assert risk.careful_odds(mu) == Odds(tpr=3, fpr=1)
     assert risk.fair_odds(1e-12) == Odds(50, 50)
 
 

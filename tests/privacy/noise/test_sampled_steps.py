@@ -3,8 +3,9 @@ import torch
 from torch import nn
 
 from mammo_core.errors import PrivacyError
+from mammo_core.privacy.accounting.composition import composed_epsilon
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
-from mammo_core.privacy.accounting.sampled import calibrate_sampled, composed_epsilon
+from mammo_core.privacy.accounting.sampled import calibrate_sampled
 from mammo_core.privacy.noise.sampled_steps import NoisyGradients
 from mammo_core.privacy.noise.sources import ReproducibleNoise
 

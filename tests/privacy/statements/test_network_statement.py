@@ -9,13 +9,16 @@ from dp_accounting.pld import PLDAccountant
 
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import UNITS, HeadRecipe, PrivacyConfig, RunConfig
+from mammo_core.privacy.accounting.composition import composed_epsilon
 from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost, total_epsilon
 from mammo_core.privacy.accounting.gaussian import mu_for
-from mammo_core.privacy.accounting.guarantee import Guarantee, with_gaussian
+from mammo_core.privacy.accounting.guarantee import Guarantee, compose_gaussian
 from mammo_core.privacy.accounting.risk import attacker_tpr, tpr_from_epsilon_alone
-from mammo_core.privacy.accounting.sampled import composed_epsilon
-from mammo_core.privacy.statements.statement import make_statement, statement_from_dict
+from mammo_core.privacy.statements.card import statement_from_dict, statement_to_dict
+from mammo_core.privacy.statements.statement import make_statement
+from mammo_core.privacy.statements.table import table
 from mammo_core.privacy.statements.training_data import SyntheticOrigin, TrainingData
+from mammo_core.privacy.statements.words import caveats, sentence
 
 DELTA, NOISE, RATE, STEPS = 1e-4, 1.5, 0.1, 60
 OWN = frozenset({"a", "b"})
@@ -50,7 +53,7 @@ def guarantee(*, exact):
 
 
 def rows(statement):
-    return {row.name: row for row in statement.table()}
+    return {row.name: row for row in table(statement)}
 
 
 def test_epsilon_of_sampled_steps_agrees_with_two_other_accountants():
@@ -74,7 +77,7 @@ def test_sampled_steps_have_no_mu_and_say_what_they_rest_on():
         "Poisson: each unit takes part in a step with chance 0.1"
     )
     assert rows(said)["accountant"].value.endswith("an upper bound")
-    assert said.to_dict()["follows"]["sampling"] == rows(said)["sampling"].value
+    assert statement_to_dict(said)["follows"]["sampling"] == rows(said)["sampling"].value
 
 
 def test_network_with_all_units_in_every_step_is_one_gaussian_mechanism():
@@ -93,7 +96,7 @@ def test_attacker_on_sampled_steps_is_bound_between_guessing_and_what_epsilon_al
     found = said.attacker_tpr(0.01)
 
     assert 0.01 < found < tpr_from_epsilon_alone(said.epsilon, DELTA, 0.01)
-    assert f"rightly names at most {found:.1%} of the 578 patients" in said.sentence
+    assert f"rightly names at most {found:.1%} of the 578 patients" in sentence(said)
 
 
 def test_attacker_on_nearly_full_batches_is_the_one_of_the_gaussian_mechanism():
@@ -111,18 +114,16 @@ def test_patient_with_most_masses_is_promised_what_the_ledger_counts():
 
     assert promised == said.end_to_end_for_patient
     assert promised.epsilon == total_epsilon([spending], DELTA, "patient") > said.epsilon
-    assert "to a patient with 3 masses only" in said.sentence
+    assert "to a patient with 3 masses only" in sentence(said)
 
 
 def test_gaussian_generator_composes_with_sampled_steps_better_than_by_its_epsilon_alone():
     said = make("pretrain", guarantee=guarantee(exact=True))
 
-    loose = with_gaussian(
-        make().step, make(sample_rate=1.0, noise=math.sqrt(STEPS) / mu_for(2.0, DELTA)).step
-    )
+    loose = compose_gaussian(make().step, mu_for(2.0, DELTA), DELTA)
     assert max(said.epsilon, 2.0) < said.end_to_end.epsilon < loose.epsilon
     assert said.end_to_end.delta == DELTA
-    assert "composed numerically" in " ".join(said.caveats)
+    assert "composed numerically" in " ".join(caveats(said))
 
 
 def test_any_other_generator_adds_its_epsilon_and_delta_to_sampled_steps():
@@ -130,16 +131,16 @@ def test_any_other_generator_adds_its_epsilon_and_delta_to_sampled_steps():
 
     assert said.end_to_end.epsilon == pytest.approx(said.epsilon + 2.0)
     assert said.end_to_end.delta == 2 * DELTA
-    assert "their ε and their δ add up" in " ".join(said.caveats)
+    assert "their ε and their δ add up" in " ".join(caveats(said))
 
 
 @pytest.mark.pitfall("Early stopping and keeping the best step")
 def test_choice_by_validation_labels_is_a_caveat_of_private_runs_only():
     chosen = "labels made that choice, and no ε covers it"
 
-    assert chosen in " ".join(make(kept="best on validation").caveats)
-    assert chosen not in " ".join(make().caveats)
-    assert chosen not in " ".join(make(kept="best on validation", noise=0.0).caveats)
+    assert chosen in " ".join(caveats(make(kept="best on validation")))
+    assert chosen not in " ".join(caveats(make()))
+    assert chosen not in " ".join(caveats(make(kept="best on validation", noise=0.0)))
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -148,9 +149,12 @@ def test_choice_by_validation_labels_is_a_caveat_of_private_runs_only():
 def test_statement_survives_json_and_its_sentence_is_one(strategy, unit, noise):
     said = make(strategy, unit, noise, guarantee(exact=False), trained_part="adapters")
 
-    assert statement_from_dict(json.loads(json.dumps(said.to_dict(), allow_nan=False))) == said
-    assert said.sentence.endswith(".")
-    assert ". " not in said.sentence
+    assert (
+        statement_from_dict(json.loads(json.dumps(statement_to_dict(said), allow_nan=False)))
+        == said
+    )
+    assert sentence(said).endswith(".")
+    assert ". " not in sentence(said)
 
 
 @pytest.mark.pitfall("Noise expanded from a key")
@@ -159,7 +163,7 @@ def test_noise_expanded_from_a_key_is_named_where_millions_of_weights_get_it():
 
     assert "Philox" in row.value
     assert "not against attackers" in row.meaning
-    assert make().to_dict()["follows"]["randomness"] == row.value
+    assert statement_to_dict(make())["follows"]["randomness"] == row.value
 
 
 def test_statement_written_before_networks_were_trained_reads_as_a_head_on_features():
@@ -168,7 +172,7 @@ def test_statement_written_before_networks_were_trained_reads_as_a_head_on_featu
     )
     data = TrainingData(num_patients=578, num_images=1104, num_synthetic=0, largest_patient=3)
     now = make_statement(config, data, NOISE)
-    values = now.to_dict()
+    values = statement_to_dict(now)
     for name in ("trained_part", "sample_rate", "num_weights", "kept"):
         del values["facts"][name]
 

@@ -24,12 +24,15 @@ from mammo_core.privacy.accounting.gaussian import (
     spent_epsilon,
 )
 from mammo_core.privacy.accounting.guarantee import Guarantee
-from mammo_core.privacy.statements.statement import make_statement, statement_from_dict
+from mammo_core.privacy.statements.card import statement_from_dict, statement_to_dict
+from mammo_core.privacy.statements.statement import make_statement
+from mammo_core.privacy.statements.table import table
 from mammo_core.privacy.statements.training_data import (
     UNKNOWN_ORIGIN,
     SyntheticOrigin,
     TrainingData,
 )
+from mammo_core.privacy.statements.words import caveats, sentence
 
 DELTA = 1e-4
 OWN, OTHERS = frozenset({"a", "b", "c"}), frozenset({"x", "y"})
@@ -141,21 +144,21 @@ def test_no_sentence_claims_more_than_is_covered():
         said = make(*combination)
         covers_all = said.coverage.startswith("end to end")
 
-        assert ("end to end" in said.sentence) == covers_all, combination
+        assert ("end to end" in sentence(said)) == covers_all, combination
         assert (said.end_to_end is not None) == (covers_all or said.coverage == "generator only")
-        assert ("attacker" in said.sentence) <= covers_all
+        assert ("attacker" in sentence(said)) <= covers_all
         if said.coverage in ("none", "no patient"):
-            assert said.sentence.startswith("No p")
-            assert "ε =" not in said.sentence
+            assert sentence(said).startswith(("No privacy", "No guarantee"))
+            assert "ε =" not in sentence(said)
         if said.coverage.startswith("training step only"):
-            assert "covers only the private training step" in said.sentence
+            assert "covers only the private training step" in sentence(said)
         for word in ("anonymous", "secure"):
-            assert word not in said.sentence + " ".join(said.caveats) + str(said.table())
+            assert word not in sentence(said) + " ".join(caveats(said)) + str(table(said))
 
 
 def test_sentence_is_one():
     for combination in MATRIX:
-        said = make(*combination).sentence
+        said = sentence(make(*combination))
 
         assert said.endswith(".")
         assert ". " not in said
@@ -165,7 +168,7 @@ def test_statement_survives_json():
     for combination in MATRIX:
         said = make(*combination)
 
-        written = json.dumps(said.to_dict(), allow_nan=False)
+        written = json.dumps(statement_to_dict(said), allow_nan=False)
 
         assert statement_from_dict(json.loads(written)) == said
 
@@ -206,14 +209,14 @@ def test_patient_with_most_masses_is_promised_what_a_gaussian_of_as_many_norms_p
 
     assert gaussian_delta(14 * said.mu, promised.epsilon) == pytest.approx(DELTA, rel=1e-6)
     assert promised == said.end_to_end_for_patient
-    assert "to a patient with 14 masses only ε = 283.9 is promised" in said.sentence
+    assert "to a patient with 14 masses only ε = 283.9 is guaranteed" in sentence(said)
 
 
 def test_without_the_largest_patient_nothing_is_promised_to_patients():
     said = make(unit="image", largest_patient=None)
 
     assert said.end_to_end_for_patient is None
-    assert "to a patient with several masses nothing is promised" in said.sentence
+    assert "to a patient with several masses nothing is guaranteed" in sentence(said)
 
 
 @pytest.mark.pitfall("A generator that saw the same patients")
@@ -223,7 +226,7 @@ def test_gaussian_generator_on_the_same_patients_composes_exactly():
     together = spent_epsilon(math.hypot(mu_for(10.0, DELTA), mu_for(6.0, DELTA)), DELTA)
     assert said.end_to_end.epsilon == pytest.approx(together, rel=1e-6)
     assert said.end_to_end.delta == DELTA
-    assert "compose exactly" in " ".join(said.caveats)
+    assert "compose exactly" in " ".join(caveats(said))
 
 
 def test_any_other_generator_on_the_same_patients_adds_its_delta():
@@ -231,7 +234,7 @@ def test_any_other_generator_on_the_same_patients_adds_its_delta():
 
     assert said.end_to_end.epsilon == pytest.approx(16.0, rel=0.01)
     assert said.end_to_end.delta == 2 * DELTA
-    assert "the δ add up" in " ".join(said.caveats)
+    assert "the δ add up" in " ".join(caveats(said))
 
 
 @pytest.mark.pitfall("A guarantee for crops read as one for patients")
@@ -257,15 +260,15 @@ def test_model_of_synthetic_masses_promises_what_its_generator_does():
     said = make("synthetic", "patient", 6.0, "private, same patients")
 
     assert (said.end_to_end.epsilon, said.end_to_end.unit) == (10.0, "patient")
-    assert "ε = 10 per patient, δ = 0.0001, to the 578 patients it learned from" in said.sentence
-    assert "hides single synthetic masses (3000 of them)" in " ".join(said.caveats)
+    assert "ε = 10 per patient, δ = 0.0001, to the 578 patients it learned from" in sentence(said)
+    assert "hides single synthetic masses (3000 of them)" in " ".join(caveats(said))
 
 
 def test_real_strategy_never_mentions_a_generator():
     said = make("real", origin_name="private, same patients")
 
     assert said.generator is said.generator_patients is said.generator_guarantee is None
-    assert "generator" not in said.sentence
+    assert "generator" not in sentence(said)
 
 
 @pytest.mark.pitfall("Seeds that repeat noise")
@@ -273,17 +276,19 @@ def test_real_strategy_never_mentions_a_generator():
 def test_reproducible_noise_is_part_of_the_sentence(strategy):
     marked, secret = (make(strategy, noise=noise) for noise in ("reproducible", "secret"))
 
-    assert "for demonstration, and protects nobody from those who know" in marked.sentence
-    assert "demonstration" not in secret.sentence
-    assert "reproducible noise: for demonstration" in [row.value for row in marked.table()]
+    assert "for demonstration, and protects nobody from those who know" in sentence(marked)
+    assert "demonstration" not in sentence(secret)
+    assert "reproducible noise: for demonstration" in [row.value for row in table(marked)]
 
 
 def test_demonstration_says_that_nobody_is_behind():
     said = make(is_demonstration=True)
 
-    assert said.sentence.startswith("Demonstration with no patients behind the masses: An attacker")
-    assert said.caveats[0].startswith("Demonstration: the patients are synthetic")
-    assert "nobody is behind them" in said.table()[-1].meaning
+    assert sentence(said).startswith(
+        "Demonstration with no patients behind the masses: An attacker"
+    )
+    assert caveats(said)[0].startswith("Demonstration: the patients are synthetic")
+    assert "nobody is behind them" in table(said)[-1].meaning
 
 
 def made_on(**backbone):
@@ -302,20 +307,20 @@ def made_on(**backbone):
 def test_backbone_from_a_file_or_hub_is_a_condition_of_the_sentence(backbone):
     said = made_on(**backbone)
 
-    assert "provided that the backbone, whose weights come from a file or a hub" in said.sentence
-    assert any("no ε here covers that" in caveat for caveat in said.caveats)
+    assert "provided that the backbone, whose weights come from a file or a hub" in sentence(said)
+    assert any("no ε here covers that" in caveat for caveat in caveats(said))
 
 
 @pytest.mark.parametrize("backbone", [{}, {"name": "resnet18", "weights": "random"}])
 def test_installed_and_random_backbones_are_no_condition(backbone):
-    assert "backbone" not in made_on(**backbone).sentence
+    assert "backbone" not in sentence(made_on(**backbone))
 
 
 @pytest.mark.pitfall("Loss curves, thresholds and scores")
 @pytest.mark.pitfall("Choosing a recipe on validation")
 def test_caveats_name_selection_curves_test_sets_and_other_releases():
     for coverage in ("private, same patients", "unknown", "not private, others"):
-        left_out = " ".join(make("pretrain", origin_name=coverage).caveats)
+        left_out = " ".join(caveats(make("pretrain", origin_name=coverage)))
 
         for named in (
             "validation labels",
@@ -330,7 +335,7 @@ def test_caveats_name_selection_curves_test_sets_and_other_releases():
 
 @pytest.mark.pitfall("Another neighbouring relation than stated")
 def test_table_names_what_a_reader_must_know():
-    rows = {row.name: row.value for row in make("pretrain", origin_name="private, others").table()}
+    rows = {row.name: row.value for row in table(make("pretrain", origin_name="private, others"))}
 
     assert rows["unit of privacy"] == "patient"
     assert rows["units trained on"] == "578"
@@ -345,14 +350,14 @@ def test_table_names_what_a_reader_must_know():
 
 
 def test_table_without_privacy_explains_no_promise():
-    rows = make("real", epsilon=math.inf).table()
+    rows = table(make("real", epsilon=math.inf))
 
     assert ("ε spent", "∞ (not DP)") in [(row.name, row.value) for row in rows]
     assert not {"δ", "accountant", "randomness", "neighbouring data"} & {row.name for row in rows}
 
 
 def test_statement_of_another_schema_is_refused():
-    values = make().to_dict() | {"schema": "mammo-privacy-statement/9"}
+    values = statement_to_dict(make()) | {"schema": "mammo-privacy-statement/9"}
 
     with pytest.raises(InvalidRequestError, match="schema mammo-privacy-statement/1; got .*/9"):
         statement_from_dict(values)

@@ -12,7 +12,7 @@ from mammo_core.generators import training
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.ledger.records import EXPERIMENT
 from mammo_core.privacy.accounting import gaussian
-from mammo_core.privacy.accounting.sampled import composed_epsilon
+from mammo_core.privacy.accounting.composition import composed_epsilon
 from tests.classifiers.test_features import TINY as TINY_BACKBONE
 from tests.conftest import make_cohort
 from tests.generators.test_training import CONFIG, TrainingPlan, train_generator

@@ -18,6 +18,7 @@ from mammo_core.errors import (
 from mammo_core.ledger.book import Budget
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost, total_epsilon
+from mammo_core.privacy.statements.words import caveats
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.exchange.export import export_runs
 from mammo_core.results.exchange.load import import_runs
@@ -246,7 +247,7 @@ def test_best_step_on_validation_is_kept_only_where_the_paper_would_look(tmp_pat
     outcome = train(config, tmp_path)
 
     assert 1 < run.first_choice <= outcome.kept_step <= 8
-    assert any("labels made that choice" in caveat for caveat in outcome.statement.caveats)
+    assert any("labels made that choice" in caveat for caveat in caveats(outcome.statement))
 
 
 @pytest.mark.parametrize(
