@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.training.paper.presets import Preset, PublishedAuroc, paper_presets
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "reference" / "paper-experiments.md"
@@ -33,7 +34,7 @@ def renewed(document: str) -> str:
 def _row(preset: Preset) -> str:
     recipe = preset.config.recipe
     steps = f"{recipe.steps}"
-    if recipe.pretraining_steps:
+    if isinstance(recipe, NetworkRecipe) and recipe.pretraining_steps:
         steps = f"{recipe.pretraining_steps} + {recipe.steps}"
     cells = (
         preset.name,

@@ -7,14 +7,15 @@ above the claim refutes it; a bound below proves nothing but that this attack fa
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 from scipy.stats import beta, binom
 
 from mammo_core.config import validate
+from mammo_core.privacy.accounting.gaussian import find_root
 
 # fixed beforehand: the best of several would not hold at the confidence of each
 HEADLINE_METHOD = "many runs, Gaussian DP"
@@ -140,10 +141,10 @@ def _least_mass(guesses: Guesses, mu: float, risk: float) -> float:
     return right + wrong
 
 
-def _largest_refuted(excess, most: float) -> float:
+def _largest_refuted(excess: Callable[[float], float], most: float) -> float:
     """The root of a rising function that is negative where a claim is refuted; 0 if none is."""
     if excess(0.0) >= 0:
         return 0.0
     if excess(most) < 0:
         return most
-    return float(brentq(excess, 0.0, most, xtol=1e-6))
+    return find_root(excess, 0.0, most, xtol=1e-6)

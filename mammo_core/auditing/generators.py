@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -105,7 +106,7 @@ class GeneratorAttack:
         """Whether nobody took part, so that all it finds is a shift between splits."""
         return (self.members, self.non_members) == CONTROL
 
-    def to_row(self) -> dict[str, object]:
+    def to_row(self) -> dict[str, Any]:
         """For a table: the rates as NAME, NAME_low and NAME_high."""
         row = dataclasses.asdict(self)
         rates, bound = row.pop("rates"), row.pop("bound_tpr_at_1pct")

@@ -136,7 +136,7 @@ def _targets(options: argparse.Namespace) -> Iterator[AttackTarget]:
         yield AttackTarget(path.name, masses, card, generator, options.state)
 
 
-def _printed(attack: GeneratorAttack) -> dict[str, object]:
+def _printed(attack: GeneratorAttack) -> dict[str, str]:
     from mammo_core.text.numbers import with_interval
 
     rates, bound = attack.rates, attack.bound_tpr_at_1pct

@@ -35,11 +35,12 @@ _SYNTHETIC_WEIGHT = 0.1
 
 
 def network_recipe(strategy: Strategy, trained_part: TrainedPart) -> NetworkRecipe:
-    """What to begin with for a strategy."""
+    """Gives the default recipe of a network for a strategy."""
     recipe = NETWORK_RECIPES[trained_part]
     match strategy:
         case "pretrain":
             return replace(recipe, pretraining_steps=_PRETRAINING_STEPS)
         case "real+synthetic":
             return replace(recipe, synthetic_weight=_SYNTHETIC_WEIGHT)
-    return recipe
+        case _:
+            return recipe

@@ -1,4 +1,4 @@
-"""What is run, as frozen values: validated when made, written as JSON beside every result.
+"""Describes a run as frozen values, validated when made and written as JSON beside every result.
 
 `PrivacyConfig` and the steps, sample rate and clipping norm of a recipe decide the guarantee; how fast a run is
 (which engine or device, how many at once) is never part of a configuration.
@@ -10,8 +10,9 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from mammo_core.config import validate
 from mammo_core.config.network_recipe import Kept, NetworkRecipe, TrainedPart
@@ -30,13 +31,14 @@ NORMALISATIONS: tuple[Normalisation, ...] = ("backbone", "half")
 # whose ImageNet weights come with the installation
 INSTALLED_BACKBONES = tuple(f"tf_efficientnet_lite{size}" for size in (0, 1, 2))
 PAPER_DELTA = 1e-4
-# left out of `to_dict` where they are so: what was hashed before there were such choices keeps its hash
+KEY_LENGTH = 16
+# fields left out of `to_dict` at these values, so that runs hashed before the fields existed keep their hash
 _ADDED_LATER = {"normalisation": "backbone", "layer": ""}
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
-    """A frozen network and how masses are shown to it.
+    """A frozen network and the form of its input.
 
     Attributes:
         name: A timm model name.
@@ -46,8 +48,8 @@ class BackboneConfig:
         views: 1 (upright) or 8 (all flips and quarter turns).
         normalisation: Of grey in [0, 1]: by the "backbone"'s own mean and deviation, or by "half", mean and
             deviation of 0.5, as in the paper.
-        layer: Name of the module that features are taken from, e.g. "blocks.5": mean and deviation over places
-            of what it gives. "": the network's own features, before its classifier.
+        layer: Name of the module whose output gives the features, e.g. "blocks.5": mean and deviation over
+            positions. "": the network's own features, before its classifier.
     """
 
     name: str = "tf_efficientnet_lite0"
@@ -66,7 +68,7 @@ class BackboneConfig:
     def saw_no_patients(self) -> bool:
         """Whether the weights are random, or installed ones that learned from photographs.
 
-        Of others, from a file or a hub, nothing is known.
+        Nothing is known about other weights, from a file or a hub.
         """
         return self.weights == "random" or (
             self.weights == "auto" and self.name in INSTALLED_BACKBONES
@@ -79,15 +81,15 @@ HEAD_BACKBONE = BackboneConfig(name="tf_efficientnet_lite2", image_size_px=260, 
 
 @dataclass(frozen=True, kw_only=True)
 class PrivacyConfig:
-    """What is promised, to whom.
+    """The guarantee that is asked for.
 
     Attributes:
         target_epsilon: Budget of one run, 0.05 to 1000; infinity trains without differential privacy.
         target_delta: In (0, 1), and below 1 / number of units.
         unit: Whose whole contribution is hidden: a "patient" or a single "image" (mass).
-        noise: "secret" is drawn from the operating system and can't be drawn again. "reproducible"
-            follows from the configuration, for tables and talks that others can repeat: it protects
-            nobody from those who know the configuration.
+        noise: "secret" comes from the operating system and can't be repeated. "reproducible" follows from the
+            configuration, for tables and talks that others can repeat. It protects nobody from those who know
+            the configuration.
     """
 
     target_epsilon: float
@@ -112,8 +114,8 @@ class HeadRecipe:
     """How a linear head is trained on frozen features. Chosen on CBIS-DDSM validation, see `recipes`.
 
     Attributes:
-        projection_dims: Principal directions kept, of *synthetic* masses' features, or in the strategy real of
-            computed textures'; None keeps all features as they are and learns nothing from any data.
+        projection_dims: How many principal directions are kept, of *synthetic* masses' features, or of computed
+            textures' in the strategy real. None keeps all features and learns nothing from any data.
         whitening: Power of the singular values divided out: 0 keeps, 1 makes all directions alike.
         bias: The constant appended to each unit-length feature vector.
         steps: Full-batch gradient steps; each is one release.
@@ -148,7 +150,7 @@ class HeadRecipe:
             validate.at_least(1, projection_dims=self.projection_dims)
 
     def learning_rate_at(self, epsilon: float) -> float:
-        """The step size at a budget: more noise, smaller steps."""
+        """Computes the learning rate at a budget: more noise, smaller steps."""
         return self.learning_rate * min(1.0, epsilon / self.full_rate_epsilon) ** (1 / 3)
 
 
@@ -180,17 +182,16 @@ class RunConfig:
 
     @property
     def trained_part(self) -> TrainedPart | HeadOnFeatures:
-        """What is trained. Runs that differ in it are never joined into one curve."""
+        """The part that is trained. Runs that differ in it are never joined into one curve."""
         if isinstance(self.recipe, NetworkRecipe):
             return self.recipe.trained_part
         return HEAD_ON_FEATURES
 
     @property
     def noise_seed(self) -> int | None:
-        """What reproducible noise is drawn from: another for every configuration, also at the same `seed`.
+        """The seed of reproducible noise, different for every configuration; None for secret noise.
 
-        None for secret noise. Were the same noise used at two budgets, the two models together would
-        reveal it, and nothing would be left of either guarantee.
+        The same noise at two budgets would be revealed by the two models together, and neither guarantee would hold.
         """
         if self.privacy.noise == "secret":
             return None
@@ -200,7 +201,7 @@ class RunConfig:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """A configuration as JSON-ready values; infinity becomes the text "inf".
+    """Writes a configuration as JSON-ready values; infinity becomes the text "inf".
 
     Example:
         >>> to_dict(PrivacyConfig(target_epsilon=math.inf))["target_epsilon"]
@@ -210,7 +211,7 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def run_config_from_dict(values: dict[str, Any]) -> RunConfig:
-    """The inverse of `to_dict` for a RunConfig."""
+    """Reads a RunConfig from what `to_dict` wrote."""
     privacy = dict(values["privacy"])
     privacy["target_epsilon"] = float(privacy["target_epsilon"])
     privacy.setdefault("noise", "reproducible")  # of runs recorded before there was secret noise
@@ -228,10 +229,15 @@ def _recipe(values: dict[str, Any]) -> HeadRecipe | NetworkRecipe:
     return kind(**values)
 
 
+def run_key(config: object, data_hash: str) -> str:
+    """Identifies a run by 16 hex digits: its whole configuration and the very images it used."""
+    return short_hash({"config": to_dict(config), "data": data_hash})
+
+
 def short_hash(value: Any) -> str:
-    """16 hex digits that identify JSON-ready content."""
+    """Identifies JSON-ready content by 16 hex digits."""
     text = json.dumps(_plain(value), sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 
 def _without_late_defaults(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -243,19 +249,8 @@ def _without_late_defaults(items: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    match value:
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case float() if math.isinf(value):
-            return "inf"
-    return value
-
-
-KEY_LENGTH = 16
-
-
-def run_key(config: object, data_hash: str) -> str:
-    """16 hex digits that identify a run: its whole configuration and the very images it used."""
-    return short_hash({"config": to_dict(config), "data": data_hash})
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in cast("Sequence[Any]", value)]
+    return "inf" if isinstance(value, float) and math.isinf(value) else value

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import lru_cache
@@ -103,7 +103,7 @@ def _compose_sampled(history: tuple[Steps, ...]) -> PLDAccountant:
 
 
 @contextmanager
-def _no_warnings() -> Iterator[None]:
+def _no_warnings() -> Generator[None]:
     """Of the orders and start values that Opacus tries, and of log 0 at a sample rate of 1."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

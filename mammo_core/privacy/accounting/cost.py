@@ -122,7 +122,8 @@ def running_epsilons(
         >>> [round(epsilon, 3) for epsilon in running_epsilons([gauss, gauss], delta=1e-4)]
         [3.804, 5.773]
     """
-    total, epsilons, waiting = _Total(delta, unit), [], 0
+    total, waiting = _Total(delta, unit), 0
+    epsilons: list[float] = []
     is_slow = any(part.sample_rate < 1 for each in costs for part in each.steps or ())
     stride = math.ceil(len(costs) / _MOST_SLOW_TOTALS) if is_slow else 1
     for count, cost in enumerate(costs, start=1):
@@ -151,7 +152,7 @@ class _Total:
     def __init__(self, delta: float, unit: Unit) -> None:
         validate.in_open_unit(delta=delta)
         self._delta = delta
-        self._unit = unit
+        self._unit: Unit = unit
         self._squared_mu = 0.0
         self.sampled: tuple[NoisySteps, ...] = ()
 

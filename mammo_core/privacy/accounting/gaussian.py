@@ -1,9 +1,9 @@
-"""How much privacy a training run spends, exactly: full-batch noisy gradient descent is a Gaussian mechanism.
+"""Computes exactly what full-batch noisy gradient descent spends: it is a Gaussian mechanism.
 
 Every step of our head training sums the clipped contributions of *all* units and adds Gaussian noise.
 T such steps with noise multiplier σ are together exactly one Gaussian mechanism with μ = √T / σ, so the
-spent ε needs no numerical accountant, and calibrating the noise takes microseconds. Opacus' PRV
-accountant and dp-accounting's PLD accountant agree (both are tests).
+spent ε needs no numerical accountant, and calibrating the noise takes microseconds. Tests compare it with
+Opacus' PRV accountant and dp-accounting's PLD accountant.
 
 Neighbouring data sets differ by one whole unit (patient or image) added or removed; the number of
 units, which scales the learning rate, is treated as public.
@@ -12,6 +12,7 @@ units, which scales the learning rate, is treated as public.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import brentq
@@ -23,8 +24,13 @@ from mammo_core.errors import PrivacyError
 _ROUND_UP = 1 + 1e-9  # so that rounding never makes the spent ε exceed its target
 
 
+def find_root(function: Callable[[float], float], low: float, high: float, *, xtol: float) -> float:
+    """Finds a zero of a continuous function between two points where its signs differ, by Brent's method."""
+    return float(brentq(function, low, high, xtol=xtol))  # pyright: ignore[reportArgumentType]
+
+
 def gaussian_delta(mu: float, epsilon: float) -> float:
-    """The smallest δ for which a μ-GDP Gaussian mechanism is (ε, δ)-DP.
+    """Computes the smallest δ for which a μ-GDP Gaussian mechanism is (ε, δ)-DP.
 
     δ = Φ(-ε/μ + μ/2) - e^ε Φ(-ε/μ - μ/2).
 
@@ -39,7 +45,7 @@ def gaussian_delta(mu: float, epsilon: float) -> float:
 
 
 def spent_epsilon(mu: float, delta: float) -> float:
-    """The smallest ε for which a μ-GDP Gaussian mechanism is (ε, δ)-DP; infinity for μ = ∞.
+    """Computes the smallest ε for which a μ-GDP Gaussian mechanism is (ε, δ)-DP; infinity for μ = ∞.
 
     Example:
         >>> round(spent_epsilon(mu=1.0, delta=1e-4), 3)
@@ -51,12 +57,12 @@ def spent_epsilon(mu: float, delta: float) -> float:
         return math.inf
     if gaussian_delta(mu, 0.0) <= delta:
         return 0.0
-    upper = mu * mu / 2 + mu * (ndtri(1 - delta) + 1)
-    return float(brentq(lambda eps: gaussian_delta(mu, eps) - delta, 0.0, upper, xtol=1e-12))
+    upper = mu * mu / 2 + mu * (float(ndtri(1 - delta)) + 1)
+    return find_root(lambda eps: gaussian_delta(mu, eps) - delta, 0.0, upper, xtol=1e-12)
 
 
 def mu_for(epsilon: float, delta: float) -> float:
-    """The largest μ whose Gaussian mechanism is (ε, δ)-DP: the inverse of `spent_epsilon`."""
+    """Finds the largest μ whose Gaussian mechanism is (ε, δ)-DP: the inverse of `spent_epsilon`."""
     validate.in_open_unit(delta=delta)
     validate.positive(epsilon=epsilon)
     if math.isinf(epsilon):
@@ -64,11 +70,11 @@ def mu_for(epsilon: float, delta: float) -> float:
     upper = math.sqrt(2 * epsilon) + 1.0
     while gaussian_delta(upper, epsilon) < delta:
         upper *= 2
-    return float(brentq(lambda mu: gaussian_delta(mu, epsilon) - delta, 1e-9, upper, xtol=1e-14))
+    return find_root(lambda mu: gaussian_delta(mu, epsilon) - delta, 1e-9, upper, xtol=1e-14)
 
 
 def mu_of_steps(noise_multiplier: float, steps: int) -> float:
-    """μ of `steps` full-batch steps: √steps / noise_multiplier; infinity without noise.
+    """Computes μ of `steps` full-batch steps: √steps / noise_multiplier; infinity without noise.
 
     Source: Dong, Roth and Su 2019, arXiv:1905.02383, corollary 2.
     """
@@ -76,7 +82,7 @@ def mu_of_steps(noise_multiplier: float, steps: int) -> float:
 
 
 def calibrate_gaussian(target_epsilon: float, delta: float, steps: int) -> float:
-    """The smallest noise multiplier with which `steps` full-batch steps spend at most the target ε.
+    """Finds the smallest noise multiplier with which `steps` full-batch steps spend at most the target ε.
 
     Returns:
         Noise standard deviation over clipping norm; 0 for an infinite target (no privacy).

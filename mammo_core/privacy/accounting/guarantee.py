@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.optimize import brentq
 from scipy.special import expit
 
 from mammo_core.config.runs import Unit
-from mammo_core.privacy.accounting.gaussian import gaussian_delta, spent_epsilon
+from mammo_core.privacy.accounting.gaussian import find_root, gaussian_delta, spent_epsilon
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,5 +107,5 @@ def compose_gaussian(first: Guarantee, mu: float, delta: float) -> Guarantee:
 
     alone = spent_epsilon(mu, delta)
     least, most = max(first.epsilon, alone), first.epsilon + alone
-    epsilon = least if excess(least) <= 0 else float(brentq(excess, least, most, xtol=1e-12))
+    epsilon = least if excess(least) <= 0 else find_root(excess, least, most, xtol=1e-12)
     return Guarantee(epsilon=epsilon, delta=total_delta, unit=first.unit)

@@ -189,7 +189,7 @@ def _sampled_bounds(history: Sequence[Steps], fpr: np.ndarray) -> np.ndarray:
         raise PrivacyError(
             "Expected one noisy step or more; got none. Name noise multiplier, sample rate and steps."
         )
-    deltas = np.asarray(compose(history).get_delta(_EPSILONS))[:, None]  # (E, 1)
+    deltas = np.asarray(compose(history).get_delta(_EPSILONS))[:, None]  # pyright: ignore[reportArgumentType]  takes arrays, too
     falling = np.exp(_EPSILONS)[:, None] * fpr + deltas  # (E, G)
     rising = 1 - np.exp(-_EPSILONS)[:, None] * (1 - deltas - fpr)
     return np.minimum(falling, rising).min(axis=0).clip(max=1.0)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.optimize import brentq
-
 from mammo_core.config import validate
 from mammo_core.config.network_recipe import Accountant
 from mammo_core.errors import PrivacyError
-from mammo_core.privacy.accounting import gaussian
 from mammo_core.privacy.accounting.composition import Steps, composed_epsilon
+from mammo_core.privacy.accounting.gaussian import (
+    calibrate_gaussian,
+    find_root,
+    mu_of_steps,
+    spent_epsilon,
+)
 
 History = list[Steps]
 _LEAST_NOISE, _MOST_NOISE = 0.3, 1e5
@@ -28,8 +31,8 @@ def epsilon_spent(history: History, delta: float, accountant: Accountant = "prv"
     if not history:
         return 0.0
     if accountant == "prv" and all(rate == 1 for _, rate, _ in history):
-        mus = (gaussian.mu_of_steps(noise, steps) for noise, _, steps in history)
-        return gaussian.spent_epsilon(math.hypot(*mus), delta)
+        mus = (mu_of_steps(noise, steps) for noise, _, steps in history)
+        return spent_epsilon(math.hypot(*mus), delta)
     return composed_epsilon(history, delta, accountant)
 
 
@@ -61,7 +64,7 @@ def calibrate_sampled(
     validate.positive(sample_rate=sample_rate)
     validate.at_most(1, sample_rate=sample_rate)
     if sample_rate == 1 and accountant == "prv" and not before:
-        return gaussian.calibrate_gaussian(target_epsilon, delta, steps)
+        return calibrate_gaussian(target_epsilon, delta, steps)
 
     def excess(noise: float, accountant: Accountant = accountant) -> float:
         history = [*before, (noise, sample_rate, steps)]
@@ -76,7 +79,9 @@ def calibrate_sampled(
         return _LEAST_NOISE
     enough = _MOST_NOISE
     if excess(enough, "rdp") <= 0:
-        enough = brentq(excess, _LEAST_NOISE, enough, args=("rdp",), xtol=_PRECISION)
+        enough = find_root(
+            lambda noise: excess(noise, "rdp"), _LEAST_NOISE, enough, xtol=_PRECISION
+        )
     while excess(enough) > 0:
         enough /= _SEARCH_STEP
     too_little = enough
@@ -84,7 +89,7 @@ def calibrate_sampled(
         if too_little <= _LEAST_NOISE:
             return _LEAST_NOISE
         enough, too_little = too_little, max(_LEAST_NOISE, _SEARCH_STEP * too_little)
-    noise = brentq(excess, too_little, enough, xtol=_PRECISION)
+    noise = find_root(excess, too_little, enough, xtol=_PRECISION)
     while excess(noise) > 0:  # the root finder may stop on the wrong side
         noise += _PRECISION
-    return float(noise)
+    return noise

@@ -175,7 +175,8 @@ class Statement:
                 return self._composed()
             case "generator only":
                 return self.generator_guarantee
-        return None
+            case _:
+                return None
 
     @property
     def end_to_end_for_patient(self) -> Guarantee | None:
@@ -187,7 +188,14 @@ class Statement:
                 return self._composed_for_patient()
             case "generator only":
                 return self._generator_for_patient()
-        return None
+            case _:
+                return None
+
+    def require_generator_guarantee(self) -> Guarantee:
+        """Returns the generator's guarantee, which some coverages imply."""
+        if self.generator_guarantee is None:
+            raise ValueError(f"Expected a generator with a guarantee; got {self.coverage}.")
+        return self.generator_guarantee
 
     def _generator_for_patient(self) -> Guarantee | None:
         guarantee = self.generator_guarantee

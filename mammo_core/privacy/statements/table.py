@@ -170,7 +170,7 @@ def _full_steps(statement: Statement) -> list[tuple[str, str, str]]:
     return [
         (
             "μ (Gaussian DP)",
-            number_text(statement.mu),
+            number_text(statement.mu or 0.0),
             "As hard to tell as two bell curves whose centres lie μ standard deviations apart.",
         ),
         (
@@ -232,7 +232,7 @@ def _generator(statement: Statement) -> list[tuple[str, str, str]]:
         "same": "some or all of this run's",
         "other": "none of this run's, by hashed ids",
         "unknown": "not recorded: taken to be this run's",
-    }[statement.generator_patients]
+    }[statement.generator_patients or "unknown"]
     guaranteed = f"{guarantee_text(guarantee)} ({guarantee.mechanism})" if guarantee else "none"
     return [
         ("generator", statement.generator or "not known", "Of the synthetic masses."),

@@ -69,7 +69,7 @@ def _guaranteed(statement: Statement) -> str:
                 f"{whose if statement.generator else 'nobody knows which generator'}"
             )
         case "generator only":
-            guarantee = statement.generator_guarantee
+            guarantee = statement.require_generator_guarantee()
             return (
                 f"Only synthetic masses trained this model, so it has the guarantee of {generator}: "
                 f"{guarantee_text(statement.end_to_end)}, to the {guarantee.num_units} "
@@ -89,10 +89,11 @@ def _guaranteed(statement: Statement) -> str:
                 f"{guarantee_text(step)}, and {generator} {_saw(statement)}, with differential privacy"
                 + _for_patient(statement, statement.end_to_end_for_patient)
             )
-    return (
-        f"The privacy budget ({guarantee_text(step)}) covers only the private training step on {units}"
-        f"{_for_patient(statement, statement.step_for_patient)}; {_uncovered(statement, generator)}"
-    )
+        case _:
+            return (
+                f"The privacy budget ({guarantee_text(step)}) covers only the private training step on {units}"
+                f"{_for_patient(statement, statement.step_for_patient)}; {_uncovered(statement, generator)}"
+            )
 
 
 def _attack(statement: Statement, units: str) -> str:
@@ -135,15 +136,15 @@ def _uncovered(statement: Statement, generator: str) -> str:
                 f"the synthetic masses may reveal any of them, since {generator} {_saw(statement)}, "
                 "without differential privacy"
             )
-    return (
-        f"what the synthetic masses reveal is not, since {generator} {_saw(statement)}, with a "
-        f"guarantee ({guarantee_text(statement.generator_guarantee)}) that cannot be put together "
-        "with this one"
-    )
+        case _:
+            return (
+                f"what the synthetic masses reveal is not, since {generator} {_saw(statement)}, with a guarantee "
+                f"({guarantee_text(statement.generator_guarantee)}) that cannot be composed with this one"
+            )
 
 
 def _about_data(statement: Statement) -> list[str]:
-    notes = []
+    notes: list[str] = []
     if statement.is_demonstration:
         notes.append(
             "Demonstration: the patients are synthetic, drawn from a generator. The statement reads as it would "
@@ -185,16 +186,18 @@ def _about_generator(statement: Statement) -> list[str]:
                 f"How the two are put together: {_how_composed(statement)}. The generator's part is as its card says."
             ]
         case "generator only":
-            return [f"The generator's guarantee is as its card says ({guarantee.mechanism})."]
-    return []
+            mechanism = statement.require_generator_guarantee().mechanism
+            return [f"The generator's guarantee is as its card says ({mechanism})."]
+        case _:
+            return []
 
 
 def _how_composed(statement: Statement) -> str:
-    if statement.end_to_end.mu is not None:
+    if statement.end_to_end and statement.end_to_end.mu is not None:
         return "both are Gaussian mechanisms and compose exactly"
     if not statement.is_sampled:
         return "the generator counts as the worst mechanism with its ε and δ, and the δ add up"
-    if statement.generator_guarantee.mu is not None:
+    if statement.require_generator_guarantee().mu is not None:
         return "their privacy losses are composed numerically, and the ε is an upper bound"
     return "their ε and their δ add up, which holds for any two mechanisms"
 

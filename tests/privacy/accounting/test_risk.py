@@ -131,7 +131,7 @@ def test_sampled_curve_is_riskcals_and_never_below(history):
     accountant = CTDAccountant()
     accountant.history = history
     direct = 1 - accountant.get_beta(alpha=fpr[1:-1], grid_step=1e-3)
-    assert np.all(tpr[1:-1] >= direct - 1e-9)
+    assert np.all(tpr[1:-1] >= direct - 1e-6)  # theirs rounds losses up, too
     assert np.abs(tpr[1:-1] - direct).max() < 1e-4
 
 
