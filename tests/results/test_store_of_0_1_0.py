@@ -16,6 +16,7 @@ import torch
 from mammo_core.jobs.requests import NetworkRequest, SweepRequest
 from mammo_core.jobs.store import JobStore
 from mammo_core.ledger.ledger import open_ledger
+from mammo_core.privacy.statements.words import sentence
 from mammo_core.reading.models import models_of_run
 from mammo_core.reading.shipped_heads import load_heads
 from mammo_core.results.archive import RunArchive
@@ -48,7 +49,7 @@ def test_runs_are_listed_with_card_and_statement(old_store, private_home):
 
     assert archive.rows()["run_id"].nunique() == old_store["runs"] == 5
     assert run.card == old_store["card"]
-    assert run.statement.sentence == old_store["sentence"]
+    assert sentence(run.statement) == old_store["sentence"]
     assert set(run.estimates) == {"site", "elsewhere"}
     assert len(run.predictions) == 64
     assert len(run.validation) == 32
@@ -132,7 +133,7 @@ def test_package_of_runs_is_imported(old_store, private_home, tmp_path):
 
     runs = [RunArchive(elsewhere).load(run.run_id) for run in imported]
     assert [run.source_id for run in runs] == [old_store["head"], old_store["without_dp"]]
-    assert runs[0].statement.sentence == old_store["sentence"]
+    assert sentence(runs[0].statement) == old_store["sentence"]
     assert runs[0].card["metrics"] == old_store["card"]["metrics"]
     assert HeadStore(elsewhere).load(imported[0].run_id)
     assert not any(run.is_new for run in there)  # they were made here
