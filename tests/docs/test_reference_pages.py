@@ -1,7 +1,10 @@
 """The reference names what the code has: environment variables, columns, rooms and their levels."""
 
 import re
+from typing import get_args
 
+from mammo_core.config.names import STRATEGY_NAMES
+from mammo_core.privacy.statements.statement import Coverage
 from mammo_core.results.exchange.package import HEAD, REQUIRED, SCHEMA
 from mammo_core.results.table_file import COLUMNS
 from tests.docs.documents import DOCS, ROOT, text_of
@@ -38,3 +41,17 @@ def test_map_of_rooms_has_the_levels_that_are_held():
     shown = {room: int(level) for level, names in rows for room in re.findall(r"`(\w+)`", names)}
 
     assert shown == {room: level for room, level in LEVELS.items() if room[0] != "_"}
+
+
+def test_every_coverage_of_a_statement_is_explained():
+    explained = text_of(DOCS / "explanation" / "what-epsilon-covers.md")
+
+    for coverage in get_args(Coverage):
+        assert f"| {coverage} |" in explained
+
+
+def test_strategies_have_the_names_of_the_pages():
+    guide = text_of(DOCS / "how-to" / "train-and-sweep.md")
+
+    for strategy, name in STRATEGY_NAMES.items():
+        assert f"| `{strategy}` | {name} |" in guide
