@@ -140,6 +140,14 @@ def test_import_brings_no_torch(module):
     assert done.returncode == 0, done.stderr[-500:]
 
 
+def test_front_page_loads_no_solvers():
+    code = "import sys, pages.home; sys.exit('scipy.optimize' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr[-500:]
+
+
 def test_requirements_are_exact_pins():
     for name in ("requirements.txt", "requirements-dev.txt"):
         for line in (ROOT / name).read_text().splitlines():

@@ -53,7 +53,7 @@ def make_environment(folder: Path) -> Path:
     """Makes a virtual environment of this Python, anew if an older one is of another Python; returns its Python."""
     scripts = folder / ("Scripts" if os.name == "nt" else "bin")
     python = scripts / ("python.exe" if os.name == "nt" else "python")
-    if not _is_like_this(python):
+    if not is_like_this(python):
         print(f"Making {folder} with Python {sys.version.split()[0]}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
     return python
@@ -96,7 +96,7 @@ def uv_settings(pip_settings: str) -> dict[str, str]:
     return found
 
 
-def _is_like_this(python: Path) -> bool:
+def is_like_this(python: str | Path) -> bool:
     """Whether a Python runs, has pip and is of this version."""
     code = "import sys, pip; print(*sys.version_info[:2])"
     try:

@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from mammo_core.config import validate
@@ -26,6 +25,8 @@ _ROUND_UP = 1 + 1e-9  # so that rounding never makes the spent ε exceed its tar
 
 def find_root(function: Callable[[float], float], low: float, high: float, *, xtol: float) -> float:
     """Finds a zero of a continuous function between two points where its signs differ, by Brent's method."""
+    from scipy.optimize import brentq  # half of the time that the front page takes to import
+
     return float(brentq(function, low, high, xtol=xtol))  # pyright: ignore[reportArgumentType]
 
 
