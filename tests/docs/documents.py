@@ -8,7 +8,9 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 
-_COMMAND = re.compile(r"^(?:[A-Z_]+=\S+ )*(?:mammo|\S*python -m mammo_core) (.+)$")
+_COMMAND = re.compile(
+    r"^(?:[A-Z_]+=\S+ )*(?:mammo|\S*/mammo|\S*python -m mammo_core|docker compose run .*? app) (.+)$"
+)
 
 
 def text_of(path):
