@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import contextmanager
 
 import pytest
 import streamlit as st
@@ -11,6 +12,7 @@ from mammo_core.cohorts import demo
 from mammo_core.config.runs import BackboneConfig
 from pages.ui.state import resources
 from tests.app.helpers import served_app
+from tests.helpers.stores import copy_template
 
 expect.set_options(timeout=20_000)  # machines that run tests are slow at times
 
@@ -37,15 +39,31 @@ def demo_features(tmp_path_factory):
     return tmp_path_factory.mktemp("features")
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory, demo_features):
-    folder = tmp_path_factory.mktemp("served")
+@contextmanager
+def served_demo(folder, demo_features, store_template):
+    """An app on the demo, with an empty store and the features that other apps computed."""
     home = folder / "home"
-    home.mkdir()
+    copy_template(store_template, home)
     (home / "features").symlink_to(demo_features)
     with served_app(folder, MAMMO_HOME=str(home), MAMMO_DATA=str(folder / "data")) as url:
         yield url
         assert "Traceback" not in (folder / "server.log").read_text()
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory, demo_features, store_template):
+    """One app for all tests that leave nothing behind in it."""
+    folder = tmp_path_factory.mktemp("served")
+    with served_demo(folder, demo_features, store_template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def own_address(tmp_path_factory, demo_features, store_template):
+    """An app for the tests of one file, which train or fetch something in it."""
+    folder = tmp_path_factory.mktemp("served_alone")
+    with served_demo(folder, demo_features, store_template) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -16,19 +16,26 @@ PAGES = (
 )
 
 
-def test_first_page_is_there_within_five_seconds(page, address):
-    start = time.perf_counter()
+def test_first_page_is_there_within_five_seconds(page, tmp_path):
+    home = {"MAMMO_HOME": str(tmp_path / "home"), "MAMMO_DATA": str(tmp_path / "data")}
+    with served_app(tmp_path, **home) as fresh_address:
+        start = time.perf_counter()
 
-    page.goto(address)
-    expect(page.get_by_role("heading", name="Mammo Privacy Explorer")).to_be_visible()
-    settle(page)
+        page.goto(fresh_address)
+        expect(page.get_by_role("heading", name="Mammo Privacy Explorer")).to_be_visible()
+        settle(page)
 
-    assert time.perf_counter() - start < 5
+        assert time.perf_counter() - start < 5
 
 
 @pytest.mark.parametrize(
     "path",
-    ["trade_off?unit=image", "", "train?train_epsilon=1", "read_case"],
+    [
+        "trade_off?unit=image",
+        "",
+        pytest.param("train?train_epsilon=1", marks=pytest.mark.slow),
+        pytest.param("read_case", marks=pytest.mark.slow),
+    ],
 )
 def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, path):
     home = {"MAMMO_HOME": str(tmp_path / "home"), "MAMMO_DATA": str(tmp_path / "data")}

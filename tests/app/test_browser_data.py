@@ -11,7 +11,6 @@ from playwright.sync_api import expect
 
 from mammo_core.ingestion.download.paper_files import ROOTS
 from tests.app.browser import settle
-from tests.app.helpers import served_app
 
 pytestmark = [pytest.mark.browser, pytest.mark.real_data]
 STARTED = 120_000  # the first job waits for workers to start
@@ -40,17 +39,6 @@ def repository(real_data, tmp_path_factory):
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-@pytest.fixture(scope="module")
-def own_address(tmp_path_factory):
-    """An app of its own: what it fetches must not meet other tests."""
-    folder = tmp_path_factory.mktemp("served_data")
-    with served_app(
-        folder, MAMMO_HOME=str(folder / "home"), MAMMO_DATA=str(folder / "data")
-    ) as url:
-        yield url
-        assert "Traceback" not in (folder / "server.log").read_text()
 
 
 def test_paper_data_are_fetched_looked_at_and_removed(page, own_address, repository):

@@ -13,8 +13,8 @@ FEATURES_MS = 300_000  # the demo's features are computed once per server, by a 
 TRAINED = re.compile(r"Retrained and tested in")
 
 
-def open_live(page, address, query=""):
-    page.goto(f"{address}/live{query}")
+def open_live(page, own_address, query=""):
+    page.goto(f"{own_address}/live{query}")
     expect(page.get_by_text(TRAINED)).to_be_visible(timeout=FEATURES_MS)
     settle(page)
 
@@ -37,8 +37,8 @@ def curve(page):
     return page.locator(".st-key-live_roc .scatterlayer path.js-line").last.get_attribute("d")
 
 
-def test_moving_the_slider_redraws_everything_within_a_second_or_two(page, address):
-    open_live(page, address)
+def test_moving_the_slider_redraws_everything_within_a_second_or_two(page, own_address):
+    open_live(page, own_address)
     slider = page.get_by_role("slider", name=re.compile("Privacy budget"))
     slider.focus()
     slider.press("ArrowLeft")
@@ -61,8 +61,8 @@ def test_moving_the_slider_redraws_everything_within_a_second_or_two(page, addre
     expect(page).to_have_url(re.compile("live_epsilon=3"))
 
 
-def test_playing_moves_the_budget_by_itself_and_stopping_puts_it_back(page, address):
-    open_live(page, address, "?live_epsilon=8")
+def test_playing_moves_the_budget_by_itself_and_stopping_puts_it_back(page, own_address):
+    open_live(page, own_address, "?live_epsilon=8")
 
     page.get_by_role("button", name="Play").click()
     expect(shown_epsilon(page)).to_contain_text("0.1")
@@ -80,8 +80,8 @@ def test_playing_moves_the_budget_by_itself_and_stopping_puts_it_back(page, addr
     expect(page).to_have_url(re.compile("live_epsilon=8"))
 
 
-def test_talk_mode_steps_by_arrow_keys_and_a_remote_and_ends_by_escape(page, address):
-    open_live(page, address, "?talk=1")
+def test_talk_mode_steps_by_arrow_keys_and_a_remote_and_ends_by_escape(page, own_address):
+    open_live(page, own_address, "?talk=1")
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
     expect(page.get_by_test_id("stHeader")).to_be_hidden()
     expect(shown_epsilon(page)).to_contain_text("∞")
@@ -103,10 +103,10 @@ def test_talk_mode_steps_by_arrow_keys_and_a_remote_and_ends_by_escape(page, add
 
 
 @pytest.mark.parametrize("query", ["", "?talk=1"])
-def test_live_on_a_phone_does_not_scroll_sideways(browser, address, query):
+def test_live_on_a_phone_does_not_scroll_sideways(browser, own_address, query):
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
-    open_live(page, address, query)
+    open_live(page, own_address, query)
 
     wider = "part => part.scrollWidth - part.clientWidth"
     assert page.locator("html").evaluate(wider) <= 0

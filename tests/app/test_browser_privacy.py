@@ -140,7 +140,7 @@ def test_talk_mode_is_stepped_by_arrow_keys_without_any_chrome(page, address):
     expect(page.get_by_test_id("stSidebar")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [390, pytest.param(1280, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "query",
     [

@@ -15,8 +15,10 @@ def panel(page):
     return page.locator("[class*='st-key-job_']")
 
 
-def test_job_is_started_watched_reloaded_cancelled_and_continued(page, address):
-    page.goto(f"{address}/train")
+def test_job_is_started_watched_reloaded_cancelled_continued_and_its_run_exported(
+    page, own_address
+):
+    page.goto(f"{own_address}/train")
     expect(page.get_by_text("Nothing was trained here yet")).to_be_visible(timeout=60_000)
 
     page.get_by_role("button", name="Start training").click()
@@ -42,9 +44,7 @@ def test_job_is_started_watched_reloaded_cancelled_and_continued(page, address):
     expect(page.get_by_text("AUROC, demo", exact=True)).to_be_visible()
     expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
 
-
-def test_finished_run_is_on_the_page_runs_and_can_be_ticked(page, address):
-    page.goto(f"{address}/runs")
+    page.goto(f"{own_address}/runs")
     settle(page)
 
     expect(page.get_by_text("1 of 1 runs")).to_be_visible()
