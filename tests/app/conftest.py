@@ -10,8 +10,9 @@ from playwright.sync_api import expect, sync_playwright
 
 from mammo_core.cohorts import demo
 from mammo_core.config.runs import BackboneConfig
-from pages.ui.state import resources
+from pages.ui.state import jobs, resources
 from tests.app.helpers import served_app
+from tests.helpers.jobs import ThreadExecutors
 from tests.helpers.stores import copy_template
 
 expect.set_options(timeout=20_000)  # machines that run tests are slow at times
@@ -26,6 +27,7 @@ def small_demo(monkeypatch):
     )
     tiny = BackboneConfig(name="test_efficientnet", weights="random", image_size_px=32, views=1)
     monkeypatch.setattr(resources, "DEMO_BACKBONE", tiny)
+    monkeypatch.setattr(jobs, "make_executors", ThreadExecutors)  # starts no processes
     st.cache_data.clear()
     st.cache_resource.clear()
     yield
