@@ -24,6 +24,7 @@ from tests.helpers.jobs import (
     wait_until_over,
     write_cohort,
 )
+from tests.helpers.sizes import few_or_many
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,8 +32,12 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def long_request(tmp_path):
     """Several seconds of training, a run every now and then."""
+    return request_of(tmp_path, num_runs=12)
+
+
+def request_of(tmp_path, num_runs):
     source = write_cohort(tmp_path / "cohort")
-    return sweep_request(source, seeds=tuple(range(12)), epsilons=(1.0,), steps=600)
+    return sweep_request(source, seeds=tuple(range(num_runs)), epsilons=(1.0,), steps=600)
 
 
 @pytest.fixture
@@ -53,14 +58,15 @@ def each_run_once(home, count):
     assert len(rows) == rows["run_key"].nunique() == count
 
 
-def test_killed_worker_is_replaced_and_the_job_goes_on(engine, long_request, private_home):
-    job = engine.start(long_request, "ana")
+@few_or_many("num_runs", 5, 12)
+def test_killed_worker_is_replaced_and_the_job_goes_on(engine, num_runs, tmp_path, private_home):
+    job = engine.start(request_of(tmp_path, num_runs), "ana")
     wait_for(RunArchive(private_home).count, lambda count: count >= 2, 90)
 
     worker_of(engine._executors._cluster.pid).kill()
 
     assert wait_until_over_ignoring_silence(engine, job.id).state == "finished"
-    each_run_once(private_home, 12)
+    each_run_once(private_home, num_runs)
 
 
 def wait_until_over_ignoring_silence(engine, job_id):
@@ -72,6 +78,7 @@ def wait_until_over_ignoring_silence(engine, job_id):
     )
 
 
+@pytest.mark.slow
 def test_killed_cluster_leaves_the_job_interrupted_and_it_can_be_continued(
     engine, long_request, private_home
 ):
@@ -88,6 +95,7 @@ def test_killed_cluster_leaves_the_job_interrupted_and_it_can_be_continued(
     each_run_once(private_home, 12)
 
 
+@pytest.mark.slow
 def test_killed_server_takes_its_workers_along_and_a_new_one_continues(
     tmp_path, long_request, private_home
 ):
@@ -200,6 +208,7 @@ def test_one_worker_per_gpu_and_one_for_the_processor_without():
     assert thread_settings(num_gpus=0, num_cores=8)["OMP_NUM_THREADS"] == 8
 
 
+@pytest.mark.slow
 def test_owners_take_turns_on_dask_too(engine, tmp_path):
     source = write_cohort(tmp_path / "cohort")
     ana = [
