@@ -30,10 +30,13 @@ def worker_specs(num_gpus: int) -> dict[int, dict[str, object]]:
     return specs
 
 
-def thread_settings(num_gpus: int, num_cores: int) -> dict[str, int]:
-    """How many threads a worker computes with: all cores shared among the workers (Dask's own default is 1)."""
-    threads = max(1, num_cores // max(1, num_gpus))
-    return {name: threads for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+def thread_settings(num_gpus: int, num_cores: int) -> dict[str, str]:
+    """How many threads a worker computes with: as the environment says, else all cores shared among the workers.
+
+    Dask's own default is 1.
+    """
+    threads = str(max(1, num_cores // max(1, num_gpus)))
+    return {name: os.environ.get(name, threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
 def _num_gpus() -> int:

@@ -41,6 +41,13 @@ def request_of(tmp_path, num_runs):
 
 
 @pytest.fixture
+def threads_unset(monkeypatch):
+    """As on a user's computer; tests run with one thread each."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
 def engine(private_home):
     engine = JobQueue(private_home, DaskExecutors())
     yield engine
@@ -199,13 +206,13 @@ def test_missing_scheduler_fails_the_job_with_what_to_do(tmp_path, monkeypatch, 
     engine.close()
 
 
-def test_one_worker_per_gpu_and_one_for_the_processor_without():
+def test_one_worker_per_gpu_and_one_for_the_processor_without(threads_unset):
     two, none = worker_specs(num_gpus=2), worker_specs(num_gpus=0)
 
     assert [spec["options"]["env"]["CUDA_VISIBLE_DEVICES"] for spec in two.values()] == ["0", "1"]
     assert [spec["options"]["env"] for spec in none.values()] == [{}]
-    assert thread_settings(num_gpus=2, num_cores=8)["OMP_NUM_THREADS"] == 4
-    assert thread_settings(num_gpus=0, num_cores=8)["OMP_NUM_THREADS"] == 8
+    assert thread_settings(num_gpus=2, num_cores=8)["OMP_NUM_THREADS"] == "4"
+    assert thread_settings(num_gpus=0, num_cores=8)["OMP_NUM_THREADS"] == "8"
 
 
 @pytest.mark.slow
@@ -223,7 +230,13 @@ def test_owners_take_turns_on_dask_too(engine, tmp_path):
     assert ended[bob].started < ended[ana[2]].started
 
 
-def test_worker_computes_with_all_cores(engine):
+def test_threads_that_somebody_set_are_kept(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+
+    assert thread_settings(num_gpus=0, num_cores=8)["OMP_NUM_THREADS"] == "3"
+
+
+def test_worker_computes_with_all_cores(threads_unset, engine):
     executor = engine._executors.open()
 
     assert executor.submit(torch.get_num_threads).result(timeout=60) == os.cpu_count()
