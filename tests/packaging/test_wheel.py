@@ -125,7 +125,11 @@ def served(installed, env, cwd):
         yield address
     finally:
         server.terminate()
-        server.wait(timeout=60)
+        try:
+            server.wait(timeout=60)  # workers that are just being started end first
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def opened(address, page):
