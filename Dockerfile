@@ -6,7 +6,7 @@ ARG TORCH=cpu
 
 RUN python3 -m venv /opt/mammo \
     && /opt/mammo/bin/python -m pip install --no-cache-dir uv==0.13.9
-ENV PATH=/opt/mammo/bin:$PATH VIRTUAL_ENV=/opt/mammo
+ENV PATH=/opt/mammo/bin:$PATH VIRTUAL_ENV=/opt/mammo UV_SYSTEM_CERTS=true
 
 # the locked versions first: a layer that lasts until they change
 COPY requirements.txt /build/
