@@ -1,4 +1,4 @@
-"""The core of Mammo Privacy Explorer: everything the app does, without the app. Never imports Streamlit."""
+"""Does everything that Mammo Privacy Explorer does, without its pages. Never imports Streamlit."""
 
 import os
 

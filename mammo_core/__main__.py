@@ -1,4 +1,4 @@
-"""`python -m mammo_core`: the command line."""
+"""Runs the command line: `python -m mammo_core` is `mammo`."""
 
 import sys
 

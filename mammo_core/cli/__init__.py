@@ -1,4 +1,4 @@
-"""The command line: everything the app does, scriptable. Each command imports what it needs when it runs."""
+"""Runs the command line, which does all that the app does. Each command imports what it needs when it runs."""
 
 from __future__ import annotations
 

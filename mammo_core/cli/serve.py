@@ -1,4 +1,4 @@
-"""`serve`: starts the app, and refuses to show patients' images to a network unguarded."""
+"""Starts the app (`serve`), and refuses to show patients' images to a network without a guard."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 
 def run_serve(options: argparse.Namespace) -> int:
-    """Checks who may connect, then becomes Streamlit."""
+    """Checks who may connect, then runs Streamlit in this process."""
     from mammo_core.system.access import access_to
     from mammo_core.system.paths import app_dir
 

@@ -1,4 +1,4 @@
-"""Numbers that ship with the product: the paper's results and our own, each with how it was made."""
+"""Reads the numbers that ship: the paper's results and our own, each with how it was made."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ _ATTACKS = _FOLDER / "attacks"  # as the command `audit` writes them
 
 
 def measured_results() -> pd.DataFrame:
-    """Our sweep on the real data, a table as `results_file.COLUMNS` says."""
+    """Reads our sweep on the real data, a table with the columns `results.table_file.COLUMNS`."""
     return pd.read_csv(_FOLDER / "measured_results.csv")
 
 
 def measured_roc() -> pd.DataFrame:
-    """Mean ROC curves of the same runs, a table as `roc_table.mean_roc` makes it."""
+    """Reads the mean ROC curves of the same runs."""
     return pd.read_csv(_FOLDER / "measured_roc.csv")
 
 
 def measured_attacks() -> pd.DataFrame:
-    """Membership attacks on models of the shipped recipes, one row per strategy, unit, ε, attack and level."""
+    """Reads membership attacks on models of the shipped recipes, one row per strategy, unit, ε, attack and level."""
     return pd.read_csv(_ATTACKS / "attacks.csv")
 
 
 def measured_audits() -> pd.DataFrame:
-    """Lower bounds of ε that attacks prove, one row per strategy, unit, ε and method."""
+    """Reads the lower bounds of ε that attacks prove, one row per strategy, unit, ε and method."""
     return pd.read_csv(_ATTACKS / "audits.csv")
 
 
 def measured_attack_roc() -> pd.DataFrame:
-    """ROC curves of the same attacks: strategy, unit, target_epsilon, attack, level, fpr, tpr."""
+    """Reads the ROC curves of the same attacks: strategy, unit, target_epsilon, attack, level, fpr, tpr."""
     return pd.read_csv(_ATTACKS / "roc.csv")
 
 
 def measured_attacks_provenance() -> dict[str, Any]:
-    """How these attacks were made: date, command, backbone, data."""
+    """Tells how these attacks were made: date, command, backbone, data."""
     return json.loads((_ATTACKS / "provenance.json").read_text(encoding="utf-8"))
 
 
 def measured_provenance() -> dict[str, Any]:
-    """How our sweep was made: date, command, backbone, data."""
+    """Tells how our sweep was made: date, command, backbone, data."""
     return json.loads((_FOLDER / "measured_results.json").read_text(encoding="utf-8"))
 
 
 def paper_results() -> pd.DataFrame:
-    """Every run of the paper: experiment, strategy, trained_part, epsilon, seed, test_set, auroc."""
+    """Reads every run of the paper: experiment, strategy, trained_part, epsilon, seed, test_set, auroc."""
     return pd.read_csv(_FOLDER / "paper_results.csv").drop(columns="auprc_benign")
 
 
 def paper_points() -> pd.DataFrame:
-    """The paper's AUROC per strategy, trained part, ε and test set: mean, lowest and highest seed.
+    """Averages the paper's AUROC per strategy, trained part, ε and test set: mean, lowest and highest seed.
 
     The variant with a head initialised anew after pre-training is left out: it is not a strategy here.
     """
@@ -66,19 +66,19 @@ def paper_points() -> pd.DataFrame:
 
 
 def paper_masses() -> dict[str, Any]:
-    """How good the paper's own synthetic masses are: the measures of a generator's card, and "provenance"."""
+    """Reads the quality of the paper's synthetic masses: the measures of a generator's card, and "provenance"."""
     return json.loads((_FOLDER / "paper_masses.json").read_text(encoding="utf-8"))
 
 
 def measured_generator_attacks() -> pd.DataFrame:
-    """Attacks on the paper's set and the shipped generators, a table as `generator_attacks` writes it.
+    """Reads attacks on the paper's set and the shipped generators.
 
-    The rows whose members are val, where nobody took part, are the control: what splits differ by alone.
+    The rows whose members are val are the control: nobody in val took part, so splits alone make the difference.
     """
     return pd.read_csv(_FOLDER / "measured_generator_attacks.csv")
 
 
 def measured_generator_attacks_provenance() -> dict[str, Any]:
-    """How these attacks were made: date, command, backbone, splits, generators."""
+    """Tells how these attacks were made: date, command, backbone, splits, generators."""
     text = (_FOLDER / "measured_generator_attacks.json").read_text(encoding="utf-8")
     return json.loads(text)

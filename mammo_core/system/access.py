@@ -1,8 +1,7 @@
-"""Who may reach the app: this computer alone, or others behind a password or a proxy that asks for one.
+"""Decides who may reach the app: this computer only, or others with a password or behind a proxy that asks for one.
 
-A server that listens on more than this computer shows patients' images to whoever finds it, so it must
-be told who keeps others out. The password travels as the browser sends it: only HTTPS, which a reverse
-proxy adds, keeps it from being read on the way.
+A server that listens to the network shows patients' images to whoever finds it. It must therefore be told who
+checks visitors. Only HTTPS, which a reverse proxy adds, keeps the password from being read on the way.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ _MAX_FAILURES, _WINDOW_SECONDS = 5, 60.0
 
 @dataclass(frozen=True)
 class Access:
-    """Who is let in.
+    """Holds who is let in.
 
     Attributes:
         is_local: Whether only this computer can connect.
         password: What visitors must give; None if they need none.
-        proxy_note: Who keeps others out, as the operator said; empty if nobody was named.
+        proxy_note: Who checks visitors, as the operator said; empty if nobody was named.
     """
 
     is_local: bool
@@ -41,7 +40,7 @@ class Access:
 
     @property
     def summary(self) -> str:
-        """A sentence for the operator."""
+        """Returns a sentence for the operator."""
         if self.password is not None:
             reach = "this computer" if self.is_local else "other computers"
             return (
@@ -54,7 +53,7 @@ class Access:
 
 
 def access_to(address: str | None, environment: Mapping[str, str] | None = None) -> Access:
-    """What the server's address and the environment allow.
+    """Returns whom the server's address and the environment let in.
 
     Args:
         address: What the server listens on; None or empty means every network.
@@ -79,7 +78,7 @@ def access_to(address: str | None, environment: Mapping[str, str] | None = None)
 
 
 def is_this_computer(address: str | None) -> bool:
-    """Whether only this computer can connect to an address.
+    """Returns whether only this computer can connect to an address.
 
     Example:
         >>> [
@@ -120,10 +119,10 @@ def _password(environment: Mapping[str, str]) -> str | None:
 
 
 class PasswordCheck:
-    """Compares passwords, and answers nobody for a while after too many wrong ones.
+    """Compares passwords, and refuses all for a minute after too many wrong ones.
 
-    The count is of all visitors together: a guesser cannot go round it by coming from elsewhere, but can
-    lock others out for a minute.
+    Wrong passwords of all visitors count together. So nobody can guess on from another address, but a guesser
+    can lock others out for a minute.
     """
 
     def __init__(self, password: str, now: Callable[[], float] = time.monotonic) -> None:
@@ -133,10 +132,10 @@ class PasswordCheck:
         self._lock = threading.Lock()
 
     def accepts(self, password: str) -> bool:
-        """Whether it is the password.
+        """Returns whether it is the password.
 
         Raises:
-            InvalidRequestError: If too many wrong ones came lately.
+            InvalidRequestError: If there were too many wrong ones within a minute.
         """
         with self._lock:
             wait = self._seconds_to_wait()

@@ -1,6 +1,6 @@
-"""Where PyTorch computes: the device is chosen and named here, and work cut into parts that its memory holds.
+"""Chooses and names the device that PyTorch computes on, and cuts work into parts that its memory holds.
 
-What a computer has, without loading PyTorch, is in `machine`.
+`machine` describes the computer without loading PyTorch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Part = TypeVar("_Part")
 
 
 def choose_device(wish: DeviceWish = "auto") -> torch.device:
-    """The device to compute on: with "auto" the GPU if there is one.
+    """Returns the device to compute on; with "auto" the GPU if there is one.
 
     Raises:
         InvalidRequestError: If the wish is none of these, or a GPU is asked for and PyTorch finds none.
@@ -41,7 +41,7 @@ def choose_device(wish: DeviceWish = "auto") -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """What to call a device beside a result, for example "NVIDIA H200, 140 GB" or "CPU, 2 cores"."""
+    """Names a device beside a result, for example "NVIDIA H200, 140 GB" or "CPU, 2 cores"."""
     if device.type == "cuda":
         found = torch.cuda.get_device_properties(device)
         return gpu_name(found.name, found.total_memory)

@@ -1,4 +1,4 @@
-"""What this computer has for training, found without loading PyTorch."""
+"""Describes the processor, memory and GPUs of this computer without loading PyTorch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psutil
 
 @dataclass(frozen=True)
 class Machine:
-    """Processor, memory and GPUs of this computer.
+    """Holds the processor, memory and GPUs of this computer.
 
     Attributes:
         gpus: Name and memory of each NVIDIA GPU that its driver lists.
@@ -24,7 +24,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """Looks at this computer."""
+    """Finds what this computer has."""
     return Machine(
         num_cores=num_cores(),
         memory_gb=psutil.virtual_memory().total / 2**30,
@@ -33,12 +33,12 @@ def this_machine() -> Machine:
 
 
 def num_cores() -> int:
-    """Processor cores of this computer."""
+    """Counts the processor cores of this computer."""
     return os.cpu_count() or 1
 
 
 def gpu_name(name: str, memory_bytes: int) -> str:
-    """What to call a GPU everywhere: its maker's name and how much memory it has."""
+    """Names a GPU: its maker's name and how much memory it has."""
     return f"{name}, {memory_bytes / 2**30:.0f} GB"
 
 
@@ -57,6 +57,6 @@ def _nvidia_gpus() -> tuple[str, ...]:
 
 
 def _gpu_of_line(line: str) -> str:
-    """A GPU from the driver's "NAME, MEBIBYTES"; some share the computer's memory and have none to tell."""
+    """Names a GPU from the driver's "NAME, MEBIBYTES"; one without memory of its own has no number."""
     name, _, mebibytes = line.rpartition(", ")
     return gpu_name(name, int(mebibytes) * 2**20) if mebibytes.isdigit() else name

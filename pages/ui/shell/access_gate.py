@@ -1,4 +1,4 @@
-"""The door of the app: shut to a network that nobody guards, with a password where one is set."""
+"""Shows pages to nobody on a network without a guard, and asks for the password where one is set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LET_IN = "let_in"
 
 
 def require_access() -> None:
-    """Ends the page here unless the visitor may see it."""
+    """Stops the page unless the visitor may see it."""
     with shown_errors("This server is not open to others yet"):
         access = access_to(st.get_option("server.address"))
     if access.password is None or st.session_state.get(_LET_IN):
@@ -40,5 +40,5 @@ def _ask(access: Access) -> None:
 
 @st.cache_resource(show_spinner=False)
 def _check(password: str) -> PasswordCheck:
-    """One for all visitors, so that wrong passwords are counted together."""
+    """Makes one check for all visitors, so that wrong passwords count together."""
     return PasswordCheck(password)

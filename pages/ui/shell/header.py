@@ -1,4 +1,4 @@
-"""The head of every page: its title, what it is for, and what it must never be used for."""
+"""Writes the head of every page: its title, what it is for, and what it must never be used for."""
 
 import streamlit as st
 

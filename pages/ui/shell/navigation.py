@@ -1,8 +1,8 @@
-"""The pages of the app and how one gets in: by the front door, or by a link to a page.
+"""Declares the pages of the app, and opens any of them by a link.
 
-A server that has just started and is asked for a page directly does not run app.py first: it takes the
-folder `pages` for the whole app and runs the page alone, without our navigation, titles and layout.
-Every page therefore begins with `enter`, which makes up for it.
+Until a script has called `st.navigation`, Streamlit takes a folder `pages` beside app.py for the whole app. A new
+server that is asked for a page by its link would run this page alone, without navigation, titles and layout.
+Every page therefore begins with `enter`.
 """
 
 import streamlit as st
@@ -103,7 +103,7 @@ def run_app() -> None:
 
 
 def enter() -> None:
-    """The first line of every page: goes round by the navigation if the page was run alone."""
+    """Runs the whole app instead if Streamlit ran only this page; the first line of every page."""
     if _ENTERED not in st.session_state:
         run_app()
         st.stop()
