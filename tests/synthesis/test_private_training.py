@@ -148,7 +148,7 @@ def test_generator_learns_from_the_discriminator_only(monkeypatch):
 
 def test_moments_are_released_once_and_real_masses_not_looked_at_again():
     trainer = moments_trainer()
-    trainer._images = trainer._labels = trainer._bags = None
+    trainer._images = trainer._labels = trainer._unit_rows = None
 
     trainer.step()
 
