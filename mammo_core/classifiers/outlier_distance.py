@@ -1,7 +1,7 @@
-"""How unlike a mass is to the masses that a projection was learned from: a distance in feature space.
+"""Measures how far a mass lies from the masses that a projection was learned from, in feature space.
 
 A projection keeps its directions, and by their lengths how much synthetic masses vary along each. That is all
-a Gaussian model of masses needs; no real mass is looked at.
+a Gaussian model of masses needs; no real mass is used.
 """
 
 from __future__ import annotations

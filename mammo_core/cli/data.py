@@ -1,4 +1,4 @@
-"""`data check`: what a folder of masses holds and what is wrong with it."""
+"""`data`: the command whose parts fetch, import, list and remove data; and `data check`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mammo_core.cli import data_fetch, data_import, data_installed
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Adds `data` and its parts."""
-    parser = commands.add_parser("data", help="bring data in, look at them, remove them")
+    parser = commands.add_parser("data", help="fetch, import, check and remove data")
     parts = parser.add_subparsers(required=True, metavar="PART")
     check = parts.add_parser(
         "check",

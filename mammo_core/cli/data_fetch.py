@@ -1,4 +1,4 @@
-"""`data fetch`: brings the paper's data in, after showing their terms."""
+"""`data fetch`: fetches the paper's data after showing their terms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add_part(parts: argparse._SubParsersAction) -> None:
         help="fetch the paper's data, every file compared with a list",
         description="Fetches the masses of the paper (CBIS-DDSM, BCDR, synthetic; about 50 MB) from the public "
         "repository RichardObi/mammo_dp, or from a copy. Every file is compared with the shipped list of checksums; "
-        "the folder appears only when all are right. An interrupted download goes on, if the server can.",
+        "the folder appears only when all are right. An interrupted download resumes if the server supports it.",
     )
     fetch.add_argument(
         "--from",

@@ -1,4 +1,4 @@
-"""`data import`: cuts masses out of mammograms of one's own, or of CBIS-DDSM from its archive."""
+"""`data import`: cuts masses out of your own mammograms, or of CBIS-DDSM from its archive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TABLES = """\
 Tables are CSV files with a header; comma, semicolon or tab; any order of columns.
   which image   file, or sop_instance_uid, or patient_id with side and view
   label         label: benign, malignant, 0 (benign) or 1 (malignant)
-  whose         patient_id: needed for pictures; DICOM says it itself
+  whose         patient_id: needed for PNG, JPEG, TIFF; DICOM files contain it
   where         x, y, width, height, or xmin, ymin, xmax, ymax, in pixels: one row for each mass;
                 or mask: a file; or masks named like the image (NAME_mask.png); or DICOM segmentations
   split         split: train, val or test, with --split column
@@ -34,10 +34,10 @@ def add_part(parts: argparse._SubParsersAction) -> None:
     """Adds `data import`."""
     command = parts.add_parser(
         "import",
-        help="cut masses out of mammograms: CBIS-DDSM, DICOM of any hospital, pictures",
-        description="Writes masses as a cohort that every other command and the app find. Goes on where it was "
-        "interrupted, never writes over anything, lists whatever it leaves out. Exit status 0 if all "
-        "was imported, 1 if something was left out, 2 if nothing could be done.",
+        help="cut masses out of mammograms: CBIS-DDSM, DICOM of any hospital, PNG, JPEG or TIFF",
+        description="Writes masses as a cohort that every other command and the app find. Resumes an interrupted import, "
+        "never overwrites anything, and lists what it leaves out. Exit status: 0 if everything was imported, "
+        "1 if something was left out, 2 if nothing could be done.",
         epilog=_TABLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -45,9 +45,9 @@ def add_part(parts: argparse._SubParsersAction) -> None:
     command.add_argument(
         "source", metavar="SOURCE", type=Path, help="folder, ZIP file or one image"
     )
-    command.add_argument("--name", required=True, help="of the new cohort, a folder in --out")
+    command.add_argument("--name", required=True, help="name of the new cohort, a folder in --out")
     command.add_argument(
-        "--site", default="", help="what results call the place; default: the name"
+        "--site", default="", help="name of the site in results; default: the name"
     )
     command.add_argument(
         "--out", metavar="DIR", type=Path, default=data_dir(), help="default: %(default)s"
@@ -62,7 +62,7 @@ def add_part(parts: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--one-patient-per-file",
         action="store_true",
-        help="pictures without patient ids: takes each file for another patient's",
+        help="for images without patient ids: treat each file as another patient's",
     )
     _add_recipe(command)
     _add_split(command)
@@ -92,10 +92,12 @@ def _add_split(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--split",
         choices=("official", "random", "column"),
-        help="who tests: those of the collection, drawn by patient, or as a column says; default: "
-        "official for cbis-ddsm, else random",
+        help="official: the collection's test set; random: by patient; column: as a column of the labels says. "
+        "Default: official for cbis-ddsm, else random",
     )
-    command.add_argument("--seed", type=int, default=0, help="of the draw; default: %(default)s")
+    command.add_argument(
+        "--seed", type=int, default=0, help="seed of the random split; default: %(default)s"
+    )
     command.add_argument(
         "--val", type=float, default=0.15, help="share of patients; default: %(default)s"
     )
@@ -146,7 +148,7 @@ def run_import_command(options: argparse.Namespace) -> int:
 
     plan = plan_from(options)
     if options.dry_run:
-        with progress_bar("Looking", "files") as on_progress:
+        with progress_bar("Surveying", "files") as on_progress:
             preview = preview_import(
                 plan, options.out, home_dir(), workers=options.workers, on_progress=on_progress
             )

@@ -1,4 +1,4 @@
-"""`data list` and `data remove`: what is installed, and making room again."""
+"""`data list` and `data remove`: lists installed cohorts and removes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def add_parts(parts: argparse._SubParsersAction) -> None:
     """Adds `data list` and `data remove`."""
     listing = parts.add_parser(
         "list",
-        help="list the cohorts that the app finds, with the room they take",
+        help="list the cohorts that the app finds, with their size on disk",
         description=f"Lists the cohorts in {data_dir()} (set MAMMO_DATA to change it).",
     )
     listing.set_defaults(run=run_list)
@@ -21,7 +21,7 @@ def add_parts(parts: argparse._SubParsersAction) -> None:
         "remove",
         help="remove a cohort that was fetched or imported",
         description="Removes a cohort that this program fetched or imported, with everything that came with it. "
-        "What someone else put there stays.",
+        "Other folders are never removed.",
     )
     removing.add_argument("name", metavar="NAME", help="as `data list` calls it")
     removing.add_argument("--yes", action="store_true", help="do not ask")

@@ -130,6 +130,6 @@ def run_train(options: argparse.Namespace) -> int:
         )
     print(
         f"{options.out}.safetensors: KID to validation {card.metrics['kid_to_validation']:.4f} after "
-        f"{card.images_seen} masses. Guarantee: {card.promise}."
+        f"{card.images_seen} masses. Guarantee: {card.guarantee_text}."
     )
     return 0

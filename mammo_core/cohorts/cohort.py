@@ -1,4 +1,4 @@
-"""A cohort as one value: masses with labels, patients, splits and sites. Reading it from disk is in `folders`."""
+"""Holds a cohort as one value: masses with labels, patients, splits and sites. `folders` reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A built-in cohort for those who have no data yet: drawn from the shipped generator, no image files.
+"""Samples a built-in demo cohort from the shipped generator, for those who have no data yet.
 
 Its masses are **synthetic**, and so are its patients: what is measured on them says nothing about real
 ones. They let every page and command work at once. Malignant and benign masses are moved apart in the
@@ -32,10 +32,8 @@ _PARTS = (  # site, split, patients
 )
 _MASSES_OF_A_PATIENT = (1, 2, 3)
 _MALIGNANT_SHARE = 0.45
-_LIKENESS = (
-    0.5  # of a patient's masses: the share of the latents' variance that they have in common
-)
-_CLASS_SHIFT = 0.8  # of latents, in standard deviations, towards the look of the own class
+_LIKENESS = 0.5  # share of the latents' variance that a patient's masses have in common
+_CLASS_SHIFT = 0.8  # of latents, in standard deviations, towards the own class
 _EXTERNAL_CONTRAST, _EXTERNAL_GRAIN = 0.75, 4.0
 DEMO_SYNTHETIC = 160
 _SYNTHETIC_SEED = 1_000_000  # beyond every seed of a demo patient
@@ -45,20 +43,20 @@ def demo_cohort(seed: int = 0, *, on_progress: Progress | None = None) -> Cohort
     """Samples a cohort with train, val and test patients at one site and test patients at a second one.
 
     Args:
-        seed: Non-negative; the same seed draws the same cohort.
-        on_progress: Called with (masses drawn, masses to draw), for each part from the start.
+        seed: Non-negative; the same seed gives the same cohort.
+        on_progress: Called with (masses done, masses to do), for each part from the start.
 
     Raises:
         CheckpointError: If the shipped generator is missing or damaged.
     """
-    if any(drawn_seed != seed for drawn_seed, *_ in _drawn):
-        _drawn.clear()
-    return join([_draw_part(seed, *part, on_progress) for part in _PARTS])
+    if any(sampled_seed != seed for sampled_seed, *_ in _sampled):
+        _sampled.clear()
+    return join([_sampled_part(seed, *part, on_progress) for part in _PARTS])
 
 
 def demo_training_patients(seed: int = 0) -> np.ndarray:
     """Lists the patient of each mass of the train split, (N,) str, without sampling any mass."""
-    return np.array(_cast_part(seed, *_PARTS[0]).names)
+    return np.array(_plan_part(seed, *_PARTS[0]).names)
 
 
 @lru_cache(maxsize=4)
@@ -79,8 +77,8 @@ def _class_direction() -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Cast:
-    """Who plays in a part: one entry per mass, and the randomness left for drawing.
+class _PartPlan:
+    """The masses of a part, one entry each, and the generator that continues after them.
 
     Attributes:
         seeds: Of what a patient's masses have in common, and of the mass itself.
@@ -92,42 +90,42 @@ class _Cast:
     rng: np.random.Generator
 
 
-def _cast_part(seed: int, site: str, split: str, patients: int) -> _Cast:
-    cast = _Cast([], [], [], np.random.default_rng([seed, *f"{site} {split}".encode()]))
+def _plan_part(seed: int, site: str, split: str, patients: int) -> _PartPlan:
+    plan = _PartPlan([], [], [], np.random.default_rng([seed, *f"{site} {split}".encode()]))
     for patient in range(patients):
-        label = int(cast.rng.random() < _MALIGNANT_SHARE)
-        common, *own = cast.rng.integers(
-            _SYNTHETIC_SEED, size=1 + cast.rng.choice(_MASSES_OF_A_PATIENT)
+        label = int(plan.rng.random() < _MALIGNANT_SHARE)
+        common, *own = plan.rng.integers(
+            _SYNTHETIC_SEED, size=1 + plan.rng.choice(_MASSES_OF_A_PATIENT)
         )
-        cast.seeds.extend((int(common), int(number)) for number in own)
-        cast.labels.extend([label] * len(own))
-        cast.names.extend([f"{site}-{split}-{patient}"] * len(own))
-    return cast
+        plan.seeds.extend((int(common), int(number)) for number in own)
+        plan.labels.extend([label] * len(own))
+        plan.names.extend([f"{site}-{split}-{patient}"] * len(own))
+    return plan
 
 
-_drawn: dict[tuple[int, str, str, int], Cohort] = {}  # parts of the last seed used
+_sampled: dict[tuple[int, str, str, int], Cohort] = {}  # parts of the last seed used
 
 
-def _draw_part(
+def _sampled_part(
     seed: int, site: str, split: str, patients: int, on_progress: Progress | None
 ) -> Cohort:
     key = (seed, site, split, patients)
-    if key not in _drawn:
-        _drawn[key] = _play(_cast_part(*key), site, split, on_progress)
-    return _drawn[key]
+    if key not in _sampled:
+        _sampled[key] = _sample(_plan_part(*key), site, split, on_progress)
+    return _sampled[key]
 
 
-def _play(cast: _Cast, site: str, split: str, on_progress: Progress | None) -> Cohort:
+def _sample(plan: _PartPlan, site: str, split: str, on_progress: Progress | None) -> Cohort:
     generator = _generator()
     origins = []
-    for label, seeds in zip(cast.labels, cast.seeds, strict=True):
+    for label, seeds in zip(plan.labels, plan.seeds, strict=True):
         shift = (_CLASS_SHIFT if label == MALIGNANT else -_CLASS_SHIFT) * _class_direction()
         common, own = (origin_of_seed(generator, number) for number in seeds)
         origins.append(_alike(common, own, shift))
-    images = generate_masses(generator, cast.labels, origins, on_progress=on_progress).numpy()
+    images = generate_masses(generator, plan.labels, origins, on_progress=on_progress).numpy()
     if site == EXTERNAL:
-        images = _as_another_scanner(images, cast.rng)
-    return _cohort(images, np.array(cast.labels), cast.names, site, split)
+        images = _as_another_scanner(images, plan.rng)
+    return _cohort(images, np.array(plan.labels), plan.names, site, split)
 
 
 def _alike(common: Origin, own: Origin, shift: Tensor) -> Origin:
@@ -146,7 +144,7 @@ def _cohort(
     images: np.ndarray, labels: np.ndarray, names: list[str], site: str, split: str
 ) -> Cohort:
     count = len(labels)
-    source: Source = "real"  # it plays that part
+    source: Source = "real"  # it stands in for real masses
     return Cohort(
         images=images,
         labels=labels.astype(np.int64),

@@ -196,11 +196,11 @@ def _text(values: Iterable[str]) -> np.ndarray:
 def _decode(path: Path) -> np.ndarray | SkippedFile:
     """Decodes pixels (H, W) uint8, or says why they cannot be used."""
     try:
-        with Image.open(path) as picture:
-            picture.load()
-            if picture.mode == "L":
-                return np.asarray(picture)
-            mode = picture.mode
+        with Image.open(path) as opened:
+            opened.load()
+            if opened.mode == "L":
+                return np.asarray(opened)
+            mode = opened.mode
     except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         return SkippedFile(
             path, "unreadable", f"Expected a PNG image; got {error}. Copy the file again."

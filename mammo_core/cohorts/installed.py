@@ -1,4 +1,4 @@
-"""Which cohorts this computer has: real ones and synthetic ones found in a folder, and the built-in demo."""
+"""Finds and loads the cohorts of this computer: real and synthetic ones in a folder, and the demo."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class DataSource:
 
     @property
     def is_demo(self) -> bool:
-        """Whether real masses are played by synthetic ones of the shipped generator."""
+        """Whether synthetic masses of the shipped generator stand in for real ones."""
         return self.real is None
 
     @property
@@ -59,7 +59,7 @@ class LoadedData:
 
     Attributes:
         origin: Of the synthetic masses.
-        is_demonstration: Whether synthetic masses play the real ones.
+        is_demonstration: Whether synthetic masses stand in for real ones.
     """
 
     real: Cohort
@@ -98,10 +98,10 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
 def load_source(
     source: DataSource, *, on_progress: Callable[[int, int], None] | None = None
 ) -> LoadedData:
-    """Reads, or draws, the masses of a source.
+    """Reads the masses of a source, or samples the demo.
 
     Args:
-        on_progress: Called with (masses drawn, masses to draw) while the demo is drawn, part by part.
+        on_progress: Called with (masses done, masses to do) while the demo is sampled, part by part.
 
     Raises:
         CohortError: If a folder is missing or holds nothing readable.
@@ -134,7 +134,7 @@ def read_training_data(
     """Describes the training data of runs on a source, as far as a guarantee depends on it.
 
     Args:
-        load: Reads a folder's masses; of the demo none are drawn.
+        load: Reads a folder's masses; of the demo none are sampled.
 
     Raises:
         CohortError: As `load_source`, or if the site has no train split.

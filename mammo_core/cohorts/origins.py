@@ -1,4 +1,4 @@
-"""Where synthetic masses come from, as far as their folder can prove it, and whom runs are trained on.
+"""Traces where synthetic masses come from, as far as their folder can prove it, and whom runs train on.
 
 A folder proves its origin by the generator's card and a manifest that names this generator and the content
 of every mass. That guards against mixing folders up, not against forgery.
@@ -44,7 +44,7 @@ def origin_of_folder(folder: Path) -> SyntheticOrigin:
 
     Returns:
         The paper's generator if every name is of its kind; the generator of the only card there if the
-        manifest says of every file that it drew just this content; else unknown.
+        manifest lists every file with just this content; else unknown.
     """
     masses = sorted(folder.glob("*.png"))
     if masses and all(_PAPER_NAME.fullmatch(path.stem) for path in masses):
@@ -53,8 +53,8 @@ def origin_of_folder(folder: Path) -> SyntheticOrigin:
     if len(cards) != 1 or not (folder / MANIFEST).is_file():
         return UNKNOWN_ORIGIN
     ((name, card),) = cards.items()
-    drawn = _drawn_files(folder / MANIFEST, card)
-    if not masses or any(drawn.get(path.name) != file_hash(path.read_bytes()) for path in masses):
+    listed = _listed_files(folder / MANIFEST, card)
+    if not masses or any(listed.get(path.name) != file_hash(path.read_bytes()) for path in masses):
         return UNKNOWN_ORIGIN
     return origin_of_card(name, card)
 
@@ -95,7 +95,7 @@ def _cards(folder: Path) -> dict[str, GeneratorCard]:
     return cards
 
 
-def _drawn_files(manifest: Path, card: GeneratorCard) -> dict[str, str]:
+def _listed_files(manifest: Path, card: GeneratorCard) -> dict[str, str]:
     """Reads from a manifest the content hash of every file of this generator, by name."""
     with manifest.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)

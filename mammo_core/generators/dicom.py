@@ -158,7 +158,7 @@ def _describe(data: Dataset, mass: SyntheticMass, card: GeneratorCard, generator
     )
     data.ImageComments = (
         f"{NOTICE} Generator trained on {card.training_data}; its guarantee to these patients: "
-        f"{card.promise}."
+        f"{card.guarantee_text}."
     )
 
 

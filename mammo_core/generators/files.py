@@ -1,7 +1,6 @@
-"""Synthetic masses as PNG files with a manifest, in the layout that reads back as a cohort.
+"""Writes synthetic masses as PNG files with a manifest, in the layout that reads back as a cohort.
 
-Written to a folder while they are drawn, or packed into one ZIP file once they are there. DICOM is in
-`synthetic_dicom`.
+`write_masses` generates into a folder; `png_zip` packs masses that are there. `dicom` writes DICOM.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ README = "README.txt"
 
 @dataclass(frozen=True)
 class DrawRequest:
-    """One mass to draw.
+    """One mass to generate.
 
     Attributes:
         name: Of the file, without class and suffix; different for masses of one class.
         label: BENIGN or MALIGNANT.
-        origin: What it is drawn from.
-        seed: That it is drawn from as it is; None for one between seeds or moved.
+        origin: The random input of the mass.
+        seed: That the origin is of, unchanged; None for an interpolated or moved origin.
     """
 
     name: str
@@ -55,33 +54,33 @@ def write_masses(
     generator: nn.Module,
     card: GeneratorCard,
     generator_name: str,
-    drawings: Sequence[DrawRequest],
+    requests: Sequence[DrawRequest],
     folder: Path,
     *,
     suffix: str = ".png",
     encode: Callable[[np.ndarray, DrawRequest], bytes] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Draws masses and writes `NAME_CLASS.png` for each, then manifest.csv and the generator's card.
+    """Generates masses and writes `NAME_CLASS.png` for each, then manifest.csv and the generator's card.
 
-    Whoever trains on the folder learns from these two what the masses promise.
+    Manifest and card tell whoever trains on the folder which guarantee the masses carry.
 
     Args:
         suffix: Of the files, if they are not PNG.
         encode: A mass (H, W) uint8 as the content of a file; None writes PNG.
 
     Raises:
-        InvalidRequestError: If the folder holds something already, or there is nothing to draw.
+        InvalidRequestError: If the folder holds something already, or there is nothing to generate.
     """
-    validate.at_least(1, count=len(drawings))
+    validate.at_least(1, count=len(requests))
     if folder.exists() and any(folder.iterdir()):
         raise InvalidRequestError(
             f"Expected a new or empty folder; {folder} holds files already. Choose another --out; "
             "nothing was written."
         )
     rows = []
-    for start in range(0, len(drawings), _BATCH):
-        part = drawings[start : start + _BATCH]
+    for start in range(0, len(requests), _BATCH):
+        part = requests[start : start + _BATCH]
         masses = generate_masses(
             generator, [item.label for item in part], [item.origin for item in part]
         ).numpy()
@@ -91,9 +90,11 @@ def write_masses(
             content = encode(mass, item) if encode else _png(mass)
             name = f"{item.name}_{kind}{suffix}"
             (folder / name).write_bytes(content)
-            rows.append([name, file_hash(content), kind, item.name, card.sha256, card.promise])
+            rows.append(
+                [name, file_hash(content), kind, item.name, card.sha256, card.guarantee_text]
+            )
         if on_progress:
-            on_progress(start + len(part), len(drawings))
+            on_progress(start + len(part), len(requests))
     with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(MANIFEST_COLUMNS)
@@ -106,8 +107,8 @@ class SyntheticMass:
     """A mass with its pixels.
 
     Attributes:
-        id: What it was drawn from.
-        image: (H, W) uint8, as drawn.
+        id: Class, seed and truncation.
+        image: (H, W) uint8, as generated.
     """
 
     id: MassId
@@ -157,7 +158,7 @@ def pack(
                 mass.id.class_name,
                 mass.id.name,
                 card.sha256,
-                card.promise,
+                card.guarantee_text,
             ]
             writer.writerow([*facts, mass.id.seed, mass.id.truncation])
         _add(archive, MANIFEST, manifest.getvalue().encode())
@@ -180,10 +181,10 @@ def _png(image: np.ndarray) -> bytes:
 def _readme(card: GeneratorCard, generator_name: str) -> str:
     return (
         "Synthetic breast masses. Research use only, not for diagnosis.\n\n"
-        "No picture here was taken of a patient. They were drawn by a generator that learned from\n"
+        "No image here shows a patient. They were sampled from a generator that learned from\n"
         f"patients: {card.training_data}.\n"
-        f"What the generator promises to these patients: {card.promise}.\n\n"
+        f"The generator's guarantee to these patients: {card.guarantee_text}.\n\n"
         f"Generator: {generator_name}, sha256 {card.sha256}; see {generator_name}.json.\n"
         f"Licence of its training data: {card.licence}.\n"
-        f"{MANIFEST} says what each file was drawn from. Pixels are as drawn, without any window.\n"
+        f"{MANIFEST} says which generator, class and seed each file is of. Pixels are unchanged, without any window.\n"
     )

@@ -1,4 +1,4 @@
-"""The real masses nearest to one synthetic mass, and whether it looks like a copy of one.
+"""Finds the real masses nearest to one synthetic mass, and whether it may be a copy of one.
 
 The search for copies of `synthesis.memorisation`, calibrated once on a real cohort and then asked about
 single masses. It needs features of the training site's masses; computing them is the caller's business.
@@ -43,7 +43,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class NearestReal:
-    """What is near to one synthetic mass.
+    """The real masses nearest to one synthetic mass.
 
     Attributes:
         train: Nearest training masses, nearest first.

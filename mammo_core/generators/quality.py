@@ -1,4 +1,4 @@
-"""Judges a set of synthetic masses against real ones: realism, variety, class, usefulness, copies.
+"""Measures a set of synthetic masses against real ones: realism, variety, class, usefulness, copies.
 
 Held-out real masses of the training site (validation and test) go through every measure as well: they
 show what a perfect generator would score. All of it is about the masses, none of it is a privacy
@@ -117,9 +117,9 @@ def evaluate_synthetic(
     Args:
         real: With a train split and held-out masses (val or test) at the training site.
         backbone: Its feature space is where everything is measured.
-        ledger: The measures are computed from real training masses without noise: they are charged as a
+        ledger: The measures are computed from real training masses without noise: it records them as a
             release without DP, once.
-        is_demonstration: Whether synthetic masses play the real ones.
+        is_demonstration: Whether synthetic masses stand in for real ones.
         on_progress: Called with (masses done, masses to do) while features are computed, several times
             from the start: for full detail, held-out masses, and low-pass.
 

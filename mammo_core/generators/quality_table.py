@@ -1,6 +1,6 @@
-"""The measures of synthetic masses as a table for reading: what each tells, in one sentence, and its values.
+"""Tabulates the measures of synthetic masses for reading: what each tells, in one sentence, and its values.
 
-Measuring is in `synthetic_quality`; values come from a generator's card or from `reference`.
+`quality` measures; values come from a generator's card or from `reference`.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ _MEASURES = (
     ),
     (
         "Variety (recall)",
-        "Share of real masses that lie among synthetic ones; low means that many kinds are never drawn.",
+        "Share of real masses that lie among synthetic ones; low means that many kinds never appear.",
         _around("recall"),
     ),
     (
@@ -124,7 +124,7 @@ _MEASURES = (
     ),
     (
         "Grey levels and texture (radiomics)",
-        "Distance in plain statistics of grey and texture, which no network looks through; lower is better.",
+        "Distance in plain statistics of grey and texture, without any network; lower is better.",
         _radiomics,
     ),
     (

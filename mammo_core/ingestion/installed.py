@@ -1,4 +1,4 @@
-"""What is installed below the folder of the data, how much room it takes, and how it goes again.
+"""Lists and removes the cohorts below the data folder, with the room that they take.
 
 Only what this program put there, and marked as such, can be removed here.
 """

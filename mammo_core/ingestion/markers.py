@@ -1,4 +1,4 @@
-"""Marks of what this program put into the folder of the data: nothing without one is ever changed or removed."""
+"""Marks what this program put into the data folder: nothing without a marker is changed or removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that a browser sent, kept below the folder of the data until they are imported or a day is over."""
+"""Keeps files that a browser sent below the data folder until they are imported or a day is over."""
 
 from __future__ import annotations
 

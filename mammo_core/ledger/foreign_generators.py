@@ -46,7 +46,7 @@ def other_generators(
         OtherGenerator(
             name=name,
             shared=len(patients.intersection(card.patients)),
-            promise=card.promise,
+            promise=card.guarantee_text,
             release=_release(name, card),
         )
         for name, card in cards.items()

@@ -1,4 +1,4 @@
-"""Random changes to masses: flips and quarter turns of the data, and what the discriminator sees.
+"""Augments masses at random: flips and quarter turns of the data, and what the discriminator sees.
 
 Source: Zhao et al. 2020, Differentiable Augmentation for Data-Efficient GAN Training, arXiv:2006.10738.
 """

@@ -63,7 +63,7 @@ class GeneratorCard:
     sha256: str = ""
 
     @property
-    def promise(self) -> str:
+    def guarantee_text(self) -> str:
         """Describes the guarantee in words; "none" without differential privacy."""
         return "none" if self.guarantee is None else str(self.guarantee)
 

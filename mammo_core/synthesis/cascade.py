@@ -1,8 +1,8 @@
-"""Our generator: coarse structure first, then a conditional GAN that adds the detail.
+"""Generates masses in two stages: coarse structure first, then a conditional GAN that adds the detail.
 
 The structure, a hundred low frequencies, comes from a small model that cannot collapse (`structure`). The
 detail network sees it at quarter size and adds everything finer, film grain included; what it adds is
-stripped of low frequencies, so the structure stays as drawn. Upsampling follows a convolution, so
+stripped of low frequencies, so the structure stays as it was sampled. Upsampling follows a convolution, so
 there is no checkerboard.
 
 Sources: Denton et al. 2015, arXiv:1506.05751 (adversarial detail on a coarser image); Odena et al. 2016,
@@ -44,7 +44,7 @@ class CascadeGenerator(nn.Module):
         return self.detail.noise_sizes_px
 
     def forward(self, latents: Tensor, labels: Tensor, noise: Sequence[Tensor]) -> Tensor:
-        """Draws masses.
+        """Generates masses.
 
         Args:
             latents: (N, latent_dim) standard normal.
@@ -62,7 +62,7 @@ class CascadeGenerator(nn.Module):
 
     def add_detail(self, coefficients: Tensor, labels: Tensor, noise: Sequence[Tensor]) -> Tensor:
         """Adds detail to structure, real or synthetic: (N, K), (N,), noise -> (N, 1, H, W), not clamped."""
-        smooth = self.low_frequencies.draw(coefficients)
+        smooth = self.low_frequencies.reconstruct(coefficients)
         detail = self.detail(functional.avg_pool2d(smooth, 4), labels, noise)
         return smooth + self.low_frequencies.remove(detail)
 
@@ -103,7 +103,7 @@ class _GrainyBlock(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, *, first: bool, enlarge: bool) -> None:
         super().__init__()
-        # zeros beyond the border would draw a frame
+        # zeros beyond the border would leave a frame
         self.convolution = nn.Conv2d(
             channels_in, channels_out, 3, padding=1, padding_mode="replicate"
         )

@@ -1,8 +1,8 @@
-"""One step of our cascade: the structure by flow matching, the detail against a projected discriminator.
+"""Trains the cascade: the structure by flow matching, the detail against a projected discriminator.
 
 While the structure is being learned, the detail is added to that of *real* masses, slightly shaken: both
 sides that the discriminator compares then have the same structure, and only the detail can tell them apart.
-Afterwards it is added to drawn structures, which are what it will be used with. Features of the synthetic
+Afterwards it is added to sampled structures, which are what it will be used with. Features of the synthetic
 masses are computed once a step and serve both networks.
 """
 
@@ -57,7 +57,7 @@ def seeded_heads(
 
 
 class DetailTrainer(GanTrainer):
-    """What all trainings of a cascade share: public features and the detail network's optimizer.
+    """Base of all trainings of a cascade: public features and the detail network's optimizer.
 
     Args:
         network: A timm model in eval mode with public weights; it is changed and kept.
@@ -161,7 +161,7 @@ class CascadeTrainer(DetailTrainer):
         images, labels = from_uint8(self._images[rows]), self._labels[rows]
         coefficients = self._coefficients(all_turns(images).flatten(0, 1))
         self._structure_optimizer.zero_grad()
-        with torch.random.fork_rng():  # dropout draws from torch's own randomness
+        with torch.random.fork_rng():  # dropout samples from torch's own randomness
             torch.manual_seed(int(torch.randint(2**62, (1,), generator=self._rng)))
             with self._mixed_precision():
                 loss = self.generator.structure.loss(

@@ -1,4 +1,4 @@
-"""Masses described by their coarse structure alone, for attacks that film grain does not mislead.
+"""Describes masses by their coarse structure alone, for attacks that film grain does not mislead.
 
 Features of a backbone change much when a mass gets other grain, which a generator that copied would give it.
 The lowest frequencies hardly do.

@@ -1,4 +1,4 @@
-"""What a generator is and how it is trained, as frozen values that go into its card."""
+"""Configures a generator and its training by frozen values that go into its card."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class GanConfig:
         latent_dim: Length of a latent vector; of cascade the number of low frequencies as well.
         width: Channels at full size of cascade's detail network; ngf = ndf of mcgan, the paper's is 64.
         structure: Of cascade: "flow" is learned, "normal" is one mean and variance per class and frequency.
-        structure_images: Masses after which cascade's structure is left as it is; the detail goes on.
+        structure_images: Masses after which cascade's structure stays fixed while the detail trains on.
         batch_size: Real masses in a step.
         generator_rate, discriminator_rate: Adam learning rates at the start.
         decay_images: Masses over which cascade's rates fall to a tenth.

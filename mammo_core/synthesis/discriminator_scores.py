@@ -1,7 +1,7 @@
-"""What a training's discriminator thinks of real masses: those it was shown look more real to it.
+"""Scores real masses by a training's discriminator, which rates the masses it was shown as more real.
 
 The discriminator is in the state of an unfinished or finished training, which is not published with a
-generator. Whoever gets hold of it attacks better than from drawn masses alone.
+generator. Whoever gets hold of it attacks better than from synthetic masses alone.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def discriminator_scores(
     """
     weights = _weights(state_file)
     with torch.inference_mode():
-        judge = _judge(config, weights, is_private, network, state_file)
+        score = _scorer(config, weights, is_private, network, state_file)
         parts = zip(_turned(images), torch.from_numpy(labels).split(_AT_ONCE), strict=True)
-        return torch.cat([judge(*part) for part in parts]).double().numpy()
+        return torch.cat([score(*part) for part in parts]).double().numpy()
 
 
 def _turned(images: np.ndarray) -> list[Tensor]:
@@ -72,19 +72,19 @@ def _weights(state_file: Path) -> dict[str, Tensor]:
     if "discriminator" not in state:
         raise CheckpointError(
             f"Expected a discriminator in {state_file}; this training had none. "
-            "Leave --state out: drawn masses are all that there is to attack."
+            "Leave --state out: synthetic masses are all that there is to attack."
         )
     return state["discriminator"]
 
 
-def _judge(
+def _scorer(
     config: GanConfig,
     weights: dict[str, Tensor],
     is_private: bool,
     network: nn.Module | None,
     state_file: Path,
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """Turns (n, 8, 1, H, W) and labels (n,) to scores (n,)."""
+    """Returns a function of turns (n, 8, 1, H, W) and labels (n,) that gives scores (n,)."""
     if config.architecture == "mcgan":
         discriminator: nn.Module = McganDiscriminator(config)
     else:
@@ -102,7 +102,7 @@ def _judge(
         ) from error
     discriminator.eval()
 
-    def judge(turns: Tensor, labels: Tensor) -> Tensor:
+    def score(turns: Tensor, labels: Tensor) -> Tensor:
         flat, claimed = turns.flatten(0, 1), labels.repeat_interleave(turns.shape[1])
         if config.architecture == "mcgan":
             logits = discriminator(flat, claimed)
@@ -111,4 +111,4 @@ def _judge(
             logits = sum(part.mean(dim=1) for part in discriminator(maps, claimed))
         return logits.view(len(turns), -1).mean(dim=1)
 
-    return judge
+    return score

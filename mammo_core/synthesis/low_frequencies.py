@@ -1,4 +1,4 @@
-"""The coarse structure of a mass as few numbers: its lowest spatial frequencies.
+"""Describes the coarse structure of a mass by few numbers: its lowest spatial frequencies.
 
 The basis is the discrete cosine transform: it depends on no data, so it tells nothing about patients,
 and it nearly decorrelates natural images.
@@ -15,7 +15,7 @@ from mammo_core.errors import InvalidRequestError
 
 
 class LowFrequencies(nn.Module):
-    """Takes the coarse structure out of images and draws it again.
+    """Extracts the coarse structure of images and reconstructs it.
 
     Args:
         image_size_px: Side of the square images.
@@ -47,7 +47,7 @@ class LowFrequencies(nn.Module):
         bands = self.waves @ images[:, 0].float() @ self.waves.T  # (N, B, B)
         return bands.flatten(1)[:, self.index]
 
-    def draw(self, coefficients: Tensor) -> Tensor:
+    def reconstruct(self, coefficients: Tensor) -> Tensor:
         """Reconstructs the smooth images with these coefficients only: (N, K) -> (N, 1, H, W)."""
         band = len(self.waves)
         bands = coefficients.new_zeros(len(coefficients), band * band)
@@ -56,4 +56,4 @@ class LowFrequencies(nn.Module):
 
     def remove(self, images: Tensor) -> Tensor:
         """Removes the low frequencies: (N, 1, H, W) -> (N, 1, H, W)."""
-        return images - self.draw(self.analyse(images))
+        return images - self.reconstruct(self.analyse(images))

@@ -1,4 +1,4 @@
-"""What identifies a drawn mass besides its generator: class, seed and truncation. Drawing is in `sampling`."""
+"""Identifies a synthetic mass of a generator by class, seed and truncation. `sampling` generates it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_SEED = 2**53 - 1  # what a browser can count to
 
 @dataclass(frozen=True, order=True)
 class MassId:
-    """One mass of a generator; the same id is the same mass, whatever is drawn beside it.
+    """One mass of a generator; the same id is always the same mass.
 
     Attributes:
         label: BENIGN or MALIGNANT.

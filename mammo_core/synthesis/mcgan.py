@@ -1,4 +1,4 @@
-"""The paper's malignancy-conditioned GAN: a conditional DCGAN, as a baseline to compare with.
+"""Rebuilds the paper's malignancy-conditioned GAN, a conditional DCGAN, as a baseline.
 
 Source: Osuala et al. 2024, arXiv:2407.12669, and its code RichardObi/mammo_dp: z = 100 and one more latent
 channel that embeds the class; transposed convolutions of kernel 4, convolutions of kernel 6.

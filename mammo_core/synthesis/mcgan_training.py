@@ -1,4 +1,4 @@
-"""One step of the paper's conditional DCGAN: cross-entropy with one-sided label smoothing, plain images.
+"""Trains the paper's conditional DCGAN: cross-entropy with one-sided label smoothing, plain images.
 
 Source: Osuala et al. 2024, arXiv:2407.12669, and its code RichardObi/mammo_dp.
 """

@@ -1,6 +1,6 @@
-"""Attacks on a generator: was this real mass, was this patient, among those it learned from?
+"""Attacks a generator: was this real mass, was this patient, in its training data?
 
-The attacker has what the generator draws, and a real mass. The closer a synthetic mass comes to the real one,
+The attacker has synthetic masses and a real mass. The closer a synthetic mass comes to the real one,
 the rather it was seen in training. Some masses are near to anything; dividing by the distance to real
 masses that the generator never saw sets that apart. An attack that fails proves nothing: a better one may
 exist. Only a guarantee bounds them all.

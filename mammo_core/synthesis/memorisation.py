@@ -1,4 +1,4 @@
-"""Whether synthetic masses are copies of training masses, judged by what unseen real masses look like.
+"""Detects synthetic masses that are copies of training masses, calibrated on unseen real masses.
 
 A synthetic mass is suspicious when it is much nearer to a training mass than to any real mass that the
 generator never saw. How much nearer is normal is learned from held-out real masses, which cannot be
@@ -20,7 +20,7 @@ from mammo_core.errors import InvalidRequestError
 
 @dataclass(frozen=True)
 class CopyCheck:
-    """What the search for copies found.
+    """The result of the search for copies.
 
     Attributes:
         ratios: (M,) distance to the nearest training mass over that to the nearest held-out one.

@@ -8,8 +8,8 @@ Both release the coarse structure as noisy class means and variances (`private_s
   generator until its own masses have these means. The budget buys one release instead of hundreds.
 
 One unit of privacy (patient or image) enters a release with the mean over its masses, and a step of DP-SGD
-with one of them. Noise and sampling come from the operating system's randomness and are never stored: the same command makes another
-generator every time.
+with one of them. Noise and sampling come from the operating system's randomness and are never
+stored: the same command makes another generator every time.
 
 Sources: Abadi et al. 2016, arXiv:1607.00133; Xie et al. 2018, arXiv:1802.06739 (only the discriminator);
 Bie, Kamath and Zhang 2023, arXiv:2302.02936 (what makes DP-SGD work for GANs); Harder et al. 2023,
@@ -55,9 +55,7 @@ _FEATURE_BOUND = 5.0  # norm of one unit's standardised features, 1 for a mass l
 _REFERENCE_MASSES = 128
 _AT_ONCE = 16  # masses whose eight turns are described together
 _MOMENT_MEMORY = 0.9  # of the running means of synthetic features
-_DARK = (
-    1e-12  # added below a root: the gradient of the root of an all-zero map would not be a number
-)
+_DARK = 1e-12  # added below a root, whose gradient at an all-zero map would not be a number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +74,7 @@ class PrivateMasses:
 
 
 class _PrivateTrainer(DetailTrainer):
-    """Releases the structure when begun; draws whole synthetic masses, touching no real one."""
+    """Releases the structure at the start; generates whole synthetic masses without any real one."""
 
     mechanism: str
 
@@ -109,7 +107,7 @@ class _PrivateTrainer(DetailTrainer):
 
     @property
     def guarantee(self) -> Guarantee:
-        """What everything done so far promises."""
+        """The guarantee of everything done so far."""
         return Guarantee(
             epsilon=self._spent(),
             delta=self.privacy.target_delta,
@@ -165,9 +163,8 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
         self._discriminator_optimizer = torch.optim.Adam(
             self.discriminator.parameters(), lr=config.discriminator_rate, betas=BETAS
         )
-        self._turns = (
-            torch.Generator()
-        )  # apart from other draws: their state would tell how many took part
+        # its own generator: the state of a shared one would tell how many units took part
+        self._turns = torch.Generator()
         self._turns.seed()
         self._noisy = NoisyGradients(
             self.discriminator,

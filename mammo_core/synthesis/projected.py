@@ -1,10 +1,10 @@
-"""A discriminator that looks at masses through a frozen public network: it learns from few images.
+"""Discriminates masses by features of a frozen public network, so that few images suffice.
 
 Features of four depths of a network trained on photographs are mixed by fixed random convolutions, deep
-into shallow, and judged by one small head each. The class is judged by projection.
+into shallow, and scored by one small head each. The class enters by projection.
 
 The network may be the very one that KID and the other measures of `quality` use. A generator trained
-against it is then judged partly by what it was trained on; measures of other kinds belong beside them.
+against it is then measured partly by what it was trained on, so other measures belong beside them.
 
 Sources: Sauer et al. 2021, Projected GANs Converge Faster, arXiv:2111.01007; Miyato and Koyama 2018,
 arXiv:1802.05637 (projection of the class); Miyato et al. 2018, arXiv:1802.05957 (spectral normalisation).
@@ -42,7 +42,7 @@ class PublicFeatures(nn.Module):
         super().__init__()
         _fold_batch_norms(network)
         self.network = network.requires_grad_(False)
-        channels = [maps.shape[1] for maps in self._look(torch.zeros(1, 3, 64, 64))]
+        channels = [maps.shape[1] for maps in self._feature_maps(torch.zeros(1, 3, 64, 64))]
         self.across = nn.ModuleList(
             nn.Conv2d(found, mixed, 1)
             for found, mixed in zip(channels, MIXED_CHANNELS, strict=True)
@@ -58,12 +58,10 @@ class PublicFeatures(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Computes four maps, shallow first: (N, 1, H, W) in [-1, 1] -> (N, C, H', W') each."""
-        kind = (
-            images.device.type
-        )  # on processors depthwise convolutions are faster in full precision
+        kind = images.device.type  # processors run depthwise convolutions faster in float32
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
             colour = images.float().expand(-1, 3, -1, -1)
-            found = self._look(colour.contiguous(memory_format=torch.channels_last))
+            found = self._feature_maps(colour.contiguous(memory_format=torch.channels_last))
         mixed = [layer(maps) for layer, maps in zip(self.across, found, strict=True)]
         for depth in reversed(range(_DEPTHS - 1)):
             deeper = functional.interpolate(
@@ -72,7 +70,7 @@ class PublicFeatures(nn.Module):
             mixed[depth] = mixed[depth] + _MIX_GAIN * self.down[depth](deeper)
         return mixed
 
-    def _look(self, colour: Tensor) -> list[Tensor]:
+    def _feature_maps(self, colour: Tensor) -> list[Tensor]:
         return self.network.forward_intermediates(colour, indices=_DEPTHS, intermediates_only=True)
 
 

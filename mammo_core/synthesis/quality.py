@@ -1,7 +1,6 @@
-"""How close a set of synthetic masses comes to real ones, in the feature space of a frozen network.
+"""Measures how close synthetic masses come to real ones in the feature space of a frozen network.
 
-Pure functions of feature matrices. Which features, and of which masses, is decided in
-`experiments.synthetic_quality`; copies are looked for in `memorisation`.
+Pure functions of feature matrices. `generators.quality` decides which features, and of which masses.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class KernelDistance:
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """How two sets lie among each other's nearest neighbours.
+    """Overlap of two sets by their nearest neighbours.
 
     Attributes:
         precision: Share of synthetic masses inside the real manifold, in [0, 1]: realism.

@@ -1,6 +1,6 @@
-"""Distance between sets of masses in radiomics: grey-level statistics and texture, no neural network.
+"""Compares sets of masses by radiomics: grey-level statistics and texture, no neural network.
 
-A check that does not share the eyes of the network a generator may have been trained against.
+This check is independent of the network that a generator may have been trained against.
 
 Sources: Haralick et al. 1973, doi:10.1109/TSMC.1973.4309314 (co-occurrence texture); Konz et al. 2025,
 Fréchet Radiomic Distance, arXiv:2412.01496 (comparing image sets by them).

@@ -1,4 +1,4 @@
-"""Draws masses from a generator: mass i depends on generator, class and seed only, never on its batch."""
+"""Builds generators and samples masses from them: mass i depends on generator, class and seed only, never on its batch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def build_generator(config: GanConfig) -> MassGenerator:
 
 @dataclass(frozen=True)
 class Origin:
-    """What one mass is drawn from.
+    """The random input of one mass.
 
     Attributes:
         latent: (1, latent_dim).
@@ -70,10 +70,10 @@ def generate_masses(
     *,
     on_progress: Progress | None = None,
 ) -> Tensor:
-    """Draws one mass per label and origin.
+    """Generates one mass per label and origin.
 
-    The network sees one mass at a time, so that on one machine a mass is the same to the bit whatever is
-    drawn beside it. Processor cores work on different masses.
+    The network sees one mass at a time, so that on one machine a mass is the same to the bit whatever else
+    is in the request. Processor cores work on different masses.
 
     Args:
         generator: In eval mode.
@@ -97,9 +97,9 @@ def generate_masses(
         )
     side = generator.image_size_px
     masses = torch.empty(len(labels), side, side, dtype=torch.uint8)
-    with _one_mass_per_core() as draw_all:
-        drawn = draw_all(partial(_draw_one, generator), labels, origins)
-        for row, mass in enumerate(drawn):
+    with _one_mass_per_core() as run_all:
+        generated = run_all(partial(_generate_one, generator), labels, origins)
+        for row, mass in enumerate(generated):
             masses[row] = mass
             if on_progress:
                 on_progress(row + 1, len(labels))
@@ -107,7 +107,7 @@ def generate_masses(
 
 
 @torch.inference_mode()
-def _draw_one(generator: nn.Module, label: int, origin: Origin) -> Tensor:
+def _generate_one(generator: nn.Module, label: int, origin: Origin) -> Tensor:
     """Generates one mass (H, W) uint8, on the CPU."""
     device = next(generator.parameters()).device
     image = generator(
@@ -139,7 +139,7 @@ def sample_masses(
     truncation: float = 1.0,
     on_progress: Progress | None = None,
 ) -> Tensor:
-    """Draws one mass per label and seed; arguments and errors as of `origin_of_seed` and `generate_masses`.
+    """Samples one mass per label and seed; arguments and errors as of `origin_of_seed` and `generate_masses`.
 
     Returns:
         (N, H, W) uint8, on the CPU.
@@ -196,9 +196,9 @@ def principal_directions(generator: nn.Module, count: int) -> Tensor:
     device = next(generator.parameters()).device
     latents = torch.randn(_EXPLORED, generator.latent_dim, generator=rng).to(device)
     labels = torch.arange(_EXPLORED, device=device) % len(CLASS_NAMES)
-    looks = generator.coarse_structure(latents, labels)  # (N, F)
-    looks = looks - looks.mean(dim=0)
-    scores = torch.linalg.svd(looks, full_matrices=False).U[:, :count]  # (N, count)
+    coarse = generator.coarse_structure(latents, labels)  # (N, F)
+    coarse = coarse - coarse.mean(dim=0)
+    scores = torch.linalg.svd(coarse, full_matrices=False).U[:, :count]  # (N, count)
     directions = torch.linalg.lstsq(latents, scores).solution.T  # (count, latent_dim)
     return torch.nn.functional.normalize(directions, dim=1).cpu()
 
@@ -217,8 +217,8 @@ def class_direction(generator: nn.Module) -> Tensor:
         generator.coarse_structure(latents, torch.full((_EXPLORED,), label, device=device))
         for label in (BENIGN, MALIGNANT)
     )
-    looks = benign - benign.mean(dim=0)
-    back = torch.linalg.lstsq(looks, latents).solution  # (F, latent_dim)
+    centred = benign - benign.mean(dim=0)
+    back = torch.linalg.lstsq(centred, latents).solution  # (F, latent_dim)
     return torch.nn.functional.normalize((malignant - benign).mean(dim=0) @ back, dim=0).cpu()
 
 

@@ -1,4 +1,4 @@
-"""Where the coarse structure of a mass comes from: standard normal latents become low-frequency coefficients.
+"""Generates the coarse structure of a mass: standard normal latents become low-frequency coefficients.
 
 `FlowStructure` is learned by flow matching: it cannot collapse to few shapes as a GAN can. Its latents
 have the length of what they become, and the way from one to the other is smooth and can be walked.

@@ -1,4 +1,4 @@
-"""How expected the coarse structure of real masses is to a generator whose weights are known.
+"""Scores how expected the coarse structure of real masses is to a generator whose weights are known.
 
 A generator that fitted its training masses too closely is less surprised by them than by others. Whoever has
 the weights, as of every generator that is shipped, can ask for this.
@@ -29,7 +29,7 @@ def structure_scores(
     """Minus the logarithm of the generator's surprise, less what masses as rich in contrast usually cause.
 
     Args:
-        images: (N, H, W) uint8 of the size that the generator draws.
+        images: (N, H, W) uint8 of the size that the generator makes.
         labels: (N,) int64.
         is_reference: (N,) bool, masses that the generator never saw; what is usual is learned from them.
 

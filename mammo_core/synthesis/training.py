@@ -1,8 +1,8 @@
-"""What every training of a generator shares: it counts masses, averages weights, stops and goes on.
+"""Trains a generator step by step: counts masses, averages weights, saves and restores its state.
 
 Only the loop is here: what a step does is the architecture's (`cascade_training`, `mcgan_training`); what
 it trains on, where progress goes and when to keep a generator are the caller's
-(`experiments.gan_training`).
+(`generators.training`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from mammo_core.synthesis.sampling import build_generator
 
 @dataclass(frozen=True)
 class GanStep:
-    """What one step did.
+    """The outcome of one step.
 
     Attributes:
         images_seen: Real masses shown so far, repeats counted.
@@ -40,7 +40,7 @@ class GanStep:
 
 
 class GanTrainer(ABC):
-    """The state of one training and how it moves on.
+    """The state of one training, and its steps.
 
     Args:
         config: What to train.
@@ -64,12 +64,12 @@ class GanTrainer(ABC):
 
     @property
     def guarantee(self) -> Guarantee | None:
-        """What everything done so far promises; None without differential privacy."""
+        """The guarantee of everything done so far; None without differential privacy."""
         return None
 
     @property
     def noisy_steps(self) -> tuple[NoisySteps, ...] | None:
-        """Every look at real masses, in noisy sums, of the whole training to its end; None without DP."""
+        """Every noisy release from real masses, to the end of the training; None without DP."""
         return None
 
     @abstractmethod
@@ -100,7 +100,7 @@ class GanTrainer(ABC):
         write_bytes(path, content.getbuffer())
 
     def load(self, path: Path) -> None:
-        """Goes on from a state written by `save` with the same configuration.
+        """Resumes from a state written by `save` with the same configuration.
 
         Raises:
             CheckpointError: If the file is damaged or of another configuration.

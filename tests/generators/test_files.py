@@ -107,7 +107,7 @@ def test_dicom_is_a_valid_secondary_capture_of_no_patient():
     for said in (CARD.sha256, "seed 4", "malignant", "truncation 0.5", "cascade_private"):
         assert said in read.DerivationDescription
     assert "research use only, not for diagnosis" in read.ImageComments
-    assert CARD.promise in read.ImageComments
+    assert CARD.guarantee_text in read.ImageComments
     assert "PatientIdentityRemoved" not in read  # nobody can claim that of the pixels
     for empty in ("PatientBirthDate", "PatientSex", "StudyDate"):
         assert not read[empty].value

@@ -63,7 +63,7 @@ def test_missing_or_broken_cards_and_weights_are_named(saved, tmp_path):
 
 def test_card_names_class_order_and_hashes_patients(saved):
     assert saved.class_order == ("benign", "malignant")
-    assert saved.promise == "none"
+    assert saved.guarantee_text == "none"
     assert "a" not in saved.patients
     assert all(len(patient) == 16 for patient in saved.patients)
 
@@ -84,7 +84,7 @@ def test_guarantee_survives_the_way_to_disk(generator, card, tmp_path):
     loaded = load_card(tmp_path / "private")
 
     assert loaded.guarantee == guarantee
-    assert loaded.promise == "(9.9, 0.0001)-differential privacy per patient"
+    assert loaded.guarantee_text == "(9.9, 0.0001)-differential privacy per patient"
 
 
 def test_generators_are_found_by_card_and_weights(generator, card, tmp_path):

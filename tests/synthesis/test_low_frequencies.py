@@ -9,7 +9,7 @@ def test_coefficients_survive_the_way_to_an_image_and_back():
     waves = LowFrequencies(32, 20)
     coefficients = torch.randn(3, 20)
 
-    images = waves.draw(coefficients)
+    images = waves.reconstruct(coefficients)
 
     assert images.shape == (3, 1, 32, 32)
     torch.testing.assert_close(waves.analyse(images), coefficients, atol=1e-5, rtol=0)
@@ -20,14 +20,14 @@ def test_basis_is_orthonormal_so_that_energy_is_kept():
     waves = LowFrequencies(32, 20)
     coefficients = torch.randn(1, 20)
 
-    assert waves.draw(coefficients).square().sum() == pytest.approx(
+    assert waves.reconstruct(coefficients).square().sum() == pytest.approx(
         coefficients.square().sum().item(), rel=1e-5
     )
 
 
 def test_first_coefficient_is_the_mean_grey_and_later_ones_are_finer():
     waves = LowFrequencies(32, 20)
-    each = waves.draw(torch.eye(20))  # (20, 1, 32, 32)
+    each = waves.reconstruct(torch.eye(20))  # (20, 1, 32, 32)
     roughness = (each[..., 1:] - each[..., :-1]).square().mean((1, 2, 3)) + (
         each[..., 1:, :] - each[..., :-1, :]
     ).square().mean((1, 2, 3))

@@ -60,7 +60,7 @@ def test_detail_leaves_the_structure_as_it_was_drawn():
     torch.testing.assert_close(
         generator.low_frequencies.analyse(drawn), coefficients, atol=1e-4, rtol=0
     )
-    assert not torch.allclose(drawn, generator.low_frequencies.draw(coefficients), atol=1e-3)
+    assert not torch.allclose(drawn, generator.low_frequencies.reconstruct(coefficients), atol=1e-3)
 
 
 @pytest.mark.parametrize(

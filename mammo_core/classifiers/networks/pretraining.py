@@ -1,8 +1,8 @@
-"""Plain training on synthetic masses, before private training on real ones.
+"""Trains without privacy on synthetic masses, before private training on real ones.
 
 It sees no real mass, so it costs no ε itself. That says nothing of the generator: where it learned from real patients,
 the masses carry what its own guarantee allows, and without one they may carry anything
-(`privacy.training_data.SyntheticOrigin`).
+(`SyntheticOrigin`).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def pretrain(
         synthetic: Masses of a generator, each a unit.
         seed: Of batches and views: the same seed gives the same weights.
         micro_batch, on_step, save, save_every: See `train_network`.
-        state: To go on from. One of all steps is put into the network without any more.
+        state: To resume from. A state of all steps is only loaded into the network.
 
     Returns:
         The last state.
@@ -72,7 +72,7 @@ def pretrain(
             network,
             synthetic,
             training,
-            noise=ReproducibleNoise(seed),  # draws batches; nothing is hidden here
+            noise=ReproducibleNoise(seed),  # samples batches; nothing is hidden here
             device=device,
             seed=seed,
             micro_batch=micro_batch,

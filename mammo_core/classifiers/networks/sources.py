@@ -1,4 +1,4 @@
-"""Masses, or their cached features, as the source of a network's training batches: whole units of privacy.
+"""Serves masses, or their cached features, in training batches of whole units of privacy.
 
 The loss of a unit is the sum over its masses of the mean over their views, see `UnitBatch.weights`.
 """
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mammo_core.classifiers.features import normalise, resize
-from mammo_core.classifiers.networks.views import NUM_VIEWS, VIEWS, draw_views, show_views
+from mammo_core.classifiers.networks.views import NUM_VIEWS, VIEWS, sample_views, show_views
 from mammo_core.config.network_recipe import Augmentation
 from mammo_core.config.runs import Unit
 from mammo_core.errors import InvalidRequestError
@@ -50,7 +50,7 @@ class _Units:
 
     @property
     def num_units(self) -> int:
-        """How many units there are."""
+        """Number of units."""
         return len(self._unit_rows)
 
     def batch(self, units: Tensor, draw: torch.Generator) -> UnitBatch:
@@ -58,7 +58,7 @@ class _Units:
 
         Args:
             units: (M,) int64 numbers of units.
-            draw: Of the views, which are drawn for all masses: none depends on who else takes part.
+            draw: Samples views for all masses, so that none depends on who else takes part.
 
         Returns:
             K inputs per mass, those of a mass and those of a unit being neighbours.
@@ -66,8 +66,8 @@ class _Units:
         unit_rows = self._unit_rows[units.to(self.device)]  # (M, B)
         taken = unit_rows >= 0
         rows = unit_rows[taken]  # (N,)
-        drawn = draw_views(len(self._labels), self._views, self._augmentation, draw)
-        chosen = drawn.to(self.device)[rows]  # (N, K)
+        sampled = sample_views(len(self._labels), self._views, self._augmentation, draw)
+        chosen = sampled.to(self.device)[rows]  # (N, K)
         unit_of_row = torch.arange(len(unit_rows), device=self.device).repeat_interleave(
             taken.sum(dim=1)
         )
@@ -136,7 +136,7 @@ class FeatureSource(_Units):
         labels, patient_ids, unit, augmentation, views, device: See `_Units`.
 
     Raises:
-        InvalidRequestError: If the views that may be drawn are not among the features.
+        InvalidRequestError: If the views that may be sampled are not among the features.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Flips and quarter turns of masses: at random in training, fixed ones in scoring. A mass has no upright."""
+"""Flips and turns masses: at random in training, in fixed ways in scoring. A mass has no upright."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VIEWS: dict[Augmentation, tuple[int, ...]] = {
 }
 
 
-def draw_views(
+def sample_views(
     num_masses: int, views: int, augmentation: Augmentation, draw: torch.Generator
 ) -> Tensor:
     """Samples which views of each mass to show; all different as long as there are enough.

@@ -109,7 +109,7 @@ def _head(answer: HTTPResponse, url: str, asked_for_rest: bool) -> Piece:
             "the address in a browser."
         )
     tag = answer.headers.get("ETag") or ""
-    if not tag or tag.startswith("W/"):  # a weak one does not promise the same bytes
+    if not tag or tag.startswith("W/"):  # a weak one does not guarantee the same bytes
         tag = answer.headers.get("Last-Modified") or ""
     if answer.headers.get("Accept-Ranges", "bytes") == "none":
         tag = ""

@@ -1,4 +1,4 @@
-"""Brings one file from an address to the disk, and goes on where an earlier attempt ended if the server can."""
+"""Downloads one file, resuming where an earlier attempt ended if the server can."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Brings the paper's data in: downloaded or from a copy on this computer, every file compared, then put in place."""
+"""Fetches the paper's data from an address or a copy on this computer; compares every file, then installs it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def run_fetch(
 
     Args:
         on_progress: Called with (done, total, what is counted); total 0 while unknown.
-        should_stop: Asked some times a second. What was downloaded is kept, the next call goes on.
+        should_stop: Asked some times a second. What was downloaded is kept for the next call.
 
     Returns:
         The report; None if it was stopped.

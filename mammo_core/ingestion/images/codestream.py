@@ -1,4 +1,4 @@
-"""The size that compressed pixels claim for themselves, read before a decoder believes it.
+"""Reads the size that compressed pixels claim, before a decoder believes it.
 
 Source: ISO/IEC 10918-1 B.2.2 (JPEG frame header), ISO/IEC 14495-1 C.2.2 (JPEG-LS), ISO/IEC 15444-1 A.5.1
 (JPEG 2000 SIZ).

@@ -1,4 +1,4 @@
-"""Cuts a mass out of a picture: a square around its box, with margin, resized to one size."""
+"""Cuts a mass out of an image: a square around its box, with margin, resized to one size."""
 
 from __future__ import annotations
 
@@ -95,17 +95,17 @@ def crop_square(box: Box, shape: tuple[int, int], recipe: CropRecipe) -> Box:
     return Box(_moved_in(top, side, shape[0]), _moved_in(left, side, shape[1]), side, side)
 
 
-def mass_crop(picture: GreyImage, box: Box, recipe: CropRecipe) -> np.ndarray:
+def mass_crop(image: GreyImage, box: Box, recipe: CropRecipe) -> np.ndarray:
     """Cuts out the mass in a box: (S, S) uint8, S being the recipe's size.
 
     Shrunk by averaging areas, enlarged linearly.
 
     Raises:
-        IngestionError: If the box lies beside the picture.
+        IngestionError: If the box lies beside the image.
     """
-    picture.require(box)
-    square = crop_square(box, picture.shape, recipe)
-    cut = picture.grey(square) if recipe.grey == "display" else picture.ranged_grey(square)
+    image.require(box)
+    square = crop_square(box, image.shape, recipe)
+    cut = image.grey(square) if recipe.grey == "display" else image.ranged_grey(square)
     if square.height == recipe.size_px:
         return cut
     how = Image.Resampling.BOX if square.height > recipe.size_px else Image.Resampling.BILINEAR

@@ -1,4 +1,4 @@
-"""What of a DICOM header may leave it: nothing that identifies anybody, and cautions on how far to trust the image."""
+"""Takes from a DICOM header what identifies nobody, and cautions on how far to trust the image."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def cautions(data: Dataset) -> list[str]:
         text(data, "SOPClassUID") in _FOR_PROCESSING
         or text(data, "PresentationIntentType") == "FOR PROCESSING"
     ):
-        found.append("A raw image (for processing): its grey is not what radiologists look at.")
+        found.append("A raw image (for processing): its grey is not what radiologists see.")
     if (
         text(data, "LossyImageCompression") == "01"
         or str(data.file_meta.TransferSyntaxUID) in _LOSSY

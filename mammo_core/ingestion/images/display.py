@@ -1,4 +1,4 @@
-"""From stored values to display grey, as one table: modality LUT, VOI LUT or window, inversion, padding.
+"""Converts stored values to display grey by one table: modality LUT, VOI LUT or window, inversion, padding.
 
 Source: DICOM PS3.3 C.11.1 (modality), C.11.2 (VOI LUT, window functions), C.7.5.1.1.2 (padding).
 """

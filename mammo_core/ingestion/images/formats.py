@@ -1,4 +1,4 @@
-"""Reads one picture from outside: DICOM of a breast, or PNG, JPEG and TIFF, told apart by content, not by name.
+"""Reads one image from outside: DICOM of a breast, or PNG, JPEG and TIFF, told apart by content, not by name.
 
 A file that cannot be used ends in an IngestionError. Decoders are written in C and a hostile file can crash
 them or keep them busy: what comes from strangers is read through `sandbox`.
@@ -33,10 +33,10 @@ def image_kind(head: bytes) -> Literal["dicom", "raster"] | None:
 
 
 def read_image(source: Path | bytes, *, name: str = "") -> GreyImage:
-    """Reads a picture in this process.
+    """Reads an image in this process.
 
-    Large uncompressed DICOM given by its path is looked at in place, not copied: the file must stay as it is
-    for as long as the picture is used.
+    Large uncompressed DICOM given by its path is mapped into memory, not copied: the file must stay as it is
+    for as long as the image is used.
 
     Args:
         source: A file, or its content.

@@ -1,4 +1,4 @@
-"""Values between two processes without pickle: JSON, with bytes, arrays and paths beside it.
+"""Sends values between two processes without pickle: JSON, with bytes, arrays and paths beside it.
 
 A frame is two lengths, the JSON, and the bytes. A value is made of dicts with str keys, lists, tuples (which
 come out as lists), str, int, float, bool, None, bytes, numpy arrays, numpy numbers (which come out as Python's) and

@@ -1,7 +1,7 @@
-"""A grey image in stored values, with a table that turns them into 8-bit display grey, and boxes on it.
+"""Holds a grey image in stored values, its table of 8-bit display grey, and boxes on it.
 
 Up to 16 bits, everything DICOM says of display is one table: rescaling, window, inversion. So only what
-is looked at is ever converted. Reading files is in `picture`.
+is shown is ever converted. `formats` reads files.
 """
 
 from __future__ import annotations

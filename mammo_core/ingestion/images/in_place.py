@@ -1,4 +1,4 @@
-"""Uncompressed pixels where they lie in a file, so that only what is looked at is ever read."""
+"""Maps uncompressed pixels of a file into memory, so that only what is used is ever read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads PNG, JPEG and TIFF as grey pictures of 8 or 16 bits. Colour is read only where it shows grey."""
+"""Reads PNG, JPEG and TIFF as grey images of 8 or 16 bits. Colour is read only where it shows grey."""
 
 from __future__ import annotations
 

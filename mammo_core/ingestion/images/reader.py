@@ -1,7 +1,7 @@
-"""One process that reads files from outside, bounded in memory and time, and its end of the line.
+"""Runs a process that reads files from outside, bounded in memory and time.
 
-What a decoder does to it, by crashing, swelling or never ending, becomes an IngestionError, and the process is
-replaced. See `reading_process` for the other end.
+If a decoder crashes, swells or never ends, that becomes an IngestionError and the process is replaced. The other
+end is `reading_process`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The other side of `sandbox`: reads tasks from standard input, one at a time, and answers on standard output.
+"""Reads tasks from standard input, one at a time, and answers on standard output: the other end of `reader`.
 
 Started as a program. It bounds its own memory, and the processor time of each task, so that it ends even if
 nobody is left to end it. What libraries print or log goes nowhere.

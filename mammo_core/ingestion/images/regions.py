@@ -1,4 +1,4 @@
-"""Boxes around marked regions: of a mask image, or of a DICOM segmentation."""
+"""Finds boxes around marked regions of a mask image or a DICOM segmentation."""
 
 from __future__ import annotations
 

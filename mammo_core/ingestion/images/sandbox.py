@@ -1,4 +1,4 @@
-"""Runs what reads files from outside in processes of its own, bounded in memory and time.
+"""Reads files from outside in separate processes, bounded in memory and time.
 
 A decoder that crashes, swells or never ends takes its process with it, not this one; the file becomes an
 IngestionError and the process is replaced. This stops accidents and bombs. It doesn't stop a file that takes a
@@ -41,8 +41,8 @@ def read_safely(source: Path | bytes, *, name: str) -> GreyImage:
 
 def image_parts(task: dict[str, Any]) -> dict[str, Any]:
     """Reads an image for `read_safely` in the other process."""
-    picture = read_image(task["source"], name=task["name"])
-    return {**vars(picture), "coding": vars(picture.coding)}
+    image = read_image(task["source"], name=task["name"])
+    return {**vars(image), "coding": vars(image.coding)}
 
 
 IMAGE_PARTS = "mammo_core.ingestion.images.sandbox:image_parts"

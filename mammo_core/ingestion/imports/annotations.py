@@ -1,4 +1,4 @@
-"""What users say of their images in CSV tables: a label for each, boxes, patients, splits.
+"""Reads what users say of their images in CSV tables: labels, boxes, patients, splits.
 
 Columns of a table of labels (any order, other columns are left behind):
 

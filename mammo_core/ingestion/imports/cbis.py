@@ -1,4 +1,4 @@
-"""CBIS-DDSM as researchers download it from The Cancer Imaging Archive: case descriptions in CSV, images in DICOM.
+"""Surveys CBIS-DDSM as researchers download it from The Cancer Imaging Archive: case descriptions in CSV, images in DICOM.
 
 Lee et al. 2017, A curated mammography data set for use in computer-aided detection and diagnosis research.
 Known oddities, all met here: paths that end with a line break or name a folder that the download called
@@ -155,12 +155,12 @@ def _locate(rows: list[_Row], index: FolderIndex) -> tuple[tuple[ImageToCut, ...
         by_image[row.patient, row.image].append(row)
     images, skipped = [], []
     for (patient, image), group in by_image.items():
-        pictures = index.files_like(group[0].paths[0])
+        files = index.files_like(group[0].paths[0])
         masses = []
         for row in group:
-            files = [*index.files_like(row.paths[2]), *index.files_like(row.paths[1])]
-            masks = tuple(path for path in dict.fromkeys(files) if path not in pictures[:1])
-            if not pictures:
+            near = [*index.files_like(row.paths[2]), *index.files_like(row.paths[1])]
+            masks = tuple(path for path in dict.fromkeys(near) if path not in files[:1])
+            if not files:
                 skipped.append(_not_found(row, "image", row.paths[0]))
             elif not masks:
                 skipped.append(_not_found(row, "mask", row.paths[2]))
@@ -177,7 +177,7 @@ def _locate(rows: list[_Row], index: FolderIndex) -> tuple[tuple[ImageToCut, ...
             images.append(
                 ImageToCut(
                     key=f"{patient} {image}",
-                    path=pictures[0],
+                    path=files[0],
                     shown=f"{patient} image {image}",
                     patient=f"{SITE}__{patient}",
                     image=image,

@@ -148,9 +148,8 @@ class CohortWriter:
                 list(pool.map(_flush, (self.folder / row["file"] for row in rows)))
             require_free(target.parent, name)
             (self.folder / _JOURNAL).unlink()
-            (
-                self.folder / _PLAN
-            ).unlink()  # from here on, no other import takes the folder for its own
+            # from here on, no other import takes the folder for its own
+            (self.folder / _PLAN).unlink()
             self._lock.release()
             (self.folder / _LOCK).unlink(missing_ok=True)
             self.folder.rename(target)
@@ -166,7 +165,7 @@ class CohortWriter:
 
 @contextlib.contextmanager
 def open_cohort(data_dir: Path, name: str, plan_hash: str) -> Iterator[CohortWriter]:
-    """Begins a cohort, or goes on with what an interrupted import of the same plan left.
+    """Begins a cohort, or resumes what an interrupted import of the same plan left.
 
     Raises:
         IngestionError: If the name is taken, another plan was begun under it, or another import is at it.

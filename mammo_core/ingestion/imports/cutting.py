@@ -1,4 +1,4 @@
-"""Opens one image and cuts its masses. Runs in a worker of `sandbox`, see `importing`."""
+"""Opens one image and cuts its masses. Runs in a worker of `sandbox`, see `run`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from mammo_core.ingestion.images.regions import boxes_from_mask
 from mammo_core.ingestion.imports.survey import ImageToCut
 
 _SAMPLES = 500  # per side, to tell a mask from an image
-_EXTREME = (
-    0.15  # of the range: how far compression may carry a pixel of a mask from black and white
-)
+_EXTREME = 0.15  # of the range: how far compression may carry a mask's pixel from black and white
 _BINARY_SHARE = 0.99
 _SAME_ASPECT = 0.03
 _SMALLEST_MASK = 0.5  # of the image's height; what is smaller is a crop
@@ -54,34 +52,34 @@ def cut(task: dict[str, Any]) -> dict[str, Any]:
     Raises:
         IngestionError: If the image cannot be used.
     """
-    picture = read_image(task["path"], name="the image")
+    image = read_image(task["path"], name="the image")
     recipe = CropRecipe(**task["recipe"])
     return {
-        "shape": picture.shape,
-        "spacing_mm": picture.spacing_mm,
-        "facts": dict(picture.facts),
-        "warnings": list(picture.warnings),
-        "masses": [_cut_mass(picture, mass, recipe) for mass in task["masses"]],
+        "shape": image.shape,
+        "spacing_mm": image.spacing_mm,
+        "facts": dict(image.facts),
+        "warnings": list(image.warnings),
+        "masses": [_cut_mass(image, mass, recipe) for mass in task["masses"]],
     }
 
 
 def _cut_mass(
-    picture: GreyImage, mass: dict[str, Any], recipe: CropRecipe
+    image: GreyImage, mass: dict[str, Any], recipe: CropRecipe
 ) -> list[dict[str, Any]] | dict[str, str]:
     warnings: list[str] = []
     try:
         if mass["box"] is not None:
             boxes = [Box(*mass["box"])]
         elif mass["masks"]:
-            boxes = _boxes_of_masks(picture, mass, warnings)
+            boxes = _boxes_of_masks(image, mass, warnings)
         else:
-            boxes = [Box(0, 0, *picture.shape)]
+            boxes = [Box(0, 0, *image.shape)]
     except IngestionError as error:
         return {"kind": "mask cannot be used", "reason": str(error)}
     try:
         return [
             {
-                "png": _png(mass_crop(picture, box, recipe)),
+                "png": _png(mass_crop(image, box, recipe)),
                 "box": astuple(box),
                 "warnings": warnings,
             }
@@ -91,27 +89,27 @@ def _cut_mass(
         return {"kind": "box beside the image", "reason": str(error)}
 
 
-def _boxes_of_masks(picture: GreyImage, mass: dict[str, Any], warnings: list[str]) -> list[Box]:
+def _boxes_of_masks(image: GreyImage, mass: dict[str, Any], warnings: list[str]) -> list[Box]:
     """Finds boxes: one mass takes the first usable mask's largest, several masses take all of all masks."""
     if not mass["several"]:
-        marked = _mask_among(mass["masks"], picture.shape)
-        return _on_image(boxes_from_mask(marked, join_px=_JOIN_PX), marked, picture, warnings)[:1]
+        marked = _mask_among(mass["masks"], image.shape)
+        return _on_image(boxes_from_mask(marked, join_px=_JOIN_PX), marked, image, warnings)[:1]
     boxes = []
     for path in mass["masks"]:
-        marked = _mask_among([path], picture.shape)
-        boxes += _on_image(boxes_from_mask(marked, join_px=_JOIN_PX), marked, picture, warnings)
+        marked = _mask_among([path], image.shape)
+        boxes += _on_image(boxes_from_mask(marked, join_px=_JOIN_PX), marked, image, warnings)
     return sorted(set(boxes), key=lambda box: (box.top, box.left, box.height, box.width))
 
 
 def _on_image(
-    boxes: list[Box], marked: np.ndarray, picture: GreyImage, warnings: list[str]
+    boxes: list[Box], marked: np.ndarray, image: GreyImage, warnings: list[str]
 ) -> list[Box]:
     if not boxes:
-        raise IngestionError("Expected a marked region in the mask; got none. Draw it again.")
-    if marked.shape == picture.shape:
+        raise IngestionError("Expected a marked region in the mask; got none. Mark it again.")
+    if marked.shape == image.shape:
         return boxes
     warnings.append("The mask has another size than its image: its box was scaled.")
-    return [box.scaled(marked.shape, picture.shape) for box in boxes]
+    return [box.scaled(marked.shape, image.shape) for box in boxes]
 
 
 def _mask_among(paths: list[Path], shape: tuple[int, int]) -> np.ndarray:

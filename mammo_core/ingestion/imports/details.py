@@ -1,4 +1,4 @@
-"""What is kept about a mass besides its pixels, and in which words: anything else in a table is left behind.
+"""Keeps facts about a mass in fixed vocabularies; leaves anything else in a table behind.
 
 Free text could name a patient; words of a fixed vocabulary cannot. The words are those of BI-RADS as
 CBIS-DDSM spells them.

@@ -1,4 +1,4 @@
-"""Finds the images, labels and boxes of any hospital's DICOM, or of pictures, as `annotations` describes them.
+"""Finds the images, labels and boxes of any hospital's DICOM, PNG, JPEG or TIFF, as `annotations` describes them.
 
 Identifiers are read to match tables with files. What leaves this module carries their pseudonyms; raw ones
 remain in `Skipped.what` and `ImageToCut.shown`, for the screen of whoever imports, and are never written.

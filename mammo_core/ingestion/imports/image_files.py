@@ -20,8 +20,8 @@ class ImageFile:
 
     Attributes:
         parts: Of its path below the source, in lower case.
-        uid: SOP Instance UID; "" for pictures.
-        patient: Raw identifier; "" for pictures.
+        uid: SOP Instance UID; "" for PNG, JPEG and TIFF.
+        patient: Raw identifier; "" for PNG, JPEG and TIFF.
     """
 
     path: Path = field(repr=False)

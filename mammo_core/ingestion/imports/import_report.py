@@ -1,4 +1,4 @@
-"""What an import did, or would do, for the screen and for the record kept beside the masses."""
+"""Reports what an import did or would do, for the screen and for the record beside the masses."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ImportReport:
     """What an import did.
 
     Attributes:
-        folder: The new cohort; None if it was stopped before its end and can be gone on with.
+        folder: The new cohort; None if it was stopped before its end and can be resumed.
         skipped: What was left out; `what` may identify patients and is for the screen only.
         findings: What the checks say of the new cohort.
         seconds: Of this start; an interrupted import took longer in all.

@@ -1,4 +1,4 @@
-"""What to import and how: one frozen value that travels as JSON."""
+"""Plans an import: one frozen value that travels as JSON."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class ImportPlan:
         masks: A folder of masks or DICOM segmentations, or one segmentation, if not in `source`.
         recipe: How masses are cut.
         split: How patients are divided.
-        one_patient_per_file: For pictures whose table names no patients: takes each file for another
-            patient's. Where that is not so, promises made to patients are too good.
+        one_patient_per_file: For images whose table names no patients: treats each file as another
+            patient's. Where that is wrong, guarantees per patient are too strong.
     """
 
     kind: ImportKind

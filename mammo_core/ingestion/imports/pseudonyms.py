@@ -1,4 +1,4 @@
-"""Other names for patients and images, the same for the same identifier on this installation.
+"""Gives patients and images pseudonyms, the same for the same identifier on this installation.
 
 HMAC-SHA256 under a random salt. The salt is kept in the program's home, readable by its owner only, and never
 beside the data. Whoever has the salt can test whether a known identifier is in a cohort, so these are pseudonyms:

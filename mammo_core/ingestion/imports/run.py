@@ -1,4 +1,4 @@
-"""Brings mammograms from outside in as a cohort of masses: looks first, then cuts on all cores, then names it."""
+"""Imports mammograms as a cohort of masses: surveys them, cuts masses on all cores, names the cohort."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def preview_import(
         data_dir: Where a ZIP file is unpacked meanwhile.
         home: Of the program, where the salt is.
         num_samples: Masses to cut and show, from images spread over the whole.
-        on_progress: Called with (files looked at, files).
+        on_progress: Called with (files read, files).
 
     Raises:
         IngestionError: If the tables cannot be used, or nothing can be imported.
@@ -107,13 +107,13 @@ def run_import(
 ) -> ImportReport:
     """Writes data_dir/NAME/SITE/SPLIT/is_benign_*/….png with metadata.csv, and import.json with the report.
 
-    Interrupted, it goes on when called again with the same plan on the same files: images that are done are
-    kept, those that were skipped are tried again.
+    An interrupted import resumes when called again with the same plan on the same files. Images that are done are
+    kept; skipped ones are tried again.
 
     Args:
         home: Of the program, where the salt of pseudonyms is.
         workers: Processes that read images; by default one for each core.
-        on_progress: Called with (files looked at, files), then with (images done, images).
+        on_progress: Called with (files read, files), then with (images done, images).
         should_stop: Asked about twenty times a second; what is done by then is kept.
 
     Returns:
@@ -172,7 +172,7 @@ def run_import(
 
 
 class _Cut:
-    """What came of one image."""
+    """The masses cut from one image, or why there are none."""
 
     def __init__(self, image: ImageToCut, result: dict[str, Any] | IngestionError) -> None:
         self._image = image
@@ -182,7 +182,7 @@ class _Cut:
         if isinstance(result, IngestionError):
             self._skip("image cannot be used", str(result))
             return
-        self._picture = result
+        self._result = result
         self.warnings += result["warnings"]
         for mass, found in zip(image.masses, result["masses"], strict=True):
             if isinstance(found, dict):
@@ -203,13 +203,13 @@ class _Cut:
 
     def rows(self, plan: ImportPlan) -> list[CutMass]:
         """Converts the masses to files and rows of metadata.csv."""
-        image, picture = self._image, self._picture
-        height, width = picture["shape"]
+        image, read = self._image, self._result
+        height, width = read["shape"]
         rows = []
         for number, (mass, one) in enumerate(self.masses, start=1):
             facts = {
-                "side": picture["facts"].get("laterality", ""),
-                "view": picture["facts"].get("view", ""),
+                "side": read["facts"].get("laterality", ""),
+                "view": read["facts"].get("view", ""),
             }
             said = {name: value for name, value in mass.details.items() if value}
             row = {
@@ -221,15 +221,13 @@ class _Cut:
                 "site": plan.site_name,
                 **facts,
                 **said,
-                "spacing_mm": ""
-                if picture["spacing_mm"] is None
-                else f"{picture['spacing_mm']:.4f}",
+                "spacing_mm": "" if read["spacing_mm"] is None else f"{read['spacing_mm']:.4f}",
                 "image_height": height,
                 "image_width": width,
                 **dict(
                     zip(("box_top", "box_left", "box_height", "box_width"), one["box"], strict=True)
                 ),
-                "warnings": " ".join([*picture["warnings"], *one["warnings"]]),
+                "warnings": " ".join([*read["warnings"], *one["warnings"]]),
             }
             rows.append(CutMass(png=one["png"], row=row))
         return rows

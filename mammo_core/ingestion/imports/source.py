@@ -1,4 +1,4 @@
-"""Looks at a source before anything is written: unpacks it if need be, finds its masses, decides the splits."""
+"""Surveys a source before anything is written: unpacks it if need be, finds its masses, decides splits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mammo_core.ingestion.imports.folder_survey import survey_folder
 from mammo_core.ingestion.imports.import_report import kinds_of
 from mammo_core.ingestion.imports.plan import ImportPlan
 from mammo_core.ingestion.imports.pseudonyms import Pseudonyms
-from mammo_core.ingestion.imports.splitting import draw_splits
+from mammo_core.ingestion.imports.splitting import assign_splits
 from mammo_core.ingestion.imports.survey import Skipped, Survey
 from mammo_core.ingestion.uploads import new_upload
 
@@ -29,7 +29,7 @@ def unpacked(
 ) -> Iterator[Path]:
     """Opens the plan's source as a folder or a single image; unpacks a ZIP file for as long as it is used.
 
-    It is unpacked below the folder of the data, where `housekeeping.sweep_incoming` deletes what a kill left.
+    It is unpacked below the data folder, where `installed.sweep_incoming` deletes what a kill left.
 
     Raises:
         IngestionError: If there is nothing, or the archive cannot be used.
@@ -94,11 +94,11 @@ def _divided(plan: ImportPlan, survey: Survey) -> Survey:
     match split.by:
         case "random":
             shares = {"val": split.val_share, "test": split.test_share}
-            splits = draw_splits(patients, shares, split.seed)
+            splits = assign_splits(patients, shares, split.seed)
         case "official":
             testing = {name for name, part in survey.splits.items() if part == "test"}
             rest = {name: label for name, label in patients.items() if name not in testing}
-            splits = draw_splits(rest, {"val": split.val_share}, split.seed)
+            splits = assign_splits(rest, {"val": split.val_share}, split.seed)
             splits |= dict.fromkeys(testing, "test")
         case "column":
             splits = dict(survey.splits)

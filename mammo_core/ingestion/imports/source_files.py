@@ -1,4 +1,4 @@
-"""What lies in a folder of images: told by content, not by name. Raw identifiers stay in memory, see `folder_survey`."""
+"""Sorts the files of a folder by content, not by name. Raw identifiers stay in memory, see `folder_survey`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _READ_HEADER = "mammo_core.ingestion.imports.headers:read_header"
 
 @dataclass(kw_only=True)
 class SourceFiles:
-    """What lies in the source; `others` are pictures in a DICOM import, and the other way round."""
+    """Files of a source by kind; `others` are PNG, JPEG and TIFF in a DICOM import, or the reverse."""
 
     images: list[ImageFile] = field(default_factory=list)
     others: list[ImageFile] = field(default_factory=list)
@@ -41,7 +41,7 @@ def scan_source(
 
     Args:
         source: A folder or a single image.
-        on_progress: Called with (files looked at, files).
+        on_progress: Called with (files read, files).
 
     Raises:
         IngestionError: If there is no file that may be an image.

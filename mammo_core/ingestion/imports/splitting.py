@@ -1,4 +1,4 @@
-"""Which masses train, validate and test: decided by patient, from a seed, the same on every computer."""
+"""Splits masses by patient into train, validation and test, from a seed, the same on every computer."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class SplitPlan:
     """How patients are divided.
 
     Attributes:
-        by: "official" keeps the test set that the collection names and draws validation from the rest;
-            "random" draws both; "column" takes the column `split` of the labels.
-        seed: Of the draw.
+        by: "official" keeps the test set that the collection names and samples validation from the rest;
+            "random" samples both; "column" takes the column `split` of the labels.
+        seed: Of the random split.
         val_share: Share of the patients who do not test that validate, for "official"; of all, for "random".
         test_share: Share of all patients, for "random". 1 makes a site for testing only.
     """
@@ -43,7 +43,7 @@ class SplitPlan:
             )
 
 
-def draw_splits(
+def assign_splits(
     labels: Mapping[str, int], shares: Mapping[str, float], seed: int
 ) -> dict[str, str]:
     """Gives every patient a split, alike for patients with and without a malignant mass.
@@ -57,17 +57,17 @@ def draw_splits(
     Returns:
         "train", "val" or "test" of each patient.
     """
-    drawn = {}
+    splits = {}
     for malignant in (False, True):
         group = [patient for patient, label in labels.items() if (label == MALIGNANT) == malignant]
         group.sort(key=lambda patient: hashlib.sha256(f"{seed} {patient}".encode()).digest())
         num_test = round(shares.get("test", 0.0) * len(group))
         num_val = min(round(shares.get("val", 0.0) * len(group)), len(group) - num_test)
         for place, patient in enumerate(group):
-            drawn[patient] = (
+            splits[patient] = (
                 "test" if place < num_test else "val" if place < num_test + num_val else "train"
             )
-    return drawn
+    return splits
 
 
 def split_from_word(word: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What an import is going to do, before it does it: which images are opened and which masses are cut from them."""
+"""Describes what an import will do: which images it opens and which masses it cuts from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MassToCut:
     Attributes:
         label: BENIGN or MALIGNANT.
         mass_id: Name of the mass in its image; empty if it follows from the box.
-        box: Where it is; None if masks say so, or if the whole picture is the mass.
+        box: Where it is; None if masks say so, or if the whole image is the mass.
         masks: Files of which one, told by its content, is the mask.
         several: Whether each separate region of the mask is a mass of its own.
         details: Columns of metadata.csv that tables said, all of them from fixed vocabularies.
@@ -82,8 +82,8 @@ class Survey:
         """The label of each patient: MALIGNANT if any mass is."""
         labels: dict[str, int] = {}
         for image in self.images:
-            worst = max(mass.label for mass in image.masses)
-            labels[image.patient] = max(worst, labels.get(image.patient, worst))
+            highest = max(mass.label for mass in image.masses)
+            labels[image.patient] = max(highest, labels.get(image.patient, highest))
         return labels
 
     def with_splits(self, splits: Mapping[str, str]) -> Survey:

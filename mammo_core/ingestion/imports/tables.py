@@ -1,4 +1,4 @@
-"""Tables from outside: CSV files of any usual encoding and delimiter, read as text and never evaluated."""
+"""Reads CSV files of any usual encoding and delimiter as text; never evaluates a cell."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def _bundle(name: str) -> ExportBundle:
     stem = f"synthetic_quality_{slug(name)}"
     card = drawing.cards()[name]
     notes = (
-        f"Generator sha256 {card.sha256}; its guarantee to its patients: {card.promise}.",
+        f"Generator sha256 {card.sha256}; its guarantee to its patients: {card.guarantee_text}.",
         "Measured against real masses without noise: no ε covers these numbers.",
     )
     return ExportBundle(

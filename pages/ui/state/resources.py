@@ -186,7 +186,10 @@ def machine() -> Machine:
 @st.cache_data(max_entries=1)
 def generator_promises() -> dict[str, str]:
     """What each shipped generator promises, by name."""
-    return {name: load_card(models_dir() / name).promise for name in find_generators(models_dir())}
+    return {
+        name: load_card(models_dir() / name).guarantee_text
+        for name in find_generators(models_dir())
+    }
 
 
 def mlflow_command() -> str:

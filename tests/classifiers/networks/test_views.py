@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mammo_core.classifiers.features import resize, views_of
-from mammo_core.classifiers.networks.views import VIEWS, draw_views, show_views
+from mammo_core.classifiers.networks.views import VIEWS, sample_views, show_views
 
 
 def rng(seed=0):
@@ -11,29 +11,29 @@ def rng(seed=0):
 
 @pytest.mark.parametrize(("augmentation", "count"), [("none", 1), ("flips", 4), ("turns", 8)])
 def test_every_view_that_is_allowed_comes_up_and_no_other(augmentation, count):
-    drawn = draw_views(400, 1, augmentation, rng())
+    drawn = sample_views(400, 1, augmentation, rng())
 
     assert set(drawn.flatten().tolist()) == set(VIEWS[augmentation])
     assert len(VIEWS[augmentation]) == count
 
 
 def test_views_of_a_mass_are_different_as_long_as_there_are_enough():
-    four, ten = draw_views(50, 4, "turns", rng()), draw_views(50, 10, "turns", rng())
+    four, ten = sample_views(50, 4, "turns", rng()), sample_views(50, 10, "turns", rng())
 
     assert all(len(set(row)) == 4 for row in four.tolist())
     assert all(len(set(row)) == 8 for row in ten.tolist())
 
 
 def test_views_are_equally_likely():
-    drawn = draw_views(8000, 2, "turns", rng())
+    drawn = sample_views(8000, 2, "turns", rng())
 
     counts = torch.bincount(drawn.flatten(), minlength=8)
     assert (counts - 2000).abs().max() < 5 * 2000**0.5
 
 
 def test_views_follow_from_the_generator():
-    assert torch.equal(draw_views(9, 3, "flips", rng(1)), draw_views(9, 3, "flips", rng(1)))
-    assert not torch.equal(draw_views(9, 3, "flips", rng(1)), draw_views(9, 3, "flips", rng(2)))
+    assert torch.equal(sample_views(9, 3, "flips", rng(1)), sample_views(9, 3, "flips", rng(1)))
+    assert not torch.equal(sample_views(9, 3, "flips", rng(1)), sample_views(9, 3, "flips", rng(2)))
 
 
 def test_flips_turn_no_column_into_a_row():

@@ -2,14 +2,14 @@ import pytest
 
 from mammo_core.errors import InvalidRequestError
 from mammo_core.ingestion.imports.details import tidy_details
-from mammo_core.ingestion.imports.splitting import SplitPlan, draw_splits
+from mammo_core.ingestion.imports.splitting import SplitPlan, assign_splits
 
 PATIENTS = {f"p{number}": int(number % 4 == 0) for number in range(400)}
 SHARES = {"val": 0.15, "test": 0.25}
 
 
 def test_shares_hold_for_patients_with_and_without_a_malignant_mass():
-    drawn = draw_splits(PATIENTS, SHARES, seed=0)
+    drawn = assign_splits(PATIENTS, SHARES, seed=0)
 
     assert drawn.keys() == PATIENTS.keys()
     for label, count in ((0, 300), (1, 100)):
@@ -21,12 +21,12 @@ def test_shares_hold_for_patients_with_and_without_a_malignant_mass():
 def test_a_draw_depends_on_seed_and_names_alone():
     backwards = dict(reversed(PATIENTS.items()))
 
-    assert draw_splits(backwards, SHARES, 0) == draw_splits(PATIENTS, SHARES, 0)
-    assert draw_splits(PATIENTS, SHARES, 1) != draw_splits(PATIENTS, SHARES, 0)
+    assert assign_splits(backwards, SHARES, 0) == assign_splits(PATIENTS, SHARES, 0)
+    assert assign_splits(PATIENTS, SHARES, 1) != assign_splits(PATIENTS, SHARES, 0)
 
 
 def test_everyone_may_test():
-    assert set(draw_splits(PATIENTS, {"test": 1.0}, 0).values()) == {"test"}
+    assert set(assign_splits(PATIENTS, {"test": 1.0}, 0).values()) == {"test"}
 
 
 @pytest.mark.parametrize(
