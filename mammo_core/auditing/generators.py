@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mammo_core import __version__
 from mammo_core.classifiers.backbones import load_backbone
@@ -72,7 +72,7 @@ class AttackTarget:
     name: str
     masses: Cohort
     card: GeneratorCard | None = None
-    generator: nn.Module | None = None
+    generator: MassGenerator | None = None
     state: Path | None = None
 
 

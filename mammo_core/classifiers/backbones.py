@@ -7,17 +7,19 @@ import importlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
 from timm.models import is_model
 from torch import Tensor, nn
 
-from mammo_core.classifiers.layer_maps import pooled_maps, stop_at
+from mammo_core.classifiers.layer_maps import pooled_maps, stop_at, timm_model
 from mammo_core.classifiers.torchvision_names import is_torchvision_swin, timm_names
 from mammo_core.config.runs import INSTALLED_BACKBONES, BackboneConfig
 from mammo_core.errors import BackboneError
 from mammo_core.storage.tensors import read_safetensors, read_torch
+from mammo_core.system.device import channels_last
 
 # timm name -> (PyPI package, class) that ships the ImageNet weights as a file, Apache-2.0
 _SHIPPED = {
@@ -50,8 +52,8 @@ class Backbone:
         """
         if self.layer:
             return pooled_maps(self.network, inputs)
-        maps = self.network.forward_features(inputs)
-        return self.network.forward_head(maps, pre_logits=True)  # (N, D)
+        network = timm_model(self.network)
+        return network.forward_head(network.forward_features(inputs), pre_logits=True)  # (N, D)
 
 
 def load_backbone(config: BackboneConfig, device: torch.device | str = "cpu") -> Backbone:
@@ -65,7 +67,7 @@ def load_backbone(config: BackboneConfig, device: torch.device | str = "cpu") ->
     mean, std = normalisation_of(network, config)
     if config.layer:
         stop_at(network, config.layer)
-    return Backbone(network.to(device, memory_format=torch.channels_last), mean, std, config.layer)
+    return Backbone(channels_last(network, device), mean, std, config.layer)
 
 
 def normalisation_of(
@@ -74,7 +76,7 @@ def normalisation_of(
     """Returns the mean and deviation per channel that normalise inputs in [0, 1]."""
     if config.normalisation == "half":
         return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
-    settings = network.pretrained_cfg
+    settings = timm_model(network).pretrained_cfg
     return tuple(settings["mean"]), tuple(settings["std"])
 
 
@@ -140,7 +142,7 @@ def _create(config: BackboneConfig) -> nn.Module:
         ) from error
 
 
-def _input_size(config: BackboneConfig) -> dict[str, int]:
+def _input_size(config: BackboneConfig) -> dict[str, Any]:
     """Transformers with fixed position tables must be told the size; convolutions need not."""
     tagged = timm.get_pretrained_cfg(config.name)
     fixed = tagged is not None and tagged.fixed_input_size
@@ -188,7 +190,7 @@ def _load_by_name(network: nn.Module, weights: dict[str, Tensor], path: str) -> 
     if is_torchvision_swin(weights):
         weights = timm_names(weights)
     own = network.state_dict()
-    classifier = network.pretrained_cfg.get("classifier", "")
+    classifier = timm_model(network).pretrained_cfg.get("classifier", "")
     prefixes = tuple([classifier] if isinstance(classifier, str) else classifier)
     wanted = {name for name in own if not name.startswith(prefixes)}
     fitting = {

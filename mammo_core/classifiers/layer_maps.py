@@ -21,6 +21,11 @@ class _Reached(Exception):
         self.maps = maps
 
 
+def timm_model(network: nn.Module) -> Any:
+    """Returns a network as the timm model that it is, whose methods have no types."""
+    return network
+
+
 def stop_at(network: nn.Module, layer: str) -> None:
     """Lets every forward pass of a network end at a layer, for `pooled_maps`.
 
@@ -53,7 +58,7 @@ def pooled_maps(network: nn.Module, inputs: Tensor) -> Tensor:
         BackboneError: If the layer takes no part, or gives no maps.
     """
     try:
-        network.forward_features(inputs)
+        timm_model(network).forward_features(inputs)
     except _Reached as reached:
         maps = reached.maps
     else:

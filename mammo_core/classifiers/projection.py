@@ -7,8 +7,10 @@ Unit length bounds every mass' influence before any clipping.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -67,10 +69,10 @@ def fit_projection(recipe: HeadRecipe, public_features: Tensor | None) -> Projec
         )
     num_views = public_features.shape[:2].numel()
     dims = min(recipe.projection_dims, num_views - 1, public_features.shape[2])
-    mean = sum(views.sum(dim=0) for views in _parts(public_features)) / num_views  # (D,)
-    scatter = sum(
-        centred.T @ centred for centred in (views - mean for views in _parts(public_features))
-    )  # (D, D)
+    total = reduce(operator.add, (views.sum(dim=0) for views in _parts(public_features)))
+    mean = total / num_views  # (D,)
+    centred = (views - mean for views in _parts(public_features))
+    scatter = reduce(operator.add, (part.T @ part for part in centred))  # (D, D)
     variances, directions = torch.linalg.eigh(scatter / num_views)  # ascending
     variances, directions = variances.flip(0)[:dims], directions.flip(1)[:, :dims]
     floor = variances[0] * 1e-6  # they may not vary at all along the last directions

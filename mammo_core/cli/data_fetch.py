@@ -64,6 +64,7 @@ def run_fetch_command(options: argparse.Namespace) -> int:
     sweep_incoming(folder)
     with _Stages() as on_progress:
         report = run_fetch(plan, folder, on_progress=on_progress)
+    assert report is not None  # nothing here stops it
     for note in report.notes:
         print(f"note: {note}", file=sys.stderr)
     if report.was_there:

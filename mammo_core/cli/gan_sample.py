@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy as np
-    from torch import nn
 
     from mammo_core.generators.files import DrawRequest
     from mammo_core.synthesis.cards import GeneratorCard
+    from mammo_core.synthesis.sampling import MassGenerator
 
 
 def add_part(parts: argparse._SubParsersAction) -> None:
@@ -154,7 +154,7 @@ def _file_format(
     return ".dcm", encode
 
 
-def _requests(generator: nn.Module, options: argparse.Namespace) -> list[DrawRequest]:
+def _requests(generator: MassGenerator, options: argparse.Namespace) -> list[DrawRequest]:
     """Lists the masses that the options ask for: `--count` in all."""
     from functools import partial
 

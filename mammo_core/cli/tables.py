@@ -29,8 +29,11 @@ def printable_curves(rows: Iterable[dict[str, object]]) -> list[dict[str, object
     lines = []
     for (strategy, unit, test_set), part in points.groupby(["strategy", "unit", "test_set"]):
         line: dict[str, object] = {"strategy": strategy, "unit": unit, "test set": test_set}
-        for point in part.sort_values("target_epsilon").itertuples():
-            name = f"ε={point.target_epsilon:g}" if point.target_epsilon < np.inf else "no privacy"
-            line[name] = f"{point.mean:.3f} ({point.seed_low:.3f} to {point.seed_high:.3f})"
+        for point in part.sort_values("target_epsilon").to_dict("records"):
+            epsilon = point["target_epsilon"]
+            name = f"ε={epsilon:g}" if epsilon < np.inf else "no privacy"
+            line[name] = (
+                f"{point['mean']:.3f} ({point['seed_low']:.3f} to {point['seed_high']:.3f})"
+            )
         lines.append(line)
     return lines

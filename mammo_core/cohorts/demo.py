@@ -13,13 +13,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from mammo_core.cohorts.cohort import Cohort, Source, join
 from mammo_core.cohorts.sampled import sample_cohort
 from mammo_core.labels import MALIGNANT
 from mammo_core.synthesis.checkpoints import load_generator
-from mammo_core.synthesis.sampling import Origin, class_direction, generate_masses, origin_of_seed
+from mammo_core.synthesis.sampling import (
+    MassGenerator,
+    Origin,
+    class_direction,
+    generate_masses,
+    origin_of_seed,
+)
 from mammo_core.system.paths import DEFAULT_GENERATOR, models_dir
 
 EXTERNAL = "demo-external"
@@ -66,7 +72,7 @@ def demo_synthetic(count: int = DEMO_SYNTHETIC, seed: int = 0) -> Cohort:
 
 
 @lru_cache(maxsize=1)
-def _generator() -> nn.Module:
+def _generator() -> MassGenerator:
     generator, _ = load_generator(models_dir() / DEFAULT_GENERATOR)
     return generator
 

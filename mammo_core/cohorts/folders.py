@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from mammo_core.cohorts.cohort import SPLITS, Cohort
+from mammo_core.cohorts.cohort import SPLITS, Cohort, Source
 from mammo_core.errors import CohortError
 from mammo_core.labels import CLASS_NAMES, label_from_is_benign
 
@@ -155,7 +155,7 @@ def _bad_name(path: Path, expected: str) -> SkippedFile:
 
 
 def _read(
-    folder: Path, entries: list[_Entry], skipped: list[SkippedFile], *, source: str, layout: str
+    folder: Path, entries: list[_Entry], skipped: list[SkippedFile], *, source: Source, layout: str
 ) -> CohortReading:
     decoded: list[tuple[_Entry, np.ndarray]] = []
     for entry in entries:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from torch import nn
 
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.synthesis.sampling import sample_masses
+from mammo_core.synthesis.sampling import MassGenerator, sample_masses
 
 
 def sample_cohort(
-    generator: nn.Module,
+    generator: MassGenerator,
     count: int,
     *,
     seed: int = 0,

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from torch import nn
 
 from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
@@ -27,7 +26,7 @@ from mammo_core.synthesis.cards import (
     file_hash,
 )
 from mammo_core.synthesis.mass_id import MassId
-from mammo_core.synthesis.sampling import Origin, generate_masses
+from mammo_core.synthesis.sampling import MassGenerator, Origin, generate_masses
 
 _BATCH = 64
 README = "README.txt"
@@ -51,7 +50,7 @@ class DrawRequest:
 
 
 def write_masses(
-    generator: nn.Module,
+    generator: MassGenerator,
     card: GeneratorCard,
     generator_name: str,
     requests: Sequence[DrawRequest],

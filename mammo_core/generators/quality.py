@@ -166,7 +166,7 @@ def evaluate_synthetic(
             *_comparisons(cohorts, full, "full", by_class=True),
             *_comparisons(cohorts, blurred, "low-pass", by_class=False),
         ],
-        class_auroc=_class_auroc(dataset, synthetic.labels, ledger),
+        class_auroc=_class_auroc(dataset, dataset.synthetic_features, synthetic.labels, ledger),
         transfer_auroc=_transfer_auroc(dataset, ledger),
         radiomics=_radiomics_distances(cohorts),
         copies=calibrate(
@@ -218,11 +218,13 @@ def _radiomics_distances(cohorts: dict[str, Cohort]) -> dict[str, float]:
     return {name: frechet_distance(train, values) for name, values in found.items()}
 
 
-def _class_auroc(dataset: FeatureDataset, labels: np.ndarray, ledger: ReleaseLedger) -> float:
+def _class_auroc(
+    dataset: FeatureDataset, features: Tensor, labels: np.ndarray, ledger: ReleaseLedger
+) -> float:
     """Measures how well a head trained on real masses without DP ranks the synthetic classes."""
     config = _without_privacy(dataset, "real", _RANKING)
     result = _trained(dataset, config, ledger)
-    vectors = fit_projection(config.recipe, None)(dataset.synthetic_features)
+    vectors = fit_projection(_RANKING, None)(features)
     return float(roc_auc_score(labels, (vectors @ result.weights).numpy()))
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.features import compute_features
@@ -31,7 +31,7 @@ from mammo_core.synthesis.checkpoints import save_generator
 from mammo_core.synthesis.config import MECHANISMS, GanConfig, Mechanism
 from mammo_core.synthesis.mcgan_training import McganTrainer
 from mammo_core.synthesis.quality import kernel_distance
-from mammo_core.synthesis.sampling import sample_masses
+from mammo_core.synthesis.sampling import MassGenerator, sample_masses
 from mammo_core.synthesis.training import GanStep, GanTrainer
 from mammo_core.system.device import choose_device, device_name
 
@@ -311,7 +311,7 @@ def _open_trainer(
     return PrivateDiscriminatorTrainer(config, masses, plan.privacy, device, network, steps)
 
 
-def sample_grid(generator: nn.Module) -> np.ndarray:
+def sample_grid(generator: MassGenerator) -> np.ndarray:
     """Samples a row of masses of each class from the same seeds: (2 H, 8 W) uint8."""
     labels = [label for label in sorted(CLASS_NAMES) for _ in range(_GRID)]
     masses = sample_masses(generator, labels, [*range(_GRID)] * len(CLASS_NAMES)).numpy()
@@ -329,7 +329,7 @@ class _Judge:
         self._backbone = load_backbone(self._config, device)
         self._heldout = self._features(heldout)
 
-    def distance(self, generator: nn.Module) -> float:
+    def distance(self, generator: MassGenerator) -> float:
         labels = [index % 2 for index in range(_JUDGED)]
         masses = sample_masses(generator, labels, range(_JUDGED)).numpy()
         return kernel_distance(self._heldout, self._features(masses)).value

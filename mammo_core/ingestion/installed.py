@@ -5,7 +5,6 @@ Only what this program put there, and marked as such, can be removed here.
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 import tempfile
@@ -60,8 +59,8 @@ class InstalledCohort:
 
 def installed_cohorts(data_dir: Path) -> list[InstalledCohort]:
     """Lists all cohorts that the app finds there, real ones first; counts names, opens no image."""
-    sources = [source for source in find_sources(data_dir) if not source.is_demo]
-    found = [_real(source.real, data_dir) for source in sources]
+    sources = find_sources(data_dir)
+    found = [_real(source.real, data_dir) for source in sources if source.real]
     synthetic = dict.fromkeys(source.synthetic for source in sources if source.synthetic)
     return found + [_synthetic(folder, data_dir) for folder in synthetic]
 
@@ -108,7 +107,7 @@ def sweep_incoming(data_dir: Path) -> None:
 def _newest(path: Path) -> float:
     """Returns when anything in a file or folder was last changed, in seconds since 1970."""
     return max(
-        (entry.stat(follow_symlinks=False).st_mtime for entry in _entries(path)),
+        (entry.lstat().st_mtime for entry in _entries(path)),
         default=path.lstat().st_mtime,
     )
 
@@ -171,16 +170,10 @@ def _home_of(folder: Path, data_dir: Path) -> tuple[Path, tuple[str, dict[str, A
 
 def disk_use(folder: Path) -> int:
     """Sums the bytes of all files below a folder, without links."""
-    sizes = (entry.stat(follow_symlinks=False) for entry in _entries(folder))
+    sizes = (entry.lstat() for entry in _entries(folder))
     return sum(size.st_size for size in sizes if stat.S_ISREG(size.st_mode))
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yields everything below a folder, following no link; nothing for a file."""
-    if folder.is_symlink() or not folder.is_dir():
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            yield entry
-            if entry.is_dir(follow_symlinks=False):
-                yield from _entries(Path(entry.path))
+def _entries(folder: Path) -> Iterator[Path]:
+    """Iterates over everything below a folder, following no link; nothing for a file."""
+    return iter(()) if folder.is_symlink() else folder.rglob("*")

@@ -9,16 +9,21 @@ masses are computed once a step and serve both networks.
 from __future__ import annotations
 
 import math
+import operator
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mammo_core.synthesis.augment import NUM_TURNS, all_turns, augment, turn_at_random
+from mammo_core.synthesis.cascade import CascadeGenerator
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.projected import ProjectedHeads, PublicFeatures
 from mammo_core.synthesis.sampling import from_uint8
+from mammo_core.synthesis.structure import FlowStructure
 from mammo_core.synthesis.training import GanStep, GanTrainer
+from mammo_core.system.device import channels_last
 
 BETAS = (0.0, 0.99)
 HEAD_WIDTH = 64
@@ -41,7 +46,7 @@ def seeded_features(
     with torch.random.fork_rng():
         torch.manual_seed(config.seed + 1)
         features = PublicFeatures(network)
-    return features.to(device, memory_format=torch.channels_last)
+    return channels_last(features, device)
 
 
 def seeded_heads(
@@ -56,7 +61,7 @@ def seeded_heads(
         return ProjectedHeads(sizes, width=width, normalise=normalise)
 
 
-class DetailTrainer(GanTrainer):
+class DetailTrainer(GanTrainer[CascadeGenerator]):
     """Base of all trainings of a cascade: public features and the detail network's optimizer.
 
     Args:
@@ -71,7 +76,7 @@ class DetailTrainer(GanTrainer):
         device: torch.device,
         network: nn.Module,
     ) -> None:
-        super().__init__(config, images, labels, device)
+        super().__init__(CascadeGenerator, config, images, labels, device)
         self.features = seeded_features(config, network, device)
         self._generator_optimizer = torch.optim.Adam(
             self.generator.detail.parameters(), lr=config.generator_rate, betas=BETAS
@@ -102,13 +107,14 @@ class CascadeTrainer(DetailTrainer):
         network: nn.Module,
     ) -> None:
         super().__init__(config, images, labels, device, network)
-        self.generator.structure.fit_scale(
-            self._coefficients(all_turns(from_uint8(self._images)).flatten(0, 1))
-        )
+        structure = self.generator.structure
+        assert isinstance(structure, FlowStructure)  # only private training has another
+        self._structure = structure
+        structure.fit_scale(self._coefficients(all_turns(from_uint8(self._images)).flatten(0, 1)))
         self.averaged.load_state_dict(self.generator.state_dict())
-        self.discriminator = self._build_discriminator().to(memory_format=torch.channels_last)
+        self.discriminator = channels_last(self._build_discriminator(), device)
         self._structure_optimizer = torch.optim.AdamW(
-            self.generator.structure.parameters(),
+            structure.parameters(),
             lr=_STRUCTURE_RATE,
             betas=(0.9, 0.99),
             weight_decay=_STRUCTURE_DECAY,
@@ -164,11 +170,11 @@ class CascadeTrainer(DetailTrainer):
         with torch.random.fork_rng():  # dropout samples from torch's own randomness
             torch.manual_seed(int(torch.randint(2**62, (1,), generator=self._rng)))
             with self._mixed_precision():
-                loss = self.generator.structure.loss(
+                loss = self._structure.loss(
                     coefficients, labels.repeat_interleave(NUM_TURNS), self._rng
                 )
         loss.backward()
-        nn.utils.clip_grad_norm_(self.generator.structure.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(self._structure.parameters(), 1.0)
         self._structure_optimizer.step()
 
     def _adversarial_step(self, real: Tensor, labels: Tensor) -> tuple[float, float]:
@@ -186,11 +192,14 @@ class CascadeTrainer(DetailTrainer):
             cut = [maps.detach().requires_grad_() for maps in synthetic_maps]
             for_synthetic = self.discriminator(cut, labels)
             for_real = self.discriminator(real_maps, labels)
-        generator_loss = -sum(logits.mean() for logits in for_synthetic)
+        generator_loss = -reduce(operator.add, [logits.mean() for logits in for_synthetic])
         towards_real = torch.autograd.grad(generator_loss, cut, retain_graph=True)
-        discriminator_loss = sum(
-            functional.relu(1 - own).mean() + functional.relu(1 + other).mean()
-            for own, other in zip(for_real, for_synthetic, strict=True)
+        discriminator_loss = reduce(
+            operator.add,
+            [
+                functional.relu(1 - own).mean() + functional.relu(1 + other).mean()
+                for own, other in zip(for_real, for_synthetic, strict=True)
+            ],
         )
         discriminator_loss.backward(inputs=list(self.discriminator.parameters()))
         torch.autograd.backward(synthetic_maps, towards_real)

@@ -14,7 +14,7 @@ from torch import nn
 from mammo_core.errors import CheckpointError
 from mammo_core.storage.tensors import read_sealed, require_finite, write_sealed
 from mammo_core.synthesis.cards import GeneratorCard, load_card
-from mammo_core.synthesis.sampling import build_generator
+from mammo_core.synthesis.sampling import MassGenerator, build_generator
 
 
 def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> GeneratorCard:
@@ -34,7 +34,7 @@ def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> Gen
 
 def load_generator(
     path: Path, device: torch.device | str = "cpu"
-) -> tuple[nn.Module, GeneratorCard]:
+) -> tuple[MassGenerator, GeneratorCard]:
     """Loads a generator in eval mode and its card.
 
     Raises:

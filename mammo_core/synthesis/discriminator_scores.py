@@ -6,7 +6,9 @@ generator. Whoever gets hold of it attacks better than from synthetic masses alo
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from mammo_core.synthesis.augment import all_turns
 from mammo_core.synthesis.cascade_training import HEAD_WIDTH, seeded_features, seeded_heads
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.mcgan import McganDiscriminator
+from mammo_core.synthesis.projected import PublicFeatures
 from mammo_core.synthesis.sampling import from_uint8
 
 _AT_ONCE = 8
@@ -85,9 +88,11 @@ def _scorer(
     state_file: Path,
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """Returns a function of turns (n, 8, 1, H, W) and labels (n,) that gives scores (n,)."""
+    features: PublicFeatures | None = None
     if config.architecture == "mcgan":
         discriminator: nn.Module = McganDiscriminator(config)
     else:
+        assert network is not None  # the caller brings it for a cascade
         features = seeded_features(config, network, "cpu")
         width = HEAD_WIDTH
         if is_private:
@@ -104,11 +109,13 @@ def _scorer(
 
     def score(turns: Tensor, labels: Tensor) -> Tensor:
         flat, claimed = turns.flatten(0, 1), labels.repeat_interleave(turns.shape[1])
-        if config.architecture == "mcgan":
+        if features is None:
             logits = discriminator(flat, claimed)
         else:
             maps = [part.float() for part in features(flat)]
-            logits = sum(part.mean(dim=1) for part in discriminator(maps, claimed))
+            logits = reduce(
+                operator.add, [part.mean(dim=1) for part in discriminator(maps, claimed)]
+            )
         return logits.view(len(turns), -1).mean(dim=1)
 
     return score

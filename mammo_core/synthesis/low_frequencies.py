@@ -25,6 +25,9 @@ class LowFrequencies(nn.Module):
         InvalidRequestError: If there are not so many coefficients below a quarter of the sampling rate.
     """
 
+    waves: Tensor
+    index: Tensor
+
     def __init__(self, image_size_px: int, count: int) -> None:
         super().__init__()
         side = image_size_px // 2

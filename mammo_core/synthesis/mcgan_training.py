@@ -10,26 +10,25 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mammo_core.synthesis.config import GanConfig
-from mammo_core.synthesis.mcgan import McganDiscriminator
+from mammo_core.synthesis.mcgan import McganDiscriminator, McganGenerator
 from mammo_core.synthesis.sampling import from_uint8
 from mammo_core.synthesis.training import GanStep, GanTrainer
+from mammo_core.system.device import channels_last
 
 _BETAS = (0.5, 0.999)
 _REAL_TARGET = 0.9
 
 
-class McganTrainer(GanTrainer):
+class McganTrainer(GanTrainer[McganGenerator]):
     """See `GanTrainer`."""
 
     def __init__(
         self, config: GanConfig, images: Tensor, labels: Tensor, device: torch.device
     ) -> None:
-        super().__init__(config, images, labels, device)
+        super().__init__(McganGenerator, config, images, labels, device)
         with torch.random.fork_rng():
             torch.manual_seed(config.seed + 1)
-            self.discriminator = McganDiscriminator(config).to(
-                device, memory_format=torch.channels_last
-            )
+            self.discriminator = channels_last(McganDiscriminator(config), device)
         self._generator_optimizer = torch.optim.Adam(
             self.generator.parameters(), lr=config.generator_rate, betas=_BETAS
         )

@@ -19,9 +19,11 @@ Pre-trained Perceptual Features Improve DP Image Generation, arXiv:2205.12900.
 from __future__ import annotations
 
 import dataclasses
+import operator
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +46,7 @@ from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.private_structure import fit_private_structure
 from mammo_core.synthesis.projected import MIXED_CHANNELS
 from mammo_core.synthesis.sampling import from_uint8
+from mammo_core.synthesis.structure import NormalStructure
 from mammo_core.synthesis.training import GanStep
 
 _STRUCTURE_SHARE = 0.3  # of the squared privacy parameter mu
@@ -94,8 +97,10 @@ class _PrivateTrainer(DetailTrainer):
         self._mu = mu_for(privacy.target_epsilon, privacy.target_delta) / _ROUND_UP
         self._structure_noise = 1 / (self._mu * _STRUCTURE_SHARE**0.5)
         images = from_uint8(self._images)
+        structure = self.generator.structure
+        assert isinstance(structure, NormalStructure)  # as configured above
         fit_private_structure(
-            self.generator.structure,
+            structure,
             self.generator.low_frequencies.analyse(images),
             self._labels,
             self._unit_rows,
@@ -208,9 +213,11 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
         cut = [part.detach().float().requires_grad_() for part in maps]
         with quiet_hooks():
             logits = self.discriminator(cut, labels)
-            generator_loss = -sum(part.mean() for part in logits)
+            generator_loss = -reduce(operator.add, [part.mean() for part in logits])
             towards_real = torch.autograd.grad(generator_loss, cut, retain_graph=True)
-            public_loss = sum(functional.relu(1 + part).mean() for part in logits)
+            public_loss = reduce(
+                operator.add, [functional.relu(1 + part).mean() for part in logits]
+            )
             public = torch.autograd.grad(public_loss, list(self.discriminator.parameters()))
         self._private_step(public)
         torch.autograd.backward(
@@ -230,9 +237,8 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
             with torch.no_grad(), self._mixed_precision():
                 shown = augment(turn_at_random(images, self._turns), self._turns)
                 maps = [part.float() for part in self.features(shown)]
-            return sum(
-                functional.relu(1 - part).mean(dim=1) for part in self.discriminator(maps, labels)
-            )
+            logits = self.discriminator(maps, labels)
+            return reduce(operator.add, [functional.relu(1 - part).mean(dim=1) for part in logits])
 
         self._noisy.step(losses, len(rows), public)
 
@@ -332,6 +338,11 @@ class NoisyMomentsTrainer(_PrivateTrainer):
 
 class _Moments(nn.Module):
     """Means and mean squares of feature maps, standardised; the means to reach and those reached."""
+
+    offset: Tensor
+    scale: Tensor
+    target: Tensor
+    running: Tensor
 
     def __init__(self) -> None:
         super().__init__()

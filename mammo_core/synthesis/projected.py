@@ -13,9 +13,10 @@ arXiv:1802.05637 (projection of the class); Miyato et al. 2018, arXiv:1802.05957
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import torch
-from timm.layers import BatchNormAct2d
+from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
@@ -38,22 +39,26 @@ class PublicFeatures(nn.Module):
             used elsewhere.
     """
 
+    network: Any  # a timm model, whose methods have no types
+
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         _fold_batch_norms(network)
         self.network = network.requires_grad_(False)
         channels = [maps.shape[1] for maps in self._feature_maps(torch.zeros(1, 3, 64, 64))]
-        self.across = nn.ModuleList(
+        across = [
             nn.Conv2d(found, mixed, 1)
             for found, mixed in zip(channels, MIXED_CHANNELS, strict=True)
-        )
-        self.down = nn.ModuleList(
+        ]
+        down = [
             nn.Conv2d(deep, shallow, 3, padding=1)
             for shallow, deep in itertools.pairwise(MIXED_CHANNELS)
-        )
-        for layer in (*self.across, *self.down):
+        ]
+        for layer in (*across, *down):
             nn.init.kaiming_normal_(layer.weight)
+            assert layer.bias is not None
             nn.init.zeros_(layer.bias)
+        self.across, self.down = nn.ModuleList(across), nn.ModuleList(down)
         self.requires_grad_(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -122,6 +127,7 @@ def _fold_batch_norms(parent: nn.Module) -> None:
     before: nn.Module | None = None
     for name, child in list(parent.named_children()):
         if isinstance(child, BatchNormAct2d) and isinstance(before, nn.Conv2d):
+            assert child.running_mean is not None and child.running_var is not None  # frozen
             before.weight, before.bias = fuse_conv_bn_weights(
                 before.weight,
                 before.bias,

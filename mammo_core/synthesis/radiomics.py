@@ -61,7 +61,8 @@ def frechet_distance(real: np.ndarray, synthetic: np.ndarray) -> float:
     difference = left.mean(axis=0) - right.mean(axis=0)
     left_spread, right_spread = np.cov(left.T), np.cov(right.T)
     # the trace of sqrt(A B) by the eigenvalues of A B, real and >= 0 but for rounding
-    roots = np.sqrt(np.maximum(linalg.eigvals(left_spread @ right_spread).real, 0)).sum()
+    eigenvalues = np.asarray(linalg.eigvals(left_spread @ right_spread))
+    roots = np.sqrt(np.maximum(eigenvalues.real, 0)).sum()
     squared = difference @ difference + np.trace(left_spread) + np.trace(right_spread) - 2 * roots
     return float(np.sqrt(max(squared, 0.0)))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
@@ -43,7 +43,7 @@ class Origin:
     noise: list[Tensor]
 
 
-def origin_of_seed(generator: nn.Module, seed: int, *, truncation: float = 1.0) -> Origin:
+def origin_of_seed(generator: MassGenerator, seed: int, *, truncation: float = 1.0) -> Origin:
     """Returns the origin that a seed stands for.
 
     Args:
@@ -64,7 +64,7 @@ def origin_of_seed(generator: nn.Module, seed: int, *, truncation: float = 1.0) 
 
 
 def generate_masses(
-    generator: nn.Module,
+    generator: MassGenerator,
     labels: Sequence[int],
     origins: Sequence[Origin],
     *,
@@ -107,7 +107,7 @@ def generate_masses(
 
 
 @torch.inference_mode()
-def _generate_one(generator: nn.Module, label: int, origin: Origin) -> Tensor:
+def _generate_one(generator: MassGenerator, label: int, origin: Origin) -> Tensor:
     """Generates one mass (H, W) uint8, on the CPU."""
     device = next(generator.parameters()).device
     image = generator(
@@ -132,7 +132,7 @@ def _one_mass_per_core() -> Iterator[Callable[..., Iterator[Tensor]]]:
 
 
 def sample_masses(
-    generator: nn.Module,
+    generator: MassGenerator,
     labels: Sequence[int],
     seeds: Sequence[int],
     *,
@@ -176,7 +176,7 @@ def between(first: Origin, second: Origin, steps: int) -> list[Origin]:
 
 
 @torch.inference_mode()
-def principal_directions(generator: nn.Module, count: int) -> Tensor:
+def principal_directions(generator: MassGenerator, count: int) -> Tensor:
     """Finds the directions of the latent space along which the coarse structure of masses changes most.
 
     Returns:
@@ -204,7 +204,7 @@ def principal_directions(generator: nn.Module, count: int) -> Tensor:
 
 
 @torch.inference_mode()
-def class_direction(generator: nn.Module) -> Tensor:
+def class_direction(generator: MassGenerator) -> Tensor:
     """Finds the latent direction along which the coarse structure of either class becomes more malignant.
 
     Returns:

@@ -27,6 +27,9 @@ _LATE, _COMPARED_NOISES = 0.8, 8  # of `surprise`
 class NormalStructure(nn.Module):
     """Independent normal coefficients, each class with means and deviations of its own."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, num_coefficients: int) -> None:
         super().__init__()
         shape = len(CLASS_NAMES), num_coefficients
@@ -50,6 +53,10 @@ class FlowStructure(nn.Module):
         width: Of the hidden layers.
         steps: Of the integration, each of two evaluations.
     """
+
+    offset: Tensor
+    scale: Tensor
+    waves: Tensor
 
     def __init__(
         self, num_coefficients: int, width: int = 512, blocks: int = 2, steps: int = 5

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,10 @@ from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.storage.atomic import disk_errors_explained, write_bytes
 from mammo_core.storage.tensors import read_torch
 from mammo_core.synthesis.config import GanConfig
-from mammo_core.synthesis.sampling import build_generator
+from mammo_core.synthesis.sampling import MassGenerator
+from mammo_core.system.device import channels_last
+
+G = TypeVar("G", bound=MassGenerator)
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,11 @@ class GanStep:
     discriminator_loss: float
 
 
-class GanTrainer(ABC):
+class GanTrainer(ABC, Generic[G]):
     """The state of one training, and its steps.
 
     Args:
+        build: Builds the generator, with initial weights from torch's global randomness.
         config: What to train.
         images: (N, H, W) uint8 real masses.
         labels: (N,) int64.
@@ -50,7 +55,12 @@ class GanTrainer(ABC):
     """
 
     def __init__(
-        self, config: GanConfig, images: Tensor, labels: Tensor, device: torch.device
+        self,
+        build: Callable[[GanConfig], G],
+        config: GanConfig,
+        images: Tensor,
+        labels: Tensor,
+        device: torch.device,
     ) -> None:
         self.config = config
         self.device = device
@@ -58,7 +68,7 @@ class GanTrainer(ABC):
         self._rng = torch.Generator().manual_seed(config.seed)
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
-            self.generator = build_generator(config).to(device, memory_format=torch.channels_last)
+            self.generator = channels_last(build(config), device)
         self.averaged = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.images_seen = 0
 

@@ -7,11 +7,20 @@ their α equal to the rank).
 from __future__ import annotations
 
 import math
+from typing import Any, TypeGuard, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from mammo_core.errors import InvalidRequestError
+
+Layer = nn.Linear | nn.Conv2d
+_L = TypeVar("_L", nn.Linear, nn.Conv2d)
+
+
+def uninitialised(kind: type[_L], *sizes: int, **options: Any) -> _L:
+    """Builds a layer without drawing initial weights from torch's global randomness."""
+    return cast(_L, nn.utils.skip_init(kind, *sizes, **options))
 
 
 class LowRankLayer(nn.Module):
@@ -21,7 +30,7 @@ class LowRankLayer(nn.Module):
         base, down, up: All three Linear, or all three 1x1 convolutions.
     """
 
-    def __init__(self, base: nn.Module, down: nn.Module, up: nn.Module) -> None:
+    def __init__(self, base: Layer, down: Layer, up: Layer) -> None:
         super().__init__()
         self.base, self.down, self.up = base.requires_grad_(False), down, up
 
@@ -30,7 +39,7 @@ class LowRankLayer(nn.Module):
         return self.base(inputs) + self.up(self.down(inputs))
 
     @torch.no_grad()
-    def merged(self) -> nn.Module:
+    def merged(self) -> Layer:
         """Returns the base with the update added to its weights."""
         up, down = self.up.weight.flatten(1), self.down.weight.flatten(1)
         self.base.weight += (up @ down).view_as(self.base.weight)
@@ -73,7 +82,7 @@ def merge_adapters(network: nn.Module) -> None:
         network.set_submodule(name, module.merged())
 
 
-def _can_adapt(module: nn.Module) -> bool:
+def _can_adapt(module: nn.Module) -> TypeGuard[Layer]:
     return isinstance(module, nn.Linear) or (
         isinstance(module, nn.Conv2d)
         and module.kernel_size == (1, 1)
@@ -82,15 +91,15 @@ def _can_adapt(module: nn.Module) -> bool:
     )
 
 
-def _adapted(base: nn.Linear | nn.Conv2d, rank: int, rng: torch.Generator) -> LowRankLayer:
+def _adapted(base: Layer, rank: int, rng: torch.Generator) -> LowRankLayer:
     outputs, inputs = base.weight.shape[:2]
     rank = min(rank, inputs, outputs)
     if isinstance(base, nn.Linear):
-        down = nn.utils.skip_init(nn.Linear, inputs, rank, bias=False)
-        up = nn.utils.skip_init(nn.Linear, rank, outputs, bias=False)
+        down = uninitialised(nn.Linear, inputs, rank, bias=False)
+        up = uninitialised(nn.Linear, rank, outputs, bias=False)
     else:
-        down = nn.utils.skip_init(nn.Conv2d, inputs, rank, 1, stride=base.stride, bias=False)
-        up = nn.utils.skip_init(nn.Conv2d, rank, outputs, 1, bias=False)
+        down = uninitialised(nn.Conv2d, inputs, rank, 1, stride=base.stride, bias=False)
+        up = uninitialised(nn.Conv2d, rank, outputs, 1, bias=False)
     nn.init.normal_(down.weight, std=1 / math.sqrt(inputs), generator=rng)
     nn.init.zeros_(up.weight)
     return LowRankLayer(base, down, up)

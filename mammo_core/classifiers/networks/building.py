@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from timm.layers import DropPath
+from timm.layers.drop import DropPath
 from torch import Tensor, nn
 
 from mammo_core.classifiers.backbones import load_backbone
-from mammo_core.classifiers.networks.adapters import add_adapters
+from mammo_core.classifiers.layer_maps import timm_model
+from mammo_core.classifiers.networks.adapters import add_adapters, uninitialised
 from mammo_core.classifiers.networks.normalisation import replace_batch_norm
 from mammo_core.classifiers.networks.stages import freeze_first_stages
 from mammo_core.config.network_recipe import NetworkRecipe, Precision
@@ -72,9 +73,10 @@ def build_classifier(backbone: BackboneConfig, recipe: NetworkRecipe, *, seed: i
     """
     loaded = load_backbone(backbone)
     network = loaded.network
-    network.reset_classifier(0)
+    model = timm_model(network)
+    model.reset_classifier(0)
     rng = torch.Generator().manual_seed(seed)
-    head = build_head(network.head_hidden_size, recipe, rng)
+    head = build_head(model.head_hidden_size, recipe, rng)
     changes = [
         f"its classifier replaced by a new head of {_words(head)}",
         *_replaced_batch_norm(network, recipe),
@@ -105,7 +107,7 @@ def malignancy(outputs: Tensor) -> Tensor:
 
 def _linear(inputs: int, outputs: int, rng: torch.Generator) -> nn.Linear:
     """Builds a linear layer initialised as PyTorch does, from the given generator."""
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    layer = uninitialised(nn.Linear, inputs, outputs)
     bound = inputs**-0.5
     nn.init.uniform_(layer.weight, -bound, bound, generator=rng)
     nn.init.uniform_(layer.bias, -bound, bound, generator=rng)

@@ -28,6 +28,7 @@ class FrozenBatchNorm(nn.Module):
 
     def __init__(self, norm: _BatchNorm) -> None:
         super().__init__()
+        assert norm.running_mean is not None and norm.running_var is not None
         self.eps = norm.eps
         self.weight = nn.Parameter(norm.weight.detach().clone())
         self.bias = nn.Parameter(norm.bias.detach().clone())

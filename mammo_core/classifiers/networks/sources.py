@@ -46,7 +46,8 @@ class _Units:
         self.device = torch.device(device)
         self._labels = torch.from_numpy(labels).to(self.device, torch.float32)
         self._unit_rows = rows_of_units(patient_ids, unit).to(self.device)  # (U, B)
-        self._augmentation, self._views = augmentation, views
+        self._augmentation: Augmentation = augmentation
+        self._views = views
 
     @property
     def num_units(self) -> int:

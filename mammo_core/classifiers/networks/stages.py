@@ -5,6 +5,7 @@ from __future__ import annotations
 from timm.models import group_parameters
 from torch import nn
 
+from mammo_core.classifiers.layer_maps import timm_model
 from mammo_core.errors import InvalidRequestError
 
 _INTO_LAST = (99999,)  # timm's mark of layers that belong to the group before
@@ -16,7 +17,7 @@ def stages_of(backbone: nn.Module) -> list[list[str]]:
     Convolutional networks and Swin transformers have about five stages; of a plain vision transformer every block
     is one.
     """
-    matcher = {**backbone.group_matcher(coarse=True), "rest": [(r".*", _INTO_LAST)]}
+    matcher = {**timm_model(backbone).group_matcher(coarse=True), "rest": [(r".*", _INTO_LAST)]}
     groups = group_parameters(backbone, matcher)
     return [groups[depth] for depth in sorted(groups)]
 

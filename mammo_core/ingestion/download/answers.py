@@ -6,7 +6,7 @@ import queue
 import re
 import threading
 import urllib.error
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from http.client import HTTPResponse
 
@@ -39,7 +39,7 @@ class ConnectionProblem(Exception):
 
 def answer_pieces(
     url: str, headers: dict[str, str], should_stop: Callable[[], bool]
-) -> Iterator[Piece | None]:
+) -> Generator[Piece | None, None, None]:
     """Yields what a connection delivers, piece by piece; None a few times a second while nothing comes.
 
     The waiting for the network happens in a thread, so that nobody waits for a silent server to stop.

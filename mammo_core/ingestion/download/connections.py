@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import email.message
 import ipaddress
 import socket
 import urllib.error
 import urllib.parse
 import urllib.request
-from http.client import HTTPResponse
+from http.client import HTTPMessage, HTTPResponse
+from typing import IO, Any
 
 import mammo_core
 from mammo_core.errors import IngestionError
@@ -64,25 +64,25 @@ class _CarefulRedirects(urllib.request.HTTPRedirectHandler):
 
     def http_error_302(
         self,
-        request: urllib.request.Request,
-        answer: HTTPResponse,
+        req: urllib.request.Request,
+        fp: IO[bytes],
         code: int,
-        reason: str,
-        headers: email.message.Message,
-    ) -> HTTPResponse:
+        msg: str,
+        headers: HTTPMessage,
+    ) -> Any:
         """Looks at where a redirect leads, and how many there were, before it is followed."""
         try:
-            target = urllib.parse.urljoin(request.full_url, headers.get("Location", ""))
-            check_redirect(request.full_url, target)
-            if sum(getattr(request, "redirect_dict", {}).values()) >= _MAX_REDIRECTS:
+            target = urllib.parse.urljoin(req.full_url, headers.get("Location", ""))
+            check_redirect(req.full_url, target)
+            if sum(getattr(req, "redirect_dict", {}).values()) >= _MAX_REDIRECTS:
                 raise IngestionError(
-                    f"Expected at most {_MAX_REDIRECTS} redirects; {request.full_url[:200]} sends on and on. "
+                    f"Expected at most {_MAX_REDIRECTS} redirects; {req.full_url[:200]} sends on and on. "
                     "Check the address in a browser."
                 )
         except IngestionError:
-            answer.close()
+            fp.close()
             raise
-        return super().http_error_302(request, answer, code, reason, headers)
+        return super().http_error_302(req, fp, code, msg, headers)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
@@ -103,10 +103,10 @@ def check_redirect(old: str, new: str) -> None:
         )
 
 
-def is_private(host: str) -> bool:
+def is_private(host: str | None) -> bool:
     """Checks whether a name leads to this computer or a private network."""
     try:
-        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
     except OSError:
         return False  # it cannot be reached either
     return any(not ipaddress.ip_address(address.split("%")[0]).is_global for address in found)

@@ -139,6 +139,7 @@ class _Attempts:
                     elif piece is not None:
                         done += len(piece.content)
                         self._check_size(done)
+                        assert file is not None  # the head comes first
                         file.write(piece.content)
                     pace.check(done)
                     self._tell(done if file else here, total)

@@ -102,8 +102,8 @@ def run_fetch(
             return FetchReport(target, len(expected.parts), time.monotonic() - started, True)
         with _incoming(data_dir) as incoming, _scratch(incoming) as scratch:
             unpacked, notes = scratch / FOLDER, []
+            archive = incoming / f"{hashlib.sha256(plan.source.encode()).hexdigest()[:16]}.zip"
             if plan.is_address:
-                archive = incoming / f"{hashlib.sha256(plan.source.encode()).hexdigest()[:16]}.zip"
                 notes = _download(plan.source, archive, tell, stop)
                 with _discarded_if_wrong(archive):
                     _unpack(archive, unpacked, expected, tell, stop)

@@ -6,15 +6,14 @@ import io
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import generate_frames
 from pydicom.filereader import read_dataset
-from pydicom.pixels import get_decoder
-from pydicom.pixels.decoders.base import Decoder
+from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -40,7 +39,9 @@ from mammo_core.ingestion.images.limits import MAX_FILE_BYTES, MAX_PIXELS, refus
 
 _META_BYTES = 4096  # within which the transfer syntax is found
 _GROUP_LENGTH = 140  # where the length of the meta information stands, counted from behind itself
-_NATIVE = {  # by (implicit, little endian), where the file names no transfer syntax
+_NATIVE: dict[
+    tuple[bool | None, bool | None], UID
+] = {  # by (implicit, little endian), where the file names no transfer syntax
     (True, True): ImplicitVRLittleEndian,
     (False, True): ExplicitVRLittleEndian,
     (False, False): ExplicitVRBigEndian,
@@ -100,7 +101,7 @@ def _inflated(file: BinaryIO, name: str) -> Dataset:
             f"Expected a file that unpacks to at most {MAX_FILE_BYTES >> 20} MB; {name} unpacks to more. "
             "Export it uncompressed."
         )
-    data = FileDataset(None, read_dataset(io.BytesIO(content), False, True), is_implicit_VR=False)
+    data = FileDataset(file, read_dataset(io.BytesIO(content), False, True), is_implicit_VR=False)
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     return data
@@ -171,7 +172,8 @@ def _decoded(data: Dataset, shape: tuple[int, int], name: str) -> np.ndarray:
     if decoder.is_encapsulated:
         _check_stream(data, shape, name)
     is_grey = int(data.get("SamplesPerPixel") or 1) == 1
-    return decoder.as_array(data, index=0, raw=is_grey, view_only=True)[0]
+    options: Any = {"view_only": True}  # a flag, which its types take for the options themselves
+    return decoder.as_array(data, index=0, raw=is_grey, **options)[0]
 
 
 def _check_stream(data: Dataset, shape: tuple[int, int], name: str) -> None:

@@ -6,6 +6,7 @@ Source: DICOM PS3.3 C.11.1 (modality), C.11.2 (VOI LUT, window functions), C.7.5
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -166,7 +167,7 @@ def _by_window(data: Dataset, values: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def _first(element: object) -> float:
+def _first(element: Any) -> float:
     values = element if isinstance(element, str | float | int) else list(element)
     return float(values[0] if isinstance(values, list) else values)
 

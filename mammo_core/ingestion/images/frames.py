@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ _LENGTHS = struct.Struct("<QQ")
 _MARK = "\0kind"
 
 
-def write_frame(file: BinaryIO, value: Any) -> None:
+def write_frame(file: IO[bytes], value: Any) -> None:
     """Writes one value and flushes.
 
     Raises:
@@ -33,25 +33,21 @@ def write_frame(file: BinaryIO, value: Any) -> None:
     file.flush()
 
 
-def read_frame(file: BinaryIO) -> Any:
+def read_frame(file: IO[bytes]) -> Any:
     """Reads one value.
 
     Raises:
         EOFError: If the other side is gone.
     """
     head_bytes, blob_bytes = _LENGTHS.unpack(_exactly(file, _LENGTHS.size))
-    head = json.loads(bytes(_exactly(file, head_bytes)))
+    head = json.loads(_exactly(file, head_bytes))
     return _unpacked(head, memoryview(_exactly(file, blob_bytes)))
 
 
-def _exactly(file: BinaryIO, count: int) -> bytearray:
-    content = bytearray(count)
-    view, done = memoryview(content), 0
-    while done < count:
-        got = file.readinto(view[done:])
-        if not got:
-            raise EOFError
-        done += got
+def _exactly(file: IO[bytes], count: int) -> bytes:
+    content = file.read(count)
+    if len(content) < count:
+        raise EOFError
     return content
 
 
@@ -66,7 +62,7 @@ def _packed(value: Any, blobs: list[memoryview]) -> Any:
         case bytes() | bytearray() | memoryview():
             return {_MARK: "bytes"} | _place(memoryview(value).cast("B"), blobs)
         case np.ndarray() if value.dtype.kind in "buif":
-            flat = memoryview(np.ascontiguousarray(value).reshape(-1).view(np.uint8))
+            flat = np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
             kind = {_MARK: "array", "dtype": value.dtype.str, "shape": list(value.shape)}
             return kind | _place(flat, blobs)
         case np.generic():

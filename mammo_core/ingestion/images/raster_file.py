@@ -61,10 +61,9 @@ def _check(image: Image.Image, name: str) -> None:
             f"Expected at most {MAX_PIXELS:,} pixels; {name} says it has {image.width}×{image.height}. "
             "Cut it or export it smaller."
         )
-    if getattr(image, "n_frames", 1) > 1:
-        raise IngestionError(
-            f"Expected one image; {name} has {image.n_frames} pages. Save each on its own."
-        )
+    pages = getattr(image, "n_frames", 1)
+    if pages > 1:
+        raise IngestionError(f"Expected one image; {name} has {pages} pages. Save each on its own.")
 
 
 def _grey_pixels(image: Image.Image, name: str) -> tuple[np.ndarray, int]:

@@ -122,7 +122,8 @@ class ReadingProcess:
             process.kill()
             process.wait()
             for pipe in (process.stdin, process.stdout):
-                pipe.close()
+                if pipe is not None:
+                    pipe.close()
 
 
 def _exchange(
@@ -144,6 +145,7 @@ def _exchange(
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
+    assert process.stdin is not None and process.stdout is not None  # both are pipes
     try:
         write_frame(process.stdin, task)
         return read_frame(process.stdout)

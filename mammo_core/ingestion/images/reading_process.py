@@ -15,7 +15,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import psutil
 
@@ -32,7 +32,7 @@ def resolve(reference: str) -> Callable[[Any], Any]:
     return getattr(importlib.import_module(module), name)
 
 
-def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
+def serve(tasks: IO[bytes], answers: IO[bytes]) -> None:
     """Answers tasks until their sender is gone, or until too much memory stays in use."""
     settings = read_frame(tasks)
     function = resolve(settings["function"])

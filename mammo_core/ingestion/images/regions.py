@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import SegmentationStorage
 from scipy import ndimage
 
@@ -33,7 +34,7 @@ def boxes_from_mask(mask: np.ndarray, *, min_px: int = 16, join_px: int = 0) -> 
     if around is None:
         return []
     inner = marked[around]
-    labels, count = ndimage.label(inner, structure=_NEAR)
+    labels, count = _labelled(inner)
     if count > 1 and join_px:
         labels = _joined(inner, join_px)
     sizes = np.bincount(labels.ravel())
@@ -111,7 +112,12 @@ def _image_of_frame(data: Dataset, index: int) -> str:
 def _joined(inner: np.ndarray, join_px: int) -> np.ndarray:
     """Labels regions as `ndimage.label` does, nearby regions under one number."""
     near = ndimage.maximum_filter(inner, size=join_px + 1)
-    return ndimage.label(near, structure=_NEAR)[0] * inner
+    return _labelled(near)[0] * inner
+
+
+def _labelled(marked: np.ndarray) -> tuple[np.ndarray, int]:
+    """Numbers connected regions from 1 on; returns their number, too."""
+    return cast(tuple[np.ndarray, int], ndimage.label(marked, structure=_NEAR))
 
 
 def _extent(marked: np.ndarray) -> tuple[slice, slice] | None:

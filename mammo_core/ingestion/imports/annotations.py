@@ -170,7 +170,7 @@ def _rows(table: Table, box_names: tuple[str, ...] | None) -> Iterator[Annotatio
     labels, splits, masks = (table.column(*names) for names in (_LABEL, _SPLIT, _MASK))
     means_benign = table.find(*_LABEL) == "is_benign"
     details = {name: table.column(*names) for name, names in _DETAILS.items()}
-    boxes = None if box_names is None else [table.column(name) for name in box_names]
+    boxes = [table.column(name) for name in box_names or ()]
     for row, (file, uid, patient, _, _) in enumerate(zip(*columns, strict=True)):
         line, tidy = table.line(row), _tidy(*(details[name][row] for name in FIELDS))
         what = file or uid or patient
@@ -180,7 +180,7 @@ def _rows(table: Table, box_names: tuple[str, ...] | None) -> Iterator[Annotatio
             )
             continue
         try:
-            box = None if boxes is None else _box([cells[row] for cells in boxes], box_names)
+            box = _box([cells[row] for cells in boxes], box_names) if box_names else None
         except IngestionError as error:
             yield BadRow(line, what, "box not understood", str(error))
             continue
@@ -215,8 +215,8 @@ def _box(cells: list[str], names: tuple[str, ...]) -> Box | None:
     """Reads the box in four cells; None if all are empty."""
     if not any(cells):
         return None
-    numbers = [number(cell) for cell in cells]
-    if None in numbers:
+    numbers = [value for cell in cells if (value := number(cell)) is not None]
+    if len(numbers) < len(cells):
         raise IngestionError(
             f"Expected four numbers as {', '.join(names)}; got a cell that is none. Correct the row."
         )

@@ -62,6 +62,13 @@ class _Row:
         return parts[-2].rsplit(".", 1)[-1] if len(parts) > 1 else "-".join(parts)
 
     @property
+    def label(self) -> int:
+        """BENIGN or MALIGNANT; rows without were sorted out."""
+        label = label_from_word(self.pathology)
+        assert label is not None
+        return label
+
+    @property
     def what(self) -> str:
         """How it is called on screen."""
         side, view = self.details["side"] or "?", self.details["view"] or "?"
@@ -167,7 +174,7 @@ def _locate(rows: list[_Row], index: FolderIndex) -> tuple[tuple[ImageToCut, ...
             else:
                 masses.append(
                     MassToCut(
-                        label=label_from_word(row.pathology),
+                        label=row.label,
                         mass_id=str(row.number),
                         masks=masks,
                         details=row.details,

@@ -64,7 +64,9 @@ class _Matching:
         self._whole = False
 
     def survey(self) -> Survey:
-        labels = self._rows(self._plan.labels or self._plan.boxes, with_labels=True)
+        table = self._plan.labels or self._plan.boxes
+        assert table is not None  # the plan requires one
+        labels = self._rows(table, with_labels=True)
         self._take_out_masks(labels)
         boxes: dict[Path, list[Annotation]] = {}
         if self._plan.labels and self._plan.boxes:
@@ -221,6 +223,7 @@ class _Matching:
 
     def _mass_of_row(self, image: ImageFile, row: Annotation) -> Iterator[MassToCut]:
         """Yields masses by a row's own box or mask, or by those of the image; notes if there is none."""
+        assert row.label is not None  # as the table was read
         if row.mask and row.mask not in self._named_masks:
             self._skip(
                 image.shown,

@@ -15,10 +15,11 @@ from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import DEFAULT_GENERATOR, home_dir, models_dir
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from mammo_core.generators.files import SyntheticMass
     from mammo_core.synthesis.cards import GeneratorCard
+    from mammo_core.synthesis.sampling import MassGenerator
 
 NUM_DIRECTIONS = 6
 NUM_STEPS = 9
@@ -37,7 +38,7 @@ def cards() -> dict[str, GeneratorCard]:
 
 
 @st.cache_resource(max_entries=3, show_spinner="Loading the generator")
-def generator(name: str) -> nn.Module:
+def generator(name: str) -> MassGenerator:
     """A generator, in eval mode; CheckpointError if it is damaged."""
     from mammo_core.synthesis.checkpoints import load_generator
 
