@@ -44,6 +44,7 @@ from mammo_core.synthesis.membership import (
     judge_attack,
     nearest_scores,
 )
+from mammo_core.synthesis.sampling import MassGenerator
 from mammo_core.synthesis.structure_scores import structure_scores
 
 NEAREST, CALIBRATED = "nearest", "nearest, calibrated"
