@@ -113,22 +113,19 @@ class _PrivateTrainer(DetailTrainer):
     @property
     def guarantee(self) -> Guarantee:
         """The guarantee of everything done so far."""
+        epsilon, mu = self._spent()
         return Guarantee(
-            epsilon=self._spent(),
+            epsilon=epsilon,
             delta=self.privacy.target_delta,
             unit=self.privacy.unit,
             num_units=len(self._unit_rows),
             mechanism=self.mechanism,
-            mu=self._exact_mu(),
+            mu=mu,
         )
 
     @abstractmethod
-    def _spent(self) -> float:
-        """Returns the ε spent so far."""
-
-    @abstractmethod
-    def _exact_mu(self) -> float | None:
-        """Returns μ of everything done so far if that is one Gaussian mechanism; else None."""
+    def _spent(self) -> tuple[float, float | None]:
+        """Returns the ε spent so far, and its μ if everything is one Gaussian mechanism."""
 
     def _alternating_labels(self, count: int) -> Tensor:
         """Returns every class in turn: no batch lacks one."""
@@ -180,21 +177,18 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
             noise=self._secret,
         )
 
-    def _spent(self) -> float:
+    def _spent(self) -> tuple[float, None]:  # steps on random subsets are no Gaussian mechanism
         taken = self.images_seen // self.config.batch_size
         history = [*self._before]
         if taken:
             history.append((self.noise_multiplier, self._sample_rate, taken))
-        return composed_epsilon(history, self.privacy.target_delta)
+        return composed_epsilon(history, self.privacy.target_delta), None
 
     @property
     def noisy_steps(self) -> tuple[NoisySteps, ...]:
         """The structure's release, then the steps of the discriminator."""
         discriminator = NoisySteps(self.noise_multiplier, self._sample_rate, self.steps)
         return *(NoisySteps(*part) for part in self._before), discriminator
-
-    def _exact_mu(self) -> None:  # steps on random subsets are no Gaussian mechanism
-        return None
 
     def step(self) -> GanStep:
         """Takes one noisy step of the discriminator and one of the detail network.
@@ -285,11 +279,8 @@ class NoisyMomentsTrainer(_PrivateTrainer):
             )  # (N, D), standardised
         self._release(described)
 
-    def _spent(self) -> float:  # by the two releases; training spends nothing more
-        return spent_epsilon(self._mu, self.privacy.target_delta)
-
-    def _exact_mu(self) -> float:
-        return self._mu
+    def _spent(self) -> tuple[float, float]:  # by the two releases; training spends nothing more
+        return spent_epsilon(self._mu, self.privacy.target_delta), self._mu
 
     @property
     def noisy_steps(self) -> tuple[NoisySteps, ...]:

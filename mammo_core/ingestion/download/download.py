@@ -7,7 +7,7 @@ import time
 import urllib.error
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
@@ -30,19 +30,6 @@ OnBytes = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
 
 
-@dataclass(frozen=True)
-class Downloaded:
-    """How a download ended.
-
-    Attributes:
-        is_whole: False if it was stopped.
-        notes: What was unusual, to be shown: that it began anew, that the server made us wait.
-    """
-
-    is_whole: bool
-    notes: tuple[str, ...] = ()
-
-
 def download(
     url: str,
     path: Path,
@@ -50,7 +37,7 @@ def download(
     max_bytes: int,
     on_bytes: OnBytes | None = None,
     should_stop: ShouldStop | None = None,
-) -> Downloaded:
+) -> list[str] | None:
     """Downloads to a file; the bytes so far are in PATH.part, with what names them in PATH.json.
 
     Args:
@@ -58,47 +45,46 @@ def download(
         on_bytes: Called some times a second with (bytes here, bytes in all; 0 while unknown).
         should_stop: Asked as often; what is here is kept.
 
+    Returns:
+        What was unusual, to be shown: that it began anew, that the server made us wait; None if it was stopped.
+
     Raises:
         IngestionError: If the address may not be followed, answers with something else than a file, is refused,
             out of reach or broken off after several attempts, or the disk does not take it. What is here is kept
             where it can be continued.
     """
     check_address(url)
-    attempts = _Attempts(url, path, max_bytes, on_bytes, should_stop)
+    attempts = _Attempts(
+        url, path, max_bytes, on_bytes or (lambda done, total: None), should_stop or (lambda: False)
+    )
     with disk_errors_explained(path.parent):
-        is_whole = attempts.run()
-    return Downloaded(is_whole, tuple(dict.fromkeys(attempts.notes)))
+        return list(dict.fromkeys(attempts.notes)) if attempts.run() else None
 
 
+@dataclass
 class _Attempts:
-    def __init__(
-        self,
-        url: str,
-        path: Path,
-        max_bytes: int,
-        on_bytes: OnBytes | None,
-        should_stop: ShouldStop | None,
-    ) -> None:
-        self._url = url
-        self._path = path
-        self._part = path.with_name(path.name + ".part")
-        self._label = path.with_name(path.name + ".json")
-        self._max_bytes = max_bytes
-        self._on_bytes = on_bytes or (lambda done, total: None)
-        self._should_stop = should_stop or (lambda: False)
-        self._told = 0.0
-        self.notes: list[str] = []
+    url: str
+    path: Path
+    max_bytes: int
+    on_bytes: OnBytes
+    should_stop: ShouldStop
+    notes: list[str] = field(default_factory=list)
+    _told: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._part = self.path.with_name(f"{self.path.name}.part")
+        self._label = self.path.with_name(f"{self.path.name}.json")
 
     def run(self) -> bool:
         """Tries until the file is whole; False if it was stopped."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         failures = 0
         while True:
             before = self._here()
             wait = _PAUSE_SECONDS * 2**failures
             try:
                 if self._fetch_rest():
-                    self._part.replace(self._path)
+                    self._part.replace(self.path)
                     self._label.unlink(missing_ok=True)
                     return True
                 return False
@@ -131,7 +117,7 @@ class _Attempts:
         file = None
         pace = _Pace()
         try:
-            with closing(answer_pieces(self._url, headers, self._should_stop)) as pieces:
+            with closing(answer_pieces(self.url, headers, self.should_stop)) as pieces:
                 for piece in pieces:
                     if piece is not None and piece.is_head:
                         done, total = piece.start, piece.total
@@ -146,11 +132,11 @@ class _Attempts:
         finally:
             if file is not None:
                 file.close()
-        if self._should_stop():
+        if self.should_stop():
             return False
         if total and done != total:
             raise ConnectionProblem(f"{done} of {total} bytes came, then the connection ended")
-        self._on_bytes(done, total or done)
+        self.on_bytes(done, total or done)
         return True
 
     def _tell(self, done: int, total: int) -> None:
@@ -158,7 +144,7 @@ class _Attempts:
         now = time.monotonic()
         if now - self._told >= answers.POLL_SECONDS:
             self._told = now
-            self._on_bytes(done, total)
+            self.on_bytes(done, total)
 
     def _begin(self, head: Piece, here: int) -> BinaryIO:
         """Opens the file at the place where the next bytes belong."""
@@ -167,7 +153,7 @@ class _Attempts:
         if here and not head.start:
             self.notes.append("the file changed or can't be continued: it began anew")
         self._check_size(head.total)
-        label = {"url": self._url, "tag": head.tag}
+        label = {"url": self.url, "tag": head.tag}
         self._label.write_text(json.dumps(label), encoding="utf-8")
         return self._part.open("ab" if head.start else "wb")
 
@@ -178,7 +164,7 @@ class _Attempts:
         """Reads the server's tag of the version begun here; empty if it can't be continued."""
         try:
             label = json.loads(self._label.read_text(encoding="utf-8"))
-            return str(label["tag"]) if label["url"] == self._url else ""
+            return str(label["tag"]) if label["url"] == self.url else ""
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return ""
 
@@ -188,10 +174,10 @@ class _Attempts:
         self._label.unlink(missing_ok=True)
 
     def _check_size(self, num_bytes: int) -> None:
-        if num_bytes > self._max_bytes:
+        if num_bytes > self.max_bytes:
             self._forget("too large")
             raise IngestionError(
-                f"Expected a file of at most {self._max_bytes / 1e6:.0f} MB at {shown_address(self._url)}; got more. Check the "
+                f"Expected a file of at most {self.max_bytes / 1e6:.0f} MB at {shown_address(self.url)}; got more. Check the "
                 "address."
             )
 
@@ -211,8 +197,8 @@ class _Attempts:
     def _rest(self, seconds: float) -> bool:
         """Waits; False if it was stopped meanwhile."""
         end = time.monotonic() + seconds
-        while not self._should_stop():
-            self._on_bytes(self._here(), 0)
+        while not self.should_stop():
+            self.on_bytes(self._here(), 0)
             if time.monotonic() >= end:
                 return True
             time.sleep(min(answers.POLL_SECONDS, max(0.0, end - time.monotonic())))
@@ -234,7 +220,7 @@ class _Attempts:
             )
         kept = f" {self._here() / 1e6:.1f} MB are kept for that." if self._tag() else ""
         return IngestionError(
-            f"Expected a file from {shown_address(self._url)}; got {got}. {fix}{kept}"
+            f"Expected a file from {shown_address(self.url)}; got {got}. {fix}{kept}"
         )
 
 

@@ -173,8 +173,8 @@ def _download(url: str, archive: Path, tell: OnProgress, stop: ShouldStop) -> li
         size = "" if total else "; the server does not say how many"
         tell(done // 10**6, total // 10**6, f"Downloading: {done / 1e6:.1f} MB{size}")
 
-    done = download(url, archive, max_bytes=_MAX_ARCHIVE_BYTES, on_bytes=on_bytes, should_stop=stop)
-    return list(done.notes)
+    limit = _MAX_ARCHIVE_BYTES
+    return download(url, archive, max_bytes=limit, on_bytes=on_bytes, should_stop=stop) or []
 
 
 @contextmanager

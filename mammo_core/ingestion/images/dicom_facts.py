@@ -19,9 +19,8 @@ IMAGES = {
 }
 _FOR_PROCESSING = ("1.2.840.10008.5.1.4.1.1.1.1.1", "1.2.840.10008.5.1.4.1.1.1.2.1")
 MODALITIES = ("MG", "DX", "CR", "OT", "SC")
-_VIEWS = (
-    *("CC", "MLO", "ML", "LM", "LMO", "XCC", "XCCL", "XCCM", "FB", "SIO", "ISO"),
-    *("CV", "AT", "SPECIMEN", "TAN"),
+VIEWS = (
+    *("CC", "MLO", "ML", "LM", "LMO", "XCC", "XCCL", "XCCM", "FB", "SIO", "ISO", "CV", "AT", "TAN"),
 )
 _VIEW_CODES = {  # SNOMED CT and its older codes, DICOM PS3.16 CID 4014
     **dict.fromkeys(("399162004", "R-10242"), "CC"),
@@ -67,7 +66,8 @@ def facts(data: Dataset, coding: Coding) -> dict[str, str]:
     found = {
         "modality": _one_of(MODALITIES, text(data, "Modality")),
         "laterality": _one_of(("L", "R", "B", "U"), laterality),
-        "view": _one_of(_VIEWS, text(data, "ViewPosition").upper()) or _coded_view(data),
+        "view": _one_of((*VIEWS, "SPECIMEN"), text(data, "ViewPosition").upper())
+        or _coded_view(data),
         "bits": str(coding.bits),
         "photometric": "MONOCHROME1" if coding.inverted else "MONOCHROME2",
         "transfer_syntax": syntax.name if syntax.is_transfer_syntax else "",

@@ -30,15 +30,15 @@ from mammo_core.labels import CLASS_NAMES, label_from_is_benign
 
 _FILE = ("file", "filename", "file_name", "image", "image_file", "path", "image_path", "file_path")
 _UID = ("sop_instance_uid", "sopinstanceuid", "sop_uid", "image_uid", "instance_uid")
-_PATIENT = ("patient_id", "patient", "patientid", "case", "case_id")
+PATIENT = ("patient_id", "patient", "patientid", "case", "case_id")
 _SIDE = ("side", "laterality", "breast", "left_or_right_breast")
 _VIEW = ("view", "view_position", "image_view", "projection")
 _LABEL = ("label", "pathology", "class", "diagnosis", "malignant", "is_malignant", "is_benign")
-_SPLIT = ("split", "set", "subset")
+SPLIT = ("split", "set", "subset")
 _MASK = ("mask", "mask_file", "mask_path", "roi_mask", "roi_mask_file_path")
 _CORNER = (("x", "y", "width", "height"), ("left", "top", "width", "height"), ("x", "y", "w", "h"))
 _CORNERS = (("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"))
-_DETAILS = {
+DETAILS = {
     "side": _SIDE,
     "view": _VIEW,
     "density": ("density", "breast_density"),
@@ -110,7 +110,7 @@ def rows_about(
     Args:
         names: Of files, in lower case, with and without suffix.
     """
-    kept = table.text(*_PATIENT).isin({*patients, ""})
+    kept = table.text(*PATIENT).isin({*patients, ""})
     file = table.text(*_FILE)
     plain = file.str.lower().str.strip("\"' ").str.replace(r"^.*[\\/]", "", regex=True)
     kept = kept.where(file == "", plain.isin(names))
@@ -132,16 +132,14 @@ def read_annotations(
         IngestionError: If columns are missing, or two rows about one mass say different labels or patients.
     """
     if not (table.find(*_FILE) or table.find(*_UID)):
-        for names in (_PATIENT, _SIDE, _VIEW):
+        for names in (PATIENT, _SIDE, _VIEW):
             table.required(*names)
     if with_labels:
         table.required(*_LABEL)
     box_names = _box_columns(table)
     if with_boxes and box_names is None:
-        table.required("x")
-        table.required("y")
-        table.required("width")
-        table.required("height")
+        for name in _CORNER[0]:
+            table.required(name)
     rows, bad = [], []
     for row in _rows(table, box_names):
         if isinstance(row, BadRow):
@@ -166,10 +164,10 @@ def _box_columns(table: Table) -> tuple[str, ...] | None:
 
 
 def _rows(table: Table, box_names: tuple[str, ...] | None) -> Iterator[Annotation | BadRow]:
-    columns = [table.column(*names) for names in (_FILE, _UID, _PATIENT, _SIDE, _VIEW)]
-    labels, splits, masks = (table.column(*names) for names in (_LABEL, _SPLIT, _MASK))
+    columns = [table.column(*names) for names in (_FILE, _UID, PATIENT, _SIDE, _VIEW)]
+    labels, splits, masks = (table.column(*names) for names in (_LABEL, SPLIT, _MASK))
     means_benign = table.find(*_LABEL) == "is_benign"
-    details = {name: table.column(*names) for name, names in _DETAILS.items()}
+    details = {name: table.column(*names) for name, names in DETAILS.items()}
     boxes = [table.column(name) for name in box_names or ()]
     for row, (file, uid, patient, _, _) in enumerate(zip(*columns, strict=True)):
         line, tidy = table.line(row), _tidy(*(details[name][row] for name in FIELDS))

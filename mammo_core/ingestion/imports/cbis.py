@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mammo_core.errors import IngestionError
+from mammo_core.ingestion.imports.annotations import DETAILS
 from mammo_core.ingestion.imports.details import label_from_word, tidy_details
 from mammo_core.ingestion.imports.file_index import FolderIndex, all_files, named_parts
 from mammo_core.ingestion.imports.survey import ImageToCut, MassToCut, Skipped, Survey
@@ -23,16 +24,6 @@ from mammo_core.ingestion.imports.tables import Table, read_table
 SITE = "cbis-ddsm"
 _TABLE = re.compile(r"mass_case_description_(?P<split>train|test)_set.*\.csv", re.IGNORECASE)
 _PATIENT = re.compile(r"P_\d{5}")
-_COLUMNS = {  # of metadata.csv, and how the tables call them
-    "side": ("left_or_right_breast",),
-    "view": ("image_view",),
-    "density": ("breast_density",),
-    "shape": ("mass_shape",),
-    "margins": ("mass_margins",),
-    "assessment": ("assessment",),
-    "pathology": ("pathology",),
-    "subtlety": ("subtlety",),
-}
 _REQUIRED = (
     "patient_id",
     "abnormality_id",
@@ -114,7 +105,7 @@ def _rows(tables: list[tuple[Table, str]]) -> Iterator[_Row]:
     number = 0
     for table, split in tables:
         columns = [table.required(name) for name in _REQUIRED]
-        details = {name: table.column(*names) for name, names in _COLUMNS.items()}
+        details = {name: table.column(*names) for name, names in DETAILS.items()}
         for place, (patient, abnormality, pathology, *paths) in enumerate(
             zip(*columns, strict=True)
         ):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from mammo_core.ingestion.images.dicom_facts import VIEWS
 from mammo_core.labels import BENIGN, MALIGNANT
 
 FIELDS = ("side", "view", "density", "shape", "margins", "assessment", "pathology", "subtlety")
@@ -34,9 +35,6 @@ _MARGINS = {
 }
 _SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
 _DENSITIES = {"1": "1", "2": "2", "3": "3", "4": "4", "a": "1", "b": "2", "c": "3", "d": "4"}
-_VIEWS = {
-    *("CC", "MLO", "ML", "LM", "LMO", "XCC", "XCCL", "XCCM", "FB", "SIO", "ISO", "AT", "CV", "TAN"),
-}
 
 
 def label_from_word(word: str) -> int | None:
@@ -60,7 +58,7 @@ def _tidy(field: str, cell: str) -> str:
         case "side":
             return _SIDES.get(cell.lower(), "")
         case "view":
-            return cell.upper() if cell.upper() in _VIEWS else ""
+            return cell.upper() if cell.upper() in VIEWS else ""
         case "density":
             return _DENSITIES.get(cell.lower().removesuffix(".0"), "")
         case "shape":

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from mammo_core.errors import IngestionError
 from mammo_core.ingestion.imports.annotations import (
+    PATIENT,
+    SPLIT,
     Annotation,
     BadRow,
     read_annotations,
@@ -98,9 +100,9 @@ class _Matching:
         table = read_table(path)
         self._tables.append(f"{table.name}: {len(table)} rows")
         if self._plan.kind == "pictures" and with_labels and not self._plan.one_patient_per_file:
-            table.required("patient_id", "patient", "patientid", "case", "case_id")
+            table.required(*PATIENT)
         if self._plan.split.by == "column" and with_labels:
-            table.required("split", "set", "subset")
+            table.required(*SPLIT)
         if len(table) > _LARGE_TABLE:
             table = self._rows_about_files(table)
         rows, bad = read_annotations(table, with_labels=with_labels, with_boxes=with_boxes)
