@@ -39,7 +39,7 @@ class SkippedFile:
 
 @dataclass(frozen=True)
 class CohortReading:
-    """What a folder gave: the cohort, the path of each mass in the same order, and what was left out."""
+    """The masses of a folder: the cohort, the path of each mass in the same order, and what was left out."""
 
     cohort: Cohort
     paths: list[Path]
@@ -48,7 +48,7 @@ class CohortReading:
 
 @dataclass(frozen=True)
 class _Entry:
-    """What a path says of a mass, before its pixels are read."""
+    """A mass as its path describes it, before its pixels are read."""
 
     path: Path
     label: int

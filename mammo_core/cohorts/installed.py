@@ -30,7 +30,7 @@ PUBLISHED_SYNTHETIC = Path("extension/synthetic_data/cbis-ddsm/c-dcgan")  # in R
 
 @dataclass(frozen=True)
 class DataSource:
-    """Where real and synthetic masses come from; both None means the built-in demo.
+    """The folders of real and synthetic masses; both None means the built-in demo.
 
     Attributes:
         site: To train on; None for the only one that has a train split.

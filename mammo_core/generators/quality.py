@@ -65,7 +65,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class SyntheticReport:
-    """Everything measured on one set of synthetic masses.
+    """All measures of one set of synthetic masses.
 
     Attributes:
         comparisons: Against the training masses; held-out real ones beside the synthetic.

@@ -41,7 +41,7 @@ _JUDGED = 256  # synthetic masses in a KID
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPlan:
-    """How long to train, how often to evaluate, and under which guarantee.
+    """Length, evaluation interval and guarantee of a training.
 
     Attributes:
         images: Real masses to show in all, repeats counted.

@@ -30,7 +30,7 @@ _READ = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiveLimits:
-    """What an archive may hold at most.
+    """Limits of an archive's content.
 
     Attributes:
         num_files: Members, those left out included.

@@ -20,7 +20,7 @@ _PAGES = ("text/", "application/json", "application/xhtml")
 
 @dataclass(frozen=True)
 class Piece:
-    """What the connection gave: where its bytes go and how many there are in all, or more bytes."""
+    """A part of an answer: the head, with the place and number of its bytes, or more bytes."""
 
     start: int = 0
     total: int = 0  # 0 where the server does not say
@@ -30,7 +30,7 @@ class Piece:
 
 
 class StartOver(Exception):
-    """What is on the disk cannot be continued."""
+    """The part on the disk cannot be continued."""
 
 
 class ConnectionProblem(Exception):

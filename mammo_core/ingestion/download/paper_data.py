@@ -34,7 +34,7 @@ ShouldStop = Callable[[], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class FetchPlan:
-    """Where the paper's data come from, and which.
+    """The source of the paper's data, and the parts wanted.
 
     Attributes:
         source: An address (http or https) of the public repository as a ZIP file; or the path of such a
@@ -57,7 +57,7 @@ class FetchPlan:
 
 @dataclass(frozen=True)
 class FetchReport:
-    """What was fetched.
+    """The result of a fetch.
 
     Attributes:
         was_there: Whether everything was in place already and nothing was done.

@@ -17,7 +17,7 @@ _SMALLEST, _LARGEST = 16, 1024
 
 @dataclass(frozen=True, kw_only=True)
 class CropRecipe:
-    """How a box becomes a square image.
+    """Settings that turn a box into a square image.
 
     Attributes:
         size_px: Side of the result.

@@ -71,7 +71,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Coding:
-    """What a stored bit pattern stands for.
+    """The meaning of stored bit patterns.
 
     Attributes:
         bits: Bits in use, counted from the lowest; those above are ignored.

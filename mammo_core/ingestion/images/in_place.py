@@ -25,7 +25,7 @@ _EXPLICIT = (_TAG + b"OW\0\0", _TAG + b"OB\0\0")
 
 @dataclass(frozen=True)
 class PixelsInPlace:
-    """Where the value of a file's pixel data is: `length` bytes from `offset` on."""
+    """The place of pixel data in a file: `length` bytes from `offset` on."""
 
     path: Path
     offset: int

@@ -74,12 +74,12 @@ class Annotation:
 
     @cached_property
     def same_place(self) -> tuple[object, ...]:
-        """What two rows about one mass have in common."""
+        """Key that two rows about one mass share."""
         return (self.key, self.box, self.mask)
 
     @cached_property
     def key(self) -> tuple[str, ...]:
-        """What identifies the image."""
+        """Key of the image."""
         if self.uid:
             return ("uid", self.uid)
         if self.file:
@@ -88,7 +88,7 @@ class Annotation:
 
     @property
     def what(self) -> str:
-        """How the image is called on screen."""
+        """Name of the image on screen."""
         return self.file or self.uid or f"{self.patient} {self.side} {self.view}"
 
 

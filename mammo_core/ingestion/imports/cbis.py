@@ -61,7 +61,7 @@ class _Row:
 
     @property
     def what(self) -> str:
-        """How it is called on screen."""
+        """Name on screen."""
         side, view = self.details["side"] or "?", self.details["view"] or "?"
         return f"{self.patient} {side} {view} abnormality {self.abnormality}"
 

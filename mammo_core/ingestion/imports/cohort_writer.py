@@ -51,7 +51,7 @@ class CutMass:
 
     @property
     def file(self) -> str:
-        """Where it belongs below the cohort, with slashes."""
+        """Path below the cohort, with slashes."""
         flag = int(self.row["label"] == BENIGN)
         name = "patient{patient}_image{image}_mass{mass}".format(**self.row)
         return (

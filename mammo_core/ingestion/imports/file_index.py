@@ -66,7 +66,7 @@ class FolderIndex:
 
     @property
     def num_files(self) -> int:
-        """How many files there are."""
+        """Number of files."""
         return sum(map(len, self._files.values()))
 
     def files_like(self, text: str) -> list[Path]:

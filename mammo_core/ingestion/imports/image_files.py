@@ -33,7 +33,7 @@ class ImageFile:
 
     @property
     def shown(self) -> str:
-        """How it is called on screen."""
+        """Name on screen."""
         return "/".join(self.parts)
 
 

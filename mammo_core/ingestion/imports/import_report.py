@@ -20,7 +20,7 @@ from mammo_core.labels import CLASS_NAMES
 
 @dataclass(frozen=True, kw_only=True)
 class SplitCount:
-    """How much one split gets."""
+    """Counts of one split."""
 
     split: str
     masses: int
@@ -40,7 +40,7 @@ class SampleCrop:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportPreview:
-    """What an import would do.
+    """The result that an import would have.
 
     Attributes:
         counts: Per split. Of masks that may mark several masses, one each is counted.
@@ -61,7 +61,7 @@ class ImportPreview:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportReport:
-    """What an import did.
+    """The result of an import.
 
     Attributes:
         folder: The new cohort; None if it was stopped before its end and can be resumed.

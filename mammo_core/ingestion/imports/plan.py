@@ -80,7 +80,7 @@ class ImportPlan:
 
     @property
     def site_name(self) -> str:
-        """How results call where the mammograms come from."""
+        """Name of the site in results."""
         return self.site or ("cbis-ddsm" if self.kind == "cbis-ddsm" else self.name)
 
     @property

@@ -18,7 +18,7 @@ SPLIT_WAYS: tuple[SplitBy, ...] = ("official", "random", "column")
 
 @dataclass(frozen=True, kw_only=True)
 class SplitPlan:
-    """How patients are divided.
+    """Settings of the split by patient.
 
     Attributes:
         by: "official" keeps the test set that the collection names and samples validation from the rest;

@@ -64,7 +64,7 @@ class Skipped:
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """Everything found.
+    """The result of a survey.
 
     Attributes:
         tables: Names and numbers of rows of the tables read.
