@@ -15,7 +15,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parts = parser.add_subparsers(required=True, metavar="PART")
     check = parts.add_parser(
         "check",
-        help="print what a folder holds and what is wrong with it",
+        help="summarise a folder of masses and list its faults",
         description="Reads a folder of real masses (DIR/SITE/SPLIT/is_benign_*) or synthetic ones "
         "(DIR/*_malignant.png) and lists duplicates, label conflicts, patients in two splits, "
         "unreadable files and more. Exit status 1 if there are errors (warnings alone give 0).",

@@ -15,7 +15,7 @@ def add_part(parts: argparse._SubParsersAction) -> None:
     """Adds `data fetch`."""
     fetch = parts.add_parser(
         "fetch",
-        help="fetch the paper's data, every file compared with a list",
+        help="fetch the paper's data and verify every file",
         description="Fetches the masses of the paper (CBIS-DDSM, BCDR, synthetic; about 50 MB) from the public "
         "repository RichardObi/mammo_dp, or from a copy. Every file is compared with the shipped list of checksums; "
         "the folder appears only when all are right. An interrupted download resumes if the server supports it.",
@@ -24,8 +24,8 @@ def add_part(parts: argparse._SubParsersAction) -> None:
         "--from",
         dest="source",
         metavar="SOURCE",
-        help="another address (https://…), or a ZIP file or folder of the repository on this computer, for "
-        "where there is no network",
+        help="another address (https://…), or, without a network, a ZIP file or folder of the repository on this "
+        "computer",
     )
     fetch.add_argument(
         "--out",
@@ -37,12 +37,12 @@ def add_part(parts: argparse._SubParsersAction) -> None:
     fetch.add_argument(
         "--without-bcdr",
         action="store_true",
-        help="leave out the masses of BCDR, whose terms are not free",
+        help="leave out the masses of BCDR, which have restrictive terms",
     )
     fetch.add_argument(
         "--accept",
         action="store_true",
-        help="accept the terms without being asked; they are printed all the same",
+        help="accept the terms without a question; they are still printed",
     )
     fetch.set_defaults(run=run_fetch_command)
 

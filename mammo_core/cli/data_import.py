@@ -25,8 +25,8 @@ Tables are CSV files with a header; comma, semicolon or tab; any order of column
   split         split: train, val or test, with --split column
 Density, shape, margins, assessment and subtlety are kept for subgroups. No other column is read.
 
-Patients' and images' ids become pseudonyms under a salt in the program's home; dates, names and
-names of files are left behind. Research use only, not for diagnosis.
+Ids of patients and images become pseudonyms under a salt in the program's home. Dates, names and
+file names are not kept. Research use only, not for diagnosis.
 """
 
 
@@ -41,18 +41,28 @@ def add_part(parts: argparse._SubParsersAction) -> None:
         epilog=_TABLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("kind", choices=("cbis-ddsm", "dicom", "pictures"))
     command.add_argument(
-        "source", metavar="SOURCE", type=Path, help="folder, ZIP file or one image"
+        "kind",
+        choices=("cbis-ddsm", "dicom", "pictures"),
+        help="cbis-ddsm as downloaded, DICOM of any hospital, or pictures: PNG, JPEG and TIFF",
+    )
+    command.add_argument(
+        "source", metavar="SOURCE", type=Path, help="a folder, a ZIP file or one image"
     )
     command.add_argument("--name", required=True, help="name of the new cohort, a folder in --out")
     command.add_argument(
         "--site", default="", help="name of the site in results; default: the name"
     )
     command.add_argument(
-        "--out", metavar="DIR", type=Path, default=data_dir(), help="default: %(default)s"
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=data_dir(),
+        help="data folder; default: %(default)s",
     )
-    command.add_argument("--labels", metavar="CSV", type=Path, help="table of labels, see below")
+    command.add_argument(
+        "--labels", metavar="CSV", type=Path, help="table of labels, described below"
+    )
     command.add_argument(
         "--boxes", metavar="CSV", type=Path, help="table of boxes, if not in --labels"
     )
@@ -67,13 +77,15 @@ def add_part(parts: argparse._SubParsersAction) -> None:
     _add_recipe(command)
     _add_split(command)
     command.add_argument(
-        "--dry-run", action="store_true", help="say what would happen and write no masses"
+        "--dry-run",
+        action="store_true",
+        help="report what would be imported, without writing masses",
     )
     command.add_argument(
-        "--start-over", action="store_true", help="discard what an interrupted import left"
+        "--start-over", action="store_true", help="discard the rest of an interrupted import first"
     )
     command.add_argument(
-        "--workers", type=int, metavar="N", help="processes; default: one for each core"
+        "--workers", type=int, metavar="N", help="number of processes; default: one per core"
     )
     command.set_defaults(run=run_import_command)
 
@@ -82,8 +94,8 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--recipe",
         choices=("standard", "paper", "whole"),
-        help="how masses are cut: with a margin of a quarter, as the paper's public code does, or not at "
-        "all, for images that are crops already; default: standard",
+        help="standard: cut masses with a margin of a quarter; paper: as the paper's public code does; whole: keep "
+        "images that are crops already. Default: standard",
     )
     command.add_argument("--size", type=int, metavar="PX", help="side of a mass; default: 128")
 
@@ -99,13 +111,16 @@ def _add_split(command: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, help="seed of the random split; default: %(default)s"
     )
     command.add_argument(
-        "--val", type=float, default=0.15, help="share of patients; default: %(default)s"
+        "--val",
+        type=float,
+        default=0.15,
+        help="share of patients for validation; default: %(default)s",
     )
     command.add_argument(
         "--test",
         type=float,
         default=0.2,
-        help="share of patients, for random; default: %(default)s",
+        help="share of patients for testing, with --split random; default: %(default)s",
     )
 
 

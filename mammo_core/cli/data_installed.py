@@ -23,8 +23,8 @@ def add_parts(parts: argparse._SubParsersAction) -> None:
         description="Removes a cohort that this program fetched or imported, with everything that came with it. "
         "Other folders are never removed.",
     )
-    removing.add_argument("name", metavar="NAME", help="as `data list` calls it")
-    removing.add_argument("--yes", action="store_true", help="do not ask")
+    removing.add_argument("name", metavar="NAME", help="name as `data list` shows it")
+    removing.add_argument("--yes", action="store_true", help="remove without a question")
     removing.set_defaults(run=run_remove)
 
 
