@@ -11,9 +11,11 @@ processes, too, as workers of Dask are, and nothing is pickled.
 from __future__ import annotations
 
 import atexit
+import itertools
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from mammo_core.ingestion.images.limits import BULK_SECONDS, MEMORY_BYTES, SECON
 from mammo_core.ingestion.images.reader import NoProcessError, ReadingProcess
 
 _POLL_S = 0.05
-_QUEUED = 2  # results kept for the caller, per process
+_AHEAD = 2  # items given out, per process: one under way and one that waits
 
 
 def read_safely(source: Path | bytes, *, name: str) -> GreyImage:
@@ -62,7 +64,7 @@ def map_safely(
 ) -> Iterator[tuple[Any, Any]]:
     """Applies a function to items in several processes; yields (item, result) as they finish, in no order.
 
-    Items are taken one at a time, as processes get free, and few results wait: neither may be a long list.
+    Items are taken as processes get free, and few results wait: neither need fit into memory.
     An item whose process crashed or was overdue costs only itself. Stopping the iteration ends the processes
     at once.
 
@@ -82,60 +84,36 @@ def map_safely(
     lanes = [
         ReadingProcess(function, seconds=seconds, memory_bytes=memory_bytes) for _ in range(workers)
     ]
-    work = _Work(iter(items), queue.Queue(maxsize=_QUEUED * workers))
-    threads = [threading.Thread(target=work.do, args=(lane,), daemon=True) for lane in lanes]
-    for thread in threads:
-        thread.start()
+    free: queue.SimpleQueue[ReadingProcess] = queue.SimpleQueue()
+    for lane in lanes:
+        free.put(lane)
+
+    def apply(item: Any) -> Any:
+        lane = free.get()
+        try:
+            return lane(item)
+        except NoProcessError:
+            raise
+        except IngestionError as error:
+            return error
+        finally:
+            free.put(lane)
+
+    remaining = iter(items)
+    pool = ThreadPoolExecutor(workers)
+    under_way: dict[Future[Any], Any] = {}
     try:
-        while any(thread.is_alive() for thread in threads) or not work.done.empty():
-            if should_stop is not None and should_stop():
+        while True:
+            for item in itertools.islice(remaining, _AHEAD * workers - len(under_way)):
+                under_way[pool.submit(apply, item)] = item
+            done, _ = wait(under_way, _POLL_S, FIRST_COMPLETED)
+            if not under_way or (should_stop is not None and should_stop()):
                 return
-            try:
-                item, result = work.done.get(timeout=_POLL_S)
-            except queue.Empty:
-                continue
-            if isinstance(result, BaseException) and not isinstance(result, IngestionError):
-                raise result
-            if isinstance(result, NoProcessError):
-                raise result
-            yield item, result
+            for future in done:
+                yield under_way.pop(future), future.result()
     finally:
-        work.stopped.set()
         for lane in lanes:
             lane.kill()
-        for thread in threads:
-            thread.join()
-
-
-class _Work:
-    """Items to do and results to fetch, shared by the threads that each feed one process."""
-
-    def __init__(self, items: Iterator[Any], done: queue.Queue[tuple[Any, Any]]) -> None:
-        self.items, self.done = items, done
-        self.stopped = threading.Event()
-        self._taking = threading.Lock()
-
-    def do(self, lane: ReadingProcess) -> None:
-        """Feeds one process until items are used up."""
-        try:
-            while not self.stopped.is_set():
-                try:
-                    with self._taking:
-                        item = next(self.items)
-                except StopIteration:
-                    return
-                try:
-                    self._put(item, lane(item))
-                except IngestionError as error:
-                    self._put(item, error)
-        except BaseException as error:  # of the items' iterator: raised where results are fetched
-            self._put(None, error)
-        finally:
+        pool.shutdown(cancel_futures=True)
+        for lane in lanes:
             lane.close()
-
-    def _put(self, item: Any, result: Any) -> None:
-        while not self.stopped.is_set():
-            try:
-                return self.done.put((item, result), timeout=_POLL_S)
-            except queue.Full:
-                continue
