@@ -136,7 +136,7 @@ def test_gan_evaluate_prints_measures_beside_held_out_real_masses(tmp_path, caps
 
 def test_gan_trains_and_draws_masses_that_read_back(tmp_path, capsys):
     generator = tmp_path / "models/tiny"
-    train = ["gan", "train", "--data", "demo", "--images", "64", "--look-every", "32"]
+    train = ["gan", "train", "--data", "demo", "--images", "64", "--eval-every", "32"]
 
     trained = main([*train, "--width", "1", "--out", str(generator), *TINY])
     drawn = main(
