@@ -18,11 +18,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.synthesis.config import GanConfig
+from mammo_core.synthesis.config import GanConfig, Structure
 from mammo_core.synthesis.low_frequencies import LowFrequencies
 from mammo_core.synthesis.structure import FlowStructure, NormalStructure
 
-_STRUCTURES = {"flow": FlowStructure, "normal": NormalStructure}
+_STRUCTURES: dict[Structure, type[FlowStructure] | type[NormalStructure]] = {
+    "flow": FlowStructure,
+    "normal": NormalStructure,
+}
 _DETAIL_GAIN = 0.2  # initial size of the detail, about that of real masses
 _COARSE_BLOCKS, _MIDDLE_BLOCKS, _FINE_BLOCKS = 3, 2, 1
 

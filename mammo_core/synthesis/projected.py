@@ -127,17 +127,17 @@ def _fold_batch_norms(parent: nn.Module) -> None:
     before: nn.Module | None = None
     for name, child in list(parent.named_children()):
         if isinstance(child, BatchNormAct2d) and isinstance(before, nn.Conv2d):
-            assert child.running_mean is not None and child.running_var is not None  # frozen
+            norm: Any = child  # timm's registration hides its types
             before.weight, before.bias = fuse_conv_bn_weights(
                 before.weight,
                 before.bias,
-                child.running_mean,
-                child.running_var,
-                child.eps,
-                child.weight,
-                child.bias,
+                norm.running_mean,
+                norm.running_var,
+                norm.eps,
+                norm.weight,
+                norm.bias,
             )
-            setattr(parent, name, child.act)
+            setattr(parent, name, norm.act)
         else:
             _fold_batch_norms(child)
         before = child

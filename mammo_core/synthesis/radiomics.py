@@ -62,7 +62,7 @@ def frechet_distance(real: np.ndarray, synthetic: np.ndarray) -> float:
     left_spread, right_spread = np.cov(left.T), np.cov(right.T)
     # the trace of sqrt(A B) by the eigenvalues of A B, real and >= 0 but for rounding
     eigenvalues = np.asarray(linalg.eigvals(left_spread @ right_spread))
-    roots = np.sqrt(np.maximum(eigenvalues.real, 0)).sum()
+    roots = np.sqrt(np.maximum(np.real(eigenvalues), 0)).sum()
     squared = difference @ difference + np.trace(left_spread) + np.trace(right_spread) - 2 * roots
     return float(np.sqrt(max(squared, 0.0)))
 
