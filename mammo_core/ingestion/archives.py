@@ -102,11 +102,9 @@ def unpack_safely(
     return len(chosen)
 
 
-@contextmanager
-def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
+def _opened(archive: Path) -> zipfile.ZipFile:
     _check_directory(archive)
-    with zipfile.ZipFile(archive) as opened:
-        yield opened
+    return zipfile.ZipFile(archive)
 
 
 @contextmanager
