@@ -1,4 +1,4 @@
-"""Data: what is installed, the paper's data in one step, and mammograms of one's own."""
+"""Data: shows what is installed, fetches the paper's data and imports mammograms."""
 
 from pages.ui.data.tabs import show_tabs
 from pages.ui.shell.header import page_header
@@ -8,8 +8,9 @@ from pages.ui.state import jobs
 enter()
 page_header(
     "Data",
-    "The masses that classifiers here learn from and are tested on: look at what is installed and what is wrong "
-    "with it, fetch the paper's data, or cut masses out of mammograms of your own. Images stay on the computer that runs this app.",
+    "Classifiers learn from these masses and are tested on them. See what is installed, fetch "
+    "the paper's data, or import your own mammograms. Images stay on the computer that runs this "
+    "app.",
 )
 jobs.prepare()
 show_tabs()

@@ -1,4 +1,4 @@
-"""Front page: what this is, where to go, what is installed here."""
+"""Front page: says what the app is, where to go and what is installed here."""
 
 import importlib.metadata
 
@@ -13,31 +13,32 @@ from pages.ui.state import resources
 enter()
 page_header(
     "Mammo Privacy Explorer",
-    "How much diagnostic accuracy does patient privacy cost, and how much of it do synthetic images "
-    "give back? This app trains breast-mass classifiers under **differential privacy** at a privacy "
-    "budget ε of your choice and shows what they can still tell apart, on two sites' mammograms. "
-    "Every number says what it guarantees and what it does not.",
+    "How much diagnostic accuracy does patient privacy cost? How much do synthetic images give "
+    "back? This app trains breast-mass classifiers under **differential privacy**. You choose "
+    "the privacy budget ε. The app measures the classifiers on mammograms of two sites and says "
+    "what each ε guarantees and what it does not.",
 )
 
 browse, train, see = st.columns(3)
 with browse.container(border=True, height="stretch"):
     st.subheader("Browse")
     st.markdown(
-        "Malignant and benign masses that a generator draws: compare, move, judge, download."
+        "A generator draws malignant and benign masses. Compare, change, judge and download them."
     )
     st.page_link("pages/synthetic.py", label="Synthetic masses", icon=":material/blur_circular:")
 with train.container(border=True, height="stretch"):
     st.subheader("Train")
     st.markdown(
-        "Choose a budget and see what it promises; or move the slider and watch a classifier retrain "
-        "in less than a second."
+        "Choose a budget, read what it guarantees, and train. On *Live*, move a slider and watch "
+        "a classifier retrain in less than a second."
     )
     st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
     st.page_link("pages/live.py", label="Live", icon=":material/tune:")
 with see.container(border=True, height="stretch"):
     st.subheader("See the trade-off")
     st.markdown(
-        "Accuracy against privacy budget, measured on real mammograms, beside the paper's own numbers."
+        "See accuracy against the privacy budget, measured on real mammograms, beside the "
+        "paper's numbers."
     )
     st.page_link("pages/trade_off.py", label="Trade-off", icon=":material/show_chart:")
     st.page_link(
@@ -67,7 +68,7 @@ with generators.container(border=True, height="stretch"):
     st.markdown("**Generators**")
     for name, promise in resources.generator_promises().items():
         st.markdown(
-            f"- {escape_markdown(name)}: {'promises nothing' if promise == 'none' else escape_markdown(promise)}"
+            f"- {escape_markdown(name)}: {'no guarantee' if promise == 'none' else escape_markdown(promise)}"
         )
 with results.container(border=True, height="stretch"):
     made = resources.provenance()
@@ -81,7 +82,7 @@ with results.container(border=True, height="stretch"):
         st.page_link("pages/runs.py", label="Runs", icon=":material/table_rows:")
 with computer.container(border=True, height="stretch"):
     st.markdown("**This computer**")
-    for gpu in machine.gpus or ("no NVIDIA GPU: trains on the processor",):
+    for gpu in machine.gpus or ("no NVIDIA GPU: training uses the processor",):
         st.markdown(f"- {escape_markdown(gpu)}")
     st.markdown(f"- {machine.num_cores} processor cores, {machine.memory_gb:.0f} GB memory")
     st.markdown(
@@ -90,19 +91,21 @@ with computer.container(border=True, height="stretch"):
     )
 if sources[0].is_demo:
     st.info(
-        "No real cohort is installed: *Trade-off* shows results measured on real data, *Live* trains on "
-        f"a built-in cohort of synthetic masses drawn by the shipped generator. {GET_DATA}",
+        "No real cohort is installed. *Trade-off* shows results that were measured on real data. "
+        f"*Live* trains on a built-in demo of synthetic masses. {GET_DATA}",
         icon=":material/download:",
     )
 
-with st.expander("What differential privacy promises here, and what it does not"):
+with st.expander("What differential privacy guarantees here, and what it does not"):
     st.markdown(
-        "A model trained at a **privacy budget ε** behaves almost the same whether or not any one "
-        "patient took part. The smaller ε, the less an attacker who sees the model can tell. The "
-        "unit matters: with the **patient** as the unit, all masses of a patient are hidden together; "
-        "with the **image** (as in the paper) only one at a time, and a patient here has up to 14.\n\n"
-        "It does not promise that a model is right, that the images are safe to publish, or anything "
-        "about a generator that was trained without it. ε = ∞ means no privacy (not DP).\n\n"
-        "Paper: Osuala et al. 2024, *Enhancing the Utility of Privacy-Preserving Cancer Classification "
-        "using Synthetic Data*, arXiv:2407.12669."
+        "A model trained at a **privacy budget ε** behaves almost the same with or without any "
+        "one patient. The smaller ε is, the less an attacker can learn from the model. The unit "
+        "matters. With the **patient** as the unit, ε protects all masses of a patient together. "
+        "With the **image** as the unit, as in the paper, ε protects one mass at a time, and a "
+        "patient here has up to 14.\n\n"
+        "Differential privacy does not guarantee that a model is right or that images are safe "
+        "to publish. It says nothing about a generator that was trained without it. ε = ∞ means "
+        "no privacy (not DP).\n\n"
+        "Paper: Osuala et al. 2024, *Enhancing the Utility of Privacy-Preserving Cancer "
+        "Classification using Synthetic Data*, arXiv:2407.12669."
     )

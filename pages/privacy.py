@@ -1,4 +1,4 @@
-"""Privacy: what an attacker can learn from a private model, what attacks do learn, and how that is known."""
+"""Privacy: shows what an attacker can learn from a private model, and what attacks did learn."""
 
 import streamlit as st
 
@@ -14,8 +14,9 @@ if in_talk_mode():
     st.stop()
 page_header(
     "Privacy",
-    "Who sees a trained model may try to find out **who took part** in its training. A privacy budget ε limits "
-    "how well that can be done: here is the limit, what attacks really achieve, and what neither covers.",
+    "An attacker who sees a trained model may try to find out **who took part** in its training. "
+    "A privacy budget ε limits how well this works. This page shows the limit, what real attacks "
+    "achieved, and what neither of them covers.",
 )
 talk_link()
 readable_type()

@@ -1,4 +1,4 @@
-"""Read a case: what models at several privacy budgets say of one mass, and how much of it is noise."""
+"""Read a case: shows what models at several privacy budgets say about one mass."""
 
 import streamlit as st
 
@@ -13,8 +13,8 @@ from pages.ui.shell.navigation import enter
 enter()
 page_header(
     "Read a case",
-    "Give one mass to models that were trained at different privacy budgets, and see what the noise that protects "
-    "patients in training does to a single answer.",
+    "Give one mass to models that were trained at different privacy budgets. Training adds noise "
+    "to protect patients. See what this noise does to a single answer.",
 )
 with shown_errors("This image cannot be read"):
     case = case_picture.choose_case()
@@ -34,10 +34,11 @@ case_answer.show_caution()
 with shown_errors("The mass cannot be read with these models"):
     case_answer.show_answer(case.image, features, groups)
 
-with st.expander("Synthetic masses like it", icon=":material/blur_circular:"):
+with st.expander("Similar synthetic masses", icon=":material/blur_circular:"):
     nearest.show_nearest_synthetic(features)
-with st.expander("Real masses like it", icon=":material/folder_shared:"):
+with st.expander("Similar real masses", icon=":material/folder_shared:"):
     nearest.show_nearest_real(case.image)
 st.caption(
-    "Nothing of your image is kept: no file, no copy, no log. Remove it above, or close this tab, and it is gone."
+    "Your image is not kept: no file, no copy, no log. Remove it above or close this tab, and it "
+    "is gone."
 )

@@ -1,4 +1,4 @@
-"""Runs: everything that was trained on this installation, to filter, compare, repeat, export and delete."""
+"""Runs: lists everything that was trained on this installation, to compare, repeat, export and delete."""
 
 import streamlit as st
 
@@ -22,8 +22,9 @@ page_header(
 rows = resources.archive_rows()
 if rows.empty:
     st.info(
-        "Nothing was trained here yet. Every model that you train, on *Train*, *Live* or the command line, "
-        "is recorded here with its configuration, spent ε, measures and predictions.",
+        "Nothing was trained here yet. This page will list every model that you train on "
+        "*Train*, on *Live* or on the command line. Each run keeps its configuration, spent ε, "
+        "measures and predictions.",
         icon=":material/model_training:",
     )
     st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
@@ -48,8 +49,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         key="runs_origins",
         persist_state="session",
         placeholder="all",
-        help="What asked for it: the Train page or command, a sweep, or the Live slider; imported runs were trained "
-        "elsewhere.",
+        help="What started the run: the Train page or command, a sweep, or the Live slider. Imported "
+        "runs were trained elsewhere.",
     )
     text = st.text_input(
         "Search",
@@ -59,7 +60,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )
 shown = filtered(all_runs, strategies=strategies, units=units, origins=origins, text=text)
 st.caption(
-    f"{len(shown)} of {len(all_runs)} runs. Tick runs to compare, repeat, export or delete them."
+    f"{len(shown)} of {len(all_runs)} runs. Select runs to compare, repeat, export or delete them."
 )
 chosen = st.dataframe(
     shown,
@@ -97,7 +98,7 @@ elif run_ids:
 show_import()
 with st.expander("Open in MLflow's own interface", icon=":material/open_in_new:"):
     st.markdown(
-        "Runs, jobs and generators' trainings live in MLflow. This command opens its interface on this "
-        "computer, at http://127.0.0.1:5000:"
+        "MLflow stores the runs, the jobs and the training of generators. This command opens its "
+        "interface on this computer, at http://127.0.0.1:5000:"
     )
     st.code(mlflow_command(), language="bash", wrap_lines=True)

@@ -1,4 +1,4 @@
-"""Synthetic masses: draw, browse, compare and take away what a generator makes."""
+"""Synthetic masses: draws, compares and exports what a generator makes."""
 
 import streamlit as st
 
@@ -21,15 +21,16 @@ if drawing.cards() and in_talk_mode():
     st.stop()
 page_header(
     "Synthetic masses",
-    "Pictures of breast masses that a generator draws from a number, the seed; none was taken of a patient. "
-    "Look at them as you would at mammograms, open one, take them away.",
+    "A generator draws these pictures of breast masses, each from a number, the seed. None was "
+    "taken of a patient. View them like mammograms, open one, and download them.",
 )
 
 asked, note = st.query_params.to_dict(), st.container()
 if not drawing.cards():
     st.info(
-        "No generator is installed: the folder `models` has no card with its weights. Get the folder from "
-        "the project again, or train one: `python -m mammo_core gan train --data DIR --out models/NAME`.",
+        "No generator is installed: the folder `models` has no card with its weights. Get the "
+        "folder from the project again, or train one: `python -m mammo_core gan train --data DIR "
+        "--out models/NAME`.",
         icon=":material/model_training:",
     )
     st.stop()
@@ -47,7 +48,10 @@ chosen = image_grid(
     key="masses",
     label=f"{len(masses)} synthetic masses. Arrow keys move, Enter opens, Space selects.",
     tools=True,
-    hint=f"{HINT} Click to open; tick, or click with Ctrl or Shift, to select. Numbers are seeds.",
+    hint=(
+        f"{HINT} Click a mass to open it. Tick it, or click with Ctrl or Shift, to select it. The "
+        "numbers are seeds."
+    ),
     selectable=True,
     on_opened=open_mass,
 )
@@ -58,7 +62,7 @@ with note:
 if opened is not None:
     show_large(request, opened)
 
-with st.expander("How good they are, and what they promise", icon=":material/fact_check:"):
+with st.expander("How good they are, and what is guaranteed", icon=":material/fact_check:"):
     show_quality(request.generator)
 with st.expander("Your judgements", icon=":material/reviews:"):
     show_ratings()

@@ -1,4 +1,4 @@
-"""Trade-off: diagnostic accuracy against privacy budget, measured on real mammograms, beside the paper."""
+"""Trade-off: shows diagnostic accuracy against the privacy budget, beside the paper's results."""
 
 import streamlit as st
 
@@ -22,15 +22,16 @@ if in_talk_mode():
     st.stop()
 page_header(
     "Trade-off",
-    "How well a classifier tells malignant from benign masses when it is trained at a privacy budget "
-    "ε (epsilon): the smaller ε, the less the model may depend on any one patient.",
+    "How well does a classifier tell malignant from benign masses at a privacy budget ε "
+    "(epsilon)? The smaller ε is, the less the model may depend on any one patient.",
 )
 talk_link()
 
 choices = choose()
 if not choices.strategies or not choices.test_sets:
     st.info(
-        "Choose at least one kind of training data and one test set.", icon=":material/touch_app:"
+        "Choose at least one kind of training data and at least one test set.",
+        icon=":material/touch_app:",
     )
     st.stop()
 
@@ -42,32 +43,32 @@ if point is not None:
 
 if choices.with_paper and choices.metric != "auroc":
     st.caption(
-        "The paper is shown for AUROC only: its other measures take benign as the positive class."
+        "The paper is shown for AUROC only. Its other measures take benign as the positive class."
     )
 elif choices.with_paper and choices.unit == "patient":
     st.caption(
-        "The paper's ε hides one **image** at a time, ours here a whole **patient**: at equal ε ours "
-        "promises more."
+        "The paper's ε protects one **image** at a time. Our ε here protects a whole "
+        "**patient**. At equal ε, ours guarantees more."
     )
 made = resources.provenance()
 st.caption(
     f"{INTERVALS} Dotted lines: the same training without privacy. Squares: no privacy (not DP). "
-    f"δ (delta) = 1e-4 bounds how likely the promise may fail altogether. Backbone "
-    f"{made['backbone']['name']} with ImageNet weights, frozen; measured {made['made']}."
+    "δ (delta) = 1e-4 bounds how likely the guarantee fails. Backbone: "
+    f"{made['backbone']['name']} with ImageNet weights, frozen. Measured {made['made']}."
 )
 
-with st.expander("What these ε promise, and what they leave out"):
+with st.expander("What these ε guarantee, and what they do not"):
     st.markdown(
-        "- **real only** uses no synthetic data; its features are projected by textures that are computed, "
-        "not learned: its ε covers everything learned from the patients.\n"
-        "- **real + synthetic** and **synthetic, then private on real** use the paper's synthetic masses, "
-        "whose generator saw the same patients **without** differential privacy: their ε covers the "
-        "private training step only.\n"
-        "- **synthetic only** never reads a real mass; its ε hides synthetic masses, so it promises nothing "
-        "to any patient.\n"
-        "- Each point is one release on its own. Publishing several adds up. The recipe was chosen on "
-        "validation labels, which is not accounted for.\n"
-        "- CBIS-DDSM and BCDR are research cohorts; accuracy elsewhere will differ."
+        "- **real only** uses no synthetic data. Its features are projected with computed "
+        "textures, not learned ones. Its ε covers everything that the model learned from the patients.\n"
+        "- **real + synthetic** and **synthetic, then private on real** use the paper's "
+        "synthetic masses. Their generator saw the same patients **without** differential "
+        "privacy. Their ε covers the private training step only.\n"
+        "- **synthetic only** never reads a real mass. Its ε protects synthetic masses, so it "
+        "guarantees nothing to any patient.\n"
+        "- Each point is one release. The privacy costs of several releases add up. We chose the "
+        "recipe on validation labels, and no ε accounts for that.\n"
+        "- CBIS-DDSM and BCDR are research cohorts. Accuracy elsewhere will differ."
     )
 with st.expander("Table of these points"):
     st.dataframe(points_table(drawn.points, choices.metric), hide_index=True, key="points_table")
@@ -77,7 +78,7 @@ with st.expander("Table of these points"):
 with st.expander("Download and cite"):
     image_format = export.choose_image_format()
     export.show_downloads(choices, drawn)
-    st.markdown("How it was made, to copy:")
+    st.markdown("To copy: how the numbers were made")
     st.code(citation(choices), language=None, wrap_lines=True)
 show_missing_runs(choices)
 with curves:

@@ -1,4 +1,4 @@
-"""What the models say of the mass: a figure per test site, calls in words, a table, and what noise does to it."""
+"""Shows what the models say about the mass: figures, decisions in words, a table, and the effect of noise."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _FEATURES = "case_features"
 
 
 def features_of(image: np.ndarray, groups: Sequence[CaseModels]) -> CaseFeatures:
-    """Features of the mass for all models and for the shipped ones; this session remembers the last mass' only.
+    """Computes the features of the mass for all models; the session keeps those of the last mass only.
 
     Raises:
-        BackboneError: If a network cannot be had.
+        BackboneError: If a network cannot be loaded.
     """
     from mammo_core.reading.case import case_features
 
@@ -38,7 +38,7 @@ def features_of(image: np.ndarray, groups: Sequence[CaseModels]) -> CaseFeatures
     wanted = (image_hash(image), tuple(dict.fromkeys(configs)))
     known, features = st.session_state.get(_FEATURES, (None, None))
     if known != wanted:
-        with st.spinner("Looking at the mass"):
+        with st.spinner("Reading the mass"):
             features = case_features(image, configs, case_models.backbone)
         st.session_state[_FEATURES] = wanted, features
     return features
@@ -50,14 +50,14 @@ def forget_features() -> None:
 
 
 def show_caution() -> None:
-    """That this is no diagnosis, and why."""
+    """Says that this is no diagnosis, and why."""
     from mammo_core.reading.words import CAUTION
 
     st.info(CAUTION, icon=":material/gpp_maybe:")
 
 
 def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[CaseModels]) -> None:
-    """All of it.
+    """Draws the whole answer.
 
     Raises:
         CheckpointError: If models do not belong to the network installed here.
@@ -81,10 +81,12 @@ def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[Case
                 [reading for reading in readings if name in reading.test_scores], name
             )
     st.caption(
-        "Boxes: the middle half of test masses of either class, whiskers from 10 to 90 % of them. They overlap: most "
-        "scores can be had by benign and by malignant masses. Each model calls by a threshold of its own. Computed from patients without noise."
+        "Boxes show the middle half of the test masses of each class. Whiskers reach from 10 to "
+        "90 % of them. The boxes overlap: most scores occur for benign and for malignant masses. "
+        "Each model has its own threshold. These numbers are computed from patients without "
+        "noise."
     )
-    st.subheader("What they would call it")
+    st.subheader("What the models would decide")
     st.markdown("\n".join(f"- {case_words.call_words(reading)}" for reading in readings))
     noise = case_words.noise_words(readings)
     if noise:
@@ -98,8 +100,9 @@ def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[Case
         alt="Scores of the mass at each privacy budget",
     )
     st.caption(
-        'Above % of benign: the share of benign test masses that score lower, the mean over models. A "call" compares '
-        "the score with each model's own threshold, which clears 90 % of benign validation masses."
+        '"Above % of benign" is the share of benign test masses with a lower score, averaged '
+        'over the models. A "call" compares the score with the threshold of each model. The '
+        "threshold classifies 90 % of benign validation masses as benign."
     )
     export_button(
         ExportBundle(

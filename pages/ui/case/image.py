@@ -1,6 +1,6 @@
-"""The mass to read: from an upload, whole or cut out, or a synthetic one. Kept in this session's memory only.
+"""Asks for the mass to read: an upload, whole or cut out, or a synthetic mass.
 
-The session holds the decoded picture, never its file, and forgets it with the upload.
+Only the memory of the session holds the decoded picture. It goes with the upload.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WHOLE, _CUT = "a mammogram", "a mass already cut out"
 _CUT_UP_TO_PX = 512  # images no larger are taken for cut-out masses, unless told otherwise
 _PICTURE, _BOX = "case_picture", "case_box"
 _RECIPES = {
-    "as the shipped models' masses": "paper",
+    "as for the shipped models": "paper",
     "around the middle of the box": "standard",
 }
 
@@ -68,7 +68,7 @@ def choose_case() -> Case | None:
 
 
 def show_case(case: Case) -> None:
-    """The mass as the models see it."""
+    """Shows the mass as the models see it."""
     side = case.image.shape[0]
     image_grid(
         [Tile("case", case.image, case.what, f"The mass that is read: {case.what}")],
@@ -101,13 +101,15 @@ def _upload() -> Case | None:
     file = left.file_uploader(
         "DICOM, PNG, JPEG or TIFF of one image",
         key="case_file",
-        help="Decoded in a separate process on the computer that runs this app, never sent elsewhere, never "
-        "written to its disk, and gone when you remove it, upload another or close this tab.",
+        help="A separate process on the computer that runs this app decodes your image. It is never "
+        "sent elsewhere and never written to disk. It is gone when you remove it, upload another "
+        "or close this tab.",
     )
     if file is None:
         _forget()
         st.caption(
-            "Nothing you upload is kept: no file, no copy, no log. It stays in the memory of this session."
+            "Nothing you upload is kept: no file, no copy, no log. It stays in the memory of "
+            "this session."
         )
         return None
     picture = _picture(file.file_id, file.getvalue())
@@ -131,7 +133,7 @@ def _picture(file_id: str, content: bytes) -> GreyImage:
     if known_id == file_id:
         return known
     _forget()
-    with st.spinner("Reading the image in a process of its own"):
+    with st.spinner("Reading the image in a separate process"):
         picture = read_safely(content, name="your file")
     st.session_state[_PICTURE] = file_id, picture
     return picture
@@ -166,9 +168,9 @@ def _boxed(picture: GreyImage, picture_key: str) -> Case | None:
         "Cut out",
         list(_RECIPES),
         key="case_recipe",
-        help="The shipped models learned from masses cut with a wide margin, in grey from the darkest to the brightest "
-        "pixel of the mammogram, most of them below the middle of the crop. Models of your own cohort should get "
-        "masses cut as theirs were.",
+        help="The shipped models learned from masses with a wide margin, most of them below the "
+        "middle of the crop. Grey ran from the darkest to the brightest pixel of the mammogram. "
+        "For models of your own cohort, cut the mass as that cohort was cut.",
     )
     if box is None:
         st.info("Draw a box around the mass to have it read.", icon=":material/crop_free:")

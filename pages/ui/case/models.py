@@ -1,4 +1,4 @@
-"""Which models read the mass: those that ship, or those of runs recorded here."""
+"""Asks which models read the mass: the shipped ones, or those of runs recorded here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ SHIPPED, OWN = "shipped with the product", "trained here"
 
 @st.cache_resource(show_spinner="Loading the shipped models")
 def shipped_heads() -> ShippedHeads:
-    """The heads that ship; CheckpointError if they are missing or damaged."""
+    """Loads the heads that ship.
+
+    Raises:
+        CheckpointError: If they are missing or damaged.
+    """
     from mammo_core.reading.shipped_heads import SHIPPED_HEADS, load_heads
 
     return load_heads(models_dir() / SHIPPED_HEADS)
@@ -31,7 +35,7 @@ def shipped_heads() -> ShippedHeads:
 
 @st.cache_resource(max_entries=3, show_spinner="Loading the network")
 def backbone(config: BackboneConfig) -> Backbone:
-    """A network, shared by all sessions."""
+    """Loads a network, shared by all sessions."""
     from mammo_core.classifiers.backbones import load_backbone
 
     return load_backbone(config)
@@ -69,8 +73,8 @@ def _own() -> list[CaseModels]:
     kept = table[table.index.isin(_ids_with_head())]
     if len(kept) < len(table):
         st.caption(
-            f"{len(table) - len(kept)} run(s) are left out: they train a network on images, which cannot read a case "
-            "here, or were recorded before heads were kept."
+            f"{len(table) - len(kept)} run(s) are left out. They train a network on images, which "
+            "cannot read a case here, or they were recorded before heads were kept."
         )
     names = {
         str(
@@ -84,13 +88,13 @@ def _own() -> list[CaseModels]:
         list(names),
         format_func=lambda run_id: names[run_id],
         key="case_runs",
-        placeholder="Choose one or more; several seeds at one ε show what the noise does",
+        placeholder="Choose one or more; several seeds at one ε show the effect of noise",
     )
     models = [_models_of(run_id) for run_id in chosen]
     if any(one.is_demonstration for one in models):
         st.warning(
-            "Some of these models learned from the built-in demo, where synthetic masses play patients: what they "
-            "say of a real mass means nothing.",
+            "Some of these models learned from the built-in demo, where synthetic masses stand "
+            "for patients. What they say about a real mass means nothing.",
             icon=":material/science:",
         )
     return models

@@ -1,4 +1,4 @@
-"""Masses near to the one that is read: synthetic ones for all, real ones where they are and when asked for."""
+"""Shows masses that are similar to the one that is read: synthetic ones, and real ones on request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VIEWS = 8
 
 
 def show_nearest_synthetic(features: CaseFeatures) -> None:
-    """The nearest masses of the shipped generator."""
+    """Shows the nearest masses of the shipped generator."""
     from mammo_core.generators.nearest_real import turned
     from mammo_core.reading.nearest_synthetic import nearest_synthetic
 
@@ -31,8 +31,8 @@ def show_nearest_synthetic(features: CaseFeatures) -> None:
     card = drawing.cards().get(drawn.generator)
     if card is None or card.sha256 != drawn.sha256:
         st.info(
-            f"The generator {drawn.generator} that drew the masses to compare with is not installed, or another "
-            "one has its name.",
+            f"The generator {drawn.generator} that drew the masses for comparison is not "
+            "installed, or another generator has its name.",
             icon=":material/folder_off:",
         )
         return
@@ -49,13 +49,14 @@ def show_nearest_synthetic(features: CaseFeatures) -> None:
     ]
     image_grid(tiles, key="case_near_drawn", label="Nearest synthetic masses", tile="9rem")
     st.caption(
-        f"Of {drawn.count} synthetic masses, those nearest in the features that the models see, turned the way in which "
-        "they are. The class is what the generator was asked for, no diagnosis."
+        f"These are the nearest of {drawn.count} synthetic masses, in the features that the "
+        "models see. Each is turned to the view that is nearest. The class is what the generator "
+        "was asked for, not a diagnosis."
     )
 
 
 def show_nearest_real(image: np.ndarray) -> None:
-    """The nearest real masses of an installed cohort, once the user has agreed to see real patients' masses."""
+    """Shows the nearest real masses of an installed cohort, once the user agrees to see them."""
     sources = [source for source in resources.installed_sources() if not source.is_demo]
     if not sources:
         st.caption("No real masses are installed here to compare with.")
@@ -75,6 +76,6 @@ def show_nearest_real(image: np.ndarray) -> None:
     st.markdown("**Nearest masses that no model was trained on**")
     nearest.show_row(found.heldout, "unseen")
     st.caption(
-        "Real patients' masses; they stay on this computer. Near in features does not mean of one kind: look at their "
-        "classes."
+        "These masses are of real patients. They stay on this computer. Near in features does "
+        "not mean the same class, so check the classes."
     )

@@ -1,4 +1,4 @@
-"""A box around a mass on a mammogram: drawn by pointer, finger or keys on the picture, or typed as numbers."""
+"""Asks for a box around a mass: drawn on the picture by pointer, finger or keys, or typed as numbers."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ _STAGE = browser_part("case_box", "box_editor")
 _SIDES = ("top", "left", "height", "width")
 _SHOWN_PX = 1400  # longest side of what the browser gets
 HINT = (
-    "Drag to draw a box around the mass; drag the box to move it, a corner to resize it. By keyboard: Enter puts a "
-    "box, arrows move it, Shift with arrows resizes, + and − scale, Escape takes it away."
+    "Drag to draw a box around the mass. Drag the box to move it, or a corner to resize it. By "
+    "keyboard: Enter puts a box, arrows move it, Shift with arrows resizes it, + and − scale it, "
+    "Escape removes it."
 )
 
 
@@ -94,7 +95,7 @@ def _set_numbers(key: str, box: list[int] | None) -> None:
 
 
 def _encoded(grey: np.ndarray) -> str:
-    """The picture as a data address, reduced to what a screen shows."""
+    """Encodes the picture as a data address, reduced to what a screen shows."""
     picture = Image.fromarray(grey)
     picture.thumbnail((_SHOWN_PX, _SHOWN_PX), Image.Resampling.BOX)
     content = io.BytesIO()

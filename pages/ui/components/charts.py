@@ -1,4 +1,4 @@
-"""Draws figures alike on every page: readable type in both themes, larger on a big screen."""
+"""Draws figures the same way on every page: readable in both themes, larger in talk mode."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _READABLE = """<style>
 
 
 def readable_type() -> None:
-    """Gives the words in all figures of the page the colour of its text; call once per page."""
+    """Gives the text in all figures the colour of the page's text; call once per page."""
     st.html(_READABLE)
 
 
@@ -33,14 +33,14 @@ def chart(
     bundle: ExportBundle | None = None,
     **options: Any,
 ) -> Any:
-    """Draws a figure, enlarged in talk mode, and below it the control that takes it away.
+    """Draws a figure and below it the button that exports it; talk mode enlarges the figure.
 
     Args:
         figure: Changed in place in talk mode.
         alt: What it shows, for those who cannot see it.
         big_height: In pixels, in talk mode.
         toolbar: Plotly's toolbar, or how it saves images; never in talk mode.
-        bundle: What is taken away besides the figure, and how files are named; None draws no control.
+        bundle: Name and provenance of the export; None draws no button.
         options: For `st.plotly_chart`.
 
     Returns:

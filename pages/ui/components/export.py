@@ -1,7 +1,7 @@
-"""One control under every figure and table that takes it out of the program, with where it is from.
+"""Exports figures and tables with their provenance: one button under every figure and table.
 
-Files are made when they are asked for. PNG and SVG need a Chrome on the server; where there is none, the HTML
-file saves both in the reader's own browser, and so does the camera of the figure.
+Files are made when they are asked for. PNG and SVG need a Chrome on the server. Without one, the HTML file
+saves both in the reader's own browser, and so does the camera of the figure.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MIME = {
 
 
 def slug(name: str) -> str:
-    """A name from outside as part of a file name: letters, digits and hyphens, at most 40.
+    """Turns a name from outside into a part of a file name: letters, digits and hyphens, at most 40.
 
     Example:
         >>> slug("../<b>Süd 1")
@@ -50,13 +50,13 @@ def slug(name: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportBundle:
-    """What can be taken away together.
+    """Files that are exported together.
 
     Attributes:
         name: Of the files, without ending; also of the widgets, so it is unique on its page.
-        provenance: What every file says of itself.
+        provenance: What every file says about itself.
         figures: By caption; they are not changed.
-        tables: By name of the file, or a function that makes one; without any, what the figures draw.
+        tables: By file name, a table or a function that makes one; without any, the numbers of the figures.
     """
 
     name: str
@@ -65,7 +65,7 @@ class ExportBundle:
     tables: Mapping[str, pd.DataFrame | Callable[[], pd.DataFrame]] = field(default_factory=dict)
 
     def files(self) -> dict[str, Callable[[], bytes]]:
-        """What each file holds, by its name with ending, made when called."""
+        """Returns the functions that make the files, by file name with ending."""
         made: dict[str, Callable[[], bytes]] = {}
         for number, (caption, figure) in enumerate(self.figures.items(), start=1):
             stem = self.name if len(self.figures) == 1 else f"{self.name}_{number}"
@@ -80,7 +80,7 @@ class ExportBundle:
         return made
 
     def zipped(self) -> bytes:
-        """Every file and a README in one ZIP file; the README says of a file that could not be made why."""
+        """Packs every file and a README into one ZIP; the README says why a file is missing."""
         packed = io.BytesIO()
         notes = [self.provenance.readme()]
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -114,7 +114,7 @@ class ExportBundle:
 
 
 def export_button(bundle: ExportBundle, label: str = "Export") -> None:
-    """Draws the control; nothing in talk mode."""
+    """Draws the button; nothing in talk mode."""
     if in_talk_mode():
         return
     with st.popover(label, icon=":material/download:", type="tertiary", key=f"take_{bundle.name}"):
@@ -129,12 +129,13 @@ def export_button(bundle: ExportBundle, label: str = "Export") -> None:
         )
         if bundle.figures and not can_draw_images():
             st.caption(
-                "PNG and SVG: open the HTML file, it has buttons for both. This server has no Chrome to draw them."
+                "This server has no Chrome to draw PNG and SVG. To get them, open the HTML file: "
+                "it has buttons for both."
             )
 
 
 def download(name: str, make: Callable[[], bytes], *, key: str, label: str = "") -> None:
-    """A button for one file, made when it is pressed; the page stays as it is.
+    """Draws a button for one file, made when it is pressed; the page does not run again.
 
     Args:
         name: Of the file, with ending.

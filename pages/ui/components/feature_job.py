@@ -1,4 +1,4 @@
-"""Gets a cohort ready to train on: features that are missing are computed by a job, not by the page."""
+"""Prepares a cohort for training: a job, not the page, computes missing features."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def show_left_out(source: DataSource) -> None:
 
 
 def open_dataset(source: DataSource) -> FeatureDataset:
-    """Data and features. If features are missing, starts or shows the job that computes them and ends the page.
+    """Loads data and features. If features are missing, starts or shows the job that computes them and ends the page.
 
-    A short computation, as for the built-in demo, starts by itself; a long one asks first.
+    A short computation, as for the built-in demo, starts by itself. A long one asks first.
 
     Raises:
-        MammoError: If the cohort or its features cannot be had.
+        MammoError: If the cohort or its features cannot be read.
     """
     if not resources.count_missing(source):
         return resources.feature_dataset(source)
@@ -59,7 +59,8 @@ def open_dataset(source: DataSource) -> FeatureDataset:
         job_id = job.id
     show_job(job_id)
     st.caption(
-        "The page goes on by itself when the features are there. You may close it meanwhile."
+        "The page continues by itself when the features are ready. You may close it in the "
+        "meantime."
     )
     st.stop()
 
@@ -71,7 +72,7 @@ def _request(source: DataSource) -> FeaturesRequest:
 
 
 def _latest_job(request: FeaturesRequest) -> JobView | None:
-    """The newest job that computes these features, whoever started it."""
+    """Returns the newest job that computes these features, whoever started it."""
     wanted = request.to_dict()
     return next((view for view in jobs.views() if view.request.to_dict() == wanted), None)
 
@@ -80,8 +81,9 @@ def _ask_before(missing: int, views: int) -> None:
     """Says how long it will take and ends the page unless the button was pressed."""
     st.warning(
         f"{missing} masses have no features yet. Computing them takes about "
-        f"{duration(missing * views / _PASSES_PER_SECOND)} on two processor cores, once; stopping and "
-        "starting again loses nothing. The same in a terminal: `python -m mammo_core features`.",
+        f"{duration(missing * views / _PASSES_PER_SECOND)} on two processor cores and is done "
+        "once. You can stop and continue without loss. The same in a terminal: `python -m "
+        "mammo_core features`.",
         icon=":material/hourglass_top:",
     )
     if not st.button("Compute features now", type="primary", key="compute_features"):

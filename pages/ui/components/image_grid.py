@@ -1,7 +1,7 @@
-"""Masses side by side under one window of level and width: to look at, select and open.
+"""Shows masses side by side under one window of level and width, to view, select and open.
 
-Everything that must answer at once happens in the browser (`image_grid.js`). Python sends pixels as drawn
-and hears what was opened and selected, and the window, once it has come to rest, for the URL.
+Everything that must answer at once happens in the browser (`image_grid.js`). Python sends the drawn pixels
+and receives what was opened and selected, and the window, once it rests, for the URL.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _BOARD = browser_part("mass_board", "image_grid")
 _VIEW = "window"  # in the URL
 _FULL = {"level": 128, "width": 256, "invert": False}
 HINT = (
-    "Drag on a mass: left and right change the width (contrast), up and down the level (brightness). "
-    "Only the display changes; downloads keep the drawn pixels."
+    "Drag on a mass: left and right change the width (contrast), up and down the level "
+    "(brightness). Only the display changes. Downloads keep the drawn pixels."
 )
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture of a board.
+    """One picture of a grid.
 
     Attributes:
-        key: Unique in its board; what is said when it is opened or selected.
+        key: Unique in its grid; reported when it is opened or selected.
         image: (H, H) uint8.
         caption: Below the picture.
-        alt: What there is to see, for those who do not.
+        alt: The picture in words, for screen readers.
     """
 
     key: str
@@ -56,7 +56,7 @@ def image_grid(
     selectable: bool = False,
     on_opened: Callable[[str], None] | None = None,
 ) -> list[str]:
-    """Draws a board.
+    """Draws a grid of pictures.
 
     Args:
         key: Of the widget; session state `KEY_chosen` remembers the selection.
@@ -65,7 +65,7 @@ def image_grid(
         columns: A fixed number of columns; 0 takes as many as fit.
         few: Lets two or three pictures grow into the room there is.
         tools: Shows sliders, presets and invert; dragging works without.
-        on_opened: Called with the key of the tile that was opened; None makes tiles that do not open.
+        on_opened: Called with the key of the opened tile; None makes tiles that do not open.
 
     Returns:
         Keys of the selected tiles, in the order of the tiles.
@@ -106,7 +106,7 @@ def image_grid(
 
 
 def window_of(text: str) -> dict[str, Any]:
-    """The window that the URL says; nonsense is the full window.
+    """Reads the window from the URL; a text that is none gives the full window.
 
     Example:
         >>> window_of("90-120-inverted")

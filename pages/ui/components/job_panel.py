@@ -1,4 +1,4 @@
-"""A job on a page: where it is in the queue, how far it is, its curve, and the buttons to stop or go on."""
+"""Shows a job: its place in the queue, its progress, its curve, and buttons to cancel or continue."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ENDED_EARLY = ("cancelled", "failed", "interrupted")
 
 
 def show_job(job_id: str) -> JobView:
-    """Draws the panel of a job; while it is under way, the panel alone refreshes itself every second.
+    """Draws the panel of a job. While the job runs, the panel alone refreshes every second.
 
     When the job ends the whole page runs once more, so that it can show the results.
 
@@ -63,7 +63,7 @@ def _draw(view: JobView) -> None:
             _draw_queue(view)
         elif view.state == "interrupted":
             st.warning(
-                "The process that did this job is gone. What was finished is kept: *Continue* goes on "
+                "The process of this job has ended. Finished work is kept. *Continue* goes on "
                 "from there.",
                 icon=":material/power_off:",
             )
@@ -81,7 +81,10 @@ def _draw_buttons(view: JobView) -> None:
             key=f"cancel_{view.id}",
             icon=":material/stop:",
             disabled=view.cancel_requested,
-            help="Stops after the step under way: within seconds, of a large network within minutes. What is finished is kept.",
+            help=(
+                "Stops after the current step: within seconds, or within minutes for a large "
+                "network. Finished work is kept."
+            ),
             on_click=jobs.job_queue().cancel,
             args=(view.id,),
         )
@@ -91,7 +94,7 @@ def _draw_buttons(view: JobView) -> None:
             key=f"continue_{view.id}",
             icon=":material/resume:",
             type="primary",
-            help="Goes on from what was finished.",
+            help="Continues from the finished work.",
             on_click=_resume,
             args=(view.id,),
         )
@@ -128,7 +131,7 @@ def _draw_progress(view: JobView) -> None:
 
 
 def draw_curve(job_id: str) -> None:
-    """Loss and validation AUROC of the run in training, if it has any yet."""
+    """Draws loss and validation AUROC of the run in training, if there are any yet."""
     store = jobs.job_queue().store
     loss, auroc = (store.curve(job_id, name) for name in ("loss", "validation_auroc"))
     if not loss:
@@ -140,6 +143,6 @@ def draw_curve(job_id: str) -> None:
         config={"displayModeBar": False},
     )
     st.caption(
-        "Loss and AUROC are computed from real masses without noise, for you who hold the data: "
-        "publishing them is not covered by ε."
+        "Loss and AUROC are computed from real masses without noise. They are for you who hold "
+        "the data. ε does not cover publishing them."
     )

@@ -1,4 +1,4 @@
-"""Shows what the user can mend as a message; anything else is a bug and keeps its traceback."""
+"""Shows errors that the user can correct as messages; any other error is a bug and keeps its traceback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mammo_core.text.untrusted import single_line
 
 @contextmanager
 def shown_errors(what: str) -> Iterator[None]:
-    """Turns a MammoError inside into an error box headed by what failed, and ends the page there."""
+    """Shows a MammoError under a heading that says what failed, and ends the page there."""
     try:
         yield
     except MammoError as error:

@@ -1,4 +1,4 @@
-"""The privacy budgets that sliders offer, and how they are written."""
+"""Offers privacy budgets and units of privacy to choose from."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ EPSILONS = (
     *(100.0, 200.0, 500.0, 1000.0, math.inf),
 )
 EPSILON_HELP = (
-    "Privacy budget ε: how much the trained model may depend on any one patient. Smaller hides more. "
-    "Logarithmic; ∞ means no privacy (not DP)."
+    "Privacy budget ε: how much the trained model may depend on any one patient. A smaller ε "
+    "protects more. The scale is logarithmic. ∞ means no privacy (not DP)."
 )
 
 UNIT_HELP = (
-    "What one ε hides: all masses of a patient together (stronger), or one mass at a time (as in the "
-    "paper)."
+    "What one ε protects: all masses of a patient together (stronger), or one mass at a time (as "
+    "in the paper)."
 )
 
 

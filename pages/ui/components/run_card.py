@@ -1,4 +1,4 @@
-"""One recorded run on a page: what it reached on each site, where, how well calibrated, and what its ε promises."""
+"""Shows one recorded run: what it reached on each site, how well calibrated it is, and what its ε guarantees."""
 
 from __future__ import annotations
 
@@ -73,9 +73,11 @@ def _head(run: StoredRun) -> None:
     st.markdown(f"**{name_of_run(run.config)}**, {spent}, seed {run.config.seed}")
     if run.made_elsewhere:
         st.info(
-            f"**Imported**: trained elsewhere ({escape_markdown(run.made_elsewhere)}). It is not in the ledger of this machine"
+            f"**Imported**: trained elsewhere ({escape_markdown(run.made_elsewhere)}). The ledger "
+            "of this machine does not list it"
             + (
-                f"; there it was charged to the cohort(s) {', '.join(key[:6] for key in run.charged_cohorts)}."
+                "; there it was charged to the cohort(s) "
+                f"{', '.join(key[:6] for key in run.charged_cohorts)}."
                 if run.charged_cohorts
                 else "."
             ),
@@ -92,13 +94,13 @@ def _head(run: StoredRun) -> None:
             delta_color="off",
             delta_arrow="off",
             border=True,
-            help="Chance that a malignant mass scores higher than a benign one; 0.5 is guessing. "
-            "Interval over test patients (bootstrap).",
+            help="The probability that a malignant mass scores higher than a benign one; 0.5 is "
+            "guessing. The interval is over test patients (bootstrap).",
         )
 
 
 def _sites(run: StoredRun) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Labels and scores by test set."""
+    """Returns labels and scores by test set."""
     return {
         str(name): (part["label"].to_numpy(), part["score"].to_numpy())
         for name, part in run.predictions.groupby("test_set", sort=False)
@@ -126,19 +128,19 @@ def _operating_point(run: StoredRun) -> None:
         step=0.01,
         key="card_specificity",
         persist_state="session",
-        help="Share of benign masses that should be called benign.",
+        help="The share of benign masses that should be called benign.",
     )
     sites = _sites(run)
     chosen_on = run.validation
     if chosen_on.empty:
         st.caption(
-            "This run has no validation masses: each threshold is chosen on the very masses it is judged "
-            "on, which is optimistic."
+            "This run has no validation masses. Each threshold is chosen on the same masses that "
+            "it is judged on, which is optimistic."
         )
     else:
         st.caption(
-            f"The threshold is chosen on {len(chosen_on)} validation masses, so the specificity reached on "
-            "a test set can differ."
+            f"The threshold is chosen on {len(chosen_on)} validation masses, so the specificity "
+            "on a test set can differ."
         )
     for name, (labels, scores) in sites.items():
         st.markdown(f"**{escape_markdown(name)}**")
@@ -186,9 +188,9 @@ def _calibration(run: StoredRun) -> None:
         bundle=_bundle(run, "calibration", "Calibration"),
     )
     st.caption(
-        "On the dotted line a score could be read as a probability. Bars: 95 % intervals of the share "
-        "(Wilson). Above the line for low scores and below it for high ones, a model is surer than it should be: "
-        "training aimed at ranking masses, not at calibrated probabilities."
+        "On the dotted line, a score is a probability. Bars are 95 % intervals of the share "
+        "(Wilson). A model is too confident where low scores lie above the line and high scores "
+        "below it. Training aims at ranking masses, not at calibrated probabilities."
     )
 
 
@@ -210,7 +212,10 @@ def _configuration(run: StoredRun) -> None:
         keep = st.toggle(
             "Predictions with ids of patients",
             key=f"ids_{run.run_id}",
-            help="As the cohort names them: they may identify people. Without, they are replaced by numbers.",
+            help=(
+                "Keeps the ids of the cohort, which may identify people. Without them, numbers "
+                "replace the ids."
+            ),
         )
         predictions = partial(_predictions, run, keep)
         export_button(
@@ -219,7 +224,7 @@ def _configuration(run: StoredRun) -> None:
 
 
 def facts_of(run: StoredRun) -> dict[str, str]:
-    """How a run was made, by name, to be read."""
+    """Lists how a run was made, by name, for reading."""
     facts = {
         "run": run.run_id,
         "recorded": f"{run.started:%Y-%m-%d %H:%M} UTC",
@@ -241,7 +246,7 @@ def facts_of(run: StoredRun) -> dict[str, str]:
 
 
 def _backbone_words(backbone: BackboneConfig) -> str:
-    """A file of weights is not named: its path is of one computer."""
+    """Names the backbone, but no file of weights: its path belongs to one computer."""
     weights = {"auto": "ImageNet weights", "random": "random weights"}.get(
         backbone.weights, "weights of a file"
     )
@@ -260,7 +265,7 @@ def _bundle(
     title: str,
     tables: Mapping[str, Callable[[], pd.DataFrame]] | None = None,
 ) -> ExportBundle:
-    """What a figure or table of the run is taken away as, with what its ε promises."""
+    """Bundles a figure or table of the run for export, with what its ε guarantees."""
     stem = f"run_{run.run_id[:8]}"
     about = f"{name_of_run(run.config)}, seed {run.config.seed}"
     notes = (

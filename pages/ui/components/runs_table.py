@@ -1,4 +1,4 @@
-"""The table of recorded runs: one line per run, AUROC of each test set beside each other."""
+"""Makes the table of recorded runs: one line per run, with the AUROC of each test set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mammo_core.text.numbers import budget_name
 
 
 def one_line_per_run(rows: pd.DataFrame) -> pd.DataFrame:
-    """From rows of `RunArchive.rows` to a table for reading, the newest run first, run_id as index."""
+    """Turns rows of `RunArchive.rows` into a table for reading, the newest run first, run_id as index."""
     first = rows.drop_duplicates("run_id").set_index("run_id")
     table = pd.DataFrame(
         {
@@ -41,7 +41,7 @@ def filtered(
     origins: Sequence[str],
     text: str,
 ) -> pd.DataFrame:
-    """The lines that match every filter; an empty filter lets all pass."""
+    """Keeps the lines that match every filter; an empty filter keeps all."""
     names = [STRATEGY_NAMES[strategy] for strategy in strategies]
     keep = pd.Series(True, index=table.index)
     for column, wanted in (("training data", names), ("unit", units), ("from", origins)):

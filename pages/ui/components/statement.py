@@ -1,4 +1,4 @@
-"""A privacy statement on a page: one sentence at once, the table and what is left out when opened."""
+"""Shows a privacy statement: one sentence, and its table and limits to unfold."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def show_statement(statement: Statement, key: str) -> None:
         st.markdown(
             f"{_ICONS.get(kind, ':material/remove_moderator:')} {escape_markdown(sentence(statement), longest=4000)}"
         )
-        with st.expander("What this guarantee rests on, and what it leaves out", key=f"{key}_all"):
+        with st.expander(
+            "What this guarantee assumes, and what it does not cover", key=f"{key}_all"
+        ):
             rows = [
                 {
                     column: escape_markdown(cell, longest=1000)

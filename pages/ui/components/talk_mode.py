@@ -1,4 +1,4 @@
-"""Talk mode: a page for a big screen. Nothing but its content, large type, and a story stepped by keyboard.
+"""Talk mode: shows a page on a big screen, with only its content, large type, and slides stepped by keyboard.
 
 Both the mode (`talk=1`) and the step (`step=2`) live in the URL, so that a talk can be bookmarked, reloaded
 and resumed. Arrow keys step; so do Page Up and Page Down, which presenter remotes send.
@@ -43,25 +43,28 @@ html { font-size: clamp(16px, 0.72vw + 11px, 26px) !important; }
 
 
 def in_talk_mode() -> bool:
-    """Whether the page is to be shown on a big screen: the URL says `talk=1`."""
+    """Tells whether talk mode is on: the URL says `talk=1`."""
     return st.query_params.get(_TALK) == "1"
 
 
 def talk_link() -> None:
-    """A small button at the top right that switches talk mode on; for pages that are not in it."""
+    """Draws the small button at the top right that switches talk mode on."""
     st.html(_LINK_CSS)
     st.button(
         "Talk mode",
         key="enter_talk",
         type="tertiary",
         icon=":material/present_to_all:",
-        help="For a big screen: only the content, large type, arrow keys to step. Escape leads back.",
+        help=(
+            "For a big screen: only the content, in large type. Arrow keys step through it. Escape "
+            "ends it."
+        ),
         on_click=_enter,
     )
 
 
 def talk_frame() -> None:
-    """Takes away menu, header and margins, enlarges the type, and offers the way back (Escape)."""
+    """Removes menu, header and margins, enlarges the type, and draws the way back (Escape)."""
     st.html(_CSS)
     st.button(
         "Leave talk mode",
@@ -73,10 +76,10 @@ def talk_frame() -> None:
 
 
 def talk_title(title: str) -> None:
-    """The head of a page in talk mode, in one small line, in place of `page_header`.
+    """Draws the head of a page in talk mode: one small line in place of `page_header`.
 
     A figure drawn with `height="stretch"` inside `st.container(height=600, border=False, key="talk_stage")`
-    fits what the head leaves of the screen.
+    fits the rest of the screen.
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="talk_title"):
         st.title(title, anchor=False, width="content")
@@ -84,11 +87,11 @@ def talk_title(title: str) -> None:
 
 
 def step_through(names: Sequence[str], key: str) -> int:
-    """Draws previous and next, with the name of the current step between, and says which step it is.
+    """Draws previous and next, with the name of the current step between, and returns which step it is.
 
     Args:
         names: What the steps are called, one or more.
-        key: Distinguishes this story's buttons from another page's.
+        key: Tells the buttons of several pages apart.
 
     Returns:
         Index of the step shown, 0 to len(names) - 1. An impossible step in the URL becomes the nearest.
@@ -97,9 +100,7 @@ def step_through(names: Sequence[str], key: str) -> int:
         InvalidRequestError: If there are no steps.
     """
     if not names:
-        raise InvalidRequestError(
-            "Expected one step or more; got none. Name the steps of the story."
-        )
+        raise InvalidRequestError("Expected one step or more; got none. Name the steps.")
     current = current_step(len(names))
     with st.container(
         horizontal=True,
@@ -129,7 +130,7 @@ def step_through(names: Sequence[str], key: str) -> int:
 
 
 def current_step(num_steps: int) -> int:
-    """The step the URL names, as an index that exists."""
+    """Returns the step that the URL names, as an index that exists."""
     try:
         wanted = int(st.query_params.get(_STEP, "1"))
     except ValueError:
@@ -138,7 +139,7 @@ def current_step(num_steps: int) -> int:
 
 
 def _remote_control(current: int, num_steps: int, key: str) -> None:
-    """The same two buttons once more, unseen, for the keys of a presenter remote."""
+    """Draws the two buttons once more, unseen, for the keys of a presenter remote."""
     for name, shortcut, target in (
         ("Previous", "PageUp", current - 1),
         ("Next", "PageDown", current + 1),

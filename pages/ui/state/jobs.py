@@ -1,4 +1,4 @@
-"""The pages' way to jobs: one engine for all users of this server, and who is asking."""
+"""Gives pages one job queue for all users of this server, and says who is asking."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @st.cache_resource(show_spinner="Opening the job store", on_release=lambda queue: queue.close())
 def job_queue() -> JobQueue:
-    """The engine of this server."""
+    """Opens the job queue of this server."""
     from mammo_core.jobs.queue import JobQueue
 
     return JobQueue(home_dir(), make_executors())
 
 
 def make_executors() -> ExecutorSource:
-    """Where jobs run: Dask; tests put a simple executor here."""
+    """Makes what runs jobs: Dask; tests put a simple executor here."""
     from mammo_core.jobs.dask_executor import DaskExecutors
 
     return DaskExecutors()
@@ -38,24 +38,24 @@ def start(request: JobRequest) -> str:
 
 
 def prepare() -> None:
-    """Has workers started in the background, on a page where a job is likely to follow."""
+    """Starts workers in the background, on a page where a job is likely to follow."""
     job_queue().prepare()
 
 
 def views(*kinds: str) -> list[JobView]:
-    """All jobs, or those of some kinds, the newest first."""
+    """Returns all jobs, or those of some kinds, the newest first."""
     found = job_queue().store.views()
     return [view for view in found if view.request.kind in kinds] if kinds else found
 
 
 def job_name(view: JobView) -> str:
-    """A name that no other job has and that stays: a widget knows its options by their names."""
+    """Names a job uniquely and for good: a widget knows its options by their names."""
     asked = datetime.fromtimestamp(view.created)
     return f"{view.request.title}, asked for {asked:%Y-%m-%d %H:%M} ({view.id[:4]})"
 
 
 def _owner() -> str:
-    """Who is asking: this browser where it has a cookie of ours, else this session."""
+    """Identifies who is asking: this browser where it has a cookie of ours, else this session."""
     cookie = st.context.cookies.get("_streamlit_xsrf")
     if cookie:
         return hashlib.sha256(str(cookie).encode()).hexdigest()[:12]
