@@ -1,4 +1,4 @@
-"""What is inside one cohort: counts by split, what the checks found, some of its masses."""
+"""Shows what is inside one cohort: counts by split, the findings of the checks, and some masses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAX_LISTED = 200
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is kept of a cohort that was looked into; its other masses are let go."""
+    """What is kept of a cohort after a look inside; its other masses are dropped."""
 
     summary: list[dict[str, object]]
     findings: list[Finding]
@@ -49,19 +49,22 @@ def show_look(cohort: InstalledCohort) -> None:
         key="data_masses",
         label=f"{len(look.tiles)} of {cohort.num_masses} masses of this cohort",
         tools=True,
-        hint="A few masses from all splits. Drag on one to change the window; the display only.",
+        hint=(
+            "A few masses from all splits. Drag on one to change the window. Only the display "
+            "changes."
+        ),
     )
 
 
 @st.cache_data(max_entries=4, show_spinner="Reading and checking masses")
 def look_into(folder: Path, source: str, num_bytes: int) -> Evaluation:
-    """Reads a cohort; read again when the room it takes has changed."""
+    """Reads and checks a cohort; reads it again when its size on the disk has changed."""
     reading = read_real(folder) if source == "real" else read_synthetic(folder)
     return Evaluation(summary_rows(reading.cohort), check_cohort(reading), _tiles(reading.cohort))
 
 
 def _tiles(cohort: Cohort) -> list[Tile]:
-    """A few masses of each class, spread over the cohort."""
+    """Picks a few masses of each class, spread over the cohort."""
     tiles = []
     for label, name in CLASS_NAMES.items():
         rows = np.flatnonzero(cohort.labels == label)

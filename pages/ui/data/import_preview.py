@@ -1,4 +1,4 @@
-"""An import tried without writing: what would come out, what would be left out and why, and how masses look."""
+"""Tries an import without writing: shows what would come out, what would be left out, and some masses."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _LISTED = 300
 
 
 def show_preview(plan: ImportPlan, *, can_start: bool) -> None:
-    """The button to try; once this very plan was tried, what came out and the button to import."""
+    """Draws the button to try; after a trial of this very plan, its result and the button to import."""
     if st.button(
-        "Try it, without writing", icon=":material/preview:", key="data_try", type="primary"
+        "Try it without writing", icon=":material/preview:", key="data_try", type="primary"
     ):
         with shown_errors("Nothing can be imported like this"):
             st.session_state[_TRIED] = (plan, _tried(plan))
@@ -33,7 +33,7 @@ def show_preview(plan: ImportPlan, *, can_start: bool) -> None:
     if preview is None:
         return
     if tried_plan != plan:
-        st.info("The choices have changed since: try again.", icon=":material/sync_problem:")
+        st.info("The choices have changed since. Try again.", icon=":material/sync_problem:")
         return
     _show(preview)
     st.button(

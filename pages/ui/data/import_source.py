@@ -1,4 +1,4 @@
-"""Where the files of an import come from: uploaded, or named on this computer."""
+"""Asks for the files of an import: uploaded, or named on this computer."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class ImportFiles:
 
 
 def choose_files(kind: ImportKind) -> ImportFiles | None:
-    """Asks for the files; None until there are enough.
+    """Asks for the files; returns None until there are enough.
 
     Raises:
-        IngestionError: If a path may not be named, or an upload can't be kept.
+        IntakeError: If a path may not be named, or an upload can't be kept.
     """
     way = st.segmented_control(
         "Files",
@@ -54,8 +54,8 @@ def _uploaded(kind: ImportKind) -> ImportFiles | None:
         f"Images as one ZIP file, up to {limit} MB",
         type="zip",
         key="data_zip",
-        help="With masks or segmentations inside, if there are any. Kept on the server until it is imported, "
-        "a day at most. More than that: name a folder there instead.",
+        help="The ZIP file may hold masks or segmentations. The server keeps it until it is imported, "
+        "for a day at most. For larger files, name a folder on the server instead.",
     )
     labels = boxes = None
     if kind != "cbis-ddsm":
@@ -72,7 +72,7 @@ def _uploaded(kind: ImportKind) -> ImportFiles | None:
 def _kept(
     packed: UploadedFile, labels: UploadedFile | None, boxes: UploadedFile | None
 ) -> ImportFiles | None:
-    """Writes uploads to the disk once, under names of ours; None if they are gone again since."""
+    """Writes uploads to the disk once, under our own names; None if they were removed since."""
     sent = {"source.zip": packed, "labels.csv": labels, "boxes.csv": boxes}
     ids = tuple(file and file.file_id for file in sent.values())
     kept_ids, files = st.session_state.get(_KEPT, (None, None))
@@ -88,16 +88,15 @@ def _kept(
         st.session_state[_KEPT] = (ids, files)
     if files.source.exists():
         return files
-    st.caption(
-        "These files were imported or cleared away. Upload them again to use them once more."
-    )
+    st.caption("These files were imported or removed. Upload them again to use them once more.")
     return None
 
 
 def _named(kind: ImportKind) -> ImportFiles | None:
     if not is_own_computer():
         st.caption(
-            f"Others can reach this server, so only files inside its folder `{data_dir()}` can be named here."
+            f"Others can reach this server. Only files inside its folder `{data_dir()}` can be "
+            "named here."
         )
     source = st.text_input(
         "Folder or ZIP file with the images", key="data_path", placeholder="/home/me/mammograms"

@@ -1,4 +1,4 @@
-"""Mammograms of one's own become a cohort of masses: choose, try without writing, then import as a job."""
+"""Turns your own mammograms into a cohort of masses: choose, try without writing, then import as a job."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ _KIND_NAMES: dict[ImportKind, str] = {
     "cbis-ddsm": "CBIS-DDSM as downloaded",
 }
 _NEEDS = {
-    "pictures": "Grey images, and a table (CSV) with a row for each mass: `file`, `patient_id`, `label` (benign or "
-    "malignant), and where the mass is: `x`, `y`, `width`, `height` in pixels, or the file of a `mask`. Without "
-    "either, each image is taken for a mass already cut out.",
-    "dicom": "Mammograms (MG, DX, CR, SC), and a table (CSV) with a row for each mass: `file` or "
-    "`sop_instance_uid`, `label`, and a box as `x`, `y`, `width`, `height`, or a DICOM segmentation among the files. "
-    "Names and dates of patients are left behind; identifiers become keyed hashes.",
-    "cbis-ddsm": "The folder of the archive's download, with its tables of case descriptions (CSV): mammograms, "
-    "masks and the official test set are found by themselves.",
+    "pictures": "Grey images, and a table (CSV) with one row per mass: `file`, `patient_id`, `label` (benign "
+    "or malignant), and the place of the mass. The place is `x`, `y`, `width`, `height` in "
+    "pixels, or the file of a `mask`. Without a place, each image counts as one mass that is "
+    "already cut out.",
+    "dicom": "Mammograms (MG, DX, CR, SC), and a table (CSV) with one row per mass: `file` or "
+    "`sop_instance_uid`, `label`, and a box as `x`, `y`, `width`, `height`. A DICOM segmentation "
+    "among the files can replace the box. Names and dates of patients are not copied. Keyed "
+    "hashes replace identifiers.",
+    "cbis-ddsm": "The folder of the archive's download, with its tables of case descriptions (CSV). The "
+    "import finds mammograms, masks and the official test set by itself.",
 }
 _RECIPE_NAMES = {
     "standard": "around the middle of the mass",
@@ -41,13 +43,13 @@ _RECIPE_NAMES = {
 }
 _SPLIT_NAMES = {
     "random": "drawn at random, by patient",
-    "column": "as the column `split` says",
-    "official": "the official test set, validation drawn",
+    "column": "from the column `split`",
+    "official": "the official test set; validation drawn at random",
 }
 
 
 def show_import() -> None:
-    """Draws the wizard, its dry run, and the newest import."""
+    """Draws the form, its trial, and the newest import."""
     kinds: tuple[ImportKind, ...] = ("pictures", "dicom", "cbis-ddsm")
     kind = st.segmented_control(
         "What they are",
@@ -63,7 +65,7 @@ def show_import() -> None:
         plan = _choose_plan(kind)
         if plan is None:
             st.info(
-                "Give the files above; nothing is imported before you have seen what comes out.",
+                "Give the files above. Nothing is imported before you have seen the result.",
                 icon=":material/touch_app:",
             )
         else:
@@ -80,7 +82,7 @@ def _cohort_of(job: JobView) -> str:
 
 
 def _choose_plan(kind: ImportKind) -> ImportPlan | None:
-    """The inputs as a plan; None until there are files.
+    """Reads the inputs as a plan; None until there are files.
 
     Raises:
         MammoError: If the inputs do not make one.
@@ -92,17 +94,20 @@ def _choose_plan(kind: ImportKind) -> ImportPlan | None:
         "cbis-ddsm" if kind == "cbis-ddsm" else "own",
         key=f"data_name_{kind}",
         max_chars=64,
-        help="Letters, digits, dots, hyphens and underscores. A folder of this name appears in the data folder.",
+        help=(
+            "Letters, digits, dots, hyphens and underscores. A folder of this name appears in the "
+            "data folder."
+        ),
     )
     recipe = right.selectbox(
         "Cut masses", list(RECIPES), format_func=lambda name: _RECIPE_NAMES[name], key="data_recipe"
     )
     split = _choose_split(kind)
     one_each = kind == "pictures" and st.checkbox(
-        "The table names no patients, and every image is of another one",
+        "The table names no patients, and every image shows a different patient",
         key="data_one_patient_per_file",
-        help="Where two images are of one patient after all, promises made to patients are too good, and one may "
-        "both train and test.",
+        help="If two images do show one patient, the stated privacy guarantees are better than the "
+        "true ones. One patient may then be in both training and testing.",
     )
     if files is None:
         return None
@@ -128,7 +133,7 @@ def _choose_split(kind: ImportKind) -> SplitPlan:
         ways,
         format_func=lambda way: _SPLIT_NAMES[way],
         key=f"data_split_{kind}",
-        help="No patient is in two of them.",
+        help="No patient is in more than one of them.",
     )
     if by == "column":
         return SplitPlan(by=by)
@@ -142,7 +147,7 @@ def _choose_split(kind: ImportKind) -> SplitPlan:
                 20,
                 key="data_test_share",
                 width=150,
-                help="100: for testing only.",
+                help="100 makes a cohort for testing only.",
             )
             if by == "random"
             else 0

@@ -1,4 +1,4 @@
-"""The cohorts on this computer: how large, where from, what is inside, and how to remove them."""
+"""Lists the cohorts on this computer: their size, source and content, and how to remove them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ORIGINS = {
     "fetched": ("fetched by this program", ":material/cloud_download:"),
     "imported": ("imported by this program", ":material/move_to_inbox:"),
-    "found": ("put there by someone", ":material/folder:"),
+    "found": ("added by hand", ":material/folder:"),
 }
 _REMOVED, _FAILED = (
     "data_removed",
@@ -38,8 +38,9 @@ def show_installed() -> None:
         cohorts = {cohort.name: cohort for cohort in installed_cohorts(data_dir())}
     if not cohorts:
         st.info(
-            "No masses are installed yet. Fetch the paper's data or import mammograms of your own with the tabs "
-            "above; until then *Train* and *Live* use a built-in cohort of synthetic masses.",
+            "No masses are installed yet. The tabs above fetch the paper's data or import your "
+            "own mammograms. Until then, *Train* and *Live* use a built-in demo of synthetic "
+            "masses.",
             icon=":material/folder_off:",
         )
         return
@@ -78,7 +79,7 @@ def _show_card(cohort: InstalledCohort) -> None:
                 if st.button("Remove", icon=":material/delete:", key=f"remove_{cohort.name}"):
                     _confirm(cohort)
         else:
-            button.caption("Goes with the real masses it came with.")
+            button.caption("It is removed with its real masses.")
         if cohort.origin == "imported":
             _show_import(cohort)
 
@@ -89,12 +90,12 @@ def _made(cohort: InstalledCohort) -> str:
 
 
 def _show_import(cohort: InstalledCohort) -> None:
-    """What the record of an import says was left out."""
+    """Shows what an import left out, from its record."""
     skipped = cohort.details.get("skipped") or []
     warnings = cohort.details.get("warnings") or []
     if not skipped and not warnings:
         return
-    title = f"Of the import: {len(skipped)} left out, {len(warnings)} note(s)"
+    title = f"Import: {len(skipped)} left out, {len(warnings)} note(s)"
     with st.expander(title, icon=":material/info:"):
         if skipped:
             counts = pd.Series([entry["kind"] for entry in skipped]).value_counts()
@@ -111,8 +112,9 @@ def _show_import(cohort: InstalledCohort) -> None:
 def _confirm(cohort: InstalledCohort) -> None:
     """Asks before a cohort is deleted."""
     st.markdown(
-        f"Remove **{escape_markdown(cohort.name)}**, {cohort.home_bytes / 1e6:.1f} MB, with everything that came with it? "
-        "It cannot be brought back except by fetching or importing it again."
+        f"Remove **{escape_markdown(cohort.name)}**, {cohort.home_bytes / 1e6:.1f} MB, with "
+        "everything that was installed with it? To get it back, you must fetch or import it "
+        "again."
     )
     st.caption(NOT_UNDONE)
     yes, no = st.columns(2)

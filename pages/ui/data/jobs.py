@@ -1,4 +1,4 @@
-"""The newest fetch or import on the Data page, and the way on from it."""
+"""Shows the newest fetch or import on the Data page, and where to go next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def newest_job(kind: str) -> JobView | None:
-    """The newest job of a kind, whoever started it."""
+    """Returns the newest job of a kind, whoever started it."""
     return next(iter(jobs.views(kind)), None)
 
 
@@ -23,7 +23,7 @@ def show_newest(kind: str, *, cohort: Callable[[JobView], str], finished: str) -
     """Draws the newest job of a kind; once it is finished, where to go next.
 
     Args:
-        cohort: Name of the cohort that it makes.
+        cohort: Names the cohort that a job makes.
         finished: What to say then.
     """
     job = newest_job(kind)

@@ -1,4 +1,4 @@
-"""The paper's data in one step: their terms, then a job that fetches them."""
+"""Fetches the paper's data in one step: shows their terms, then starts a job."""
 
 from __future__ import annotations
 
@@ -21,24 +21,28 @@ def show_paper() -> None:
     """Draws terms, choices, the button and the job."""
     is_there = is_ours(data_dir() / FOLDER)
     st.markdown(
-        "The masses that the paper trained and tested on: 1,698 of CBIS-DDSM (892 patients), 1,106 of BCDR (394 "
-        "patients) and 3,000 synthetic ones, from its public repository; about 50 MB. Every file is compared with a "
-        "list of checksums, and nothing is installed unless all are right."
+        "The paper trained and tested on these masses: 1,698 of CBIS-DDSM (892 patients), 1,106 "
+        "of BCDR (394 patients) and 3,000 synthetic ones. They come from its public repository "
+        "and take about 50 MB. Every file is compared with a list of checksums. Nothing is "
+        "installed unless all files are correct."
     )
     if is_there:
         st.success(
-            "They are installed. Fetching again compares every file and downloads only if one is missing or "
-            "damaged.",
+            "The data are installed. Fetching again compares every file. It downloads only if a "
+            "file is missing or damaged.",
             icon=":material/check:",
         )
     with st.expander("Terms and citations", icon=":material/gavel:", expanded=not is_there):
         st.container(height=_TERMS_PX, border=False).markdown(TERMS.partition("\n")[2])
-    accepted = st.checkbox("I have read these terms and keep to them", key=_ACCEPTED)
+    accepted = st.checkbox("I have read these terms and will follow them", key=_ACCEPTED)
     with_bcdr = st.checkbox(
-        "With the masses of BCDR, the other site",
+        "Include the masses of BCDR, the other site",
         value=True,
         key="data_with_bcdr",
-        help="Not free: only if BCDR's terms let you. Without them there is one test set instead of two.",
+        help=(
+            "BCDR is not free. Include it only if its terms allow you to. Without it there is one "
+            "test set instead of two."
+        ),
     )
     source = _other_source() or paper_files.URL
     job = newest_job("fetch")
@@ -59,14 +63,14 @@ def show_paper() -> None:
 
 
 def _other_source() -> str:
-    """An address or path in place of the usual one; empty for the usual one."""
+    """Asks for an address or path in place of the usual one; empty for the usual one."""
     with st.expander("No network here, or another source", icon=":material/lan:"):
         st.markdown("Download this file on another computer and bring it here:")
         st.code(paper_files.URL, language=None, wrap_lines=True)
         if not is_own_computer():
             st.markdown(
-                "Others can reach this server, so it opens no files and addresses that visitors name. Whoever "
-                "runs it can fetch from the file:"
+                "Others can reach this server, so it opens no files or addresses that visitors "
+                "name. Whoever runs the server can fetch from the file:"
             )
             st.code("python -m mammo_core data fetch --from FILE.zip", language="bash")
             return ""

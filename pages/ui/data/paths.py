@@ -1,4 +1,4 @@
-"""Which files of the server a visitor may name: all of them on one's own computer, else those of the data folder."""
+"""Decides which files of the server a visitor may name: all on one's own computer, else those of the data folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mammo_core.system.paths import data_dir
 
 
 def is_own_computer() -> bool:
-    """Whether only people at this computer can see the page, as far as the server knows.
+    """Tells whether only people at this computer can see the page, as far as the server knows.
 
     A password or a proxy in front means that others come, wherever the server listens.
     """
@@ -21,10 +21,10 @@ def is_own_computer() -> bool:
 
 
 def named_path(text: str) -> Path | None:
-    """The file or folder that a visitor typed; None for nothing.
+    """Reads the path that a visitor typed; None for nothing.
 
     Raises:
-        IngestionError: If others can reach this server and it is not in the folder of the data.
+        IntakeError: If others can reach this server and it is not in the folder of the data.
     """
     text = text.strip().strip('"')
     if not text:
@@ -36,7 +36,8 @@ def named_path(text: str) -> Path | None:
     below = real.relative_to(allowed).parts if real.is_relative_to(allowed) else ()
     if not below or any(part.startswith(".") for part in below):
         raise IngestionError(
-            f"Expected a path inside {allowed}: others can reach this server, so the page opens no other files "
-            "of it. Upload the files instead, or have them put there."
+            f"Expected a path inside {allowed}: others can reach this server, so the page opens "
+            "no other files. Upload the files instead, or ask whoever runs the server to put "
+            "them there."
         )
     return real

@@ -1,4 +1,4 @@
-"""Which masses the page shows: the controls, their values in the URL, and what a bad link gets to read."""
+"""Asks which masses to show, keeps the choices in the URL, and explains values that a link got wrong."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class MassRequest:
 
     @property
     def command(self) -> str:
-        """The same in a terminal."""
+        """Returns the same request as a command for the terminal."""
         options = f"--count {self.count} --seed {self.first_seed} --class {self.mass_class}"
         return (
             f"python -m mammo_core gan sample --generator models/{self.generator} {options} "
@@ -64,7 +64,7 @@ def controls() -> MassRequest:
             list(drawing.cards()),
             key="generator",
             bind="query-params",
-            help="The model that draws. Each comes with a card: what it learned from and what it promises.",
+            help="The model that draws. Its card says what it learned from and what it guarantees.",
         )
         mass_class = st.segmented_control(
             "Class",
@@ -73,7 +73,10 @@ def controls() -> MassRequest:
             required=True,
             key="class",
             bind="query-params",
-            help="What the generator was told to draw. How well that shows is under *How good they are*.",
+            help=(
+                "The class that the generator was told to draw. *How good they are* shows how well "
+                "it does."
+            ),
         )
     with how:
         left, right = st.columns(2)
@@ -85,7 +88,7 @@ def controls() -> MassRequest:
             0,
             key="first",
             bind="query-params",
-            help="A seed is the number of a mass: the same seed is always the same mass.",
+            help="A seed is the number of a mass. The same seed always gives the same mass.",
         )
         truncation = st.slider(
             "Variety (truncation)",
@@ -95,30 +98,33 @@ def controls() -> MassRequest:
             0.05,
             key="truncation",
             bind="query-params",
-            help="1 draws the whole variety; smaller keeps to typical, more alike masses.",
+            help="1 draws the whole variety. Smaller values draw typical masses that are more alike.",
         )
     return MassRequest(name, mass_class, int(count), int(first), float(truncation))
 
 
 def promise_in_words(name: str) -> str:
-    """What a generator promises to the patients it learned from, in Markdown."""
+    """Says in Markdown what a generator guarantees to the patients it learned from."""
     card = drawing.cards()[name]
     if card.guarantee is None:
         return (
-            f"**{escape_markdown(name)} promises nothing.** It was trained without differential privacy and may reveal "
-            f"something of its patients ({escape_markdown(card.training_data, longest=500)})."
+            f"**{escape_markdown(name)} guarantees nothing.** It was trained without differential "
+            "privacy and may reveal something about its patients "
+            f"({escape_markdown(card.training_data, longest=500)})."
         )
     promised = card.guarantee
     return (
-        f"**{escape_markdown(name)} promises ({promised.epsilon:.3g}, {promised.delta:g})-differential privacy to each "
-        f"{promised.unit}** of {promised.num_units} ({escape_markdown(card.training_data, longest=500)}): its masses would look almost "
-        f"alike without any one of them. ε bounds how much anyone can learn of one {promised.unit}: "
-        "smaller hides more, and 10 is a loose bound. δ is the small probability that the bound fails."
+        f"**{escape_markdown(name)} guarantees ({promised.epsilon:.3g}, "
+        f"{promised.delta:g})-differential privacy to each {promised.unit}** of "
+        f"{promised.num_units} ({escape_markdown(card.training_data, longest=500)}). Its masses "
+        "would look almost the same without any one of them. ε bounds how much anyone can learn "
+        f"about one {promised.unit}. A smaller ε protects more, and 10 is a loose bound. δ is the "
+        "small probability that the bound fails."
     )
 
 
 def explain_bad_link(asked: dict[str, str]) -> None:
-    """Says which values of the URL could not be used, and what can be; Streamlit has taken them out of it.
+    """Says which values of the URL could not be used, and what can be; Streamlit has removed them from it.
 
     Args:
         asked: The URL's parameters before any widget was drawn.
@@ -133,7 +139,7 @@ def explain_bad_link(asked: dict[str, str]) -> None:
     }
     for name, value in dropped.items():
         st.warning(
-            f"The link asks for {name} = {escape_markdown(repr(value[:40]))}, which cannot be used. Expected "
-            f"{_ALLOWED[name]}; the usual value is shown instead.",
+            f"The link asks for {name} = {escape_markdown(repr(value[:40]))}, which cannot be "
+            f"used. Expected {_ALLOWED[name]}. The usual value is shown instead.",
             icon=":material/link_off:",
         )

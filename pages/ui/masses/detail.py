@@ -1,4 +1,4 @@
-"""One mass, large: with its twin of the other class, on the way to another seed, moved, and beside real ones."""
+"""Shows one mass large: with its twin, towards another seed, moved along directions, and beside real masses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TABS = ("Twins", "To another seed", "Directions", "Nearest real masses")
 
 
 def mass_to_open(truncation: float) -> MassId | None:
-    """The mass to show large, from the URL, a click or these fields; None shows the grid only."""
+    """Returns the mass to show large, from the URL, a click or these fields; None shows the grid only."""
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     seed = left.number_input(
         "Open a mass by its seed",
@@ -31,7 +31,7 @@ def mass_to_open(truncation: float) -> MassId | None:
         key="mass",
         bind="query-params",
         placeholder="for example 7",
-        help="Shows it large, with its twin of the other class. A click on a mass does the same.",
+        help="Shows the mass large, with its twin of the other class. A click on a mass does the same.",
     )
     class_name = right.segmented_control(
         "Class of the mass",
@@ -46,7 +46,7 @@ def mass_to_open(truncation: float) -> MassId | None:
 
 
 def open_mass(key: str) -> None:
-    """Opens a tile of a board; for callbacks."""
+    """Opens a tile of a grid; for callbacks."""
     mass = MassId.from_key(key)
     st.session_state["mass"] = mass.seed
     st.session_state["mass_class"] = mass.class_name
@@ -59,13 +59,13 @@ def show_large(request: MassRequest, mass: MassId) -> None:
 
 
 def captioned(mass: MassId, image: np.ndarray, caption: str = "", role: str = "") -> Tile:
-    """A tile of a synthetic mass; caption and key as usual unless given."""
+    """Makes a tile of a synthetic mass; caption and key as usual unless given."""
     alt = f"Synthetic {mass.class_name} mass, seed {mass.seed}{f', {role}' if role else ''}"
     return Tile(role or mass.key, image, caption or caption_of(mass), alt)
 
 
 def caption_of(mass: MassId) -> str:
-    """Class and seed; the sign tells classes apart without colour."""
+    """Writes class and seed; the sign tells classes apart without colour."""
     return f"{'●' if mass.label else '○'} {mass.class_name} · {mass.seed}"
 
 
@@ -123,9 +123,9 @@ def _show_twins(name: str, mass: MassId) -> None:
         tools=True,
     )
     st.markdown(
-        "**Twins** are drawn from the same seed, the second in the other class: whatever differs is "
-        "what the generator takes for the difference between benign and malignant. It has learned "
-        "little of it, see *How good they are*."
+        "**Twins** are drawn from the same seed, the second in the other class. Their difference "
+        "is what the generator takes for the difference between benign and malignant. It has "
+        "learned little of it, as *How good they are* shows."
     )
 
 

@@ -1,4 +1,4 @@
-"""Takes masses away: the selected ones or all, as PNG, DICOM or a contact sheet, with what they were drawn from."""
+"""Exports masses, selected or all, as PNG, DICOM or a contact sheet, with what they were drawn from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def show_downloads(name: str, masses: Sequence[SyntheticMass], chosen: Sequence[str]) -> None:
-    """Three buttons; `chosen` are keys of masses, none means all. Files are made when asked for."""
+    """Draws three buttons; `chosen` are keys of masses, none means all. Files are made when they are asked for."""
     taken = [mass for mass in masses if mass.id.key in set(chosen)] or list(masses)
     what = f"{len(taken)} selected" if chosen else f"all {len(taken)}"
     stem = f"synthetic_masses_{slug(name)}_{len(taken)}"
@@ -47,20 +47,26 @@ def show_downloads(name: str, masses: Sequence[SyntheticMass], chosen: Sequence[
             label=f"Contact sheet of {what} (PNG)",
         )
     st.caption(
-        "ZIP files hold manifest.csv (seed, class, generator) and the generator's card besides 8-bit pixels as drawn."
+        "ZIP files hold the drawn 8-bit pixels, manifest.csv (seed, class, generator) and the "
+        "generator's card."
     )
 
 
 def _choose_options() -> DicomOptions | None:
-    """How to write DICOM; None if it cannot be written so."""
+    """Asks how to write DICOM; None if it cannot be written so."""
     from mammo_core.generators.dicom import UUID_ROOT, DicomOptions
 
-    st.caption("Secondary Capture images of no patient, marked as synthetic in their header.")
+    st.caption(
+        "These are Secondary Capture images of no patient. Their header marks them as synthetic."
+    )
     burn_in = st.toggle(
-        "Say so in the pixels, too",
+        "Mark the pixels as synthetic, too",
         key="dicom_burn_in",
         persist_state="session",
-        help="Adds a strip under each mass: synthetic, research use only, not for diagnosis. The mass is not written on.",
+        help=(
+            "Adds a strip under each mass: synthetic, research use only, not for diagnosis. The mass "
+            "itself stays as it is."
+        ),
     )
     root = st.text_input(
         "Root of identifiers (UID)",
@@ -68,7 +74,10 @@ def _choose_options() -> DicomOptions | None:
         key="dicom_uid_root",
         persist_state="session",
         max_chars=64,
-        help="Registered for your organisation, for archives that accept no other. The usual one needs no registration.",
+        help=(
+            "A root that is registered for your organisation, for archives that accept no other. The "
+            "usual root needs no registration."
+        ),
     )
     try:
         return DicomOptions(burn_in=burn_in, uid_root=root.strip())

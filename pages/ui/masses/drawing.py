@@ -1,4 +1,4 @@
-"""Generators and the masses drawn from them, shared between users and reruns: a mass is drawn once."""
+"""Draws masses and keeps them for all users and reruns: each mass is drawn once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 @st.cache_resource(show_spinner=False)
 def cards() -> dict[str, GeneratorCard]:
-    """Cards of the generators there are, by name, the default first."""
+    """Loads the cards of the installed generators, by name, the default first."""
     from mammo_core.synthesis.cards import find_generators, load_card
 
     names = sorted(find_generators(models_dir()), key=lambda name: name != DEFAULT_GENERATOR)
@@ -39,21 +39,25 @@ def cards() -> dict[str, GeneratorCard]:
 
 @st.cache_resource(max_entries=3, show_spinner="Loading the generator")
 def generator(name: str) -> MassGenerator:
-    """A generator, in eval mode; CheckpointError if it is damaged."""
+    """Loads a generator in eval mode.
+
+    Raises:
+        CheckpointError: If it is damaged.
+    """
     from mammo_core.synthesis.checkpoints import load_generator
 
     return load_generator(models_dir() / name)[0]
 
 
 class _DrawnMasses:
-    """The masses used last."""
+    """Keeps the masses that were used last."""
 
     def __init__(self) -> None:
         self._masses: OrderedDict[tuple[str, MassId], np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, name: str, ids: Sequence[MassId]) -> dict[MassId, np.ndarray]:
-        """Those that are there."""
+        """Returns those that are kept."""
         with self._lock:
             found = {id: self._masses[name, id] for id in ids if (name, id) in self._masses}
             for id in found:
@@ -61,7 +65,7 @@ class _DrawnMasses:
         return found
 
     def put(self, name: str, masses: dict[MassId, np.ndarray]) -> None:
-        """Adds masses and forgets those not used for longest."""
+        """Adds masses and drops those that were not used for longest."""
         with self._lock:
             self._masses.update({(name, id): image for id, image in masses.items()})
             while len(self._masses) > _KEPT:
@@ -74,7 +78,7 @@ def _drawn_masses() -> _DrawnMasses:
 
 
 def draw(name: str, ids: Sequence[MassId], on_progress: Progress | None = None) -> list[np.ndarray]:
-    """Masses (H, W) uint8 of a generator, drawn as far as they are not there yet."""
+    """Draws masses (H, W) uint8 of a generator, except those that are kept."""
     memory = _drawn_masses()
     found = memory.get(name, ids)
     missing = [id for id in dict.fromkeys(ids) if id not in found]
@@ -92,7 +96,7 @@ def draw(name: str, ids: Sequence[MassId], on_progress: Progress | None = None) 
 
 
 def draw_with_progress(name: str, ids: Sequence[MassId]) -> list[SyntheticMass]:
-    """As `draw`; shows how far it is when it will take a while."""
+    """Draws like `draw`, with a progress bar when it takes a while."""
     from mammo_core.generators.files import SyntheticMass
 
     bar = st.progress(0.0, "Drawing masses") if len(ids) >= _MANY else None
@@ -109,7 +113,7 @@ def draw_with_progress(name: str, ids: Sequence[MassId]) -> list[SyntheticMass]:
 
 @st.cache_data(max_entries=128, show_spinner=False)
 def on_the_way(name: str, start: MassId, goal_seed: int) -> np.ndarray:
-    """Masses from one seed to another, both included: (NUM_STEPS, H, W) uint8."""
+    """Draws masses from one seed to another, both included: (NUM_STEPS, H, W) uint8."""
     from mammo_core.synthesis.sampling import between, generate_masses, origin_of_seed
 
     network = generator(name)
@@ -123,7 +127,7 @@ def on_the_way(name: str, start: MassId, goal_seed: int) -> np.ndarray:
 
 @st.cache_data(max_entries=512, show_spinner=False)
 def moved_twins(name: str, start: MassId, offsets: tuple[float, ...]) -> np.ndarray:
-    """A mass and its twin after steps along the latent directions: (2, H, W) uint8.
+    """Draws a mass and its twin after steps along the latent directions: (2, H, W) uint8.
 
     Args:
         offsets: In standard deviations, one per row of `directions`.
@@ -136,9 +140,9 @@ def moved_twins(name: str, start: MassId, offsets: tuple[float, ...]) -> np.ndar
     return generate_masses(network, [start.label, start.twin.label], [there, there]).numpy()
 
 
-@st.cache_resource(max_entries=3, show_spinner="Finding the directions of this generator, once")
+@st.cache_resource(max_entries=3, show_spinner="Finding the directions of this generator (once)")
 def directions(name: str) -> Tensor:
-    """Unit vectors: towards the look of malignant masses, then those of strongest change: (1 + K, latent_dim).
+    """Finds unit vectors: towards malignant masses, then those of strongest change: (1 + K, latent_dim).
 
     Finding them takes seconds, so they are kept on disk.
     """

@@ -1,4 +1,4 @@
-"""Ways through the latent space from one mass: to another seed, and along directions of strong change."""
+"""Moves a mass through the latent space: to another seed, and along directions of strong change."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ DIRECTION_KEYS = (
 
 
 def show_way(name: str, mass: MassId) -> None:
-    """Masses on the way to another seed."""
+    """Shows masses on the way to another seed."""
     goal = st.number_input("Seed to go to", 0, LAST_SEED, 1, key="towards", bind="query-params")
     way = drawing.on_the_way(name, mass, int(goal))
     way_board(mass, int(goal), way, key="way", tile="7rem")
     st.markdown(
-        "The coarse look changes step by step on an arc through the latent space, the film grain stays. "
-        "That masses in between are as credible as the ends speaks against a generator that has only "
-        "learned its patients by heart; it does not prove the opposite."
+        "The coarse look changes step by step on an arc through the latent space. The film grain "
+        "stays. Masses in between look as credible as the ends. This speaks against a generator "
+        "that only memorised its patients, but it is no proof."
     )
 
 
 def way_board(mass: MassId, goal: int, way, *, key: str, tile: str, columns: int = 0) -> None:
-    """The board of `show_way`, also for a big screen; `way` is (N, H, W) uint8."""
+    """Draws the grid of `show_way`, also for a big screen; `way` is (N, H, W) uint8."""
     last = len(way) - 1
     tiles = []
     for step, image in enumerate(way):
@@ -44,7 +44,7 @@ def way_board(mass: MassId, goal: int, way, *, key: str, tile: str, columns: int
 
 
 def show_directions(name: str, mass: MassId) -> None:
-    """The mass and its twin, moved by sliders."""
+    """Shows the mass and its twin, moved by sliders."""
     drawing.directions(name)  # once, with a note that it takes a while
     pictures, sliders = st.columns([1, 1], gap="medium")
     with sliders:
@@ -58,7 +58,10 @@ def show_directions(name: str, mass: MassId) -> None:
                 format="%.2f SD",
                 key=key,
                 bind="query-params",
-                help="In standard deviations (SD) of the numbers a mass is drawn from; 0 is the mass as drawn."
+                help=(
+                    "In standard deviations (SD) of the numbers that a mass is drawn from. 0 is the "
+                    "mass as drawn."
+                )
                 if index == 0
                 else None,
             )
@@ -81,8 +84,8 @@ def show_directions(name: str, mass: MassId) -> None:
             tile="13rem",
         )
     st.markdown(
-        "*Towards malignant* follows the mean difference between twins. The others are the directions "
-        "along which the coarse look changes most; they have no medical meaning of their own."
+        "*Towards malignant* follows the mean difference between twins. The other directions "
+        "change the coarse look most. They have no medical meaning."
     )
 
 

@@ -1,4 +1,4 @@
-"""The real masses nearest to a synthetic one, from this computer's own data, and whether it looks like a copy."""
+"""Shows the real masses that are nearest to a synthetic one, and tells whether it looks like a copy."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SHOWN = 4
 
 
 def show_nearest(name: str, mass: MassId) -> None:
-    """The nearest masses, or how to get what is missing."""
+    """Shows the nearest masses, or how to get what is missing."""
     sources = [source for source in resources.installed_sources() if not source.is_demo]
     if not sources:
         st.info(
-            "Here you would see the real masses that this one is nearest to, and whether it looks like a "
-            f"copy of a patient's. That needs the real masses on this computer. {GET_DATA}",
+            "This tab shows the real masses that this one is nearest to, and whether it looks "
+            f"like a copy. It needs the real masses on this computer. {GET_DATA}",
             icon=":material/folder_off:",
         )
         return
@@ -54,23 +54,23 @@ def show_nearest(name: str, mass: MassId) -> None:
         st.markdown("**Nearest masses the generator never saw** (real)")
         show_row(found.heldout, "unseen")
     st.caption(
-        "Real masses stay on this computer; each is turned and flipped the way in which it is nearest. "
-        "The distance is measured in the features of the network that the classifiers use: masses can be "
-        "near and look different, or the other way round."
+        "Real masses stay on this computer. Each is turned and flipped to the view that is "
+        "nearest. The distance is measured in the features of the classifiers' network. Masses "
+        "can be near and look different, or look alike and be far."
     )
 
 
 def neighbourhood(source: DataSource) -> RealNeighbourhood:
-    """The real masses of a source, ready to be searched; ends the page while their features are computed."""
+    """Returns the real masses of a source, ready to be searched; ends the page while their features are computed."""
     if _missing(source):
-        st.markdown("Nearness is measured in features of the real masses:")
+        st.markdown("The distance is measured in features of the real masses:")
         open_dataset(source)  # ends here while they are being computed
         _missing.clear()
     return _neighbourhood(source)
 
 
 def show_row(neighbours: list[Neighbour], kind: str) -> None:
-    """Real masses side by side, with class and distance; `kind` is "training" or "unseen"."""
+    """Shows real masses side by side, with class and distance; `kind` is "training" or "unseen"."""
     tiles = []
     for index, one in enumerate(neighbours):
         turned = ", turned" if one.is_turned else ""
@@ -82,25 +82,26 @@ def show_row(neighbours: list[Neighbour], kind: str) -> None:
 
 def _show_verdict(found: NearestReal, trained: bool, neighbourhood: RealNeighbourhood) -> None:
     numbers = (
-        f"It is {found.ratio:.3f} times as far from the nearest training mass as from the nearest real mass "
-        f"that the generator never saw ({len(neighbourhood.train)} and {len(neighbourhood.heldout)} "
-        f"masses searched). Below {found.threshold:.3f} counts as suspicious: "
-        f"{found.expected_rate:.0%} of unseen real masses are."
+        f"Its distance to the nearest training mass is {found.ratio:.3f} times its distance to "
+        f"the nearest real mass that the generator never saw ({len(neighbourhood.train)} and "
+        f"{len(neighbourhood.heldout)} masses searched). Below {found.threshold:.3f} counts as "
+        f"suspicious: {found.expected_rate:.0%} of unseen real masses are."
     ).replace("%", " %")
     if not trained:
         st.info(
-            "**Says nothing about copying:** this cohort's training masses are not those that the "
-            f"generator saw. {numbers}",
+            "**This says nothing about copying.** The generator saw other training masses than "
+            f"those of this cohort. {numbers}",
             icon=":material/help:",
         )
     elif found.is_flagged:
         st.warning(
-            f"**Suspiciously near to a training mass.** {numbers} Look for yourself: it may be chance.",
+            f"**Suspiciously near to a training mass.** {numbers} This may be chance. Compare the "
+            "pictures yourself.",
             icon=":material/content_copy:",
         )
     else:
         st.success(
-            f"**No sign of a copy.** {numbers} That is no privacy guarantee.",
+            f"**No sign of a copy.** {numbers} This is no privacy guarantee.",
             icon=":material/search_check:",
         )
 
@@ -116,7 +117,7 @@ def _missing(source: DataSource) -> int:
     )
 
 
-@st.cache_resource(max_entries=2, show_spinner="Learning how near is normal")
+@st.cache_resource(max_entries=2, show_spinner="Measuring how near real masses are to each other")
 def _neighbourhood(source: DataSource) -> RealNeighbourhood:
     from mammo_core.classifiers.features import FeatureStore
     from mammo_core.generators.nearest_real import open_neighbourhood

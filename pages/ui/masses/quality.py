@@ -1,4 +1,4 @@
-"""How good the masses are: measures of this generator beside the other sets, and what they cannot say."""
+"""Shows measures of this generator beside other sets of masses, and what the measures cannot say."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DETAILS: dict[str, Detail] = {"as drawn": "full", "without film grain": "low-pa
 
 
 def show_quality(name: str) -> None:
-    """One small table a measure."""
+    """Shows one small table per measure."""
     metrics = {name: drawing.cards()[name].metrics, PAPER: reference.paper_masses()}
     chosen = st.segmented_control(
         "Compared",
@@ -26,7 +26,7 @@ def show_quality(name: str) -> None:
         required=True,
         key="mass_detail",
         bind="query-params",
-        help="Without film grain: pictures reduced to half their size first, so that only shapes count. "
+        help="*Without film grain* halves the size of the pictures first, so that only shapes count. "
         "It changes the first five measures.",
     )
     with st.grid(min_column_width=300, gap="small"):
@@ -43,10 +43,11 @@ def show_quality(name: str) -> None:
                 )
     export_button(_bundle(name))
     st.markdown(
-        "**Limits.** The generators learned through the same network that the first five measures and the "
-        "search for copies look through, so these flatter them; radiomics and the training of classifiers "
-        "do not share its eyes. Held-out real masses are the mark to reach. Finding no copies is **no "
-        "privacy guarantee**: only training with differential privacy gives one."
+        "**Limits.** The first five measures and the search for copies use the network that the "
+        "generators learned through. They therefore flatter the generators. Radiomics and the "
+        "training of classifiers do not use this network. A generator should come close to the "
+        "held-out real masses. Finding no copies is **no privacy guarantee**: only training with "
+        "differential privacy gives one."
     )
     card = drawing.cards()[name]
     st.markdown(
@@ -58,7 +59,7 @@ def show_quality(name: str) -> None:
 
 
 def _bundle(name: str) -> ExportBundle:
-    """The measures of every set, in both details, as numbers with their words."""
+    """Bundles the measures of every set, in both details, with their words."""
     metrics = {name: drawing.cards()[name].metrics, PAPER: reference.paper_masses()}
     rows = [
         {"detail": shown, "measure": measure.name, "meaning": measure.sentence} | measure.values

@@ -1,4 +1,4 @@
-"""Judging masses: how real one looks and which class it looks like, kept for this session, taken away as CSV."""
+"""Asks how real a mass looks and which class it looks like; keeps the answers for this session."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _QUESTIONS = {
 
 
 def show_rating(name: str, mass: MassId) -> None:
-    """Two questions about a mass; an answer can be changed or taken back."""
+    """Asks two questions about a mass; an answer can be changed or removed."""
     given = ratings().get((name, mass), {})
     with st.container(horizontal=True, gap="large"):
         for question, (label, options) in _QUESTIONS.items():
@@ -36,12 +36,12 @@ def show_rating(name: str, mass: MassId) -> None:
 
 
 def show_ratings() -> None:
-    """All judgements of this session as a table and a CSV file."""
+    """Shows all judgements of this session as a table to export."""
     table = ratings_table()
     if table.empty:
         st.markdown(
-            "Open a mass and say below it how real it looks, and which class it looks like. Your answers "
-            "gather here, for this session only; nobody else sees them."
+            "Open a mass and say below it how real it looks and which class it looks like. This "
+            "list keeps your answers for this session. Nobody else sees them."
         )
         return
     st.dataframe(table, hide_index=True, key="ratings_table")
@@ -56,17 +56,18 @@ def show_ratings() -> None:
         )
     )
     st.caption(
-        "Given with the class in view: not a blind reading, and no measure of diagnostic skill."
+        "You gave these answers with the class in view. This is not a blind reading and no "
+        "measure of diagnostic skill."
     )
 
 
 def ratings() -> dict[tuple[str, MassId], dict[str, object]]:
-    """What was answered in this session, by generator and mass."""
+    """Returns the answers of this session, by generator and mass."""
     return st.session_state.setdefault(_RATINGS, {})
 
 
 def ratings_table() -> pd.DataFrame:
-    """The answers, one row a mass, in the order of the first answer."""
+    """Makes a table of the answers, one row per mass, in the order of the first answer."""
     return pd.DataFrame(
         [
             {

@@ -1,4 +1,4 @@
-"""Accounting: how ε grows over the steps of a training, what noise costs, and what a better accountant is worth."""
+"""The tab Accounting: ε over the steps of a training, the cost of noise, and the value of a better accountant."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ def show_accounting(choices: PrivacyChoices) -> None:
     """Draws the tab."""
     if not choices.is_private:
         st.info(
-            "Without noise there is nothing to count: ε is infinite from the first step. Choose a finite ε."
+            "Without noise there is nothing to account for: ε is infinite from the first step. "
+            "Choose a finite ε."
         )
         return
     recipe, noise = choices.recipe, choices.noise_multiplier
     st.markdown(
-        f"The training takes **T = {recipe.steps} steps**. Each sums the gradients of all {choices.units}, clipped to "
-        f"C = {recipe.max_grad_norm:g}, and adds Gaussian noise of standard deviation σ C with **σ = {noise:.4g}**. All "
-        f"take part in every step, so T steps are exactly one Gaussian mechanism with μ = √T / σ = "
-        f"**{choices.mu:.4g}**, which at δ = {choices.delta:g} is {choices.name}."
+        f"The training takes **T = {recipe.steps} steps**. Each step sums the gradients of all "
+        f"{choices.units}, clipped to C = {recipe.max_grad_norm:g}. It adds Gaussian noise of "
+        f"standard deviation σ C with **σ = {noise:.4g}**. All {choices.units} take part in every "
+        "step, so T steps are exactly one Gaussian mechanism with μ = √T / σ = "
+        f"**{choices.mu:.4g}**. At δ = {choices.delta:g} this is {choices.name}."
     )
     steps, cost = st.columns(2, gap="medium")
     with steps:
@@ -44,7 +46,7 @@ def show_accounting(choices: PrivacyChoices) -> None:
 
 @st.cache_data(max_entries=64, show_spinner="Asking four accountants")
 def steps_table(noise_multiplier: float, steps: int, delta: float) -> pd.DataFrame:
-    """ε after some of the steps by each way of counting: steps, exact, PRV, RDP, adding up."""
+    """Computes ε after some of the steps with each accountant: steps, exact, PRV, RDP, adding up."""
     from mammo_core.privacy.accounting.comparison import epsilons_over_steps
 
     counts = sorted({max(1, round(share * steps)) for share in _SHARES_OF_STEPS})
@@ -54,10 +56,10 @@ def steps_table(noise_multiplier: float, steps: int, delta: float) -> pd.DataFra
 def _show_steps(choices: PrivacyChoices) -> None:
     table = steps_table(choices.noise_multiplier, choices.recipe.steps, choices.delta)
     adding = st.toggle(
-        "With mere adding",
+        "Show simple addition",
         key="privacy_adding",
         bind="query-params",
-        help="Every step's own ε at δ / T, simply summed: right, but far from what is true.",
+        help="Adds up the ε of every step at δ / T. The sum is a correct bound, but far too large.",
     )
     ways = ["exact", "PRV", "RDP", *(["adding up"] if adding else [])]
     last = table.iloc[-1]
@@ -73,9 +75,10 @@ def _show_steps(choices: PrivacyChoices) -> None:
         bundle=bundle(choices, "accounting", "ε over the steps", {"accounting": table}),
     )
     st.caption(
-        f"In the end: exact {last['exact']:.4g}, PRV {_number(last['PRV'])}, RDP {last['RDP']:.4g}, adding up "
-        f"{last['adding up']:.4g}. PRV is an upper bound with a margin of 0.01; RDP wastes some budget. At equal noise the "
-        "training is equally private whoever counts: a better accountant only proves more of it."
+        f"In the end: exact {last['exact']:.4g}, PRV {_number(last['PRV'])}, RDP "
+        f"{last['RDP']:.4g}, adding up {last['adding up']:.4g}. PRV is an upper bound with a "
+        "margin of 0.01. RDP overestimates ε a little. At equal noise the training is equally "
+        "private with every accountant. A better accountant only proves more of it."
     )
 
 
@@ -116,10 +119,10 @@ def _show_cost(choices: PrivacyChoices) -> None:
         bundle=bundle(choices, "noise_cost", f"ε over {x_title}"),
     )
     st.caption(
-        "Half the noise costs about twice the ε where ε is small, and more where it is large."
+        "Half the noise costs about twice the ε where ε is small, and more where ε is large."
         if over == "noise"
-        else "One and the same training has an ε for every δ: neither number says anything without the other. μ says "
-        "all of it at once."
+        else "One training has an ε for every δ, so neither number says anything without the other. μ "
+        "describes all pairs at once."
     )
 
 
@@ -132,10 +135,13 @@ def _sampled_curve(
 
 def _show_sampling(choices: PrivacyChoices) -> None:
     if not st.toggle(
-        f"What if each step saw only some of the {choices.units}, by lot?",
+        f"What if each step saw only a random sample of the {choices.units}?",
         key="privacy_sampling",
         bind="query-params",
-        help="DP-SGD with Poisson sampling, as a generator may be trained here. Heads are not: all take part in every step.",
+        help=(
+            "DP-SGD with Poisson sampling, which generators here may use. Heads do not: all take "
+            "part in every step."
+        ),
     ):
         return
     rate = st.select_slider(
@@ -149,21 +155,22 @@ def _show_sampling(choices: PrivacyChoices) -> None:
     )
     curves = {
         "all take part in every step": attacker_curve(choices.mu),
-        f"{rate:.0%} take part, by lot": _sampled_curve(
+        f"{rate:.0%} take part, at random": _sampled_curve(
             choices.noise_multiplier, rate, choices.recipe.steps
         ),
     }
     chart(
         attacker_figure(curves),
         key="sampling",
-        alt="The attacker's ROC bound with all taking part, and with a random share in each step",
+        alt="The attacker's ROC bound with all taking part, and with a random sample in each step",
         toolbar=camera("sampling"),
-        bundle=bundle(choices, "sampling", "What sampling by lot is worth"),
+        bundle=bundle(choices, "sampling", "What random sampling is worth"),
     )
     st.caption(
-        f"At the same noise σ = {choices.noise_multiplier:.4g} and {choices.recipe.steps} steps: who may not have been looked at is harder "
-        "to tell. It is not free: fewer contributions stand against the same noise. The lots must be drawn for each one "
-        "independently and kept secret; shuffled batches do not earn this bound."
+        f"Both curves use the noise σ = {choices.noise_multiplier:.4g} and {choices.recipe.steps} "
+        "steps. With sampling, an attacker cannot know whom a step used. Sampling is not free: "
+        "fewer contributions stand against the same noise. The bound holds only if the sample is "
+        "drawn independently for each one and kept secret. Shuffled batches do not earn it."
     )
 
 

@@ -1,4 +1,4 @@
-"""What attacks really achieved, beside the bound that none may pass, and the ε that audits found."""
+"""The tab Attacks and audit: what attacks achieved, the bound on all attacks, and the ε that audits found."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ from pages.ui.state import resources
 
 LEVELS: dict[Unit, str] = {"patient": "patient", "image": "mass"}
 _HOW = (
-    "Many models were trained, each on a random half of the patients. An **attack** looks at a finished model and scores "
-    "how likely it is that a patient took part: by the **loss** on the patient's masses, or by the **likelihood ratio** "
-    "between models with and without the patient (LiRA), from scores or from the weights themselves. An **audit** plants "
-    "made-up worst-case patients, **canaries**, and turns the attacker's success on them into an ε that the training "
-    "must at least have spent."
+    "We trained many models, each on a random half of the patients. An **attack** scores how "
+    "likely it is that a patient took part in a finished model. It uses the **loss** on the "
+    "patient's masses, or the **likelihood ratio** between models with and without the patient "
+    "(LiRA). The ratio comes from scores or from the weights themselves. An **audit** adds "
+    "made-up worst-case patients, **canaries**. It turns the attacker's success on them into a "
+    "lower bound of the ε that was spent."
 )
 _LIMITS = (
-    "An attack that finds little proves little: a better one may come. Only the claim bounds all attacks. An "
-    "audit that found more than the claim would speak against the claim or the program."
+    "An attack that finds little proves little, because a better attack may come. Only the claim "
+    "bounds all attacks. An audit that found more than the claim would show an error in the "
+    "claim or in the program."
 )
 
 
@@ -46,14 +48,14 @@ class AttackTables:
 
 
 def shipped_tables(strategy: Strategy) -> AttackTables:
-    """What was measured on the real cohort for the recipe of a strategy; empty tables if nothing was."""
+    """Returns what was measured on the real cohort for the recipe of a strategy; empty tables if nothing was."""
     return AttackTables(
         *(table[table["strategy"] == strategy] for table in resources.measured_attack_tables())
     )
 
 
 def at_point(table: pd.DataFrame, unit: Unit, epsilon: float) -> pd.DataFrame:
-    """The rows of one unit and target ε; of attacks and curves those on that unit only."""
+    """Selects the rows of one unit and target ε; of attacks and curves those on that unit only."""
     is_meant = (table["unit"] == unit) & (table["target_epsilon"] == epsilon)
     if "level" in table:
         is_meant &= table["level"] == LEVELS[unit]
@@ -63,7 +65,7 @@ def at_point(table: pd.DataFrame, unit: Unit, epsilon: float) -> pd.DataFrame:
 def measured_curves(
     roc: pd.DataFrame, unit: Unit, epsilon: float, attack: str | None = None
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """ROC curves by attack, each (G,), (G,), of all or of one; none where nothing was measured."""
+    """Returns ROC curves by attack, each (G,), (G,), of all or of one; none where nothing was measured."""
     here = at_point(roc, unit, epsilon)
     curves = {name: here[here["attack"] == name] for name in here["attack"].unique()}
     return {
@@ -74,13 +76,13 @@ def measured_curves(
 
 
 def audited(audits: pd.DataFrame, unit: Unit, epsilon: float) -> pd.Series | None:
-    """The audit at a target ε by the method fixed beforehand, or None."""
+    """Returns the audit at a target ε by the method fixed beforehand, or None."""
     found = at_point(audits[audits["method"] == HEADLINE_METHOD], unit, epsilon)
     return None if found.empty else found.iloc[0]
 
 
 def strongest(attacks: pd.DataFrame, unit: Unit, epsilon: float) -> pd.Series | None:
-    """The attack with the largest area under its ROC curve at a target ε, or None."""
+    """Returns the attack with the largest area under its ROC curve at a target ε, or None."""
     found = at_point(attacks, unit, epsilon)
     return None if found.empty else found.nlargest(1, "auc").iloc[0]
 
@@ -107,8 +109,8 @@ def show_attacks(
     attacks, audits, roc = (table[table["unit"] == unit] for table in (attacks, audits, roc))
     if attacks.empty and audits.empty:
         st.info(
-            f"No attack was measured with the {unit} as the unit and these training data. Choose another unit or "
-            "other training data above.",
+            f"No attack was measured with the {unit} as the unit and these training data. Choose "
+            "another unit or other training data above.",
             icon=":material/search_off:",
         )
         return
@@ -127,7 +129,8 @@ def show_attacks(
         st.subheader("Every attack")
         st.dataframe(attacks_table(attacks), hide_index=True, key=f"{key}_table")
         st.caption(
-            f"Intervals: 95 %. Chance is an AUC of 0.5. Bounds are those of the {unit} as the unit. {_LIMITS}"
+            f"Intervals: 95 %. Chance is an AUC of 0.5. The bounds are those with the {unit} as "
+            f"the unit. {_LIMITS}"
         )
     measured = {key: attacks, f"{key}_audits": audits, f"{key}_curves": roc}
     export_button(attacks_bundle(f"{key}_tables", "Every attack and audit", measured))
@@ -136,7 +139,7 @@ def show_attacks(
 def attacks_bundle(
     name: str, title: str, tables: Mapping[str, pd.DataFrame] | None = None
 ) -> ExportBundle:
-    """What measured attacks are taken away as; see `privacy_controls.bundle`."""
+    """Bundles measured attacks for export; see `controls.bundle`."""
     notes = ("Computed from patients without noise: no ε covers these numbers.", _LIMITS)
     return ExportBundle(
         name=f"mammo_privacy_{name}",
@@ -146,33 +149,35 @@ def attacks_bundle(
 
 
 def contradictions(attacks: pd.DataFrame, audits: pd.DataFrame) -> Iterator[str]:
-    """What was measured and cannot be if the claims hold."""
+    """Yields what was measured but contradicts the claims."""
     for row in audits[audits["audited_epsilon"] > audits["epsilon"]].itertuples():
         yield (
-            f"The audit *{row.method}* found ε ≥ {row.audited_epsilon:.3g} where {row.epsilon:.3g} is claimed "
-            f"({row.confidence:.0%} confidence): most likely the claim or the program is wrong."
+            f"The audit *{row.method}* found ε ≥ {row.audited_epsilon:.3g} where "
+            f"{row.epsilon:.3g} is claimed ({row.confidence:.0%} confidence). Most likely the "
+            "claim or the program is wrong."
         )
     for measure, words in (("auc", "AUC"), ("tpr_at_1pct", "true positives at 1 %")):
         beaten = attacks[attacks[f"{measure}_low"] > attacks[f"bound_{measure}"]]
         for row in beaten.itertuples():
             yield (
-                f"The attack *{row.attack}* at ε = {row.epsilon:.3g} has its whole interval of {words} above the "
-                "bound: most likely the claim or the program is wrong."
+                f"The whole interval of {words} of the attack *{row.attack}* at ε = "
+                f"{row.epsilon:.3g} is above the bound. Most likely the claim or the program is "
+                "wrong."
             )
 
 
 def weaknesses(attacks: pd.DataFrame) -> Iterator[str]:
-    """What keeps the measured attacks from telling anything."""
+    """Yields why the measured attacks may say nothing."""
     open_models = attacks[attacks["epsilon"] == math.inf]
     if len(open_models) and not (open_models["auc_low"] > 0.5).any():
         yield (
-            "Even without privacy no attack was above chance: these attacks are too weak to say anything about "
-            "models with privacy."
+            "Even without privacy no attack was above chance. These attacks are too weak to say "
+            "anything about models with privacy."
         )
 
 
 def attacks_table(attacks: pd.DataFrame) -> pd.DataFrame:
-    """Attacks for reading: value with interval, and beside it the bound."""
+    """Makes a table of attacks for reading: value with interval, and beside it the bound."""
     shown = attacks.sort_values(["target_epsilon", "level", "attack"])
     table = {
         "ε": shown["epsilon"].map(lambda epsilon: budget_name(float(f"{epsilon:.4g}"))),
@@ -212,10 +217,12 @@ def _show_audits(audits: pd.DataFrame, unit: Unit, epsilon: float, key: str) -> 
         bundle=attacks_bundle(f"{key}_audit_figure", "Claimed and audited ε"),
     )
     st.caption(
-        f"Audits give lower bounds that hold with {audits['confidence'].min():.0%} confidence each; *Overview* "
-        f"names that of the method fixed beforehand, {HEADLINE_METHOD}. Open marks at the bottom found nothing."
+        f"Audits give lower bounds. Each holds with {audits['confidence'].min():.0%} confidence. "
+        f"*Overview* shows the bound of the method that was fixed beforehand, {HEADLINE_METHOD}. "
+        "Open marks at the bottom found nothing."
         + (
-            f" Without privacy they found ε ≥ {at_infinity.max():.3g}: as much as so many models can show."
+            f" Without privacy they found ε ≥ {at_infinity.max():.3g}, the most that so many "
+            "models can show."
             if len(at_infinity)
             else ""
         )
@@ -239,7 +246,7 @@ def _show_roc(
         value=True,
         key=f"{key}_log",
         bind="query-params",
-        help="Shows the attacker who accuses hardly anybody wrongly, whom an AUC hides.",
+        help="Shows the attacker who accuses hardly anybody wrongly. An AUC hides this attacker.",
     )
     chart(
         attacker_region_figure(

@@ -1,4 +1,4 @@
-"""Clipping and noise on the real gradients of this very model: one training step under the lens."""
+"""The tab Clipping and noise: one training step, on the real gradients of this very model."""
 
 from __future__ import annotations
 
@@ -24,24 +24,25 @@ if TYPE_CHECKING:
 
 _CLIPS = tuple(float(f"{clip:.2g}") for clip in np.geomspace(0.01, 10, 25))
 _WARNING = (
-    "These figures are computed from single patients' data without noise: no ε covers them. Those of a real cohort are for "
-    "your eyes, not for a paper."
+    "These figures are computed from single patients' data without noise. No ε covers them. "
+    "Figures of a real cohort are for your eyes, not for a paper."
 )
 
 
 def show_clipping(choices: PrivacyChoices) -> None:
     """Draws the tab."""
     st.markdown(
-        f"Every step asks each {choices.one} in which direction the model should move, and how far: a **gradient**. "
-        "Before these are summed, each is shortened to length C (**clipping**), so that nobody pulls harder than C; "
-        "then **noise** of σ C hides whether one of them was there."
+        f"Each step asks every {choices.one} in which direction the model should move and how "
+        "far: a **gradient**. Each gradient is then shortened to at most the length C "
+        "(**clipping**), so that nobody pulls harder than C. The step sums the gradients and "
+        "adds **noise** of σ C, which hides whether one of them was there."
     )
     source = choose_source()
     if not source.is_demo:
         st.caption(_WARNING)
     with shown_errors("This cohort cannot be used"):
         dataset = feature_job.open_dataset(source)
-        with st.spinner("Training the model whose gradients these are"):
+        with st.spinner("Training the model"):
             config = _config(dataset, choices)
             weights, problem = _training(dataset, dataset.data_hash, config)
     recipe = config.recipe
@@ -63,8 +64,8 @@ def show_clipping(choices: PrivacyChoices) -> None:
             key="clipping_norm",
             bind="query-params",
             width=380,
-            help=f"The recipe's is {recipe.max_grad_norm:g}. The weights come from training at that C; this asks what "
-            "the step would look like at another.",
+            help=f"The recipe uses {recipe.max_grad_norm:g}. The weights come from training at that C. "
+            "This slider shows what the step would be at another C.",
         )
     _show_step(choices, problem, weights[step - 1], max_grad_norm, step)
 
@@ -102,8 +103,8 @@ def _show_step(
         st.subheader("Signal and noise")
         if noise is None:
             st.info(
-                "Without privacy nothing is clipped and no noise is added: the lengths on the left are summed as they "
-                "are. Choose a finite ε."
+                "Without privacy nothing is clipped and no noise is added. The gradients on the "
+                "left are summed as they are. Choose a finite ε."
             )
             return
         chart(
@@ -119,13 +120,16 @@ def _show_step(
             bundle=bundle(choices, "signal_noise", "Signal over noise, over the clipping norm"),
         )
     st.markdown(
-        f"- **{here.clipped_share:.0%}** of {len(norms)} {choices.units} are clipped at C = {max_grad_norm:g}; the sum of "
-        f"what is left points where the unclipped sum does with a cosine of {here.agreement:.3f}.\n"
-        f"- That sum is **{here.signal:.3g}** long; the noise along it has a standard deviation of σ C = "
-        f"**{here.noise_along:.3g}**, so signal over noise is **{here.ratio:.2f}** in this one step. Over all "
-        f"{gradients.shape[1]} weights the noise is {here.noise_length:.3g} long.\n"
-        "- Noise grows with C and so does what is clipped to it: a small C makes all pull alike and loses who has more to "
-        "say; a large C lets the few pull hard and drowns all others in noise made for them."
+        f"- **{here.clipped_share:.0%}** of {len(norms)} {choices.units} are clipped at C = "
+        f"{max_grad_norm:g}. The clipped sum points where the unclipped sum does with a cosine of "
+        f"{here.agreement:.3f}.\n"
+        f"- The clipped sum is **{here.signal:.3g}** long. The noise along it has a standard "
+        f"deviation of σ C = **{here.noise_along:.3g}**, so signal over noise is "
+        f"**{here.ratio:.2f}** in this one step. Over all {gradients.shape[1]} weights the noise "
+        f"is {here.noise_length:.3g} long.\n"
+        "- Noise grows with C, and so does what is clipped to C. With a small C all pull alike, "
+        "and those with more to say lose it. With a large C a few pull hard, and the larger "
+        "noise drowns all others."
     )
 
 

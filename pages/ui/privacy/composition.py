@@ -1,4 +1,4 @@
-"""Releases add up: what several models from the same patients reveal together."""
+"""The tab Composition: what several models from the same patients reveal together."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _MOST = 50
 def show_composition(choices: PrivacyChoices) -> None:
     """Draws the tab."""
     st.markdown(
-        "Every model that is given away adds to what can be learned about the same patients: repetitions, other "
-        "settings, what is shown in a talk. Adding their ε is right but wasteful; a Gaussian mechanism composes "
-        "exactly: its μ grow like the sides of a right-angled triangle, μ = √(μ₁² + μ₂² + …)."
+        "Every published model adds to what can be learned about the same patients. This "
+        "includes repetitions, other settings, and models shown in a talk. Adding up their ε "
+        "gives a correct bound, but too large a one. Gaussian mechanisms compose exactly: their "
+        "μ add up like the sides of a right-angled triangle, μ = √(μ₁² + μ₂² + …)."
     )
     if not choices.is_private:
         st.info(
@@ -50,15 +51,15 @@ def show_composition(choices: PrivacyChoices) -> None:
         ),
     )
     st.markdown(
-        f"- **{count} models at {choices.name}** spend **ε = {exact:.4g}** together at δ = {choices.delta:g}. "
-        f"Adding gives {added:.4g}, and at {count} times that δ.\n"
+        f"- **{count} models at {choices.name}** spend **ε = {exact:.4g}** together at δ = "
+        f"{choices.delta:g}. Adding gives {added:.4g}, and at {count} times that δ.\n"
         f"- To spend {choices.name} **in all**, each of {count} may spend ε = {each:.3g}.\n"
-        f"- {odds_sentence(choices.mu * math.sqrt(count), choices.units)} That is after {count} models."
+        f"- After {count} models: {odds_sentence(choices.mu * math.sqrt(count), choices.units)}"
     )
 
 
 def composition_table(choices: PrivacyChoices, most: int) -> pd.DataFrame:
-    """ε of the first, the first two, … models: models, exact, adding ε."""
+    """Computes ε of the first, the first two, … models: models, exact, adding ε."""
     counts = range(1, most + 1)
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""The choices of the Privacy page; all of them stand in the URL."""
+"""Asks for the choices of the Privacy page and keeps them in the URL."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PrivacyChoices:
 
     @property
     def delta(self) -> float:
-        """That of every shipped result."""
+        """δ of every shipped result."""
         return PAPER_DELTA
 
     @property
@@ -45,7 +45,7 @@ class PrivacyChoices:
 
     @property
     def mu(self) -> float:
-        """As Gaussian DP; infinity without privacy."""
+        """μ of Gaussian DP; infinity without privacy."""
         return mu_for(self.epsilon, self.delta)
 
     @property
@@ -60,17 +60,17 @@ class PrivacyChoices:
 
     @property
     def one(self) -> str:
-        """One of those whom ε hides."""
+        """One protected unit, in words."""
         return "patient" if self.unit == "patient" else "mass"
 
     @property
     def units(self) -> str:
-        """More than one of those whom ε hides."""
+        """Several protected units, in words."""
         return "patients" if self.unit == "patient" else "masses"
 
     @property
     def name(self) -> str:
-        """The budget as it is said."""
+        """The budget in words."""
         return "no privacy (not DP)" if not self.is_private else f"ε = {budget_name(self.epsilon)}"
 
 
@@ -95,26 +95,27 @@ def choose() -> PrivacyChoices:
             key="privacy_strategy",
             bind="query-params",
             width=265,
-            help="The limit on attackers follows from ε alone; how much of the model it covers, from what the "
-            "model was trained on. *Synthetic only* is not listed: its ε promises nothing to any patient.",
+            help="The limit on attackers follows from ε alone. The training data decide how much of "
+            "the model ε covers. *Synthetic only* is not listed: its ε guarantees nothing to any "
+            "patient.",
         )
     return PrivacyChoices(epsilon, unit, strategy)
 
 
 def choose_source() -> DataSource:
-    """The cohort to look into, for the tabs that need one."""
+    """Asks for the cohort, for the tabs that need one."""
     source = cohort_choice.choose_source("privacy_cohort", bind="query-params", width=360)
     source = cohort_choice.choose_site(source, "privacy_site")
     if source.is_demo:
         st.caption(
-            "The built-in demo cohort: synthetic masses and made-up patients. It shows how things work; its "
-            "numbers say nothing about real ones."
+            "This is the built-in demo cohort: synthetic masses and made-up patients. It shows "
+            "how things work. Its numbers say nothing about real patients."
         )
     return source
 
 
 def camera(name: str) -> dict[str, Any]:
-    """How a figure's camera button saves it."""
+    """Returns how a figure's camera button saves it."""
     return {
         "format": "png",
         "filename": f"mammo_privacy_{name}",
@@ -127,18 +128,18 @@ def camera(name: str) -> dict[str, Any]:
 def bundle(
     choices: PrivacyChoices, name: str, title: str, tables: Mapping[str, pd.DataFrame] | None = None
 ) -> ExportBundle:
-    """What a figure or table of this page is taken away as.
+    """Bundles a figure or table of this page for export.
 
     Args:
         name: Of the files.
         title: What it shows.
-        tables: By name of the file; without any, the numbers that the figure draws.
+        tables: By file name; without any, the numbers that the figure draws.
     """
-    promise = f"{choices.name} per {choices.unit}, δ = {choices.delta:g}"
+    guarantee = f"{choices.name} per {choices.unit}, δ = {choices.delta:g}"
     notes = (
-        f"For one model trained on {STRATEGY_NAMES[choices.strategy]}: {promise}.",
-        "Bounds hold for everything released from the unit's data together. Attacks and audits are measured from patients "
-        "without noise: no ε covers them.",
+        f"For one model trained on {STRATEGY_NAMES[choices.strategy]}: {guarantee}.",
+        "Bounds hold for everything released from the unit's data together. Attacks and audits "
+        "are measured from patients without noise: no ε covers them.",
     )
     return ExportBundle(
         name=f"mammo_privacy_{name}",

@@ -1,4 +1,4 @@
-"""Attacks on generators: whether what they draw gives away whom they learned from."""
+"""Shows attacks on generators: do their masses reveal whom they learned from?"""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from pages.ui.privacy.attacks import LEVELS, attacks_bundle, with_intervals
 from pages.ui.state import resources
 
 _ABOUT = (
-    "A generator gives itself away if real masses it learned from lie nearer to what it draws than others do. "
-    "**Train against val**: patients it saw against patients of the same collection that it did not. **Control**: the same "
-    "attack between two splits that it never saw; what this finds is no membership. *Planted copies* shows what the attack "
-    "finds when one training mass in ten is copied, shaken, into the synthetic set."
+    "A generator reveals its patients if its masses lie nearer to real masses it learned from "
+    "than to others. **Train against val** compares patients that it saw with patients of the "
+    "same collection that it did not see. **Control** is the same attack between two splits that "
+    "it never saw. What the control finds is not membership. *Planted copies* shows what the "
+    "attack finds when one in ten training masses is copied, slightly changed, into the "
+    "synthetic set."
 )
 
 
@@ -27,16 +29,17 @@ def show_generator_attacks(unit: Unit) -> None:
         generator_attacks_table(attacks, LEVELS[unit]), hide_index=True, key="generator_attacks"
     )
     st.caption(
-        "Intervals: 95 % over patients; there are only 102 patients in val. The bound is that of the generator's own guarantee; "
-        "without one there is none, whatever these attacks found."
-        " An attack that leaves *planted copies* unfound says nothing about the others either."
+        "Intervals: 95 % over patients. There are only 102 patients in val. The bound is that of "
+        "the generator's own guarantee. Without a guarantee there is no bound, whatever these "
+        "attacks found. An attack that does not find *planted copies* says nothing about the "
+        "others either."
     )
     comparisons = {"generator_attacks": attacks}
     export_button(attacks_bundle("generator_attacks", "Attacks on generators", comparisons))
 
 
 def generator_attacks_table(attacks: pd.DataFrame, level: str) -> pd.DataFrame:
-    """For reading: one row per generator and attack, value with interval, the control beside it.
+    """Makes a table for reading: one row per generator and attack, value with interval, the control beside it.
 
     Args:
         attacks: Columns as `reference.measured_generator_attacks`.

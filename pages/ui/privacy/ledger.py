@@ -1,4 +1,4 @@
-"""The ledger on a page: what was released from a cohort, what it costs together, and what is left of its budget."""
+"""The tab Ledger: what was released from a cohort, its privacy cost in total, and what is left of its budget."""
 
 from __future__ import annotations
 
@@ -46,20 +46,22 @@ _COLUMNS = {
 def show_ledger() -> None:
     """Draws the ledger of the cohort that is chosen."""
     st.markdown(
-        "Every training on this machine is written down **before** it begins: single runs, sweeps, moves of the "
-        "*Live* slider, generators. Deleting a run takes nothing off. Totals are composed by mechanism, never "
-        "by adding ε, for a whole patient, over all cohorts that share one."
+        "Every training on this machine is written down **before** it begins: single runs, "
+        "sweeps, moves of the *Live* slider, generators. Deleting a run removes nothing here. "
+        "Totals are composed by mechanism, never by adding ε. They hold for a whole patient and "
+        "over all cohorts that share one."
     )
     book = resources.ledger().book()
     if book.num_missing:
         st.error(
-            f"{book.num_missing} record(s) of the ledger were deleted from the run store for good: all totals are "
-            "too low.",
+            f"{book.num_missing} record(s) of the ledger were deleted from the run store for "
+            "good. All totals are too low.",
             icon=":material/warning:",
         )
     if not book.cohorts:
         st.info(
-            "Nothing was released from any cohort on this machine yet. Train something, and it stands here.",
+            "Nothing was released from any cohort on this machine yet. Every training will be "
+            "listed here.",
             icon=":material/menu_book:",
         )
         return
@@ -79,9 +81,10 @@ def show_ledger() -> None:
     with right:
         show_budget_form(book, cohort)
     st.caption(
-        "What a ledger cannot know: releases from other machines, copies of the run store, what validation labels "
-        "and test scores reveal, audits and attacks, and patients who have different ids in two cohorts. Processes "
-        "on this machine cannot together overdraw a budget; several machines on one MLflow server can."
+        "A ledger cannot know releases from other machines or copies of the run store. It does "
+        "not know what validation labels, test scores, audits and attacks reveal, or patients "
+        "with different ids in two cohorts. Processes on this machine cannot together exceed a "
+        "budget. Several machines on one MLflow server can."
     )
 
 
@@ -108,8 +111,8 @@ def _other_generators(book: LedgerBook, cohort: CohortIdentity) -> list[Release]
     if not found:
         return []
     lines = [
-        f"- **{escape_markdown(other.name)}** learned from {other.shared} of these patients; its promise: "
-        f"{escape_markdown(other.promise)}"
+        f"- **{escape_markdown(other.name)}** learned from {other.shared} of these patients. Its "
+        f"guarantee: {escape_markdown(other.promise)}"
         + ("" if other.is_composed else " (counted in, it counts as without DP)")
         for other in found
     ]
@@ -139,7 +142,10 @@ def _show_total(
             delta_arrow="off",
             border=True,
             width="content",
-            help="What all releases with differential privacy cost the patient they cost most, were all published.",
+            help=(
+                "The total cost of all releases with differential privacy, if all were published, "
+                "for the patient with the highest cost."
+            ),
         )
         st.metric(
             "Releases",
@@ -158,7 +164,10 @@ def _show_total(
             delta_arrow="off",
             border=True,
             width="content",
-            help="No ε covers them: with one of these among them, all releases together promise nothing.",
+            help=(
+                "No ε covers these releases. With one of them, all releases together guarantee "
+                "nothing."
+            ),
         )
     for sentence in total_sentences(total, delta):
         st.markdown(f"- {sentence}")
@@ -179,8 +188,8 @@ def _show_imported(cohort: CohortIdentity) -> None:
     count = resources.archive().count_imported(cohort.key)
     if count:
         st.info(
-            f"{count} run(s) imported from another installation were charged to this cohort **there**. They are in no total "
-            "here: look at both ledgers together.",
+            f"{count} run(s) imported from another installation were recorded for this cohort "
+            "**there**. They are in no total here. Look at both ledgers together.",
             icon=":material/move_to_inbox:",
         )
 
@@ -222,12 +231,13 @@ def _show_releases(book: LedgerBook, cohort: CohortIdentity, delta: float) -> No
 def _bundle(
     cohort: CohortIdentity, delta: float, figure: go.Figure, table: pd.DataFrame
 ) -> ExportBundle:
-    """All releases of the cohort, whatever the filters below show."""
+    """Bundles all releases of the cohort, whatever the filters below show."""
     name = f"mammo_privacy_ledger_{cohort.key[:6]}"
     title = f"Releases from {cohort.name}"
     notes = (
-        f"{len(cohort.patients)} patients, {cohort.num_masses} masses, key {cohort.key}. ε at δ = {delta:g}, for the patient "
-        "it costs most; totals composed by mechanism, over all cohorts that share a patient.",
+        f"{len(cohort.patients)} patients, {cohort.num_masses} masses, key {cohort.key}. ε at δ = "
+        f"{delta:g}, for the patient with the highest cost. Totals are composed by mechanism, "
+        "over all cohorts that share a patient.",
     )
     return ExportBundle(
         name=name,
@@ -238,7 +248,7 @@ def _bundle(
 
 
 def _filtered(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that match every filter; an empty filter lets all pass."""
+    """Keeps the rows that match every filter; an empty filter keeps all."""
     keep = pd.Series(True, index=table.index)
     with st.container(horizontal=True):
         for column, label in (
@@ -256,7 +266,7 @@ def _filtered(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _for_reading(table: pd.DataFrame) -> pd.DataFrame:
-    """The newest first."""
+    """Prepares the table for reading, the newest first."""
     shown = table[list(_COLUMNS)].rename(columns=_COLUMNS)[::-1]
     shown["when (UTC)"] = table["made"].dt.tz_localize(None)
     shown["ε alone, per patient"] = table["epsilon_alone"].map(_epsilon)

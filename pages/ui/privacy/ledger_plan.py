@@ -1,4 +1,4 @@
-"""Looking ahead in the ledger: what more runs would cost, and the budget of a cohort."""
+"""Plans ahead in the ledger: what more runs would cost, and the budget of a cohort."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 def show_what_if(
     book: LedgerBook, cohort: CohortIdentity, delta: float, others: Sequence[Release]
 ) -> None:
-    """What the total would be after some more runs."""
+    """Shows what the total would be after some more runs."""
     from mammo_core.ledger.releases import cost_of_budget, planned_releases
     from mammo_core.ledger.words import budget_sentence, short_total
 
-    st.subheader("What if I run this, too?")
+    st.subheader("What would more runs cost?")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         epsilon = st.selectbox(
             "ε of each",
@@ -42,7 +42,10 @@ def show_what_if(
         unit = choose_unit(
             "ledger_if_unit",
             label="Unit",
-            explained=f"By image, the patient with most masses ({cohort.largest_patient} here) pays for all of them.",
+            explained=(
+                f"By image, the patient with most masses ({cohort.largest_patient} here) has the "
+                "highest cost."
+            ),
         )
         runs = st.number_input("Runs", 1, 10_000, 1, key="ledger_if_runs", bind="query-params")
     spending = cost_of_budget(epsilon, delta, unit, cohort.largest_patient)
@@ -56,7 +59,7 @@ def show_what_if(
 
 
 def show_budget_form(book: LedgerBook, cohort: CohortIdentity) -> None:
-    """Sets, changes or takes away the budget; what held before stays on record."""
+    """Sets, changes or removes the budget; earlier budgets stay on record."""
     st.subheader("Budget of this cohort")
     now = book.budget_of(cohort.key)
     with st.form("ledger_budget", border=False):
@@ -85,8 +88,9 @@ def show_budget_form(book: LedgerBook, cohort: CohortIdentity) -> None:
                 disabled=now is None,
             )
     st.caption(
-        "From 80 % on there is a warning. What would go beyond is refused before it is trained, unless a "
-        "reason is given, which is kept. A release without DP is beyond every budget."
+        "A warning appears from 80 % on. A training that would exceed the budget is refused "
+        "unless you give a reason. The reason is recorded. A release without DP is beyond every "
+        "budget."
     )
     if is_set or is_removed:
         _change(cohort, None if is_removed else (epsilon, delta))

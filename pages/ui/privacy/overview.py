@@ -1,4 +1,4 @@
-"""Privacy in one minute, for a clinician: odds in words and dots, the attacker's ROC, what is claimed and audited."""
+"""The tab Overview, for a clinician: odds in words and dots, the attacker's ROC, what is claimed and audited."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from mammo_core.privacy.statements.statement import Statement
 
 _STEP_ONLY = (
-    "These odds are about the private training only. The synthetic masses come from a generator that saw the same "
-    "patients without differential privacy: what they reveal has no limit."
+    "These odds are about the private training only. The synthetic masses come from a generator "
+    "that saw the same patients without differential privacy. What they reveal has no limit."
 )
 
 
@@ -71,7 +71,7 @@ def _show_curve(choices: PrivacyChoices, tables: AttackTables) -> None:
         "Logarithmic axes",
         key="privacy_log",
         bind="query-params",
-        help="Shows the attacker who accuses hardly anybody wrongly: both axes from 0.01 %.",
+        help="Shows the attacker who accuses hardly anybody wrongly. Both axes start at 0.01 %.",
     )
     attack = strongest(tables.attacks, choices.unit, choices.epsilon)
     attacks = (
@@ -94,18 +94,21 @@ def _show_curve(choices: PrivacyChoices, tables: AttackTables) -> None:
         ),
     )
     st.caption(
-        "Shaded: all that any attack can reach at this ε; the white above is impossible, whatever the attacker computes."
+        "Shaded: everything that any attack can reach at this ε. The white area above is "
+        "impossible, whatever the attacker computes."
         if choices.is_private
         else "Without privacy nothing is impossible: the whole square is shaded."
     )
     if not attacks:
-        st.caption("No attack was measured here: *Attacks and audit* says at which ε some were.")
+        st.caption(
+            "No attack was measured here. *Attacks and audit* lists the ε with measured attacks."
+        )
 
 
 def curves_table(
     choices: PrivacyChoices, attacks: dict[str, tuple[np.ndarray, np.ndarray]]
 ) -> pd.DataFrame:
-    """The bound and the measured curves as rows of false and true positive rates."""
+    """Tabulates the bound and the measured curves as false and true positive rates."""
     curves = {"bound": attacker_curve(choices.mu)} | attacks
     return pd.concat(
         [
@@ -126,29 +129,30 @@ def _show_numbers(choices: PrivacyChoices, tables: AttackTables) -> None:
         f"per {choices.unit}, δ = {choices.delta:g}"
         if choices.is_private
         else "no privacy (not DP)",
-        "From the mathematics of the training: holds against every attack.",
+        "Follows from the mathematics of the training and holds against every attack.",
     )
     _metric(
         found,
         "Audited",
         "none yet" if audit is None else f"ε ≥ {audit['audited_epsilon']:.3g}",
         "no audit at this ε" if audit is None else f"{audit['confidence']:.0%} confidence",
-        "What attacks on really trained models prove to have been spent at least. It must stay below the claim.",
+        "Attacks on trained models prove that at least this was spent. It must stay below the "
+        "claim.",
     )
     _metric(
         area,
         "Attack's AUC",
         "none yet" if attack is None else f"{attack['auc']:.3f}",
         f"≤ {attacker_auc(choices.mu):.3f}, chance 0.5",
-        "How often the strongest attack we ran scores one who took part above one who did not."
-        + ("" if attack is None else f" It is the {attack['attack']} attack."),
+        "How often the strongest attack we ran scores someone who took part above someone who "
+        "did not." + ("" if attack is None else f" It is the {attack['attack']} attack."),
     )
     _metric(
         named,
         "Named at 1 % accused",
         "none yet" if attack is None else f"{attack['tpr_at_1pct']:.1%}",
         f"≤ {attacker_tpr(choices.mu, 0.01):.1%}, chance 1 %",
-        "Share of those who took part that are rightly named when 1 in 100 others is wrongly accused.",
+        "The share of participants that are rightly named when 1 in 100 others is wrongly accused.",
     )
 
 
@@ -156,8 +160,9 @@ def _show_promise(choices: PrivacyChoices) -> None:
     st.markdown("#### What this promise covers")
     show_statement(_statement(choices), key="privacy")
     st.caption(
-        "For a model trained on CBIS-DDSM as the shipped results were, but with secret noise, as everything is trained here "
-        "unless marked reproducible. Every model of your own has its statement in *Runs*."
+        "This holds for a model trained on CBIS-DDSM like the shipped results, but with secret "
+        "noise. Everything trained here uses secret noise unless it is marked reproducible. "
+        "*Runs* shows the statement of each model of your own."
     )
 
 

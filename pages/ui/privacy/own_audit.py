@@ -1,4 +1,4 @@
-"""Attacks on models of one's own cohort: a job to start, and the tables of those that were started."""
+"""Attacks models of one's own cohort: starts a job and shows the tables of those that were started."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 _USUAL = (1.0, 6.0, 20.0, 60.0, EPSILONS[-1])
 _ABOUT = (
-    "Trains some thousand models on random halves of a cohort's patients, and with canaries, and attacks them: "
-    "minutes of work, as a job. **What comes out is computed from the patients without noise**, so no ε covers it: it is for "
-    "those who hold the data."
+    "This job trains some thousand models on random halves of a cohort's patients, with "
+    "canaries, and attacks them. It takes minutes. **The results are computed from the patients "
+    "without noise**, so no ε covers them. They are for those who hold the data."
 )
 _CHOSEN = "own_audit_job"
 
@@ -98,7 +98,7 @@ def _start(request: JobRequest) -> None:
 
 
 def _choose_job() -> str | None:
-    """The audit started last, or another one; None if there is none."""
+    """Returns the audit started last, or another one; None if there is none."""
     views = {view.id: view for view in jobs.views() if view.request.kind == "audit"}
     if len(views) < 2:
         return next(iter(views), None)

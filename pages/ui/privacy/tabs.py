@@ -1,4 +1,4 @@
-"""The tabs of the Privacy page; only the open one is computed."""
+"""Draws the tabs of the Privacy page; only the open one is computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The other way round: ask for an attacker no better than this, and get the ε that keeps him there."""
+"""Computes an ε from a wanted limit on attackers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ _NAMED, _GUESS, _ADVANTAGE = "names at most", "guesses rightly at most", "gains 
 _ASKED = {
     _NAMED: "Of 100 who took part, an attacker who wrongly accuses some names at most …",
     _GUESS: "If a coin decided who took part, an attacker is right at most …",
-    _ADVANTAGE: "An attacker's rate of rightly named exceeds that of wrongly accused by at most …",
+    _ADVANTAGE: "The rate of rightly named exceeds that of wrongly accused by at most …",
 }
 
 
 def show_target(choices: PrivacyChoices) -> None:
     """Draws the calculator."""
-    with st.expander("Ask the other way round: no attacker better than …", icon=":material/undo:"):
+    with st.expander(
+        "Ask the other way round: which ε allows no attacker better than …?", icon=":material/undo:"
+    ):
         kind = st.segmented_control(
             "An attacker",
             list(_ASKED),
@@ -38,8 +40,9 @@ def show_target(choices: PrivacyChoices) -> None:
             st.error(escape_markdown(error, longest=2000), icon=":material/error:")
             return
         st.markdown(
-            f"That is **ε = {epsilon:.3g}** at δ = {choices.delta:g} (μ = {mu:.3g} in Gaussian DP), for everything "
-            f"released from one {choices.unit}'s data together, trained by full-batch DP-SGD as here."
+            f"This is **ε = {epsilon:.3g}** at δ = {choices.delta:g} (μ = {mu:.3g} in Gaussian "
+            f"DP). It holds for everything released from one {choices.unit}'s data together, "
+            "trained by full-batch DP-SGD as here."
         )
         below = max(budget for budget in EPSILONS if budget <= epsilon)
         st.button(

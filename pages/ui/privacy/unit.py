@@ -1,4 +1,4 @@
-"""The unit of privacy: what a promise per mass is worth to a patient who has many."""
+"""The tab Unit: what a guarantee per mass is worth to a patient who has many."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from pages.ui.state import resources
 def show_unit(choices: PrivacyChoices) -> None:
     """Draws the tab."""
     st.markdown(
-        "An ε per **patient** hides everything that a patient contributed at once. An ε per **image**, as in the paper, "
-        "hides one mass at a time: of a patient with k masses all k must be hidden together, which by group privacy "
-        "costs k times the μ (Dong, Roth and Su 2019, theorem 6)."
+        "An ε per **patient** protects everything that a patient contributed. An ε per "
+        "**image**, as in the paper, protects one mass at a time. A patient with k masses needs "
+        "all k protected together. By group privacy this costs k times the μ (Dong, Roth and Su "
+        "2019, theorem 6)."
     )
     source = choose_source()
     with shown_errors("This cohort cannot be used"):
@@ -39,14 +40,15 @@ def show_unit(choices: PrivacyChoices) -> None:
             bundle=bundle(choices, "masses_per_patient", f"Masses per patient, {source.name}"),
         )
         st.caption(
-            f"{counts.sum()} training patients; {counts[1:].sum()} have more than one mass; the most is {most}."
+            f"{counts.sum()} training patients. {counts[1:].sum()} have more than one mass. The "
+            f"largest number is {most}."
         )
     with worth:
         st.subheader("What ε per image is worth")
         if choices.is_private:
             _show_worth(choices, most)
         else:
-            st.info("Without privacy no unit is hidden. Choose a finite ε.")
+            st.info("Without privacy no unit is protected. Choose a finite ε.")
 
 
 def _show_worth(choices: PrivacyChoices, most: int) -> None:
@@ -68,23 +70,26 @@ def _show_worth(choices: PrivacyChoices, most: int) -> None:
             dots=True,
         ),
         key="unit_worth",
-        alt="ε of a patient over the number of the patient's masses, for a promise per image and per patient",
+        alt=(
+            "ε of a patient over the number of the patient's masses, for a guarantee per image and "
+            "per patient"
+        ),
         toolbar=camera("unit"),
         bundle=bundle(choices, "unit", "ε of a patient with several masses", {"unit": table}),
     )
     needed = spent_epsilon(choices.mu / most, choices.delta)
     st.markdown(
-        f"- A promise of {choices.name} **per image** is worth **ε = {worst:.4g}** to the patient with {most} masses. "
-        f"{odds_sentence(choices.mu * most, 'such patients')}\n"
-        f"- To promise every patient {choices.name} by hiding single images, each would need ε = "
-        f"{needed:.3g} per image.\n"
-        f"- With the **patient** as the unit, {choices.name} holds for all of them, however many masses they have: "
-        "their gradients are clipped together."
+        f"- A guarantee of {choices.name} **per image** is worth **ε = {worst:.4g}** to the "
+        f"patient with {most} masses. {odds_sentence(choices.mu * most, 'such patients')}\n"
+        f"- To guarantee {choices.name} to every patient by protecting single images, each image "
+        f"would need ε = {needed:.3g}.\n"
+        f"- With the **patient** as the unit, {choices.name} holds for all of them, however many "
+        "masses they have. Their gradients are clipped together."
     )
 
 
 def group_table(choices: PrivacyChoices, most: int) -> pd.DataFrame:
-    """What ε per image is worth to patients with 1 … `most` masses: masses, ε of the patient."""
+    """Computes what ε per image is worth to patients with 1 … `most` masses: masses, ε of the patient."""
     masses = range(1, most + 1)
     return pd.DataFrame(
         {
@@ -95,7 +100,7 @@ def group_table(choices: PrivacyChoices, most: int) -> pd.DataFrame:
 
 
 def _masses_of_patients(source: DataSource) -> np.ndarray:
-    """Number of training patients with 1, 2, … masses; of the demo none is drawn for it."""
+    """Counts training patients with 1, 2, … masses; of the demo none is drawn for it."""
     if source.is_demo:
         from mammo_core.cohorts.demo import demo_training_patients
 
