@@ -4,8 +4,7 @@ import importlib.metadata
 
 import streamlit as st
 
-from pages.ui.components.messages import escape_markdown
-from pages.ui.components.texts import GET_DATA
+from pages.ui.components.messages import GET_DATA, escape_markdown
 from pages.ui.shell.header import page_header
 from pages.ui.shell.navigation import enter
 from pages.ui.state import resources
@@ -66,9 +65,9 @@ with cohorts.container(border=True, height="stretch"):
     st.page_link("pages/data.py", label="Data", icon=":material/database:")
 with generators.container(border=True, height="stretch"):
     st.markdown("**Generators**")
-    for name, promise in resources.generator_promises().items():
+    for name, guarantee in resources.generator_guarantees().items():
         st.markdown(
-            f"- {escape_markdown(name)}: {'no guarantee' if promise == 'none' else escape_markdown(promise)}"
+            f"- {escape_markdown(name)}: {'no guarantee' if guarantee == 'none' else escape_markdown(guarantee)}"
         )
 with results.container(border=True, height="stretch"):
     made = resources.provenance()

@@ -6,7 +6,7 @@ from pages.ui.components.image_grid import HINT, image_grid
 from pages.ui.components.messages import shown_errors
 from pages.ui.components.talk_mode import in_talk_mode, talk_link
 from pages.ui.masses import drawing
-from pages.ui.masses.controls import controls, explain_bad_link, promise_in_words
+from pages.ui.masses.controls import controls, explain_bad_link, guarantee_in_words
 from pages.ui.masses.detail import captioned, mass_to_open, open_mass, show_large
 from pages.ui.masses.downloads import show_downloads
 from pages.ui.masses.quality import show_quality
@@ -38,7 +38,7 @@ if not drawing.cards():
 talk_link()
 with st.container(border=True):
     request = controls()
-    st.markdown(promise_in_words(request.generator))
+    st.markdown(guarantee_in_words(request.generator))
 
 with shown_errors("These masses cannot be drawn"):
     masses = drawing.draw_with_progress(request.generator, request.ids)

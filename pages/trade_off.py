@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from pages.ui.components.messages import INTERVALS
 from pages.ui.components.talk_mode import in_talk_mode, talk_link
-from pages.ui.components.texts import INTERVALS
 from pages.ui.shell.header import page_header
 from pages.ui.shell.navigation import enter
 from pages.ui.state import resources
@@ -13,8 +13,7 @@ from pages.ui.trade_off.charts import show_curves
 from pages.ui.trade_off.citation import citation
 from pages.ui.trade_off.controls import choose
 from pages.ui.trade_off.missing_runs import show_missing_runs
-from pages.ui.trade_off.points import draw_from
-from pages.ui.trade_off.table import points_table
+from pages.ui.trade_off.points import draw_from, points_table
 
 enter()
 if in_talk_mode():

@@ -4,8 +4,7 @@ import streamlit as st
 
 from pages.ui.components.cohort_choice import choose_site, choose_source
 from pages.ui.components.job_panel import show_job
-from pages.ui.components.messages import shown_errors
-from pages.ui.components.texts import GET_DATA
+from pages.ui.components.messages import GET_DATA, shown_errors
 from pages.ui.shell.header import page_header
 from pages.ui.shell.navigation import enter
 from pages.ui.state import jobs

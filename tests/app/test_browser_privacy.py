@@ -88,7 +88,7 @@ def test_choices_wait_while_a_tab_without_them_is_open(page, address):
     open_privacy(page, address, "?privacy_epsilon=1&privacy_unit=image")
 
     page.get_by_role("tab", name="Pitfalls", exact=True).click()
-    expect(page.get_by_text("What you have to mind yourself")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("What you must take care of yourself")).to_be_visible(timeout=30_000)
     expect(page.get_by_role("slider")).to_have_count(0)
     page.get_by_role("tab", name="Overview", exact=True).click()
 

@@ -311,7 +311,7 @@ def test_visitor_of_a_server_for_others_can_name_no_address(monkeypatch):
 
     assert not app.exception
     assert [field for field in app.text_input if field.key == "data_source"] == []
-    assert "it opens no files and addresses that visitors name" in texts(app)
+    assert "it opens no files or addresses that visitors name" in texts(app)
 
 
 @pytest.mark.parametrize(

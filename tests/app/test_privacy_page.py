@@ -68,8 +68,8 @@ def test_minute_says_odds_in_words_and_dots(measured):
     app = open_page("privacy")
 
     assert not app.exception
-    assert "would rightly say so of at most 77; of 100 who did not" in texts(app)
-    assert "wrongly accuses **1** of 100 names at most **20**" in texts(app)
+    assert "would rightly say so of at most 77. Of 100 who did not" in texts(app)
+    assert "wrongly accuses only **1** of 100 names at most **20**" in texts(app)
     assert "at most 77 rightly named" in json.dumps(figure(app, "odds")["layout"])
     assert "Research use only, not for diagnosis" in texts(app)
 
@@ -81,7 +81,9 @@ def test_slider_moves_words_dots_and_bound(measured):
     set_slider(app, 0.5)
 
     assert not app.exception
-    assert "of at most 54; of 100 who did not, he would wrongly say so of 46" in texts(app)
+    assert "of at most 54. Of 100 who did not, this attacker would wrongly say so of 46" in texts(
+        app
+    )
     assert figure(app, "attacker_roc")["data"] != before
     assert metrics(app)["Claimed"] == "ε ≤ 0.5"
 
@@ -129,7 +131,7 @@ def test_synthetic_masses_from_outside_limit_what_the_odds_mean(nothing_measured
 
     app.selectbox(key="privacy_strategy").set_value("pretrain").run()
 
-    assert "what they reveal has no limit" in app.warning[0].value
+    assert "What they reveal has no limit" in app.warning[0].value
     assert "covers only the private training step" in texts(app)
 
 

@@ -45,7 +45,7 @@ def test_page_says_what_it_shows_and_what_the_generator_promises():
     app = open_synthetic()
 
     assert "Research use only, not for diagnosis" in texts(app)
-    assert "cascade promises nothing" in texts(app)
+    assert "cascade guarantees nothing" in texts(app)
     assert labels(app) == [
         "Download all 2 as PNG (ZIP)",
         "Download all 2 as DICOM (ZIP)",
@@ -58,8 +58,8 @@ def test_page_says_what_it_shows_and_what_the_generator_promises():
 def test_private_generator_states_epsilon_delta_and_unit():
     app = open_synthetic(generator="cascade_private")
 
-    assert "promises (10, 0.0001)-differential privacy to each patient" in texts(app)
-    assert "promises nothing" not in texts(app)
+    assert "guarantees (10, 0.0001)-differential privacy to each patient" in texts(app)
+    assert "guarantees nothing" not in texts(app)
 
 
 def test_link_opens_a_mass_with_its_twin():
@@ -281,7 +281,7 @@ def test_talk_mode_has_five_slides(step):
     assert "not for diagnosis" in texts(app)
     assert not app.get("download_button")
     if step == 5:
-        assert "cascade promises nothing" in texts(app)
+        assert "cascade guarantees nothing" in texts(app)
         assert "(10, 0.0001)-differential privacy" in texts(app)
 
 

@@ -160,7 +160,7 @@ def test_interrupted_job_says_so_and_goes_on_when_asked(executors, private_home)
 
     app = open_page("train")
     assert not app.exception
-    assert "The process that did this job is gone" in texts(app)
+    assert "The process of this job has ended" in texts(app)
 
     app.button(key=f"continue_{lost.id}").click().run()
     assert wait_until_over(jobs.job_queue(), lost.id).state == "finished"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from mammo_core.cohorts.installed import DataSource
 from pages.ui.state import resources
 
 
-def choose_source(key: str, **selectbox: object) -> DataSource:
+def choose_source(key: str, **selectbox: Any) -> DataSource:
     """The cohort; asks only where there are several.
 
     Args:

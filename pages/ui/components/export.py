@@ -113,6 +113,17 @@ class ExportBundle:
         return pd.concat(tables, ignore_index=True)
 
 
+def table_bundle(
+    name: str,
+    title: str,
+    table: pd.DataFrame | Callable[[], pd.DataFrame],
+    notes: tuple[str, ...] = (),
+) -> ExportBundle:
+    """Bundles one table for export; it is named like its file."""
+    provenance = Provenance(title=title, notes=notes)
+    return ExportBundle(name=name, provenance=provenance, tables={name: table})
+
+
 def export_button(bundle: ExportBundle, label: str = "Export") -> None:
     """Draws the button; nothing in talk mode."""
     if in_talk_mode():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-import streamlit as st
-
 from mammo_core.config.runs import UNITS, Unit
+from pages.ui.components.inputs import choose_one
 
 EPSILONS = (
     *(0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 30.0, 60.0),
@@ -26,12 +25,4 @@ UNIT_HELP = (
 def choose_unit(key: str, *, label: str = "Unit of privacy", explained: str = UNIT_HELP) -> Unit:
     """Asks for patient or image; the choice stands in the URL."""
     units: tuple[Unit, ...] = UNITS
-    return st.segmented_control(
-        label,
-        units,
-        default=units[0],
-        required=True,
-        key=key,
-        bind="query-params",
-        help=explained,
-    )
+    return choose_one(label, units, key, help=explained)

@@ -26,6 +26,7 @@ from mammo_core.privacy.statements.words import sentence
 from mammo_core.text.numbers import number_text
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, download, export_button, slug
+from pages.ui.components.inputs import number_box
 from pages.ui.components.messages import escape_markdown, shown_errors
 from pages.ui.components.statement import show_statement
 from pages.ui.state import resources
@@ -87,16 +88,14 @@ def _head(run: StoredRun) -> None:
         st.columns(len(run.estimates)), run.estimates.items(), strict=True
     ):
         auroc = estimates["auroc"]
-        column.metric(
-            f"AUROC, {escape_markdown(name)}",
-            f"{auroc.value:.3f}",
-            delta=f"95 % interval {auroc.low:.3f} to {auroc.high:.3f}",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-            help="The probability that a malignant mass scores higher than a benign one; 0.5 is "
-            "guessing. The interval is over test patients (bootstrap).",
-        )
+        with column:
+            number_box(
+                f"AUROC, {escape_markdown(name)}",
+                f"{auroc.value:.3f}",
+                f"95 % interval {auroc.low:.3f} to {auroc.high:.3f}",
+                "The probability that a malignant mass scores higher than a benign one; 0.5 is "
+                "guessing. The interval is over test patients (bootstrap).",
+            )
 
 
 def _sites(run: StoredRun) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from mammo_core.ingestion.uploads import keep_upload, new_upload
 from mammo_core.system.paths import data_dir
+from pages.ui.components.inputs import choose_one
 from pages.ui.data.paths import is_own_computer, named_path
 
 if TYPE_CHECKING:
@@ -37,14 +38,7 @@ def choose_files(kind: ImportKind) -> ImportFiles | None:
     Raises:
         IntakeError: If a path may not be named, or an upload can't be kept.
     """
-    way = st.segmented_control(
-        "Files",
-        (_UPLOAD, _PATH),
-        default=_UPLOAD,
-        required=True,
-        key="data_way",
-        bind="query-params",
-    )
+    way = choose_one("Files", (_UPLOAD, _PATH), "data_way")
     return _uploaded(kind) if way == _UPLOAD else _named(kind)
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from mammo_core.ingestion.images.crops import RECIPES
 from mammo_core.ingestion.imports.plan import ImportPlan
 from mammo_core.ingestion.imports.splitting import SplitPlan
+from pages.ui.components.inputs import choose_one
 from pages.ui.components.messages import shown_errors
 from pages.ui.data.import_preview import show_preview
 from pages.ui.data.import_source import choose_files
@@ -51,15 +52,7 @@ _SPLIT_NAMES = {
 def show_import() -> None:
     """Draws the form, its trial, and the newest import."""
     kinds: tuple[ImportKind, ...] = ("pictures", "dicom", "cbis-ddsm")
-    kind = st.segmented_control(
-        "What they are",
-        kinds,
-        format_func=lambda kind: _KIND_NAMES[kind],
-        default=kinds[0],
-        required=True,
-        key="data_kind",
-        bind="query-params",
-    )
+    kind = choose_one("What they are", kinds, "data_kind", shown=lambda kind: _KIND_NAMES[kind])
     st.markdown(_NEEDS[kind])
     with shown_errors("These files cannot be imported"):
         plan = _choose_plan(kind)

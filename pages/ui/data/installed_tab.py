@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,6 +11,7 @@ import streamlit as st
 from mammo_core.errors import MammoError
 from mammo_core.ingestion.installed import NOT_UNDONE, installed_cohorts, remove_cohort
 from mammo_core.system.paths import data_dir
+from pages.ui.components.inputs import ask
 from pages.ui.components.messages import escape_markdown, shown_errors
 from pages.ui.data.cohort_view import show_look
 from pages.ui.state import resources
@@ -111,24 +113,15 @@ def _show_import(cohort: InstalledCohort) -> None:
 @st.dialog("Remove a cohort", icon=":material/delete:")
 def _confirm(cohort: InstalledCohort) -> None:
     """Asks before a cohort is deleted."""
-    st.markdown(
+    ask(
         f"Remove **{escape_markdown(cohort.name)}**, {cohort.home_bytes / 1e6:.1f} MB, with "
         "everything that was installed with it? To get it back, you must fetch or import it "
-        "again."
-    )
-    st.caption(NOT_UNDONE)
-    yes, no = st.columns(2)
-    if yes.button(
+        "again.",
         "Remove",
-        type="primary",
-        width="stretch",
-        key="data_remove_yes",
-        on_click=_remove,
-        args=(cohort.name,),
-    ):
-        st.rerun()
-    if no.button("Keep", width="stretch", key="data_remove_no"):
-        st.rerun()
+        "data_remove",
+        partial(_remove, cohort.name),
+        note=NOT_UNDONE,
+    )
 
 
 def _remove(name: str) -> None:

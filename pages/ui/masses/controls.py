@@ -8,6 +8,7 @@ import streamlit as st
 
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
 from mammo_core.synthesis.mass_id import MAX_SEED, MassId, masses_in_order
+from pages.ui.components.inputs import choose_one
 from pages.ui.components.messages import escape_markdown
 from pages.ui.masses import drawing
 
@@ -66,17 +67,13 @@ def controls() -> MassRequest:
             bind="query-params",
             help="The model that draws. Its card says what it learned from and what it guarantees.",
         )
-        mass_class = st.segmented_control(
+        mass_class = choose_one(
             "Class",
             list(CLASSES),
+            "class",
             default="both",
-            required=True,
-            key="class",
-            bind="query-params",
-            help=(
-                "The class that the generator was told to draw. *How good they are* shows how well "
-                "it does."
-            ),
+            help="The class that the generator was told to draw. *How good they are* shows how well "
+            "it does.",
         )
     with how:
         left, right = st.columns(2)
@@ -103,7 +100,7 @@ def controls() -> MassRequest:
     return MassRequest(name, mass_class, int(count), int(first), float(truncation))
 
 
-def promise_in_words(name: str) -> str:
+def guarantee_in_words(name: str) -> str:
     """Says in Markdown what a generator guarantees to the patients it learned from."""
     card = drawing.cards()[name]
     if card.guarantee is None:
@@ -112,13 +109,13 @@ def promise_in_words(name: str) -> str:
             "privacy and may reveal something about its patients "
             f"({escape_markdown(card.training_data, longest=500)})."
         )
-    promised = card.guarantee
+    guarantee = card.guarantee
     return (
-        f"**{escape_markdown(name)} guarantees ({promised.epsilon:.3g}, "
-        f"{promised.delta:g})-differential privacy to each {promised.unit}** of "
-        f"{promised.num_units} ({escape_markdown(card.training_data, longest=500)}). Its masses "
+        f"**{escape_markdown(name)} guarantees ({guarantee.epsilon:.3g}, "
+        f"{guarantee.delta:g})-differential privacy to each {guarantee.unit}** of "
+        f"{guarantee.num_units} ({escape_markdown(card.training_data, longest=500)}). Its masses "
         "would look almost the same without any one of them. ε bounds how much anyone can learn "
-        f"about one {promised.unit}. A smaller ε protects more, and 10 is a loose bound. δ is the "
+        f"about one {guarantee.unit}. A smaller ε protects more, and 10 is a loose bound. δ is the "
         "small probability that the bound fails."
     )
 

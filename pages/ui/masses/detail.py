@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from mammo_core.labels import BENIGN, CLASS_NAMES
+from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui.components.image_grid import Tile, image_grid
+from pages.ui.components.inputs import choose_one
 from pages.ui.components.messages import shown_errors
 from pages.ui.masses import drawing
 from pages.ui.masses.controls import LAST_SEED, MassRequest
@@ -33,15 +34,10 @@ def mass_to_open(truncation: float) -> MassId | None:
         placeholder="for example 7",
         help="Shows the mass large, with its twin of the other class. A click on a mass does the same.",
     )
-    class_name = right.segmented_control(
-        "Class of the mass",
-        list(CLASS_NAMES.values()),
-        default=CLASS_NAMES[BENIGN],
-        required=True,
-        key="mass_class",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    with right:
+        class_name = choose_one(
+            "Class of the mass", list(CLASS_NAMES.values()), "mass_class", show_label=False
+        )
     return None if seed is None else MassId.from_key(f"{seed}-{class_name}", truncation)
 
 

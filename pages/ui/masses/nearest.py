@@ -12,7 +12,7 @@ from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import home_dir
 from pages.ui.components.feature_job import open_dataset
 from pages.ui.components.image_grid import Tile, image_grid
-from pages.ui.components.texts import GET_DATA
+from pages.ui.components.messages import GET_DATA
 from pages.ui.masses import drawing
 from pages.ui.state import resources
 

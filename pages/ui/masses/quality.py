@@ -6,9 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from mammo_core import reference
-from mammo_core.figures.provenance import Provenance
 from mammo_core.generators.quality_table import Detail, quality_table
-from pages.ui.components.export import ExportBundle, export_button, slug
+from pages.ui.components.export import ExportBundle, export_button, slug, table_bundle
+from pages.ui.components.inputs import choose_one
 from pages.ui.components.messages import escape_markdown
 from pages.ui.masses import drawing
 
@@ -19,13 +19,11 @@ _DETAILS: dict[str, Detail] = {"as drawn": "full", "without film grain": "low-pa
 def show_quality(name: str) -> None:
     """Shows one small table per measure."""
     metrics = {name: drawing.cards()[name].metrics, PAPER: reference.paper_masses()}
-    chosen = st.segmented_control(
+    chosen = choose_one(
         "Compared",
         list(_DETAILS),
+        "mass_detail",
         default="as drawn",
-        required=True,
-        key="mass_detail",
-        bind="query-params",
         help="*Without film grain* halves the size of the pictures first, so that only shapes count. "
         "It changes the first five measures.",
     )
@@ -72,8 +70,4 @@ def _bundle(name: str) -> ExportBundle:
         f"Generator sha256 {card.sha256}; its guarantee to its patients: {card.guarantee_text}.",
         "Measured against real masses without noise: no ε covers these numbers.",
     )
-    return ExportBundle(
-        name=stem,
-        provenance=Provenance(title=f"Measures of the masses of {name}", notes=notes),
-        tables={stem: pd.DataFrame(rows)},
-    )
+    return table_bundle(stem, f"Measures of the masses of {name}", pd.DataFrame(rows), notes)

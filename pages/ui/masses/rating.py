@@ -5,10 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from mammo_core.figures.provenance import Provenance
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
-from pages.ui.components.export import ExportBundle, export_button
+from pages.ui.components.export import export_button, table_bundle
 from pages.ui.masses import drawing
 
 _RATINGS = "mass_ratings"
@@ -46,13 +45,11 @@ def show_ratings() -> None:
         return
     st.dataframe(table, hide_index=True, key="ratings_table")
     export_button(
-        ExportBundle(
-            name="synthetic_mass_judgements",
-            provenance=Provenance(
-                title="Judgements of synthetic masses",
-                notes=("Given with the class in view: no blind reading, no measure of skill.",),
-            ),
-            tables={"synthetic_mass_judgements": table},
+        table_bundle(
+            "synthetic_mass_judgements",
+            "Judgements of synthetic masses",
+            table,
+            ("Given with the class in view: no blind reading, no measure of skill.",),
         )
     )
     st.caption(

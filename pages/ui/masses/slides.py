@@ -14,7 +14,7 @@ from pages.ui.components.image_grid import image_grid
 from pages.ui.components.messages import shown_errors
 from pages.ui.components.slides import Slide, show_slides
 from pages.ui.masses import drawing
-from pages.ui.masses.controls import promise_in_words
+from pages.ui.masses.controls import guarantee_in_words
 from pages.ui.masses.detail import captioned
 from pages.ui.masses.latent import way_board
 
@@ -102,7 +102,7 @@ def _show_guarantees() -> None:
     for column, other in zip(st.columns(len(names), gap="large"), names, strict=True):
         with column:
             _show(other, [MassId(MALIGNANT, seed) for seed in seeds], key=other, columns=len(seeds))
-            st.markdown(promise_in_words(other))
+            st.markdown(guarantee_in_words(other))
 
 
 def _show(name: str, ids: Sequence[MassId], *, key: str = "", columns: int = _COLUMNS) -> None:

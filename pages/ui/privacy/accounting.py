@@ -11,6 +11,7 @@ from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
 from mammo_core.privacy.accounting.risk import attacker_curve, sampled_attacker_curve
 from pages.ui.components.charts import chart
+from pages.ui.components.inputs import choose_one
 from pages.ui.privacy.controls import PrivacyChoices, bundle, camera
 
 _SHARES_OF_STEPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
@@ -86,15 +87,7 @@ def _show_cost(choices: PrivacyChoices) -> None:
     from mammo_core.privacy.accounting.comparison import epsilons_of_noise
 
     noise, steps = choices.noise_multiplier, choices.recipe.steps
-    over = st.segmented_control(
-        "Over",
-        ("noise", "δ"),
-        default="noise",
-        required=True,
-        key="privacy_cost",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    over = choose_one("Over", ("noise", "δ"), "privacy_cost", show_label=False)
     if over == "noise":
         x = np.geomspace(noise / 10, noise * 10, 60)
         x_title, mark = "noise multiplier σ (log scale)", noise

@@ -127,9 +127,8 @@ def _show_step(
         f"deviation of σ C = **{here.noise_along:.3g}**, so signal over noise is "
         f"**{here.ratio:.2f}** in this one step. Over all {gradients.shape[1]} weights the noise "
         f"is {here.noise_length:.3g} long.\n"
-        "- Noise grows with C, and so does what is clipped to C. With a small C all pull alike, "
-        "and those with more to say lose it. With a large C a few pull hard, and the larger "
-        "noise drowns all others."
+        "- Noise grows with C. A small C makes all gradients count alike, even those with more "
+        "to say. A large C lets a few gradients dominate, and its larger noise hides all others."
     )
 
 

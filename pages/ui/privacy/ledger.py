@@ -14,6 +14,7 @@ from mammo_core.figures.provenance import Provenance
 from mammo_core.system.paths import models_dir
 from pages.ui.components.charts import chart, readable_type
 from pages.ui.components.export import ExportBundle, export_button
+from pages.ui.components.inputs import choose_one, number_box
 from pages.ui.components.messages import escape_markdown
 from pages.ui.privacy.ledger_plan import show_budget_form, show_what_if
 from pages.ui.state import resources
@@ -134,37 +135,28 @@ def _show_total(
 
     total = book.total(cohort.patients, delta, others)
     with st.container(horizontal=True, key="ledger_numbers"):
-        st.metric(
+        number_box(
             "Total ε, with DP",
             f"{total.covered_epsilon:.4g}",
-            delta=f"for a whole patient, δ = {delta:g}",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
+            f"for a whole patient, δ = {delta:g}",
             width="content",
-            help=(
+            explained=(
                 "The total cost of all releases with differential privacy, if all were published, "
                 "for the patient with the highest cost."
             ),
         )
-        st.metric(
+        number_box(
             "Releases",
             total.num_releases,
-            delta=f"{total.num_reproducible} with reproducible noise",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
+            f"{total.num_reproducible} with reproducible noise",
             width="content",
         )
-        st.metric(
+        number_box(
             "Without DP",
             total.num_without_dp,
-            delta="covered by no ε" if total.num_without_dp else "none",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
+            "covered by no ε" if total.num_without_dp else "none",
             width="content",
-            help=(
+            explained=(
                 "No ε covers these releases. With one of them, all releases together guarantee "
                 "nothing."
             ),
@@ -201,15 +193,7 @@ def _show_releases(book: LedgerBook, cohort: CohortIdentity, delta: float) -> No
     if table.empty:
         return
     budget = book.budget_of(cohort.key)
-    axis = st.segmented_control(
-        "Releases",
-        (_BY_NUMBER, _BY_TIME),
-        default=_BY_NUMBER,
-        required=True,
-        key="ledger_axis",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    axis = choose_one("Releases", (_BY_NUMBER, _BY_TIME), "ledger_axis", show_label=False)
     when = table["made"] if axis == _BY_TIME else pd.Series(range(1, len(table) + 1))
     figure = ledger_figure(
         when.tolist(),

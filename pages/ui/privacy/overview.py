@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from mammo_core.figures.attacker import attacker_region_figure
 from mammo_core.figures.odds import odds_figure
 from mammo_core.privacy.accounting.risk import attacker_auc, attacker_curve, attacker_tpr, fair_odds
 from mammo_core.results.shipped_statement import shipped_statement
 from pages.ui.components.charts import chart
+from pages.ui.components.inputs import number_box
 from pages.ui.components.statement import show_statement
 from pages.ui.privacy.attacks import (
     AttackTables,
@@ -45,7 +45,7 @@ def show_overview(choices: PrivacyChoices) -> None:
     with curve:
         _show_curve(choices, tables)
     _show_numbers(choices, tables)
-    _show_promise(choices)
+    _show_guarantee(choices)
     show_target(choices)
 
 
@@ -66,7 +66,7 @@ def _show_odds(choices: PrivacyChoices) -> None:
 
 
 def _show_curve(choices: PrivacyChoices, tables: AttackTables) -> None:
-    st.markdown("#### What an attacker can do, and what attacks did")
+    st.markdown("#### What attackers can do, and what attacks did")
     logarithmic = st.toggle(
         "Logarithmic axes",
         key="privacy_log",
@@ -122,42 +122,42 @@ def _show_numbers(choices: PrivacyChoices, tables: AttackTables) -> None:
     audit = audited(tables.audits, choices.unit, choices.epsilon)
     attack = strongest(tables.attacks, choices.unit, choices.epsilon)
     claimed, found, area, named = st.columns(4)
-    _metric(
-        claimed,
-        "Claimed",
-        f"ε ≤ {choices.epsilon:g}" if choices.is_private else "nothing",
-        f"per {choices.unit}, δ = {choices.delta:g}"
-        if choices.is_private
-        else "no privacy (not DP)",
-        "Follows from the mathematics of the training and holds against every attack.",
-    )
-    _metric(
-        found,
-        "Audited",
-        "none yet" if audit is None else f"ε ≥ {audit['audited_epsilon']:.3g}",
-        "no audit at this ε" if audit is None else f"{audit['confidence']:.0%} confidence",
-        "Attacks on trained models prove that at least this was spent. It must stay below the "
-        "claim.",
-    )
-    _metric(
-        area,
-        "Attack's AUC",
-        "none yet" if attack is None else f"{attack['auc']:.3f}",
-        f"≤ {attacker_auc(choices.mu):.3f}, chance 0.5",
-        "How often the strongest attack we ran scores someone who took part above someone who "
-        "did not." + ("" if attack is None else f" It is the {attack['attack']} attack."),
-    )
-    _metric(
-        named,
-        "Named at 1 % accused",
-        "none yet" if attack is None else f"{attack['tpr_at_1pct']:.1%}",
-        f"≤ {attacker_tpr(choices.mu, 0.01):.1%}, chance 1 %",
-        "The share of participants that are rightly named when 1 in 100 others is wrongly accused.",
-    )
+    with claimed:
+        number_box(
+            "Claimed",
+            f"ε ≤ {choices.epsilon:g}" if choices.is_private else "nothing",
+            f"per {choices.unit}, δ = {choices.delta:g}"
+            if choices.is_private
+            else "no privacy (not DP)",
+            "Follows from the mathematics of the training and holds against every attack.",
+        )
+    with found:
+        number_box(
+            "Audited",
+            "none yet" if audit is None else f"ε ≥ {audit['audited_epsilon']:.3g}",
+            "no audit at this ε" if audit is None else f"{audit['confidence']:.0%} confidence",
+            "Attacks on trained models prove that at least this was spent. It must stay below the "
+            "claim.",
+        )
+    with area:
+        number_box(
+            "Attack's AUC",
+            "none yet" if attack is None else f"{attack['auc']:.3f}",
+            f"≤ {attacker_auc(choices.mu):.3f}, chance 0.5",
+            "How often the strongest attack we ran scores someone who took part above someone who "
+            "did not." + ("" if attack is None else f" It is the {attack['attack']} attack."),
+        )
+    with named:
+        number_box(
+            "Named at 1 % accused",
+            "none yet" if attack is None else f"{attack['tpr_at_1pct']:.1%}",
+            f"≤ {attacker_tpr(choices.mu, 0.01):.1%}, chance 1 %",
+            "The share of participants that are rightly named when 1 in 100 others is wrongly accused.",
+        )
 
 
-def _show_promise(choices: PrivacyChoices) -> None:
-    st.markdown("#### What this promise covers")
+def _show_guarantee(choices: PrivacyChoices) -> None:
+    st.markdown("#### What this guarantee covers")
     show_statement(_statement(choices), key="privacy")
     st.caption(
         "This holds for a model trained on CBIS-DDSM like the shipped results, but with secret "
@@ -169,15 +169,3 @@ def _show_promise(choices: PrivacyChoices) -> None:
 def _statement(choices: PrivacyChoices) -> Statement:
     shipped = shipped_statement(choices.strategy, choices.unit, choices.epsilon, choices.delta)
     return replace(shipped, noise="secret")
-
-
-def _metric(place: DeltaGenerator, label: str, value: str, note: str, explained: str) -> None:
-    place.metric(
-        label,
-        value,
-        delta=note,
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-        help=explained,
-    )

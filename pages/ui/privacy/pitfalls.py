@@ -9,7 +9,7 @@ import streamlit as st
 from mammo_core.privacy.pitfalls import PITFALLS, SEVERITIES, STATUSES, Pitfall, Status, by_severity
 
 _HEADINGS: dict[Status, tuple[str, str]] = {
-    "not prevented": ("What you have to mind yourself", ":material/front_hand:"),
+    "not prevented": ("What you must take care of yourself", ":material/front_hand:"),
     "partly": ("What is prevented in part", ":material/contrast:"),
     "prevented": ("What this program prevents", ":material/verified:"),
 }
@@ -21,7 +21,7 @@ def show_pitfalls() -> None:
     st.markdown(
         "A small mistake that nobody sees can break a guarantee of privacy. This program knows "
         f"**{len(PITFALLS)} such mistakes**. It prevents **{counts['prevented']}** of them and {counts['partly']} in "
-        f"part; **{counts['not prevented']} are up to you**. Each one that it prevents has a test that fails if that "
+        f"part. **{counts['not prevented']} are up to you**. Each one that it prevents has a test that fails if that "
         "changes. There may be mistakes that nobody knows yet."
     )
     words = st.text_input(
@@ -46,7 +46,7 @@ def show_pitfalls() -> None:
 
 
 def _matching(status: Status, words: str) -> list[Pitfall]:
-    """Those that hold every word of the search, the gravest first."""
+    """Finds those that hold every word of the search, the most severe first."""
     wanted = words.casefold().split()
     return [
         pitfall

@@ -29,7 +29,7 @@ _LEGEND = {
     "y": 1.02,
     "x": 0,
 }  # above the figure, as a big screen is wide
-_NOTE = "Patients hidden whole; one released model; δ = 1e-4. Real masses only."
+_NOTE = "Unit: the patient. One released model, δ = 1e-4, real masses only."
 
 
 def slides() -> dict[str, Callable[[], Slide]]:
@@ -55,8 +55,9 @@ def _guessing() -> Slide:
     return _dots(
         50,
         50,
-        "Who took part? Without any model an attacker can only guess: 50 of 100 rightly, 50 of 100 wrongly.",
-        "An attacker who errs alike on both sides.",
+        "Who took part? Without any model an attacker can only guess: 50 of 100 right, 50 of 100 "
+        "wrong.",
+        "This attacker errs alike on both sides.",
     )
 
 
@@ -64,8 +65,9 @@ def _without_privacy() -> Slide:
     return _dots(
         100,
         0,
-        "A model trained without privacy sets no limit: in the worst case all 100 are named, and nobody else.",
-        "No privacy (not DP). What attacks did achieve: Privacy, Attacks and audit.",
+        "A model trained without privacy sets no limit. In the worst case an attacker names all "
+        "100, and nobody else.",
+        "No privacy (not DP). For what attacks achieved, see *Attacks and audit*.",
     )
 
 
@@ -74,8 +76,8 @@ def _private() -> Slide:
     return _dots(
         odds.tpr,
         odds.fpr,
-        f"At ε = {_TOLD.epsilon:g}, the best attacker names at most {odds.tpr} of 100 rightly, and {odds.fpr} of "
-        "100 wrongly.",
+        f"At ε = {_TOLD.epsilon:g}, the best attacker names at most {odds.tpr} of 100 rightly, "
+        f"and {odds.fpr} of 100 wrongly.",
         f"{_NOTE} Exact bound, whatever the attacker computes.",
     )
 
@@ -88,7 +90,7 @@ def _careful() -> Slide:
     )
     return _with_figure(
         sentence,
-        f"{_NOTE} Shaded: all that any attack can reach. Logarithmic axes.",
+        f"{_NOTE} Shaded: everything that any attack can reach. Logarithmic axes.",
         attacker_region_figure(attacker_curve(_STRONG.mu), {}, logarithmic=True),
         f"The attacker's ROC on logarithmic axes: {sentence}",
     )
@@ -109,7 +111,7 @@ def _adding_up() -> Slide:
         dots=True,
     )
     return _with_figure(
-        sentence, "Patients hidden whole. Exact composition at δ = 1e-4.", figure, sentence
+        sentence, "Unit: the patient. Exact composition at δ = 1e-4.", figure, sentence
     )
 
 
@@ -124,8 +126,8 @@ def _audited() -> Slide:
     )
     return _with_figure(
         sentence,
-        "Line: claimed, an upper bound against every attack. Points: what attacks proved. A better attack may prove more, "
-        "up to the line.",
+        "Line: claimed, an upper bound against every attack. Points: what attacks proved. A "
+        "better attack may prove more, up to the line.",
         audit_figure(audits),
         f"Claimed and audited ε: {sentence}",
     )

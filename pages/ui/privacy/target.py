@@ -7,6 +7,7 @@ import streamlit as st
 from mammo_core.errors import MammoError
 from mammo_core.privacy.accounting import risk
 from mammo_core.text.numbers import budget_name
+from pages.ui.components.inputs import choose_one
 from pages.ui.components.messages import escape_markdown
 from pages.ui.components.privacy_inputs import EPSILONS
 from pages.ui.privacy.controls import EPSILON_KEY, PrivacyChoices
@@ -24,14 +25,7 @@ def show_target(choices: PrivacyChoices) -> None:
     with st.expander(
         "Ask the other way round: which ε allows no attacker better than …?", icon=":material/undo:"
     ):
-        kind = st.segmented_control(
-            "An attacker",
-            list(_ASKED),
-            default=_NAMED,
-            required=True,
-            key="limit_kind",
-            bind="query-params",
-        )
+        kind = choose_one("An attacker", list(_ASKED), "limit_kind", default=_NAMED)
         st.caption(_ASKED[kind])
         try:
             mu = _asked_mu(kind)

@@ -1,4 +1,4 @@
-"""What can be done with chosen runs: compare, repeat at another ε, export, delete."""
+"""Compares, repeats and deletes chosen runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -16,7 +17,8 @@ from mammo_core.figures.roc import roc_figure
 from mammo_core.privacy.statements.words import sentence
 from mammo_core.text.numbers import budget_name
 from pages.ui.components.charts import chart
-from pages.ui.components.export import ExportBundle, export_button, slug
+from pages.ui.components.export import ExportBundle, export_button, slug, table_bundle
+from pages.ui.components.inputs import ask
 from pages.ui.components.messages import escape_markdown
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS
 from pages.ui.state import jobs, resources
@@ -26,12 +28,12 @@ _MAX_COMPARED = 5
 
 
 def compare(run_ids: Sequence[str], names: dict[str, str]) -> None:
-    """ROC curves of several runs on each test set they share, and where their configurations differ."""
+    """Draws ROC curves of several runs on each test set they share, and where their configurations differ."""
     from mammo_core.evaluation.metrics import roc_points
 
     runs = {run_id: resources.stored_run(run_id) for run_id in run_ids[:_MAX_COMPARED]}
     if len(run_ids) > _MAX_COMPARED:
-        st.caption(f"The first {_MAX_COMPARED} of {len(run_ids)} are drawn.")
+        st.caption(f"The figures show the first {_MAX_COMPARED} of {len(run_ids)} runs.")
     sites = [list(run.estimates) for run in runs.values()]
     shared = [site for site in sites[0] if all(site in other for other in sites)]
     if not shared:
@@ -65,10 +67,10 @@ def compare(run_ids: Sequence[str], names: dict[str, str]) -> None:
     st.markdown("**Where they differ**")
     st.dataframe(differing, key="compare_table")
     export_button(
-        ExportBundle(
-            name="mammo_privacy_differences",
-            provenance=Provenance(title="Where the configurations of runs differ"),
-            tables={"mammo_privacy_differences": differing.reset_index(names="setting")},
+        table_bundle(
+            "mammo_privacy_differences",
+            "Where the configurations of runs differ",
+            differing.reset_index(names="setting"),
         )
     )
 
@@ -82,7 +84,7 @@ def _differences(configs: dict[str, RunConfig]) -> pd.DataFrame:
 
 
 def repeat(run_id: str) -> None:
-    """A form that trains the same run again at another ε, as a job."""
+    """Draws a form that trains the same run again at another ε, as a job."""
     config = resources.stored_run(run_id).config
     sources = resources.installed_sources()
     with st.form("repeat", border=False):
@@ -110,7 +112,7 @@ def repeat(run_id: str) -> None:
 
 
 def run_cards_zip(run_ids: Sequence[str]) -> bytes:
-    """Run cards (JSON) of several runs in one ZIP."""
+    """Packs the run cards (JSON) of several runs into one ZIP."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for run_id in run_ids:
@@ -121,24 +123,15 @@ def run_cards_zip(run_ids: Sequence[str]) -> bytes:
 
 @st.dialog("Delete runs", icon=":material/delete:")
 def confirm_delete(run_ids: Sequence[str]) -> None:
-    """Asks before runs are taken off the list."""
-    st.markdown(
-        f"Delete **{len(run_ids)} run(s)**? They leave every table and curve here; MLflow keeps them as "
-        "deleted until its own clean-up. What was released stays released: deleting a run takes nothing "
-        "off what its ε has spent."
-    )
-    yes, no = st.columns(2)
-    if yes.button(
+    """Asks before runs are deleted."""
+    ask(
+        f"Delete **{len(run_ids)} run(s)**? They disappear from every table and curve here. "
+        "MLflow keeps them as deleted until its own clean-up. What was released stays released: "
+        "deleting a run does not reduce the privacy cost.",
         "Delete",
-        type="primary",
-        width="stretch",
-        key="delete_yes",
-        on_click=_delete,
-        args=(run_ids,),
-    ):
-        st.rerun()
-    if no.button("Keep", width="stretch", key="delete_no"):
-        st.rerun()
+        "delete",
+        partial(_delete, run_ids),
+    )
 
 
 def _delete(run_ids: Sequence[str]) -> None:

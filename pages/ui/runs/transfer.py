@@ -1,4 +1,4 @@
-"""Takes recorded runs to another installation, and brings them in from one."""
+"""Exports recorded runs to another installation, and imports them from one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import pandas as pd
 import streamlit as st
 
 from mammo_core.errors import MammoError
-from mammo_core.figures.provenance import Provenance
 from mammo_core.system.paths import home_dir
-from pages.ui.components.export import ExportBundle, download, export_button
+from pages.ui.components.export import download, export_button, table_bundle
 from pages.ui.components.messages import escape_markdown
 from pages.ui.runs import actions
 from pages.ui.state import resources
@@ -26,22 +25,22 @@ _UPLOAD = "runs_upload"
 
 
 def show_export(rows: pd.DataFrame, run_ids: Sequence[str]) -> None:
-    """The table of the runs shown, and of chosen ones everything there is."""
-    provenance = Provenance(
-        title="Recorded runs",
-        notes=(
-            "One row per run and test set. Each ε is of one run; what it covers is in the statement on its card. Measures are "
-            "computed from test patients without noise.",
-        ),
+    """Draws the exports: the table of the runs shown, and everything about chosen runs."""
+    note = (
+        "One row per run and test set. Each ε covers one run; its statement says what it "
+        "covers. Measures are computed from test patients without noise."
     )
-    export_button(ExportBundle(name="runs", provenance=provenance, tables={"runs": rows}), "Table")
+    export_button(table_bundle("runs", "Recorded runs", rows, (note,)), "Table")
     if not run_ids:
         return
     with st.popover(f"Export {len(run_ids)} run(s)", icon=":material/folder_zip:", type="tertiary"):
         keep = st.toggle(
             "With ids of patients",
             key="runs_keep_ids",
-            help="Predictions say whose each test mass is. Ids may identify people: without this, they are replaced by numbers.",
+            help=(
+                "Keeps whose each test mass is in the predictions. Ids may identify people. Without "
+                "them, numbers replace the ids."
+            ),
         )
         download(
             "runs_export.zip",
@@ -56,16 +55,16 @@ def show_export(rows: pd.DataFrame, run_ids: Sequence[str]) -> None:
             label="Run cards only (ZIP)",
         )
         st.caption(
-            "Configuration, statement, measures, predictions, what the ledger charged, and the model's weights: giving "
-            "these away is the release that ε was spent on."
+            "The ZIP holds configuration, statement, measures, predictions, ledger records, and "
+            "the model's weights. Publishing them is the release that ε was spent on."
         )
 
 
 def show_import() -> None:
-    """A field for files that another installation exported."""
+    """Draws a field for files that another installation exported."""
     with st.expander("Import runs from another installation", icon=":material/upload_file:"):
         _tell_outcome()
-        file = st.file_uploader("A ZIP file, as *Export* makes it", type="zip", key=_UPLOAD)
+        file = st.file_uploader("A ZIP file that *Export* made", type="zip", key=_UPLOAD)
         st.button(
             "Import",
             icon=":material/upload:",
@@ -75,8 +74,9 @@ def show_import() -> None:
             args=(file,),
         )
         st.caption(
-            "Every file is compared with its sha256 and every number with the predictions before anything is written. "
-            "Imported runs are marked *imported*, are not charged in the ledger of this machine, and importing twice is harmless."
+            "The import first compares every file with its sha256 and every number with the "
+            "predictions. Imported runs are marked *imported*. The ledger of this machine does "
+            "not record them. Importing twice is harmless."
         )
 
 

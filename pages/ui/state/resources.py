@@ -184,8 +184,8 @@ def machine() -> Machine:
 
 
 @st.cache_data(max_entries=1)
-def generator_promises() -> dict[str, str]:
-    """What each shipped generator promises, by name."""
+def generator_guarantees() -> dict[str, str]:
+    """Returns what each shipped generator guarantees, by name."""
     return {
         name: load_card(models_dir() / name).guarantee_text
         for name in find_generators(models_dir())

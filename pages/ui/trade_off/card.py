@@ -1,4 +1,4 @@
-"""One point of the trade-off curve, looked into: its ROC, what it spent, what that promises."""
+"""Shows one point of the trade-off curve: its ROC, what it spent, and what that guarantees."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _KEY = "point"
 
 
 def chosen_point(drawn: Drawn) -> str | None:
-    """The point that the URL names, if it is among those drawn."""
+    """Returns the point that the URL names, if it is among those drawn."""
     name = st.session_state.get(_KEY) or st.query_params.get(_KEY)
     return name if name in clickable(drawn) else None
 
 
 def on_click(chart_key: str) -> None:
-    """Takes over the point that was clicked; a click beside all points changes nothing."""
+    """Takes the point that was clicked; a click beside all points changes nothing."""
     picked = st.session_state[chart_key]["selection"]["points"]
     ids = [point.get("customdata") for point in picked]
     ids = [name[0] if isinstance(name, list) else name for name in ids]
@@ -47,7 +47,7 @@ def on_click(chart_key: str) -> None:
 
 
 def choose_point(drawn: Drawn) -> str | None:
-    """The list of all points, for those who would rather not aim at one."""
+    """Draws the list of all points, for those who prefer it to a click."""
     points = clickable(drawn)
     return st.selectbox(
         "Look into a point (or click it in a figure)",
@@ -119,7 +119,7 @@ def _show_shipped(drawn: Drawn, point: pd.Series, metric: str) -> None:
                 f"{point['seed_low']:.3f} to {point['seed_high']:.3f}\n"
                 f"- {first['num_units']} units of privacy"
             )
-        st.markdown("**What this ε promises**")
+        st.markdown("**What this ε guarantees**")
         show_statement(statement, key="point")
 
 
@@ -151,5 +151,5 @@ def _show_roc(point: pd.Series, statement: Statement) -> None:
 
 @st.cache_data
 def _shipped_roc() -> pd.DataFrame:
-    """Mean ROC and range over seeds of every shipped point."""
+    """Loads the mean ROC and its range over seeds for every shipped point."""
     return reference.measured_roc()

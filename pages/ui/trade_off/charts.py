@@ -1,4 +1,4 @@
-"""The curves of the Trade-off page, one figure per test set."""
+"""Draws the curves of the Trade-off page, one figure per test set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def figures(choices: CurveChoices, drawn: Drawn, chosen: str | None = None) -> dict[str, go.Figure]:
-    """One figure per test set that has a point, all on the same vertical axis; do not change them."""
+    """Makes one figure per test set that has a point, all on the same vertical axis; do not change them."""
     return _figures(choices, chosen, tuple(sorted(drawn.own_rows["run_key"])), drawn)
 
 

@@ -1,4 +1,4 @@
-"""How the numbers of the Trade-off page were made, in words to copy."""
+"""Says how the numbers of the Trade-off page were made, in words to copy."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 import mammo_core
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.trade_off import METRIC_LABELS
-from pages.ui.components.texts import INTERVALS
+from pages.ui.components.messages import INTERVALS
 from pages.ui.state import resources
 from pages.ui.trade_off.points import CurveChoices
 
 _COVERAGE = (
-    "Each ε is of one release and of the training step that reads real masses. Where the paper's synthetic masses were "
-    "used, their generator saw the same patients without differential privacy; with synthetic masses only, ε promises "
-    "nothing to any patient."
+    "Each ε covers one release and the training step that reads real masses. The generator of "
+    "the paper's synthetic masses saw the same patients without differential privacy. With "
+    "synthetic masses only, ε guarantees nothing to any patient."
 )
 
 
 def provenance_of(choices: CurveChoices, where: str = "") -> Provenance:
-    """What files of the shown figures and points say of themselves.
+    """Describes the shown figures and points for exported files.
 
     Args:
         where: The test set of a single figure.
@@ -32,7 +32,7 @@ def provenance_of(choices: CurveChoices, where: str = "") -> Provenance:
 
 
 def citation(choices: CurveChoices) -> str:
-    """How the shown numbers were made, to paste into a caption or a methods section."""
+    """Says how the shown numbers were made, to paste into a caption or a methods section."""
     made = resources.provenance()
     tested = ", ".join(
         f"{name} ({size['masses']} masses of {size['patients']} patients)"

@@ -1,4 +1,4 @@
-"""The choices of the Trade-off page; all of them stand in the URL."""
+"""Asks for the choices of the Trade-off page and keeps them in the URL."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import STRATEGIES
 from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.figures.trade_off import METRIC_LABELS
+from pages.ui.components.inputs import choose_one
 from pages.ui.components.privacy_inputs import choose_unit
 from pages.ui.trade_off.points import SHIPPED_TEST_SETS, CurveChoices, OwnData, names_of, own_data
 
 _METRIC_HELP = (
-    "AUROC: how often a malignant mass scores above a benign one (0.5 is chance). Average precision: "
-    "how pure the list of masses called malignant is, over all thresholds. Sensitivity at 90 % "
-    "specificity: the share of malignant masses found when 1 in 10 benign ones is called malignant. "
-    "Brier: how far scores are from the truth, 0 is best."
+    "AUROC: how often a malignant mass scores above a benign one (0.5 is chance). Average "
+    "precision: how many of the masses called malignant are malignant, over all thresholds. "
+    "Sensitivity at 90 % specificity: the share of malignant masses found when 1 in 10 benign "
+    "ones is called malignant. Brier: how far scores are from the truth (0 is best)."
 )
 
 
@@ -30,8 +31,8 @@ def choose() -> CurveChoices:
         key="strategies",
         wrap=True,
         bind="query-params",
-        help="Every curve is trained by DP-SGD, gradient descent on clipped and noised gradients, at "
-        "full batch. Only *synthetic only* never reads a real mass.",
+        help="Every curve is trained by DP-SGD at full batch: gradient descent on clipped gradients "
+        "with noise. *Synthetic only* never reads a real mass. All others do.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         unit = choose_unit("unit")
@@ -47,14 +48,11 @@ def choose() -> CurveChoices:
         own = _choose_own()
         test_sets = _choose_test_sets(own)
     with st.container(horizontal=True, vertical_alignment="center"):
-        spread = st.segmented_control(
+        spread = choose_one(
             "Spread",
             ("interval", "every seed"),
-            default="interval",
-            required=True,
-            key="spread",
-            bind="query-params",
-            label_visibility="collapsed",
+            "spread",
+            show_label=False,
             help="A 95 % band for one released model, or every single run as a dot.",
         )
         with_paper = st.toggle(
@@ -62,7 +60,7 @@ def choose() -> CurveChoices:
             value=True,
             key="paper",
             bind="query-params",
-            help="Osuala et al. 2024: Swin-T, image as the unit, three seeds; bars span the seeds.",
+            help="Osuala et al. 2024: Swin-T, image as the unit, three seeds. Bars span the seeds.",
         )
     return CurveChoices(
         strategies=tuple(name for name in STRATEGIES if name in strategies),
@@ -76,7 +74,7 @@ def choose() -> CurveChoices:
 
 
 def _choose_own() -> OwnData | None:
-    """Which runs of one's own to draw beside the shipped ones; asks only if there are any."""
+    """Asks which own runs to draw beside the shipped ones, if there are any."""
     found = {data.name: data for data in own_data()}
     if not found:
         return None
@@ -88,8 +86,8 @@ def _choose_own() -> OwnData | None:
         bind="query-params",
         placeholder="not shown",
         width=280,
-        help="Models trained on this installation, drawn as stars. Choose the data they were "
-        "trained on: other data are another experiment.",
+        help="Models trained on this installation, drawn as stars. Choose the data that they were "
+        "trained on. Each set of data is an experiment of its own.",
     )
     return found.get(name) if name else None
 
@@ -106,6 +104,9 @@ def _choose_test_sets(own: OwnData | None) -> tuple[str, ...]:
         key="test_sets" if not others else "all_test_sets",
         wrap=True,
         bind="query-params",
-        help="Whose masses the models are tested on. The training site's are easier than another's.",
+        help=(
+            "The masses that the models are tested on. Those of the training site are easier than "
+            "those of another site."
+        ),
     )
     return tuple(name for name in names if name in chosen)

@@ -1,12 +1,12 @@
-"""Takes the whole shown trade-off along: numbers, figures that work offline, and how all of it was made."""
+"""Exports the whole trade-off: numbers, figures that work offline, and how all of it was made."""
 
 from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
 
-from mammo_core.figures.provenance import Provenance
-from pages.ui.components.export import ExportBundle, export_button
+from pages.ui.components.export import ExportBundle, export_button, table_bundle
+from pages.ui.components.inputs import choose_one
 from pages.ui.state import resources
 from pages.ui.trade_off.charts import figures
 from pages.ui.trade_off.citation import provenance_of
@@ -16,22 +16,20 @@ IMAGE_FORMATS = ("png", "svg")
 
 
 def choose_image_format() -> str:
-    """What the camera button of the figures saves."""
-    return st.segmented_control(
+    """Asks what the camera button of the figures saves."""
+    return choose_one(
         "Camera button saves",
         IMAGE_FORMATS,
+        "image_format",
         default="png",
-        required=True,
-        format_func=str.upper,
-        key="image_format",
-        bind="query-params",
-        help="Point at a figure: its toolbar has a camera. The HTML file has buttons of its own, "
-        "which the keyboard reaches too.",
+        shown=str.upper,
+        help="Point at a figure to see its toolbar with the camera. The HTML file has its own "
+        "buttons, which the keyboard reaches too.",
     )
 
 
 def show_downloads(choices: CurveChoices, drawn: Drawn) -> None:
-    """The figures with the visible points, and all shipped runs."""
+    """Draws the exports of the figures with the visible points, and of all shipped runs."""
     names = names_of(choices.test_sets)
     stem = f"mammo_privacy_{choices.metric}_{choices.unit}"
     shown = ExportBundle(
@@ -41,16 +39,11 @@ def show_downloads(choices: CurveChoices, drawn: Drawn) -> None:
         tables={stem: lambda: visible_points(choices, drawn)},
     )
     made = resources.provenance()
-    runs = ExportBundle(
-        name="mammo_privacy_results",
-        provenance=Provenance(
-            title="Every shipped run",
-            notes=(
-                f"Measured {made['made']} with: {made['command']}",
-                f"Data {made['data_hash']}.",
-            ),
-        ),
-        tables={"mammo_privacy_results": resources.measured_rows},
+    runs = table_bundle(
+        "mammo_privacy_results",
+        "Every shipped run",
+        resources.measured_rows,
+        (f"Measured {made['made']} with: {made['command']}", f"Data {made['data_hash']}."),
     )
     with st.container(horizontal=True):
         export_button(shown, "Figures and visible points")
@@ -58,7 +51,7 @@ def show_downloads(choices: CurveChoices, drawn: Drawn) -> None:
 
 
 def visible_points(choices: CurveChoices, drawn: Drawn) -> pd.DataFrame:
-    """The points in the figures with where each is from: shipped, your runs, or the paper's."""
+    """Tabulates the points in the figures with their origin: shipped, own, or the paper's."""
     parts = (("shipped", drawn.points), ("own", drawn.own), ("paper", drawn.paper))
     tables = [part.assign(origin=origin) for origin, part in parts if len(part)]
     return pd.concat(tables, ignore_index=True).assign(metric=choices.metric)

@@ -1,4 +1,4 @@
-"""Which points of the shown curves have no run on the cohort installed here, and a job that makes just those."""
+"""Finds points of the shown curves without a run on a cohort installed here, and starts a job for them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import streamlit as st
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import PAPER_DELTA, RunConfig, Strategy
 from mammo_core.text.numbers import budget_name
+from pages.ui.components.inputs import choose_one
 from pages.ui.components.job_panel import show_job
 from pages.ui.components.messages import shown_errors
 from pages.ui.state import jobs, resources
@@ -23,13 +24,13 @@ _FIRST_SEED = 42
 
 
 def show_missing_runs(choices: CurveChoices) -> None:
-    """Draws what is missing and the button that has it trained; looks only when asked to."""
+    """Draws what is missing and the button that trains it; searches only when asked to."""
     if not st.toggle(
-        "Fill the gaps with runs of your own",
+        "Train missing runs yourself",
         key="gaps",
         bind="query-params",
-        help="Looks which of the shown curves' points have no run on a cohort installed here, and "
-        "trains exactly those, as a job.",
+        help="Finds the shown points that have no run on a cohort installed here, and trains exactly "
+        "those, as a job.",
     ):
         return
     sources = resources.installed_sources()
@@ -42,18 +43,16 @@ def show_missing_runs(choices: CurveChoices) -> None:
             bind="query-params",
             width=260,
         )
-        num_seeds = st.segmented_control(
+        num_seeds = choose_one(
             "Seeds per point",
             (1, 3, 10),
+            "gaps_seeds",
             default=3,
-            required=True,
-            key="gaps_seeds",
-            bind="query-params",
             help="More seeds show how much the noise of training moves a point.",
         )
     if source.is_demo:
-        st.caption("The built-in demo: synthetic masses, not mammograms.")
-    with shown_errors("The gaps cannot be found"):
+        st.caption("This is the built-in demo: synthetic masses, not mammograms.")
+    with shown_errors("The missing runs cannot be found"):
         plan = _plan(choices, source, num_seeds)
         missing = _missing(source, plan)
     if missing:
@@ -94,7 +93,7 @@ def _plan(choices: CurveChoices, source: DataSource, num_seeds: int) -> SweepPla
 
 
 def _missing(source: DataSource, plan: SweepPlan) -> list[RunConfig]:
-    """The runs of the plan that the run store does not hold for exactly these masses."""
+    """Returns the runs of the plan that the run store does not hold for exactly these masses."""
     from mammo_core.config.runs import run_key
 
     wanted = [config for config in plan.configs()]
@@ -106,7 +105,7 @@ def _missing(source: DataSource, plan: SweepPlan) -> list[RunConfig]:
 
 
 def _table(missing: list[RunConfig], plan: SweepPlan) -> pd.DataFrame:
-    """Missing runs per strategy (down) and ε (across)."""
+    """Counts missing runs per strategy (down) and ε (across)."""
     counts = pd.crosstab(
         pd.Series([config.strategy for config in missing]),
         pd.Series([config.privacy.target_epsilon for config in missing]),
@@ -118,14 +117,14 @@ def _table(missing: list[RunConfig], plan: SweepPlan) -> pd.DataFrame:
 
 
 def _start(source: DataSource, plan: SweepPlan) -> None:
-    """The job passes over what the run store holds already, so the whole plan is exactly the gaps."""
+    """Starts a job for the whole plan; it skips what the run store holds."""
     from mammo_core.jobs.requests import SweepRequest
 
     st.session_state["gaps_job"] = jobs.start(SweepRequest(source=source, plan=plan))
 
 
 def _show_started() -> None:
-    """The job that was started here, until another one is."""
+    """Shows the job that was started here, until another one is."""
     job_id = st.session_state.get("gaps_job")
     if job_id is None:
         return
@@ -136,4 +135,4 @@ def _show_started() -> None:
         resources.count_missing.clear()
         st.rerun()
     if job.state == "finished":
-        st.caption("Choose them above under *Your runs*.")
+        st.caption("Choose the new runs above under *Your runs*.")

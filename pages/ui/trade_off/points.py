@@ -1,4 +1,4 @@
-"""What the Trade-off page draws: shipped results, runs of one's own, and the paper's, for the choices made."""
+"""Collects the points of the Trade-off page: shipped results, own runs, and the paper's."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any, cast
 
 import pandas as pd
 
-from mammo_core.config.names import TRAINED_PART_NAMES
+from mammo_core.config.names import STRATEGY_NAMES, TRAINED_PART_NAMES
 from mammo_core.config.network_recipe import TrainedPart
 from mammo_core.config.runs import HEAD_ON_FEATURES, PAPER_DELTA, HeadOnFeatures, Strategy, Unit
 from mammo_core.evaluation.curves import curve_points
+from mammo_core.figures.trade_off import METRIC_LABELS
 from mammo_core.figures.trade_off_marks import OWN, SHIPPED, point_id
 from mammo_core.results.tags import ORIGIN_IMPORTED
 from mammo_core.system.paths import home_dir
@@ -42,7 +43,7 @@ class CurveChoices:
 
 @dataclass(frozen=True)
 class OwnData:
-    """Runs of one's own that can be drawn together: on the same masses, training the same part of one network."""
+    """Own runs that can be drawn together: on the same masses, training the same part of one network."""
 
     data_hash: str
     backbone: str
@@ -53,7 +54,7 @@ class OwnData:
 
     @property
     def name(self) -> str:
-        """What they are called in a list and in the URL."""
+        """Their name in a list and in the URL."""
         same = ", the data of the shipped results" if self.is_shipped_data else ""
         part = TRAINED_PART_NAMES[self.trained_part]
         trained = "" if self.trained_part == HEAD_ON_FEATURES else f", {part}"
@@ -81,13 +82,13 @@ class Drawn:
     own_rows: pd.DataFrame
 
     def on(self, test_set: str) -> Drawn:
-        """The part of one test set."""
+        """Selects the part of one test set."""
         return Drawn(
             *(table[table["test_set"] == test_set] for table in vars(self).values()),
         )
 
     def value_range(self) -> tuple[float, float]:
-        """A vertical axis on which everything fits."""
+        """Returns a range of the vertical axis on which everything fits."""
         measured = pd.concat([part for part in (self.points, self.own) if len(part)])
         paper = self.paper["seed_low"].tolist() + self.paper["seed_high"].tolist()
         low, high = min([measured["low"].min(), *paper]), max([measured["high"].max(), *paper])
@@ -95,7 +96,7 @@ class Drawn:
 
 
 def own_data() -> list[OwnData]:
-    """The cohorts that runs were made on here, the one with most runs first; none if there is no run store."""
+    """Returns the cohorts with own runs, the one with most runs first; none if there is no run store."""
     rows = _own_rows()
     shipped = resources.provenance()["data_hash"]
     found = [
@@ -111,7 +112,7 @@ def own_data() -> list[OwnData]:
 
 
 def draw_from(choices: CurveChoices) -> Drawn:
-    """Everything that the choices let through."""
+    """Selects everything that the choices allow."""
     points = resources.measured_points(choices.metric)
     own_rows = _own_rows()
     if choices.own is None:
@@ -133,7 +134,7 @@ def draw_from(choices: CurveChoices) -> Drawn:
 
 
 def clickable(drawn: Drawn) -> dict[str, pd.Series]:
-    """Every measured point by its id, in the order of lists: your runs first, then by strategy and ε."""
+    """Returns every measured point by its id, in the order of lists: own runs first, then by strategy and ε."""
     return {
         point_id(point, origin): point
         for origin, part in ((OWN, drawn.own), (SHIPPED, drawn.points))
@@ -142,20 +143,20 @@ def clickable(drawn: Drawn) -> dict[str, pd.Series]:
 
 
 def runs_of(drawn: Drawn, point: pd.Series) -> pd.DataFrame:
-    """The single runs of one's own behind a point."""
+    """Selects the single own runs behind a point."""
     rows = drawn.own_rows
     keys = ("strategy", "unit", "test_set", "target_epsilon")
     return rows[(rows[list(keys)] == [point[key] for key in keys]).all(axis=1)]
 
 
 def shipped_budgets() -> tuple[float, ...]:
-    """The ε of the shipped sweep, from strong to none."""
+    """Returns the ε of the shipped sweep, from the smallest to infinity."""
     budgets = resources.measured_rows()["target_epsilon"].astype(float)
     return tuple(sorted(set(budgets), key=lambda epsilon: (math.isinf(epsilon), epsilon)))
 
 
 def _own_rows() -> pd.DataFrame:
-    """Runs made here, each once; those at another δ than the shipped ones are no points of these curves."""
+    """Loads runs made here, each once; those at another δ than the shipped ones are no points of these curves."""
     uses_server = "MLFLOW_TRACKING_URI" in os.environ
     if not uses_server and not (home_dir() / "mlflow.db").exists():
         return (
@@ -177,5 +178,23 @@ def _chosen(table: pd.DataFrame, choices: CurveChoices) -> pd.DataFrame:
 
 
 def names_of(test_sets: tuple[str, ...]) -> dict[str, str]:
-    """Test sets with the names they are shown by."""
+    """Returns test sets with the names they are shown by."""
     return {name: TEST_SET_NAMES.get(name, name) for name in test_sets}
+
+
+def points_table(points: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Tabulates points of curves, as `curves.curve_points` makes them."""
+    shown = points.sort_values(["test_set", "strategy", "target_epsilon"])
+    return pd.DataFrame(
+        {
+            "training data": shown["strategy"].map(STRATEGY_NAMES),
+            "test set": shown["test_set"],
+            "target ε": shown["target_epsilon"].map("{:g}".format).replace("inf", "∞ (not DP)"),
+            METRIC_LABELS[metric]: shown["mean"].round(3),
+            "95 % from": shown["low"].round(3),
+            "to": shown["high"].round(3),
+            "lowest seed": shown["seed_low"].round(3),
+            "highest seed": shown["seed_high"].round(3),
+            "seeds": shown["num_seeds"],
+        }
+    )

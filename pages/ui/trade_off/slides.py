@@ -36,7 +36,7 @@ _ATTACKED = (TOLD_EPSILON, 6.0, 20.0, math.inf)
 _WRONGLY_ACCUSED = 0.01
 _SYNTHETIC_NOTE = (
     "The synthetic masses come from a generator that saw the same patients without differential "
-    "privacy: ε covers the private training only."
+    "privacy. ε covers the private training only."
 )
 
 
@@ -99,16 +99,16 @@ def slide(
 
 def _without_privacy(points: pd.DataFrame, metric: str, unit: str, num_units: int) -> str:
     return (
-        f"Without privacy, {_label(metric)} is {_value(points, 'real', math.inf):.2f}, and the model "
-        f"may reveal any of the {_units(num_units, unit)} it was trained on."
+        f"Without privacy, {_label(metric)} is {_value(points, 'real', math.inf):.2f}, and the "
+        f"model may reveal any of the {_units(num_units, unit)} it was trained on."
     )
 
 
 def _private(points: pd.DataFrame, metric: str, unit: str, num_units: int) -> str:
     before, after = _value(points, "real", math.inf), _value(points, "real", TOLD_EPSILON)
     return (
-        f"With noise that hides each {unit} at ε = {TOLD_EPSILON:g}, {_label(metric)} goes from "
-        f"{before:.2f} to {after:.2f}, on real masses alone."
+        f"With noise that protects each {unit} at ε = {TOLD_EPSILON:g}, {_label(metric)} goes "
+        f"from {before:.2f} to {after:.2f}, on real masses alone."
     )
 
 
@@ -156,8 +156,8 @@ def _attacker(unit: str) -> Slide:
     )
     return Slide(
         sentence,
-        f"Exact bound for one released model, δ = {PAPER_DELTA:g}; who is hidden: one {unit}. It says "
-        f"nothing about what the synthetic masses reveal.",
+        f"Exact bound for one released model, δ = {PAPER_DELTA:g}; what ε protects: one {unit}. "
+        "It says nothing about what the synthetic masses reveal.",
         figure,
         f"The most an attacker can find, for several budgets: {sentence}",
     )

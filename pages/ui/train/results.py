@@ -14,9 +14,8 @@ from mammo_core.figures.trade_off import trade_off_figure
 from mammo_core.text.numbers import budget_name
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, slug
-from pages.ui.components.messages import escape_markdown
+from pages.ui.components.messages import INTERVALS, escape_markdown
 from pages.ui.components.run_card import show_run_card
-from pages.ui.components.texts import INTERVALS
 from pages.ui.privacy.own_audit import show_audit_results
 from pages.ui.state import resources
 

@@ -1,0 +1,79 @@
+"""Asks for one of a few choices, and shows one number in a box, in the same way on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import streamlit as st
+
+T = TypeVar("T")
+
+
+def choose_one(
+    label: str,
+    options: Sequence[T],
+    key: str,
+    *,
+    default: T | None = None,
+    shown: Callable[[T], str] = str,
+    show_label: bool = True,
+    **others: Any,
+) -> T:
+    """Asks for exactly one option; the choice stands in the URL.
+
+    Args:
+        default: The first option, if None.
+        shown: Writes an option.
+        show_label: Whether the label is visible; screen readers read it in any case.
+        others: For `st.segmented_control`.
+    """
+    return st.segmented_control(
+        label,
+        options,
+        default=options[0] if default is None else default,
+        required=True,
+        format_func=shown,
+        key=key,
+        bind="query-params",
+        label_visibility="visible" if show_label else "collapsed",
+        **others,
+    )
+
+
+def number_box(label: str, value: str | int, note: str, explained: str = "", **others: Any) -> None:
+    """Draws a number in a box with a note below it.
+
+    Args:
+        explained: Help text.
+        others: For `st.metric`.
+    """
+    st.metric(
+        label,
+        value,
+        delta=note,
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        help=explained or None,
+        **others,
+    )
+
+
+def ask(question: str, yes: str, key: str, do: Callable[[], None], *, note: str = "") -> None:
+    """Draws a question with two buttons in a dialog; either of them closes it.
+
+    Args:
+        yes: Label of the button that does it.
+        key: The buttons are KEY_yes and KEY_no.
+        do: Called when the answer is yes.
+        note: In small type.
+    """
+    st.markdown(question)
+    if note:
+        st.caption(note)
+    left, right = st.columns(2)
+    if left.button(yes, type="primary", width="stretch", key=f"{key}_yes", on_click=do):
+        st.rerun()
+    if right.button("Keep", width="stretch", key=f"{key}_no"):
+        st.rerun()
