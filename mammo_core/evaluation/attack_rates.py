@@ -1,6 +1,6 @@
-"""How well an attack tells who was in the training data: its AUC, and whom it finds when it may hardly err.
+"""Rates an attack on membership: its AUC, and its true positive rate at few false positives.
 
-The mean over all thresholds hides attacks that are sure about a few: their rate of true positives at few
+The mean over all thresholds hides attacks that are sure about a few. Their rate of true positives at few
 false ones is what counts (Carlini et al. 2022, arXiv:2112.03570).
 """
 
@@ -20,8 +20,8 @@ class AttackRates:
     """An attack's success, each with a 95 % interval over resampled patients.
 
     Attributes:
-        auc: Area under the ROC curve; 0.5 is guessing, ties count half.
-        tpr_at_1pct: Largest share of members found with at most 1 % of non-members accused.
+        auc: Area under the ROC curve; 0.5 is chance, ties count half.
+        tpr_at_1pct: True positive rate with at most 1 % of non-members accused.
         tpr_at_01pct: With at most 0.1 %; with fewer than 1000 non-members that is none accused at all.
     """
 
@@ -38,13 +38,13 @@ def attack_rates(
     *,
     num_resamples: int = 1000,
 ) -> AttackRates:
-    """Judges one attack.
+    """Rates one attack.
 
     Args:
         is_member: (N,) bool, who was in the training data.
-        scores: (N,), higher for whom the attack takes for a member.
+        scores: (N,), higher for likelier members.
         patient_ids: (N,) str; rows of one patient are resampled together.
-        weights: (N,) how much each row counts; None for alike.
+        weights: (N,) how much each row counts; None weighs all alike.
 
     Raises:
         InvalidRequestError: If members or non-members are missing, or a score is not a number.

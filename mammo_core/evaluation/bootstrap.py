@@ -1,4 +1,4 @@
-"""95 % intervals by resampling patients: masses of one patient look alike, so they enter or leave together."""
+"""Computes 95 % intervals by resampling patients: masses of one patient look alike, so they stay together."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class PatientBootstrap:
         )  # (1 + B, N), the data as they are first
 
     def evaluate(self, scores: np.ndarray) -> dict[str, Estimate]:
-        """Every measure of `metrics` with its interval.
+        """Computes every measure of `metrics` with its interval.
 
         Args:
             scores: (N,) P(malignant) in the order of the labels.
@@ -76,6 +76,6 @@ class PatientBootstrap:
 
 
 def estimate_from(values: np.ndarray) -> Estimate:
-    """The interval of a measure from its values (1 + B,): of the data as they are, then of the resamples."""
+    """Computes the interval of a measure from its values (1 + B,): of the data as they are, then of the resamples."""
     low, high = np.nanquantile(values[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(float(values[0]), float(low), float(high))

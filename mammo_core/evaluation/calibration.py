@@ -1,4 +1,4 @@
-"""Whether scores can be read as probabilities: of masses scored about 0.7, are 70 % malignant?"""
+"""Measures whether scores are probabilities: of masses scored about 0.7, are 70 % malignant?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mammo_core.labels import MALIGNANT
 
 
 def reliability(labels: np.ndarray, scores: np.ndarray, num_bins: int = 8) -> pd.DataFrame:
-    """Bins of as equal counts as can be, from the lowest scores to the highest.
+    """Bins the scores from lowest to highest, in bins of counts as equal as possible.
 
     Args:
         labels: (N,) 0 or 1.

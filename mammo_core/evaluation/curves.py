@@ -1,4 +1,4 @@
-"""From rows of single runs to points of a curve: the mean over seeds with an interval for one release."""
+"""Turns rows of single runs into points of a curve: the mean over seeds with an interval for one release."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Z95 = 1.959964
 
 
 def curve_points(rows: pd.DataFrame, metric: str = "auroc") -> pd.DataFrame:
-    """One row per strategy, trained part, unit, backbone, test set and target ε.
+    """Computes one point per strategy, trained part, unit, backbone, test set and target ε.
 
     The interval is for **one released model**: it joins the sampling of patients (standard error
     from each run's bootstrap) and the noise of training (standard deviation over seeds), as

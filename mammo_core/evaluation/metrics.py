@@ -1,4 +1,4 @@
-"""Measures of a classifier's scores, with malignant as the positive class, for many weightings at once.
+"""Computes measures of a classifier's scores, with malignant as the positive class, for many weightings at once.
 
 Every measure takes weights, so that the estimate (all ones) and each bootstrap resample (how often a
 mass was drawn) go through the same code. Intervals are in `bootstrap`.
@@ -37,7 +37,7 @@ METRIC_NAMES = tuple(Metrics.__dataclass_fields__)
 
 
 def weighted_metrics(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> Metrics:
-    """All measures under each of B weightings of N masses.
+    """Computes all measures under each of B weightings of N masses.
 
     Definitions are those of scikit-learn's `roc_auc_score`, `average_precision_score`, `roc_curve`
     and `brier_score_loss` with `sample_weight`.
@@ -76,7 +76,7 @@ def weighted_metrics(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray
 def weighted_counts(
     is_positive: np.ndarray, scores: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Positives and negatives at or above each threshold under each of B weightings.
+    """Counts positives and negatives at or above each threshold under each of B weightings.
 
     Args:
         is_positive: (N,) bool.
@@ -96,7 +96,7 @@ def weighted_counts(
 
 
 def roc_points(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The corners of the ROC curve as (fpr, tpr), each (G,), from (0, 0) to (1, 1)."""
+    """Returns the corners of the ROC curve as (fpr, tpr), each (G,), from (0, 0) to (1, 1)."""
     from sklearn.metrics import roc_curve
 
     fpr, tpr, _ = roc_curve(labels, scores)

@@ -1,4 +1,4 @@
-"""From scores to decisions: a threshold for a wanted specificity, and what it then gets right and wrong."""
+"""Turns scores into decisions: a threshold for a wanted specificity, and the confusion matrix at it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import numpy as np
 
 from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
-from mammo_core.evaluation.bootstrap import Estimate
+from mammo_core.evaluation.bootstrap import LEVEL, Estimate
 from mammo_core.labels import MALIGNANT
-
-_Z95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Confusion:
     true_negatives: int
 
     def rates(self) -> dict[str, Estimate | None]:
-        """Sensitivity, specificity, PPV and NPV, each with its Wilson interval.
+        """Computes sensitivity, specificity, PPV and NPV, each with its Wilson interval.
 
         None where nothing was counted, as the PPV when no mass is called malignant. PPV and NPV hold
         for the share of malignant masses in this test set only. The intervals take every mass as a
@@ -51,10 +49,10 @@ class Confusion:
 
 
 def threshold_at_specificity(labels: np.ndarray, scores: np.ndarray, specificity: float) -> float:
-    """The lowest threshold that clears at least this share of benign masses.
+    """Finds the lowest threshold at which at least this share of benign masses is called benign.
 
-    A mass is called malignant if its score is at or above the threshold. The lowest one finds the most
-    malignant masses. Chosen on the very masses that are then judged, sensitivity comes out too high:
+    A mass is called malignant if its score is at or above the threshold. The lowest one gives the most
+    true positives. Chosen on the very masses that are then judged, sensitivity comes out too high:
     choose it on validation masses where there are any.
 
     Args:
@@ -63,7 +61,7 @@ def threshold_at_specificity(labels: np.ndarray, scores: np.ndarray, specificity
         specificity: In (0, 1].
 
     Returns:
-        One of the scores, or just above the highest if none clears enough.
+        One of the scores, or just above the highest if no score reaches it.
 
     Raises:
         InvalidRequestError: If the specificity is not in (0, 1], shapes differ or no mass is benign.
@@ -90,7 +88,7 @@ def threshold_at_specificity(labels: np.ndarray, scores: np.ndarray, specificity
 
 
 def confusion_at(labels: np.ndarray, scores: np.ndarray, threshold: float) -> Confusion:
-    """Counts at a threshold; a score at or above it is called malignant.
+    """Counts the confusion matrix at a threshold; a score at or above it is called malignant.
 
     Args:
         labels: (N,) 0 or 1.
@@ -110,7 +108,7 @@ def confusion_at(labels: np.ndarray, scores: np.ndarray, threshold: float) -> Co
 
 
 def wilson_interval(successes: int, trials: int) -> Estimate | None:
-    """A share with its 95 % score interval; None of no trials.
+    """Computes a share with its 95 % score interval; None of no trials.
 
     Raises:
         InvalidRequestError: Unless 0 <= successes <= trials.
@@ -125,11 +123,10 @@ def wilson_interval(successes: int, trials: int) -> Estimate | None:
         )
     if trials == 0:
         return None
-    share, spread = successes / trials, _Z95**2 / trials
-    centre = (share + spread / 2) / (1 + spread)
-    half = _Z95 / (1 + spread) * math.sqrt(share * (1 - share) / trials + spread / (4 * trials))
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return Estimate(share, 0.0 if successes == 0 else low, 1.0 if successes == trials else high)
+    from scipy.stats import binomtest
+
+    interval = binomtest(successes, trials).proportion_ci(LEVEL, method="wilson")
+    return Estimate(successes / trials, float(interval.low), float(interval.high))
 
 
 def _require_pairs(labels: np.ndarray, scores: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""A figure as the last row of a lecture hall needs it: larger type, thicker lines, larger marks."""
+"""Enlarges a figure for a lecture hall: larger type, thicker lines, larger marks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FONT_SIZE, _LINE, _MARK = 20, 1.7, 1.5
 
 
 def for_big_screen(figure: go.Figure, *, height: int = 620) -> go.Figure:
-    """The figure itself, enlarged in place.
+    """Enlarges the figure in place and returns it.
 
     Args:
         height: In pixels.

@@ -1,4 +1,4 @@
-"""The reliability diagram: share of malignant masses against their score."""
+"""Draws the reliability diagram: share of malignant masses against their score."""
 
 from __future__ import annotations
 

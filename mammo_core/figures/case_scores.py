@@ -1,4 +1,4 @@
-"""One mass' scores along ε, beside the scores that the same models gave to benign and malignant test masses."""
+"""Draws the scores of one mass along ε, beside the scores of benign and malignant test masses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class BudgetScores:
 
 
 def case_scores_figure(budgets: Sequence[BudgetScores]) -> go.Figure:
-    """Boxes of test scores (middle half, whiskers from 10 to 90 %) and the mass' own scores as dots.
+    """Draws boxes of test scores (middle half, whiskers from 10 to 90 %) and the scores of the mass as dots.
 
     Args:
         budgets: In the order of the axis; places are even, whatever their ε.
@@ -118,7 +118,7 @@ def _means(budgets: Sequence[BudgetScores], places: np.ndarray) -> go.Scatter:
 
 
 def _dots(budgets: Sequence[BudgetScores], places: np.ndarray, *, is_malignant: bool) -> go.Scatter:
-    """The models that call the mass so; shape tells them apart, too."""
+    """Draws the models that call the mass so; the shape tells them apart, too."""
     x: list[float] = []
     y: list[float] = []
     for place, budget in zip(places, budgets, strict=True):

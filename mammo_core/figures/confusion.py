@@ -1,4 +1,4 @@
-"""What a classifier gets right and wrong at its threshold, as a table of four coloured counts."""
+"""Draws the confusion matrix of a classifier at its threshold: four coloured counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masses side by side as one PNG, with captions and what they are written into its margin."""
+"""Draws masses side by side as one PNG, with captions and a note of what they are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAPER, _INK = 255, 0
 def contact_sheet(
     images: Sequence[np.ndarray], captions: Sequence[str], provenance: Provenance
 ) -> bytes:
-    """A PNG file, 8 bit grey: title, the images as they are, a caption under each, `SYNTHETIC_USE` and the notes.
+    """Draws a PNG file, 8 bit grey: title, the images as they are, a caption under each, `SYNTHETIC_USE` and the notes.
 
     Args:
         images: (H, W) uint8, all of one shape.

@@ -1,4 +1,4 @@
-"""The numbers that a figure draws, as a table: what can be read off it, without reading it off."""
+"""Tabulates the numbers that a figure draws."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MARKUP = re.compile(r"<[^>]*>")
 
 
 def figure_table(figure: go.Figure) -> pd.DataFrame:
-    """One row per drawn point or bar.
+    """Makes one row per drawn point or bar.
 
     Returns:
         series (its name in the legend), x, y, and where the figure has them x_minus, x_plus, y_minus, y_plus (lengths of

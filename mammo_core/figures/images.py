@@ -1,4 +1,4 @@
-"""Figures as PNG and SVG files, drawn by a Chrome on this computer where there is one.
+"""Writes figures as PNG and SVG files, drawn by a Chrome on this computer where there is one.
 
 Only a browser draws Plotly's figures. On the server there may be none: `can_draw_images` tells, and then
 the page of `standalone` saves them in the reader's own browser. A Chrome is a large program that may hang, so
@@ -33,7 +33,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 @functools.cache
 def can_draw_images() -> bool:
-    """Whether there is a Chrome, Chromium or Edge; `BROWSER_PATH` may name one."""
+    """Tells whether there is a Chrome, Chromium or Edge; `BROWSER_PATH` may name one."""
     from choreographer.browsers.chromium import Chromium
 
     path = Chromium.find_browser(skip_local=False)
@@ -41,7 +41,7 @@ def can_draw_images() -> bool:
 
 
 def figure_image(figure: go.Figure, kind: ImageKind, provenance: Provenance) -> bytes:
-    """A figure as a file, its title and "research use only" drawn above it; takes about three seconds.
+    """Draws a figure as a file, its title and "research use only" drawn above it; takes about three seconds.
 
     Args:
         figure: Is not changed.
@@ -74,7 +74,7 @@ def figure_image(figure: go.Figure, kind: ImageKind, provenance: Provenance) -> 
 
 
 def titled(figure: go.Figure, provenance: Provenance, height: int = 600) -> go.Figure:
-    """A copy for paper: white, its title and what it is not for above the axes.
+    """Copies a figure for paper: white, its title and what it is not for above the axes.
 
     Args:
         height: In pixels, of a figure that has none; the title's room is added.
@@ -102,7 +102,7 @@ def titled(figure: go.Figure, provenance: Provenance, height: int = 600) -> go.F
 
 
 def _legend_height(figure: go.Figure) -> int:
-    """Of a legend above the axes, by an estimate of its rows; Plotly does not keep a title clear of it."""
+    """Estimates the height of a legend above the axes from its rows; Plotly does not keep a title clear of it."""
     if (layout_of(figure).legend.y or 0) <= 1:
         return 0
     names = [trace.name or "" for trace in traces_of(figure) if trace.showlegend is not False]
@@ -137,7 +137,7 @@ def _draw(asked: bytes) -> bytes:
 
 
 def _end(worker: subprocess.Popen[bytes]) -> None:
-    """The worker with the Chrome it started."""
+    """Ends the worker with the Chrome it started."""
     if os.name == "posix":
         os.killpg(worker.pid, signal.SIGKILL)
     else:

@@ -1,4 +1,4 @@
-"""What was released from a cohort over time, and what it costs together."""
+"""Draws what was released from a cohort over time, and its privacy cost in total."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ledger_figure(
     *,
     budget: float | None = None,
 ) -> go.Figure:
-    """ε of each release as a dot, and of all up to it as a step line, on a logarithmic axis.
+    """Draws ε of each release as a dot, and of all up to it as a step line, on a logarithmic axis.
 
     Args:
         when: Times, or numbers of releases, in order; one or more.

@@ -1,4 +1,4 @@
-"""Names in figures: Plotly takes <b>, <a href> and the like in any text for markup."""
+"""Escapes names in figures: Plotly takes <b>, <a href> and the like in any text for markup."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mammo_core.text.untrusted import single_line
 
 
 def plotly_text(name: str, longest: int = 60) -> str:
-    """A name that Plotly draws as it is: in legends, titles, labels and hover texts.
+    """Escapes a name so that Plotly draws it as it is: in legends, titles, labels and hover texts.
 
     Example:
         >>> plotly_text("<b>site</b>")

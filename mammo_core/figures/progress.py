@@ -1,4 +1,4 @@
-"""The curve of a training under way: loss on the left axis, validation AUROC on the right one."""
+"""Draws the curve of a running training: loss on the left axis, validation AUROC on the right one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Points = Sequence[tuple[int, float]]
 
 
 def training_figure(loss: Points, validation_auroc: Points) -> go.Figure:
-    """Loss and validation AUROC over steps.
+    """Draws loss and validation AUROC over steps.
 
     Args:
         loss: (step, value) in order.

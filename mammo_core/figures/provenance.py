@@ -1,4 +1,4 @@
-"""What every file that leaves the program says of itself: what it shows, of which data, and what it is not for."""
+"""Describes every exported file: what it shows, of which data, and what it is not for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Provenance:
     notes: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, str]:
-        """By keyword of the PNG specification, which Parquet files get as well."""
+        """Returns facts by keyword of the PNG specification; Parquet files get them as well."""
         return {
             "Title": self.title,
             "Description": "\n".join(self.notes),
@@ -33,7 +33,7 @@ class Provenance:
         }
 
     def readme(self) -> str:
-        """The same as a text file."""
+        """Writes the same as a text file."""
         facts = self.facts()
         return "\n\n".join(
             [facts["Title"], RESEARCH_USE, *self.notes, f"Made with {facts['Software']}."]
@@ -41,7 +41,7 @@ class Provenance:
 
 
 def with_png_facts(image: bytes, provenance: Provenance) -> bytes:
-    """A PNG file with facts in its text chunks; pixels stay as they are."""
+    """Adds facts to the text chunks of a PNG file; pixels stay as they are."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
@@ -55,7 +55,7 @@ def with_png_facts(image: bytes, provenance: Provenance) -> bytes:
 
 
 def with_svg_facts(image: bytes, provenance: Provenance) -> bytes:
-    """An SVG file with facts as its title and description, the first things inside its root."""
+    """Adds facts to an SVG file as its title and description, first inside its root."""
     facts = provenance.facts()
     title = html.escape(facts.pop("Title"))
     described = html.escape("\n".join(value for value in facts.values() if value))

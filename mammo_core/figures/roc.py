@@ -1,4 +1,4 @@
-"""ROC curves: of one classifier on several test sets, or the mean of several seeds with their range."""
+"""Draws ROC curves: of one classifier on several test sets, or the mean of several seeds with their range."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def roc_figure(
     *,
     operating_points: Mapping[str, tuple[float, float]] | None = None,
 ) -> go.Figure:
-    """One curve per test set, with the line of chance.
+    """Draws one curve per test set, with the line of chance.
 
     Args:
         curves: By test set, false and true positive rates, each (G,), from (0, 0) to (1, 1).
@@ -43,7 +43,7 @@ def roc_band_figure(
     name: str,
     colour: str,
 ) -> go.Figure:
-    """The mean curve of several runs with the lowest and highest at each false positive rate.
+    """Draws the mean curve of several runs with the lowest and highest at each false positive rate.
 
     Args:
         fpr: (G,), rising from 0 to 1.

@@ -1,4 +1,4 @@
-"""How a classifier scores benign and malignant masses, with the threshold that decides."""
+"""Draws how a classifier scores benign and malignant masses, with its threshold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NUM_BINS = 20
 
 
 def score_figure(labels: np.ndarray, scores: np.ndarray, threshold: float) -> go.Figure:
-    """Two histograms over one another: the share of each class in every bin of the score.
+    """Draws two histograms over one another: the share of each class in every bin of the score.
 
     Args:
         labels: (N,) 0 or 1.

@@ -1,4 +1,4 @@
-"""A web page of figures that needs nothing else: it opens offline and saves its figures as PNG or SVG."""
+"""Writes a web page of figures that needs nothing else: it opens offline and saves its figures as PNG or SVG."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def standalone_html(
     provenance: Provenance,
     file_name: str,
 ) -> str:
-    """The whole page as text, about 5 MB: Plotly's code is inside.
+    """Writes the whole page as text, about 5 MB: Plotly's code is inside.
 
     Args:
         figures: By caption; they are not changed.

@@ -1,4 +1,4 @@
-"""The trade-off curve: a measure of diagnostic accuracy against the privacy budget ε, for one test set."""
+"""Draws the trade-off curve: a measure of diagnostic accuracy against the privacy budget ε, for one test set."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def trade_off_figure(
     epsilon_range: tuple[float, float] | None = None,
     chosen: str | None = None,
 ) -> go.Figure:
-    """Curves over ε on a log axis, with "no privacy (not DP)" apart on the right.
+    """Draws curves over ε on a log axis, with "no privacy (not DP)" apart on the right.
 
     Colour tells the strategy. Shipped results are filled circles on solid lines; results of one's own
     are stars on dash-dotted lines; the paper's are open diamonds on dashed lines. Every measured point
-    carries its `point_id` as custom data, so that a click can be told.
+    carries its `point_id` as custom data, so that a click names it.
 
     Args:
         points: Of one test set and one unit, as `summary.curve_points` makes them.

@@ -1,4 +1,4 @@
-"""The marks of the trade-off curve: lines, bands and dots of measured runs, and the paper's points."""
+"""Draws the marks of the trade-off curve: lines, bands and dots of measured runs, and the paper's points."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def point_id(point: Any, origin: str) -> str:
 def add_measured(
     figure: go.Figure, strategy: Strategy, points: pd.DataFrame, origin: str, *, with_interval: bool
 ) -> None:
-    """Line and band over the private budgets, and apart the level without privacy."""
+    """Draws line and band over the private budgets, and apart the level without privacy."""
     colour, style = STRATEGY_COLOURS[strategy], _STYLES[origin]
     name = STRATEGY_NAMES[strategy] + (", your runs" if origin == OWN else "")
     private = points[points["target_epsilon"] < math.inf]
@@ -102,7 +102,7 @@ def add_measured(
 def add_seeds(
     figure: go.Figure, strategy: Strategy, rows: pd.DataFrame, metric: str, origin: str
 ) -> None:
-    """Every single run as a small dot."""
+    """Draws every single run as a small dot."""
     for is_private, column in ((True, 1), (False, 2)):
         part = rows[(rows["target_epsilon"].astype(float) < math.inf) == is_private]
         if part.empty:
@@ -131,7 +131,7 @@ def add_seeds(
 def add_paper(
     figure: go.Figure, strategy: Strategy, points: pd.DataFrame, *, in_legend: bool
 ) -> None:
-    """The paper's points: open diamonds, bars from its lowest to its highest seed."""
+    """Draws the paper's points: open diamonds, bars from its lowest to its highest seed."""
     colour = STRATEGY_COLOURS[strategy]
     private = points[points["target_epsilon"] < math.inf]
     figure.add_trace(
