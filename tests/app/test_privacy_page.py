@@ -315,7 +315,7 @@ def test_accounting_tab_counts_by_several_accountants(nothing_measured):
     assert figure(app, "accounting_cost")["layout"]["xaxis"]["title"]["text"].startswith("δ")
 
 
-def test_accounting_tab_shows_what_lots_are_worth_when_asked(nothing_measured):
+def test_accounting_tab_shows_what_sampling_is_worth_when_asked(nothing_measured):
     app = open_tab("Accounting")
     charts = len(app.get("plotly_chart"))
 
@@ -324,7 +324,7 @@ def test_accounting_tab_shows_what_lots_are_worth_when_asked(nothing_measured):
     assert not app.exception
     assert len(app.get("plotly_chart")) == charts + 1
     _, everybody, by_lot = figure(app, "sampling")["data"]
-    assert by_lot["name"] == "10% take part, by lot" != everybody["name"]
+    assert by_lot["name"] == "10% take part, at random" != everybody["name"]
 
 
 def test_accounting_beyond_prv_says_that_it_cannot_count(nothing_measured):

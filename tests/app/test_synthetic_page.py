@@ -214,7 +214,7 @@ class FoundNearby:
     [
         (0.5, True, "Suspiciously near to a training mass"),
         (0.9, True, "No sign of a copy"),
-        (0.5, False, "Says nothing about copying"),
+        (0.5, False, "says nothing about copying"),
     ],
 )
 def test_verdict_tells_a_copy_from_chance_and_from_another_cohort(

@@ -105,7 +105,7 @@ def _sheet(name: str, masses: Sequence[SyntheticMass]) -> bytes:
     told = Provenance(
         title=f"Synthetic masses of {name}",
         notes=(
-            f"Generator sha256 {card.sha256}. What it promises to the patients it learned from: {card.guarantee_text}.",
+            f"Generator sha256 {card.sha256}. Its guarantee to the patients it learned from: {card.guarantee_text}.",
         ),
     )
     captions = [f"{mass.id.class_name}, seed {mass.id.seed}" for mass in masses]
