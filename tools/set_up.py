@@ -119,4 +119,7 @@ def _runs(command: list[str], *arguments: str, **changes: str) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("Stopped. Repeat: make setup goes on from here.")
