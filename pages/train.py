@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from mammo_core.training.heads.sweep import SweepPlan
 from pages.ui.components.cohort_choice import choose_site, choose_source
 from pages.ui.components.job_panel import show_job
 from pages.ui.components.messages import GET_DATA, shown_errors
@@ -36,11 +37,12 @@ with choices:
             "The built-in demo cohort: synthetic masses and patients. Its numbers say nothing about real ones."
         )
     with shown_errors("These choices cannot be trained"):
-        is_network = choose_kind()
-        asked = choose_network(source) if is_network else choose_plan(source)
+        asked = choose_network(source) if choose_kind() else choose_plan(source)
 with meaning:
     st.subheader("What this choice means")
-    can_start = show_network_meaning(asked) if is_network else show_meaning(source, asked)
+    can_start = (
+        show_meaning(source, asked) if isinstance(asked, SweepPlan) else show_network_meaning(asked)
+    )
     beyond_budget = show_ledger_line(source, asked) if can_start else None
     st.button(
         start_label(asked),

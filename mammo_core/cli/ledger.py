@@ -99,7 +99,8 @@ def run_show(options: argparse.Namespace) -> int:
         epsilon_total=table["epsilon_total"].map("{:.4g}".format),
     )
     columns = ["made", "release", "unit", "epsilon_alone", "epsilon_total", "noise", "origin"]
-    print_table(shown[[*columns, "reason"]].to_dict("records"))
+    rows = shown[[*columns, "reason"]].to_dict("records")
+    print_table([{str(name): cell for name, cell in row.items()} for row in rows])
     if options.out:
         write_text(options.out, safe_csv(table))
     for sentence in total_sentences(book.total(cohort.patients, options.delta), options.delta):

@@ -9,10 +9,11 @@ from mammo_core.privacy.statements.words import caveats, sentence
 from mammo_core.text.numbers import with_interval
 
 if TYPE_CHECKING:
+    from mammo_core.results.archive import StoredRun
     from mammo_core.training.outcome import RunOutcome
 
 
-def print_outcome(outcome: RunOutcome, run_id: str) -> None:
+def print_outcome(outcome: RunOutcome | StoredRun, run_id: str) -> None:
     """Prints a recorded run."""
     print_table(
         [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from mammo_core.evaluation.curves import curve_points
 
 
-def print_table(rows: Sequence[dict[str, object]]) -> None:
+def print_table(rows: Sequence[Mapping[str, object]]) -> None:
     """Prints rows of the same columns, aligned; nothing for no rows."""
     if not rows:
         return

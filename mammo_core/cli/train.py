@@ -22,7 +22,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     add_run_options(group, default_strategy="pretrain")
     group.add_argument(
         "--engine",
-        choices=("vectorised", "opacus"),
+        choices=("vectorised", "opacus"),  # `BACKENDS`, whose import would bring torch
         default="vectorised",
         help="vectorised takes milliseconds; opacus makes the same update with the same noise by Opacus, in "
         "seconds. Default: %(default)s",

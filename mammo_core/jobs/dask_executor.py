@@ -9,6 +9,7 @@ import tempfile
 import time
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
 from distributed import Client
 
@@ -30,8 +31,8 @@ class DaskExecutors:
     """
 
     def __init__(self) -> None:
-        self._client: Client | None = None
-        self._cluster: subprocess.Popen | None = None
+        self._client: Any = None  # of `distributed`, which has no types
+        self._cluster: subprocess.Popen[bytes] | None = None
         self._external = os.environ.get(SCHEDULER_VARIABLE)
         self._resource = os.environ.get(RESOURCE_VARIABLE) if self._external else RESOURCE
 
@@ -41,7 +42,8 @@ class DaskExecutors:
         Raises:
             MammoError: If no scheduler answers.
         """
-        if not self.is_alive():
+        client = self._client
+        if client is None or not self.is_alive():
             self.close()
             address = self._external or self._start_cluster()
             try:
@@ -51,7 +53,8 @@ class DaskExecutors:
                     f"Expected a Dask scheduler at {address}; got no answer ({error}). Start it, or "
                     f"unset {SCHEDULER_VARIABLE} to use this computer."
                 ) from error
-        return self._client.get_executor(pure=False)
+            client = self._client
+        return client.get_executor(pure=False)
 
     def submit_options(self, priority: int) -> dict[str, object]:
         """Dask's keywords: its priority, and what one job takes of a worker."""
@@ -70,7 +73,8 @@ class DaskExecutors:
             self._client.close(timeout=5)
             self._client = None
         if self._cluster is not None:
-            self._cluster.stdin.close()  # tells it to end
+            if self._cluster.stdin is not None:
+                self._cluster.stdin.close()  # tells it to end
             try:
                 self._cluster.wait(timeout=10)
             except subprocess.TimeoutExpired:

@@ -101,6 +101,8 @@ def fetch_paper_data(request: FetchRequest, job: JobContext, home: Path) -> None
         request.plan, request.data_dir, on_progress=job.report, should_stop=job.is_stopping
     )
     job.check()
+    if report is None:
+        return  # stopped, which `check` has said
     said = "was there already" if report.was_there else "came"
     notes = "".join(f"; {note}" for note in report.notes)
     job.report(report.num_files, report.num_files, f"Every file {said}, as published{notes}")

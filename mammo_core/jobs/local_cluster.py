@@ -12,22 +12,25 @@ import shutil
 import sys
 from pathlib import Path
 
-import dask
+from dask import config as dask_config
 from distributed import Nanny, Scheduler, SpecCluster
 
 RESOURCE = "job"  # each worker has one; each job takes one
 
 
 def worker_specs(num_gpus: int) -> dict[int, dict[str, object]]:
-    """What workers to start: one per GPU that sees only this one, or one for the processor."""
-    specs = {}
-    for index in range(max(1, num_gpus)):
-        env = {"CUDA_VISIBLE_DEVICES": str(index)} if num_gpus else {}
-        options = {"nthreads": 1, "resources": {RESOURCE: 1}, "env": env, "memory_limit": 0}
-        options["dashboard_address"] = "127.0.0.1:0"
-        options["preload"] = ["mammo_core.jobs.worker"]  # heavy imports before the first job
-        specs[index] = {"cls": Nanny, "options": options}
-    return specs
+    """Describes the workers to start: one per GPU that sees only this one, or one for the processor."""
+    shared: dict[str, object] = {
+        "nthreads": 1,
+        "resources": {RESOURCE: 1},
+        "memory_limit": 0,
+        "dashboard_address": "127.0.0.1:0",
+        "preload": ["mammo_core.jobs.worker"],  # heavy imports before the first job
+    }
+    envs = [{"CUDA_VISIBLE_DEVICES": str(index)} for index in range(num_gpus)] or [{}]
+    return {
+        index: {"cls": Nanny, "options": shared | {"env": env}} for index, env in enumerate(envs)
+    }
 
 
 def thread_settings(num_gpus: int, num_cores: int) -> dict[str, str]:
@@ -52,7 +55,7 @@ def main(address_file: Path) -> None:
     if hasattr(os, "nice"):  # not on Windows
         os.nice(10)
     num_gpus = _num_gpus()
-    dask.config.set(
+    dask_config.set(
         {
             # a worker that died is started anew, however long imports take on a busy machine
             "distributed.deploy.lost-worker-timeout": "10 minutes",

@@ -27,12 +27,15 @@ class ExecutorSource(Protocol):
 
     def open(self) -> Executor:
         """A working executor; opens a new one if the last one died. MammoError if there can be none."""
+        ...
 
     def submit_options(self, priority: int) -> dict[str, object]:
         """Keywords for the executor's `submit`."""
+        ...
 
     def is_alive(self) -> bool:
         """Whether the last executor opened still works."""
+        ...
 
     def close(self) -> None:
         """Ends it."""
@@ -50,7 +53,7 @@ class JobQueue:
         self.store = JobStore(home)
         self._home = home
         self._executors = executors
-        self._held: dict[str, Future | None] = {}  # None until it is submitted
+        self._held: dict[str, Future[str] | None] = {}  # None until it is submitted
         self._lock = threading.Lock()
         self._submitter = ThreadPoolExecutor(1, thread_name_prefix="submit")
         self._closed = threading.Event()
@@ -160,7 +163,7 @@ class JobQueue:
                 except Exception:  # a busy database must not end the watch: it is tried again
                     _LOG.warning("job %s could not be looked after", job_id, exc_info=True)
 
-    def _look_after(self, job_id: str, future: Future | None) -> None:
+    def _look_after(self, job_id: str, future: Future[str] | None) -> None:
         if future is None:
             self.store.beat(job_id)  # its executor is being opened
         elif future.done():
@@ -169,7 +172,7 @@ class JobQueue:
         elif self._executors.is_alive() and self.store.view(job_id).started is None:
             self.store.beat(job_id)  # it waits; once it runs its worker beats
 
-    def _note_end(self, job_id: str, future: Future) -> None:
+    def _note_end(self, job_id: str, future: Future[str]) -> None:
         """A job whose function did not return wrote no end of its own."""
         try:
             error = future.exception()

@@ -21,6 +21,7 @@ from mammo_core.config.runs import (
 from mammo_core.errors import InvalidRequestError
 from mammo_core.ingestion.download.paper_data import FetchPlan
 from mammo_core.ingestion.imports.plan import ImportPlan, import_plan_from_dict
+from mammo_core.system.device import DeviceWish
 from mammo_core.training.heads.sweep import SweepPlan, plan_from_dict, plan_like
 
 _FORGOTTEN = Path("forgotten")
@@ -116,7 +117,7 @@ class NetworkRequest(JobRequest):
     kind = "network"
     source: DataSource
     config: RunConfig
-    device: str = "auto"
+    device: DeviceWish = "auto"
     micro_batch: int | None = None
     beyond_budget: str = ""
 
@@ -208,23 +209,21 @@ def request_from_dict(values: Mapping[str, Any]) -> JobRequest:
 
 def _written(value: Any) -> Any:
     """A field's value as JSON-ready values."""
-    match value:
-        case DataSource():
-            site = {} if value.site is None else {"site": value.site}
-            folders = {"real": value.real, "synthetic": value.synthetic}
-            return {name: path and _written(path) for name, path in folders.items()} | site
-        case Path():
-            return str(value.resolve())
-        case FetchPlan() | ImportPlan():
-            return value.to_dict()
-        case SweepPlan() | AuditPlan() | RunConfig() | BackboneConfig():
-            return to_dict(value)
-    return value
+    if isinstance(value, DataSource):
+        site = {} if value.site is None else {"site": value.site}
+        return {name: _written(getattr(value, name)) for name in ("real", "synthetic")} | site
+    if isinstance(value, Path):
+        return str(value.resolve())
+    if isinstance(value, FetchPlan | ImportPlan):
+        return value.to_dict()
+    return to_dict(value) if dataclasses.is_dataclass(value) else value
 
 
 def _source_from_dict(values: Mapping[str, str | None]) -> DataSource:
-    real, synthetic = (values[name] for name in ("real", "synthetic"))
-    return DataSource(real and Path(real), synthetic and Path(synthetic), values.get("site"))
+    real, synthetic = (
+        None if values[name] is None else Path(values[name] or "") for name in ("real", "synthetic")
+    )
+    return DataSource(real, synthetic, values.get("site"))
 
 
 def _listed(epsilons: tuple[float, ...]) -> str:

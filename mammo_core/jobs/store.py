@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import pandas as pd
 from mlflow.artifacts import load_text
-from mlflow.entities import Metric, Run
+from mlflow.entities import FileInfo, Metric, Run
 from mlflow.exceptions import MlflowException
 
 from mammo_core.errors import InvalidRequestError
@@ -197,8 +197,9 @@ class JobStore:
 
     def tables(self, job_id: str) -> dict[str, pd.DataFrame]:
         """All tables that a job keeps, by name."""
-        address = self._client.get_run(job_id).info.artifact_uri.rstrip("/")
-        names = [item.path for item in self._client.list_artifacts(job_id)]
+        address = (self._client.get_run(job_id).info.artifact_uri or "").rstrip("/")
+        kept: list[FileInfo] = self._client.list_artifacts(job_id)  # pyright: ignore[reportUnknownMemberType] # MLflow types it as a list of anything
+        names = [item.path for item in kept]
         return {
             name.removesuffix(".csv"): pd.read_csv(io.StringIO(load_text(f"{address}/{name}")))
             for name in names

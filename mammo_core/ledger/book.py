@@ -142,7 +142,7 @@ class LedgerBook:
     def new_releases(self, releases: Sequence[Release]) -> list[Release]:
         """Those that release something new: the same reproducible release counts once."""
         known = {entry.release.release for entry in self.entries}
-        new = []
+        new: list[Release] = []
         for release in releases:
             if not (release.is_counted_once and release.release in known):
                 new.append(release)
@@ -222,7 +222,7 @@ def counted_costs(releases: Iterable[Release]) -> list[PrivacyCost]:
     second counts as without DP.
     """
     used: dict[str, str] = {}
-    costs = []
+    costs: list[PrivacyCost] = []
     for release in releases:
         first = used.setdefault(release.noise_seed, release.release) if release.noise_seed else ""
         repeats = bool(release.noise_seed) and first != release.release

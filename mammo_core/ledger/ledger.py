@@ -188,8 +188,7 @@ def _book(records: Sequence[LedgerRecord]) -> LedgerBook:
         content = record.content
         match record.kind:
             case "cohort":
-                patients = frozenset(content["patients"])
-                cohorts[content["key"]] = CohortIdentity(**content | {"patients": patients})
+                cohorts[content["key"]] = _cohort(content)
             case "charges":
                 entries += _entries(record)
             case "budget":
@@ -229,17 +228,20 @@ def _entries(record: LedgerRecord) -> list[LedgerEntry]:
     ]
 
 
+def _cohort(values: dict[str, Any]) -> CohortIdentity:
+    read: dict[str, Any] = {"patients": frozenset(values["patients"])}
+    return CohortIdentity(**values | read)
+
+
 def _release(values: dict[str, Any]) -> Release:
     spending = values["spending"]
     steps = spending["steps"]
-    return Release(
-        **values
-        | {
-            "target_epsilon": float(values["target_epsilon"]),
-            "spending": PrivacyCost(
-                steps=None if steps is None else tuple(NoisySteps(**part) for part in steps),
-                unit=spending["unit"],
-                largest_patient=spending["largest_patient"],
-            ),
-        }
-    )
+    read: dict[str, Any] = {
+        "target_epsilon": float(values["target_epsilon"]),
+        "spending": PrivacyCost(
+            steps=None if steps is None else tuple(NoisySteps(**part) for part in steps),
+            unit=spending["unit"],
+            largest_patient=spending["largest_patient"],
+        ),
+    }
+    return Release(**values | read)

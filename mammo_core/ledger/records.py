@@ -46,6 +46,7 @@ class Records(Protocol):
 
     def read(self) -> Sequence[LedgerRecord]:
         """All of them, the oldest first."""
+        ...
 
     def add(self, kind: str, title: str, content: dict[str, Any]) -> Sequence[LedgerRecord]:
         """Writes one after those that were read last.
@@ -53,6 +54,7 @@ class Records(Protocol):
         Returns:
             Those and the new one, the oldest first.
         """
+        ...
 
 
 class MlflowRecords:

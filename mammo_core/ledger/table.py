@@ -6,6 +6,7 @@ import pandas as pd
 
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.ledger.book import LedgerBook, LedgerEntry, counted_costs, running_totals
+from mammo_core.ledger.releases import Release
 from mammo_core.privacy.accounting.cost import total_epsilon
 
 LEDGER_COLUMNS = (
@@ -50,7 +51,7 @@ def _row(book: LedgerBook, entry: LedgerEntry) -> dict[str, object]:
         "made": entry.made,
         "kind": release.kind,
         "release": release.title,
-        "training data": STRATEGY_NAMES.get(release.strategy, release.strategy),
+        "training data": _trained_on(release),
         "unit": release.spending.unit,
         "target_epsilon": release.target_epsilon,
         "noise": release.noise,
@@ -59,6 +60,12 @@ def _row(book: LedgerBook, entry: LedgerEntry) -> dict[str, object]:
         "reason": entry.reason,
         "cohort": cohort_label(book, entry.cohort),
     }
+
+
+def _trained_on(release: Release) -> str:
+    """The training data of a run by name; of a generator its architecture."""
+    names: dict[str, str] = {**STRATEGY_NAMES}
+    return names.get(release.strategy, release.strategy)
 
 
 def cohort_label(book: LedgerBook, key: str) -> str:

@@ -21,7 +21,7 @@ def total_sentences(total: LedgerTotal, delta: float) -> list[str]:
     if not total.num_releases:
         return ["Nothing was released from these patients so far."]
     private = total.num_releases - total.num_without_dp
-    sentences = []
+    sentences: list[str] = []
     if private:
         sentences.append(
             f"{private} of {total.num_releases} release(s) have differential privacy. Published together they "

@@ -9,6 +9,7 @@ import platform
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from mammo_core import __version__
 from mammo_core.config.runs import KEY_LENGTH, to_dict
@@ -78,7 +79,7 @@ class ResultsFile:
             disk_errors_explained(self.path),
             self.path.open("a", newline="", encoding="utf-8") as file,
         ):
-            csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(map(_neutralised, rows))
+            _writer(file).writerows(map(_neutralised, rows))
 
     def _read(self) -> list[dict[str, object]]:
         """All whole rows; a line that a crash left half written is dropped."""
@@ -99,12 +100,16 @@ class ResultsFile:
 
     def _write(self, rows: list[dict[str, object]]) -> None:
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer = _writer(text)
         writer.writeheader()
         writer.writerows(map(_neutralised, rows))
         with disk_errors_explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
         write_text(self.path, text.getvalue())
+
+
+def _writer(file: TextIO) -> csv.DictWriter[str]:
+    return csv.DictWriter(file, list[str](COLUMNS), lineterminator="\n")
 
 
 def _neutralised(row: dict[str, object]) -> dict[str, object]:

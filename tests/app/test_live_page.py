@@ -1,22 +1,28 @@
 import json
 import math
+import os
 import shutil
+import time
 from dataclasses import replace
 
 import pytest
+import streamlit as st
 from mlflow import MlflowClient
 
 from mammo_core.cohorts.installed import DataSource, load_source
 from mammo_core.jobs.requests import FeaturesRequest
 from mammo_core.ledger.book import Budget
+from mammo_core.ledger.records import MlflowRecords
 from mammo_core.results.recording import EXPERIMENT
+from mammo_core.system.paths import models_dir
 from mammo_core.training.heads.feature_dataset import load_feature_dataset
 from pages.ui.components import feature_job
 from pages.ui.components.privacy_inputs import EPSILONS
-from pages.ui.live import play, recording
+from pages.ui.live import play, recording, training
 from pages.ui.state import resources
 from tests.app.helpers import open_page
 from tests.cohorts.test_folders import name, write_png
+from tests.helpers.jobs import write_cohort
 from tests.helpers.made_ledgers import memory_ledger
 
 
@@ -102,6 +108,61 @@ def test_live_records_each_release_once(tracked, demo_features, private_home):
     runs = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
     assert sorted(run.data.params["privacy.target_epsilon"] for run in runs) == ["0.05", "6.0"]
     assert {run.data.tags["origin"] for run in runs} == {"live"}
+
+
+def test_one_move_of_the_slider_reads_the_ledger_once_and_scans_no_folder(
+    tracked, demo_features, monkeypatch, tmp_path
+):
+    app = open_page("live")
+    read, scanned = [], []
+    search, scandir, listdir = MlflowRecords._search, os.scandir, os.listdir
+    monkeypatch.setattr(MlflowRecords, "_search", lambda self: read.append(1) or search(self))
+    monkeypatch.setattr(os, "scandir", lambda *path: scanned.append(path) or scandir(*path))
+    monkeypatch.setattr(os, "listdir", lambda *path: scanned.append(path) or listdir(*path))
+
+    for moves, epsilon in enumerate((0.05, 20.0, 6.0), start=1):
+        start = time.monotonic()
+        set_slider(app, epsilon)
+        assert not app.exception
+        assert len(read) <= moves
+        assert time.monotonic() - start < 5  # a loaded machine; 0.3 s alone
+
+    assert len(read) >= 2  # each new model is written down
+    folders = (str(tmp_path / "data"), str(models_dir()))
+    assert not [path for path in scanned if str(path[0]).startswith(folders)]
+
+
+def test_live_shows_a_recorded_run_again_after_a_restart_and_releases_nothing(
+    tracked, demo_features
+):
+    app = open_page("live")
+    for future in app.session_state["live_tracked"].values():
+        future.result(timeout=60)
+    before = metrics(app), [figure(app, key)["data"] for key in ("live_roc", "live_scores")]
+    training._trained.clear()  # as a restart of the server does
+
+    again = open_page("live")
+
+    assert not again.exception
+    assert "shown again, **no new release**" in texts(again)
+    after = metrics(again), [figure(again, key)["data"] for key in ("live_roc", "live_scores")]
+    assert after == before
+    assert len(resources.ledger().book().entries) == 1
+    set_slider(again, 8.0)
+    assert "Retrained and tested in" in texts(again)
+
+
+def test_live_trains_on_the_site_that_is_chosen_where_there_are_several(tmp_path, monkeypatch):
+    source = write_cohort(tmp_path / "data/cohort")
+    write_cohort(source.real, site="elsewhere")
+    opened = []
+    monkeypatch.setattr(
+        feature_job, "open_bench", lambda source: opened.append(source) or st.stop()
+    )
+
+    open_page("live").selectbox(key="live_site").set_value("site").run()
+
+    assert [each.site for each in opened] == ["elsewhere", "site"]
 
 
 def test_live_says_when_a_release_could_not_be_recorded(tracked, demo_features, monkeypatch):

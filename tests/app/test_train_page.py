@@ -4,11 +4,12 @@ import json
 
 import pytest
 
+from mammo_core.cohorts.installed import DataSource
 from mammo_core.jobs.store import JobStore
 from mammo_core.results.archive import RunArchive
 from pages.ui.state import jobs
 from tests.app.helpers import open_page
-from tests.helpers.jobs import ThreadExecutors, wait_for, wait_until_over
+from tests.helpers.jobs import ThreadExecutors, wait_for, wait_until_over, write_cohort
 
 
 def texts(app):
@@ -60,6 +61,33 @@ def test_page_says_what_a_choice_means_before_training(executors):
 
     app.select_slider(key="train_epsilon").set_value(1.0).run()
     assert float(metric(app, "Attacker").rstrip("%")) < 5
+
+
+def test_cohort_with_two_training_sites_is_trained_on_the_chosen_one(
+    executors, tmp_path, private_home
+):
+    source = write_cohort(tmp_path / "data/cohort")
+    write_cohort(source.real, site="elsewhere")
+    app = open_page("train")
+    assert app.selectbox(key="train_site").options == ["elsewhere", "site"]
+
+    app.selectbox(key="train_site").set_value("site").run()
+    app.selectbox(key="train_backbone").set_value("test_efficientnet").run()
+    app.number_input(key="train_delta").set_value(1e-3).run()
+    assert "of the 12 patients" in texts(app)
+    assert app.button(key="train_start").disabled is False
+    request = requested(app)
+
+    assert request.source.site == "site"
+    app.selectbox(key="train_cohort").set_value(DataSource()).run()
+    assert not [box for box in app.selectbox if box.key == "train_site"]
+
+
+def requested(app):
+    """The request of the job that the page starts, which is then left alone."""
+    view = jobs.engine().store.view(job_of(start(app)))
+    jobs.engine().cancel(view.id)
+    return view.request
 
 
 def test_no_privacy_is_called_so(executors):

@@ -69,6 +69,13 @@ def test_train_prints_measures_and_guarantee(capsys):
     assert "One release only" in printed
     assert "not for diagnosis" in printed
 
+    assert main(["train", "--data", "demo", "--epsilon", "8", *TINY]) == 0
+    again = capsys.readouterr().out
+    assert again.startswith(printed.split("ε spent")[0])
+    assert "shown again: nothing was trained and nothing released" in again
+    assert main(["ledger", "show", "--data", "demo"]) == 0
+    assert "1 of 1 release(s) have differential privacy" in capsys.readouterr().out
+
 
 def test_impossible_budget_is_refused_before_anything_is_computed(capsys, private_home):
     status = main(["train", "--data", "demo", "--epsilon", "-1", *TINY])

@@ -15,13 +15,13 @@ from mammo_core.training.heads.sweep import RecipeChanges, SweepPlan
 TINY = BackboneConfig(name="test_efficientnet", weights="random", image_size_px=32, views=1)
 
 
-def write_cohort(folder, patients=12):
+def write_cohort(folder, patients=12, site="site"):
     """A few noisy masses of each class and split, brighter if malignant, as files."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(len(site) - 4)
     for split in ("train", "val", "test"):
         for patient in range(patients):
             benign = patient % 2
-            place = folder / "site" / split / f"is_benign_{'true' if benign else 'false'}"
+            place = folder / site / split / f"is_benign_{'true' if benign else 'false'}"
             place.mkdir(parents=True, exist_ok=True)
             grey = rng.normal(140 - 50 * benign, 30, (16, 16)).clip(0, 255).astype(np.uint8)
             name = f"patient{split}{patient}_image1_mass1_is_benign_{benign}.png"

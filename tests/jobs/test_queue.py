@@ -47,6 +47,30 @@ def waiting_engine(private_home):
     engine.close()
 
 
+def test_job_trains_on_the_site_it_names_and_asks_for_one_where_there_are_several(
+    engine, source, private_home
+):
+    write_cohort(source.real, site="elsewhere")
+
+    unnamed = wait_until_over(engine, engine.start(sweep_request(source), "ana").id)
+    named = engine.start(sweep_request(replace(source, site="elsewhere"), epsilons=(6.0,)), "ana")
+    named = wait_until_over(engine, named.id)
+
+    assert unnamed.state == "failed" and "exactly one site with a train split" in unnamed.error
+    assert named.state == "finished"
+    (cohort,) = open_ledger(private_home).book().cohorts.values()
+    assert cohort.name == "elsewhere"
+    assert set(RunArchive(private_home).rows()["test_set"]) == {"site", "elsewhere"}
+
+
+def test_job_says_which_runs_were_recorded_before(engine, source):
+    for epsilons in ((6.0,), (1.0, 6.0)):
+        job = engine.start(sweep_request(source, seeds=(1,), epsilons=epsilons), "ana")
+        job = wait_until_over(engine, job.id)
+
+    assert "1 were recorded before and not trained again" in job.progress.message
+
+
 def test_job_trains_every_run_and_records_them(engine, source, private_home):
     job = engine.start(sweep_request(source), "ana")
 

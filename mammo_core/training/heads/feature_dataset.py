@@ -188,7 +188,8 @@ def _features_of(
     features: dict[str, Tensor] = {}
     for name, part in images.items():
         shifted = on_progress and partial(_report, on_progress, before, total)
-        features[name] = torch.from_numpy(store.features(part, backbone, on_progress=shifted))
+        computed = store.features(part, backbone, on_progress=shifted)
+        features[name] = torch.as_tensor(computed)
         before += missing[name]
     return features
 
@@ -245,4 +246,4 @@ def _pretrain(public_vectors: Tensor, public_labels: Tensor, recipe: HeadRecipe)
 
 
 def _labels(cohort: Cohort) -> Tensor:
-    return torch.from_numpy(cohort.labels).float()
+    return torch.as_tensor(cohort.labels).float()

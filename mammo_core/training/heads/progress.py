@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from sklearn.metrics import roc_auc_score
+import numpy as np
 from torch.nn import functional
 
+from mammo_core.evaluation.metrics import weighted_metrics
 from mammo_core.training.heads.runs import HeadStep
 
 _POINTS = 40  # of a curve
@@ -65,7 +66,8 @@ def curve_point(step: HeadStep) -> dict[str, float]:
     weights, inputs = step.weights[0], step.inputs
     loss = functional.binary_cross_entropy_with_logits(inputs.vectors @ weights, inputs.labels)
     point = {"loss": float(loss)}
-    scores = inputs.validation_scores(weights)
-    if scores is not None:
-        point["validation_auroc"] = float(roc_auc_score(inputs.validation_labels, scores))
+    labels, scores = inputs.validation_labels, inputs.validation_scores(weights)
+    if labels is not None and scores is not None:
+        measured = weighted_metrics(labels, scores, np.ones((1, len(labels))))
+        point["validation_auroc"] = float(measured.auroc[0])
     return point

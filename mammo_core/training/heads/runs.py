@@ -19,7 +19,7 @@ from mammo_core.training.heads.feature_dataset import FeatureDataset, HeadInputs
 from mammo_core.training.outcome import RunOutcome
 
 TrainingBackend = Literal["opacus", "vectorised"]
-ENGINES: tuple[TrainingBackend, ...] = ("opacus", "vectorised")
+BACKENDS: tuple[TrainingBackend, ...] = ("vectorised", "opacus")  # the usual one first
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mammo_core.privacy.accounting.cost import PrivacyCost
     from mammo_core.training.outcome import RunOutcome
 
-Release = dict[str, object]
+Release = dict[str, Any]
 
 
 def remember(source: DataSource, result: RunOutcome) -> list[Release]:
@@ -68,8 +68,10 @@ def total_figure(history: list[Release], unit: Unit) -> go.Figure | None:
 
 def total_text(history: list[Release]) -> str:
     """What all releases from real masses together spend, by exact composition."""
-    by_unit = {unit: found for unit in UNITS if (found := _spendings(history, unit))}
-    totals = {unit: _total(found, unit) for unit, found in by_unit.items()}
+    by_unit: dict[Unit, list[PrivacyCost]] = {
+        unit: found for unit in UNITS if (found := _spendings(history, unit))
+    }
+    totals: dict[Unit, float] = {unit: _total(found, unit) for unit, found in by_unit.items()}
     if any(math.isinf(epsilon) for epsilon in totals.values()):
         return (
             "One of these models was trained without privacy: taken together, nothing is promised."

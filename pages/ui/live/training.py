@@ -17,6 +17,7 @@ from pages.ui.live import recording
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
+    from mammo_core.evaluation.bootstrap import Estimate
     from mammo_core.evaluation.operating_point import Confusion
     from mammo_core.results.archive import StoredRun
     from mammo_core.training.heads.feature_dataset import FeatureDataset
@@ -38,6 +39,14 @@ class Decision:
     threshold: float
     on_validation: bool
     confusion: Confusion
+
+    @property
+    def rates(self) -> tuple[Estimate, Estimate]:
+        """Sensitivity and specificity; every test set has both classes."""
+        rates = self.confusion.rates()
+        sensitivity, specificity = rates["sensitivity"], rates["specificity"]
+        assert sensitivity is not None and specificity is not None
+        return sensitivity, specificity
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,7 @@ def _trained(
     """One head takes milliseconds on one thread, and many times that on several that wait for each other."""
     import torch
 
+    from mammo_core.training.heads.runs import head_recipe
     from mammo_core.training.heads.sweep import run_plan
 
     stored = recording.find(_dataset, config)
@@ -97,7 +107,7 @@ def _trained(
         return LiveRun(_outcome(_dataset, stored), recorded=stored.started)
     ledger = resources.ledger().on_behalf_of("live", beyond_budget=_beyond_budget)
     _dataset.prepare(
-        config.strategy, config.recipe, config.privacy.unit
+        config.strategy, head_recipe(config), config.privacy.unit
     )  # large, once per strategy, on all threads
     with _one_at_a_time:
         threads = torch.get_num_threads()
@@ -155,20 +165,17 @@ def decide(
     from mammo_core.evaluation.operating_point import confusion_at, threshold_at_specificity
 
     labels, scores = dataset.test_sets[test_set].cohort.labels, result.scores[test_set]
-    on_validation = dataset.validation is not None and result.validation_scores is not None
-    chosen_on = (
-        (dataset.validation.cohort.labels, result.validation_scores)
-        if on_validation
-        else (labels, scores)
-    )
+    chosen_on, on_validation = (labels, scores), False
+    if dataset.validation is not None and result.validation_scores is not None:
+        chosen_on = (dataset.validation.cohort.labels, result.validation_scores)
+        on_validation = True
     threshold = threshold_at_specificity(*chosen_on, specificity)
     return Decision(threshold, on_validation, confusion_at(labels, scores, threshold))
 
 
 def decision_text(decision: Decision, test_set: str, specificity: float) -> str:
     """What the threshold means for 100 malignant and 100 benign masses, and how far to trust it."""
-    rates = decision.confusion.rates()
-    found, cleared = rates["sensitivity"], rates["specificity"]
+    found, cleared = decision.rates
     chosen = (
         f"The threshold was chosen on validation masses of the training site, for {specificity:.0%} "
         "specificity there; their labels are not covered by ε."
@@ -186,8 +193,6 @@ def decision_text(decision: Decision, test_set: str, specificity: float) -> str:
 
 def spent_text(run: LiveRun) -> str:
     """What was spent and what an attacker gains, in a few lines."""
-    from mammo_core.privacy.accounting.risk import attacker_tpr
-
     result = run.outcome
     took = f"Retrained and tested in **{result.seconds:.2f} s**"
     if run.recorded is not None:
@@ -205,6 +210,6 @@ def spent_text(run: LiveRun) -> str:
     return (
         f"ε spent **{result.epsilon:.4g}**, δ {result.config.privacy.target_delta:g}, noise multiplier "
         f"{result.noise_multiplier:.3g}. From this training alone, an attacker who wrongly accuses 1 in 100 finds at most "
-        f"**{attacker_tpr(result.mu, 0.01):.1%}** of the {result.config.privacy.unit}s who took part. "
+        f"**{result.statement.attacker_tpr(0.01):.1%}** of the {result.config.privacy.unit}s who took part. "
         f"{took}."
     )

@@ -126,8 +126,8 @@ def show_charts(
     """ROC, scores and decisions, side by side."""
     readable_type()
     confusion = decision.confusion
-    rates = confusion.rates()
-    point = (1 - rates["specificity"].value, rates["sensitivity"].value)
+    sensitivity, specificity = decision.rates
+    point = (1 - specificity.value, sensitivity.value)
     curves = training.roc_curves(dataset, result)
     labels = dataset.test_sets[test_set].cohort.labels
     charts = (

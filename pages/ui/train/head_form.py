@@ -14,6 +14,7 @@ from pages.ui.state import resources
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
+    from mammo_core.training.heads.runs import TrainingBackend
     from mammo_core.training.heads.sweep import RecipeChanges, SweepPlan
 
 _BACKBONES = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2")
@@ -50,6 +51,7 @@ def choose_plan(source: DataSource) -> SweepPlan:
     Raises:
         MammoError: If the inputs do not make one.
     """
+    from mammo_core.training.heads.runs import BACKENDS
     from mammo_core.training.heads.sweep import SweepPlan
 
     available = STRATEGIES if source.is_demo or source.synthetic else ("real",)
@@ -70,15 +72,15 @@ def choose_plan(source: DataSource) -> SweepPlan:
         delta = choose_delta()
         first_seed = choose_seed("Seed" if num_seeds == 1 else "First seed")
         reproducible = choose_reproducible()
-        engine = st.segmented_control(
+        engine: TrainingBackend = st.segmented_control(
             "Engine",
-            ("opacus", "vectorised"),
-            default="opacus" if many == _ONE else "vectorised",
+            BACKENDS,
+            default=BACKENDS[0],
             required=True,
             key=f"train_engine_{many}",
             persist_state="session",
-            help="Opacus trains one run after the other; vectorised trains all at once. Same update, same "
-            "noise, same result up to rounding.",
+            help="Vectorised trains all runs at once, in milliseconds; Opacus trains one after the other, in seconds. "
+            "The update and the noise are the same, the result up to rounding.",
         )
         changes = _choose_changes()
     return SweepPlan(
@@ -151,7 +153,7 @@ def choose_one(
         "Training data",
         available,
         index=len(available) - 1,
-        format_func=STRATEGY_NAMES.get,
+        format_func=lambda name: STRATEGY_NAMES[name],
         key="train_strategy",
         bind="query-params",
         help=_STRATEGY_HELP,
@@ -177,7 +179,7 @@ def _choose_several(
         available,
         selection_mode="multi",
         default=[name for name in ("real", "pretrain") if name in available],
-        format_func=STRATEGY_NAMES.get,
+        format_func=lambda name: STRATEGY_NAMES[name],
         key="train_strategies",
         bind="query-params",
         wrap=True,

@@ -67,6 +67,6 @@ def _planned(asked: SweepPlan | NetworkRequest, data: TrainingData) -> list[Rele
         count = len(asked.seeds)
     releases: list[Release] = []
     for config in configs:
-        cost = cost_of_run(config, data.largest_patient, calibrate_run(config))
+        cost = cost_of_run(config, data.largest_patient or 1, calibrate_run(config))
         releases += planned_releases(cost, count) if cost else []
     return releases

@@ -18,6 +18,7 @@ from pages.ui.train.network_backbone import choose_start
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
     from mammo_core.jobs.requests import NetworkRequest
+    from mammo_core.system.device import DeviceWish
     from mammo_core.training.paper.presets import Preset
 
 _OWN = "my own"
@@ -34,6 +35,7 @@ def choose_network(source: DataSource) -> NetworkRequest:
         MammoError: If the inputs do not make one.
     """
     from mammo_core.jobs.requests import NetworkRequest
+    from mammo_core.system.device import DEVICE_WISHES
     from mammo_core.training.paper.presets import paper_presets
 
     presets = paper_presets()
@@ -47,10 +49,10 @@ def choose_network(source: DataSource) -> NetworkRequest:
     )
     config = _own_config(source) if name == _OWN else _preset_config(source, presets[name])
     with st.expander("This computer", icon=":material/memory:"):
-        device = st.segmented_control(
+        device: DeviceWish = st.segmented_control(
             "Device",
-            ("auto", "cpu", "cuda"),
-            default="auto",
+            DEVICE_WISHES,
+            default=DEVICE_WISHES[0],
             required=True,
             key="network_device",
             persist_state="session",
@@ -64,11 +66,11 @@ def _own_config(source: DataSource) -> RunConfig:
 
     available = STRATEGIES if source.is_demo or source.synthetic else ("real",)
     (strategy,), (unit,), (epsilon,), _ = choose_one(available)
-    part = st.segmented_control(
+    part: TrainedPart = st.segmented_control(
         "Trained part",
-        TRAINED_PARTS[::-1],
+        tuple(reversed(TRAINED_PARTS)),
         default=TRAINED_PARTS[-1],
-        format_func=TRAINED_PART_NAMES.get,
+        format_func=lambda part: TRAINED_PART_NAMES[part],
         required=True,
         wrap=True,
         key="network_part",
@@ -167,7 +169,7 @@ def _short(preset: Preset) -> str:
     """A preset in few words, for a list: the paper's names and its target."""
     config = preset.config
     budget = f"ε {budget_name(config.privacy.target_epsilon)}"
-    whole = ["whole network"] if config.recipe.trained_part == "network" else []
+    whole = ["whole network"] if config.trained_part == "network" else []
     return " · ".join([preset.name, config.strategy, *whole, budget])
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import RunConfig, to_dict
 from mammo_core.errors import MammoError
 from mammo_core.text.numbers import duration
@@ -90,6 +91,7 @@ def _time_words(request: NetworkRequest, pace: StepTime, *, on_features: bool) -
     from mammo_core.training.networks.timing import time_of_features, time_of_run
 
     config, data = request.config, resources.training_data(request.source)
+    assert isinstance(config.recipe, NetworkRecipe)
     measured = f"on {pace.device}, from steps measured on a few made-up images"
     if on_features:
         masses = data.num_images + (data.num_synthetic if config.strategy != "real" else 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 import streamlit as st
@@ -20,6 +20,7 @@ from pages.ui.privacy.own_audit import show_audit_results
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
+    from mammo_core.config.runs import RunConfig
     from mammo_core.jobs.store import JobView
 
 
@@ -31,7 +32,7 @@ def show_results(job: JobView) -> None:
         show_audit_results(job)
         return
     if isinstance(job.request, NetworkRequest):
-        _show_network(job)
+        _show_network(job, job.request.config)
         return
     if not isinstance(job.request, SweepRequest):
         st.success("The features are ready.", icon=":material/check:")
@@ -46,15 +47,19 @@ def show_results(job: JobView) -> None:
         return
     st.subheader(f"{len(run_ids)} runs")
     for unit, of_unit in rows.groupby("unit"):
-        _show_curves(unit, of_unit)
+        _show_curves(str(unit), of_unit)
     st.caption(INTERVALS)
     st.page_link("pages/runs.py", label="Compare and export all runs", icon=":material/table_rows:")
     names = _names(rows)
-    show_run_card(st.selectbox("Run", list(names), format_func=names.get, key=f"card_of_{job.id}"))
+    show_run_card(
+        st.selectbox(
+            "Run", list(names), format_func=lambda run_id: names[run_id], key=f"card_of_{job.id}"
+        )
+    )
 
 
-def _show_network(job: JobView) -> None:
-    run_id = resources.archive().id_of(job.request.config, job.data_hash)
+def _show_network(job: JobView, config: RunConfig) -> None:
+    run_id = resources.archive().id_of(config, job.data_hash)
     if run_id is None:
         st.info(
             "Not finished. What was done is kept: *Continue* goes on from the last checkpoint.",
@@ -98,8 +103,9 @@ def _names(rows: pd.DataFrame) -> dict[str, str]:
     ordered = rows.drop_duplicates("run_id").sort_values(
         ["strategy", "unit", "target_epsilon", "seed"]
     )
+    runs = cast("list[dict[str, Any]]", ordered.to_dict("records"))
     return {
-        row.run_id: f"{STRATEGY_NAMES[row.strategy]}, {row.unit}, ε = {budget_name(row.target_epsilon)}, "
-        f"seed {row.seed}"
-        for row in ordered.itertuples()
+        row["run_id"]: f"{STRATEGY_NAMES[row['strategy']]}, {row['unit']}, "
+        f"ε = {budget_name(row['target_epsilon'])}, seed {row['seed']}"
+        for row in runs
     }
