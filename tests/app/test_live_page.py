@@ -157,7 +157,7 @@ def test_live_trains_on_the_site_that_is_chosen_where_there_are_several(tmp_path
     write_cohort(source.real, site="elsewhere")
     opened = []
     monkeypatch.setattr(
-        feature_job, "open_bench", lambda source: opened.append(source) or st.stop()
+        feature_job, "open_dataset", lambda source: opened.append(source) or st.stop()
     )
 
     open_page("live").selectbox(key="live_site").set_value("site").run()

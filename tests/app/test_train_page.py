@@ -63,16 +63,13 @@ def test_page_says_what_a_choice_means_before_training(executors):
     assert float(metric(app, "Attacker").rstrip("%")) < 5
 
 
-def test_cohort_with_two_training_sites_is_trained_on_the_chosen_one(
-    executors, tmp_path, private_home
-):
+def test_cohort_with_two_training_sites_is_trained_on_the_chosen_one(waiting_executors, tmp_path):
     source = write_cohort(tmp_path / "data/cohort")
     write_cohort(source.real, site="elsewhere")
     app = open_page("train")
     assert app.selectbox(key="train_site").options == ["elsewhere", "site"]
 
     app.selectbox(key="train_site").set_value("site").run()
-    app.selectbox(key="train_backbone").set_value("test_efficientnet").run()
     app.number_input(key="train_delta").set_value(1e-3).run()
     assert "of the 12 patients" in texts(app)
     assert app.button(key="train_start").disabled is False
