@@ -1,4 +1,4 @@
-"""Lower bounds on what a mechanism spends, from how often an attacker guessed right about canaries.
+"""Bounds from below what a mechanism spends, from how often an attacker guessed right about canaries.
 
 Each holds with the confidence asked for, whatever the attack: a weak attack only gives a low bound. A bound
 above the claim refutes it; a bound below proves nothing but that this attack failed.
@@ -29,7 +29,7 @@ class Guesses:
 
     Attributes:
         canaries: All of them.
-        made: About how many the attacker dared to answer.
+        made: How many of them the attacker answered.
         right: How many answers were right.
     """
 
@@ -53,7 +53,7 @@ class ErrorCounts:
 
 
 def epsilon_from_errors(errors: ErrorCounts, delta: float, confidence: float) -> float:
-    """The largest ε that both error rates refute.
+    """Finds the largest ε that both error rates refute.
 
     From Clopper–Pearson upper bounds of both rates, each with half of the risk: ε ≥ ln((1 - δ - FNR) / FPR),
     or the same with the rates exchanged.
@@ -70,7 +70,7 @@ def epsilon_from_errors(errors: ErrorCounts, delta: float, confidence: float) ->
 
 
 def mu_from_errors(errors: ErrorCounts, confidence: float) -> float:
-    """The largest μ that both error rates refute, if the mechanism is a Gaussian one.
+    """Finds the largest μ that both error rates refute, if the mechanism is a Gaussian one.
 
     μ ≥ Φ⁻¹(1 - FPR) - Φ⁻¹(FNR) at Clopper–Pearson upper bounds of both rates.
 
@@ -94,7 +94,7 @@ def _clopper_pearson_upper(count: int, trials: int, risk: float) -> float:
 
 
 def epsilon_from_guesses(guesses: Guesses, delta: float, confidence: float) -> float:
-    """The largest ε that so many right guesses in one run refute.
+    """Finds the largest ε that so many right guesses in one run refute.
 
     Source: Steinke, Nasr and Jagielski 2023, "Privacy Auditing with One (1) Training Run", arXiv:2305.08846,
     theorem 5.2.
@@ -106,7 +106,7 @@ def epsilon_from_guesses(guesses: Guesses, delta: float, confidence: float) -> f
 
 
 def _luck(guesses: Guesses, epsilon: float, delta: float) -> float:
-    """The most probable that so many right guesses are under (ε, δ)-differential privacy."""
+    """Bounds the probability of so many right guesses under (ε, δ)-differential privacy."""
     rate = 1 / (1 + math.exp(-epsilon))
     tail = binom.sf(guesses.right - 1, guesses.made, rate)
     fewer = np.arange(1, guesses.right + 1)
@@ -116,7 +116,7 @@ def _luck(guesses: Guesses, epsilon: float, delta: float) -> float:
 
 
 def mu_from_guesses(guesses: Guesses, confidence: float) -> float:
-    """The largest μ that so many right guesses in one run refute, if the mechanism is a Gaussian one.
+    """Finds the largest μ that so many right guesses in one run refute, if the mechanism is a Gaussian one.
 
     Source: Mahloujifar, Melis and Chaudhuri 2024, "Auditing f-Differential Privacy in One Run", arXiv:2410.22235,
     algorithm 3.
@@ -129,7 +129,7 @@ def mu_from_guesses(guesses: Guesses, confidence: float) -> float:
 
 
 def _least_mass(guesses: Guesses, mu: float, risk: float) -> float:
-    """What the numbers of right and wrong guesses must weigh together at least, were the mechanism μ-GDP."""
+    """Bounds from below the probability mass of the right and wrong guesses if the mechanism is μ-GDP."""
     right = risk * guesses.right / guesses.canaries
     wrong = risk * (guesses.made - guesses.right) / guesses.canaries
     for count in range(guesses.right - 1, -1, -1):
@@ -142,7 +142,7 @@ def _least_mass(guesses: Guesses, mu: float, risk: float) -> float:
 
 
 def _largest_refuted(excess: Callable[[float], float], most: float) -> float:
-    """The root of a rising function that is negative where a claim is refuted; 0 if none is."""
+    """Finds the root of a rising function that is negative where a claim is refuted; 0 if none is."""
     if excess(0.0) >= 0:
         return 0.0
     if excess(most) < 0:

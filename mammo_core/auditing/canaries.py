@@ -1,8 +1,8 @@
-"""Worst-case canaries: made-up units, each in or out by a coin, whose trace in the weights bounds what is spent.
+"""Audits a training by worst-case canaries: made-up units, each in or out by a fair coin.
 
-A canary is one mass with a vector that no patient has, along a direction in which the real masses hardly vary.
-Most are just so long that their gradient stays at the clipping norm while training goes on; the last one of
-each training is so long that it would outweigh everyone, were it not clipped. The attacker knows all
+A canary is one mass with a vector that no patient has, along a direction in which real masses hardly vary.
+The gradient of most canaries stays at the clipping norm during the whole training. The last one of each training
+is so long that it would outweigh everyone without clipping. The attacker knows all
 real units, the canaries, the training and its weights, and sees how far the weights moved along each canary
 from where a training without canaries and noise leaves them.
 
@@ -36,7 +36,11 @@ from mammo_core.privacy.heads.vectorised import HeadSettings, TakingPart
 CONFIDENCE = 0.95
 _LENGTH = 4.6  # of a canary over the clipping norm: maximises how far it pulls before it is learned
 _OVERLONG = 1000.0
-_SHARES = (0.05, 0.3, 1.0)  # of the canaries that the attacker dares to guess; each is paid for
+_SHARES = (
+    0.05,
+    0.3,
+    1.0,
+)  # of the canaries that the attacker guesses; the confidence is split among them
 _LEAST_MU = 1e-6
 
 
@@ -55,7 +59,7 @@ class CanaryScores:
     thresholds: np.ndarray
 
     def part(self, trainings: slice, canaries: slice) -> CanaryScores:
-        """Some trainings and canaries."""
+        """Selects trainings and canaries."""
         return CanaryScores(
             self.scores[trainings, canaries],
             self.took_part[trainings, canaries],
@@ -84,7 +88,7 @@ class AuditBound:
 def insert_canaries(
     problem: HeadTrainingData, count: int, max_grad_norm: float
 ) -> HeadTrainingData:
-    """The problem with `count` more units of one malignant mass each, the last of all units and masses.
+    """Appends `count` units of one malignant mass each to the training data.
 
     Raises:
         ValueError: If there are more canaries than dimensions.
@@ -153,7 +157,7 @@ def score_canaries(
 
 
 def audit_bounds(seen: CanaryScores, delta: float) -> list[AuditBound]:
-    """All lower bounds, each at 95 % confidence."""
+    """Computes all lower bounds, each at 95 % confidence."""
     everything = slice(None)
     steady = seen.part(everything, slice(-1))
     one = steady.part(slice(1), everything)
@@ -202,7 +206,7 @@ def guess_extremes(seen: CanaryScores, share: float) -> Guesses:
 
 
 def _errors(seen: CanaryScores) -> ErrorCounts:
-    """Of one canary in each training, (R, 1): independent trials at a threshold chosen without them."""
+    """Counts errors about one canary of each training, (R, 1): independent trials at a threshold chosen without them."""
     accused, inside = seen.scores > seen.thresholds, seen.took_part
     return ErrorCounts(
         false_positives=int(np.count_nonzero(accused & ~inside)),

@@ -1,9 +1,8 @@
-"""Attacks on generators with a cohort's real masses: who was in the training data, told from drawn masses.
+"""Attacks generators with a cohort's real masses: which of them were in the training data?
 
 Members are the training site's train split; non-members its val and test splits, whose patients the
-generator never saw. Masses of another split differ for other reasons, too: each attack is therefore run
-against val and test apart, and once between val and test, neither of which took part. What it finds there is the
-shift between splits and no leak.
+generator never saw. Masses of another split can differ for other reasons, too. Each attack therefore also runs
+between val and test, neither of which took part: what it finds there is the shift between splits and no leak.
 """
 
 from __future__ import annotations
@@ -64,8 +63,8 @@ class AttackTarget:
 
     Attributes:
         name: To show.
-        masses: That it drew.
-        card: None if it has none; that it saw the train split and nobody else is then taken for granted.
+        masses: Sampled from it.
+        card: None if it has none; it is then assumed to have seen exactly the train split.
         generator: Its network, for attacks by whoever has the weights; None if they are not published.
         state: Of its training, with a discriminator; None if there is none.
     """
@@ -86,7 +85,7 @@ class GeneratorAttack:
         attack: NEAREST or CALIBRATED in the backbone's features, COARSE or COARSE_CALIBRATED in the lowest
             frequencies, which other film grain leaves alone, WEIGHTS or DISCRIMINATOR.
         level: Whether single masses or patients are told apart.
-        members: The split taken for members; val in the control.
+        members: The split of the members; val in the control.
         non_members: The split or splits of the others.
         num_members, num_non_members: Masses or patients, as the level says.
         bound_tpr_at_1pct: What the generator's guarantee allows any attack; None without one.
@@ -108,7 +107,7 @@ class GeneratorAttack:
         return (self.members, self.non_members) == CONTROL
 
     def to_row(self) -> dict[str, Any]:
-        """For a table: the rates as NAME, NAME_low and NAME_high."""
+        """Writes a row of a table, with the rates as NAME, NAME_low and NAME_high."""
         row = dataclasses.asdict(self)
         rates, bound = row.pop("rates"), row.pop("bound_tpr_at_1pct")
         for name, estimate in rates.items():
@@ -118,13 +117,12 @@ class GeneratorAttack:
 
 
 def planted_copies(target: AttackTarget, train: Cohort) -> AttackTarget:
-    """A generator that did copy, to see that the attacks would find it: one member in ten, turned and noisy.
+    """Makes a control that did copy, to see that attacks find it: one member in ten, rotated and with noise.
 
-    The copies take the place of as many of the target's masses. Members' masses are chosen and shaken at
-    random, the same every time.
+    The copies replace as many of the target's masses. Choice and noise are random with a fixed seed.
 
     Raises:
-        InvalidRequestError: If the target drew fewer masses.
+        InvalidRequestError: If the target has fewer masses.
     """
     rng = np.random.default_rng(0)
     rows = rng.choice(len(train), size=-(-len(train) // _COPIED), replace=False)
@@ -236,9 +234,9 @@ def write_attacks(
 
 
 def guaranteed_tpr(guarantee: Guarantee | None, fpr: float) -> float | None:
-    """The most members that any attack finds on a generator while wrongly accusing a share `fpr`.
+    """Bounds the true positive rate of any attack on a generator at a false positive rate.
 
-    None without a guarantee, or where it hides single images only: here a member's other masses took part, too.
+    None without a guarantee, or with one for single images only: a member's other masses took part as well.
     """
     if guarantee is None or guarantee.unit != "patient":
         return None
@@ -284,7 +282,7 @@ def _require_trained_on(splits: dict[str, Cohort], target: AttackTarget) -> None
 def _scores(
     names: tuple[str, str], masses: Cohort, views: Tensor, synthetic: Tensor
 ) -> dict[str, np.ndarray]:
-    """Of both attacks in one space: views (N, V, D) of the real masses, (M, D) of the synthetic ones."""
+    """Scores both attacks in one space: views (N, V, D) of the real masses, (M, D) of the synthetic ones."""
     heldout = masses.splits != "train"
     calibrated = calibrated_scores(
         views,

@@ -1,4 +1,4 @@
-"""Real attacks on trained heads and lower bounds on what they spend, per ε: three tables.
+"""Attacks trained heads and bounds from below what they spend: three tables, by ε.
 
 Shadow models are trained on the cohort's own patients. The tables are computed from real patients without
 noise: no ε covers them.
@@ -47,7 +47,7 @@ _LEAST_EFFECT_MODELS = 256
 
 @dataclass(frozen=True, kw_only=True)
 class AuditPlan:
-    """What to attack and with how many models.
+    """The attacked runs and the number of models.
 
     Attributes:
         epsilons: Budgets, infinity for no privacy.
@@ -81,7 +81,7 @@ class AuditPlan:
             self.run_config(epsilon)
 
     def run_config(self, epsilon: float) -> RunConfig:
-        """The run whose like is attacked."""
+        """Gives the configuration of the attacked runs."""
         return RunConfig(
             strategy=self.strategy,
             privacy=PrivacyConfig(
@@ -95,12 +95,12 @@ class AuditPlan:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values, see `audit_plan_from_dict`."""
+        """Writes JSON-ready values, see `audit_plan_from_dict`."""
         return to_dict(self)
 
 
 def audit_plan_from_dict(values: dict[str, Any]) -> AuditPlan:
-    """The inverse of `AuditPlan.to_dict`."""
+    """Reads what `AuditPlan.to_dict` wrote."""
     return AuditPlan(
         **values
         | {
@@ -125,7 +125,7 @@ class AuditTables:
     roc: list[dict[str, Any]] = field(default_factory=list)
 
     def frames(self) -> dict[str, pd.DataFrame]:
-        """The tables by name."""
+        """Gives the tables by name."""
         return {name: pd.DataFrame(rows) for name, rows in vars(self).items()}
 
 
@@ -209,7 +209,7 @@ class _Point:
         return {"epsilon": epsilon, "delta": self.plan.delta, "mu": self._mu}
 
     def attack(self, tables: AuditTables) -> None:
-        """Three attacks on every shadow model, on units and, where these are patients, on single masses."""
+        """Runs three attacks on every shadow model, on units and, where these are patients, on single masses."""
         shadows = train_shadows(
             self.problem,
             self.recipe,
@@ -268,7 +268,7 @@ class _Point:
         ]
 
     def audit(self, tables: AuditTables) -> None:
-        """Lower bounds from canaries."""
+        """Adds lower bounds from canaries."""
         seen = score_canaries(
             self.problem,
             self.recipe,
@@ -297,7 +297,7 @@ def _with_interval(name: str, measured: Interval) -> dict[str, float]:
 
 
 def best_attacks(attacks_table: pd.DataFrame) -> pd.DataFrame:
-    """The attack with the highest AUC on whole units, per strategy, unit and ε."""
+    """Selects the attack with the highest AUC on whole units, for each strategy, unit and ε."""
     keys = ["strategy", "unit", "target_epsilon"]
     level = attacks_table["unit"].map({"patient": "patient", "image": "mass"})
     on_units = attacks_table[attacks_table["level"] == level]
@@ -305,5 +305,5 @@ def best_attacks(attacks_table: pd.DataFrame) -> pd.DataFrame:
 
 
 def headline_audits(audits_table: pd.DataFrame) -> pd.DataFrame:
-    """One lower bound per strategy, unit and ε: that of `HEADLINE_METHOD`."""
+    """Selects one lower bound for each strategy, unit and ε: that of `HEADLINE_METHOD`."""
     return audits_table[audits_table["method"] == HEADLINE_METHOD]

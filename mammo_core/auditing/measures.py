@@ -1,4 +1,4 @@
-"""How well an attack guesses who took part: ROC, AUC and TPR at low FPR, with intervals over patients."""
+"""Measures membership attacks: ROC, AUC and TPR at low FPR, with intervals over patients."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Interval:
 
 @dataclass(frozen=True)
 class AttackMeasures:
-    """What an attack reaches on average over the attacked heads.
+    """Rates of an attack, averaged over the attacked heads.
 
     Intervals are percentile bootstraps over clusters (patients); the same heads are attacked in each resample.
 
     Attributes:
         auc: 0.5 is guessing.
-        tpr_at_1pct, tpr_at_01pct: Share of those who took part that is found while 1 % or 0.1 % of the others
-            are wrongly accused, with one threshold for all heads and units.
+        tpr_at_1pct, tpr_at_01pct: True positive rate at a false positive rate of 1 % or 0.1 %, with one threshold
+            for all heads and units.
         fpr, tpr: (G,) each, the ROC curve.
     """
 
@@ -91,12 +91,12 @@ def _histograms(scores: np.ndarray, took_part: np.ndarray) -> tuple[np.ndarray, 
 
 
 def _cumulative(counts: np.ndarray) -> np.ndarray:
-    """(B, bins) -> (B, bins + 1) shares from 0 to 1."""
+    """Accumulates counts to shares from 0 to 1: (B, bins) -> (B, bins + 1)."""
     total = np.cumsum(counts, axis=1)
     return np.concatenate([np.zeros((len(counts), 1)), total / total[:, -1:]], axis=1)
 
 
 def _interval(values: np.ndarray) -> Interval:
-    """The first is the value, the others are resamples."""
+    """Takes the first as the value and the others as resamples."""
     low, high = np.quantile(values[1:], [0.025, 0.975])
     return Interval(float(values[0]), float(low), float(high))

@@ -1,8 +1,7 @@
-"""Guessing who took part in training: scores for every head and unit, higher for "took part".
+"""Scores who took part in training, for every head and unit; higher means "took part".
 
-All attackers know every unit's masses and labels and how heads are trained, and only wonder whose data were
-used. Each answers for heads that its own fits have not seen: a likelihood ratio for one head is fitted on the
-others.
+All attackers know every unit's masses and labels and how heads are trained, but not whose data were used. A
+likelihood ratio for one head is fitted on the other heads.
 
 Sources: Yeom et al. 2018, arXiv:1709.01604 (loss threshold); Carlini et al. 2022, arXiv:2112.03570 (likelihood
 ratio, "LiRA"). Joining it with the released weights themselves is ours.
@@ -26,23 +25,23 @@ _LEAST_NOISE_SHARE = 1e-4
 
 
 def mass_margins(problem: HeadTrainingData, weights: Tensor) -> Tensor:
-    """The logit of each mass's own class: (R, K) -> (R, N)."""
+    """Computes the logit of each mass's own class: (R, K) -> (R, N)."""
     return (weights @ problem.vectors.T) * (2 * problem.labels - 1)
 
 
 def unit_mean(values: Tensor, unit_rows: Tensor) -> Tensor:
-    """The mean over each unit's masses: (R, N), (U, B) -> (R, U)."""
+    """Computes the mean over each unit's masses: (R, N), (U, B) -> (R, U)."""
     mask = unit_rows >= 0
     return (values[:, unit_rows.clamp(min=0)] * mask).sum(dim=2) / mask.sum(dim=1)
 
 
 def loss_scores(margins: Tensor) -> Tensor:
-    """Loss threshold: minus the logistic loss of each mass, (R, N) -> (R, N)."""
+    """Scores by the loss: minus the logistic loss of each mass, (R, N) -> (R, N)."""
     return -torch.nn.functional.softplus(-margins)
 
 
 def likelihood_ratio(observed: Tensor, took_part: Tensor) -> Tensor:
-    """Log-likelihood ratio of one number per head and unit, "took part" against "did not".
+    """Computes the log-likelihood ratio of one number per head and unit, "took part" against "did not".
 
     Both are normal with means of their own and a common variance, each unit's own, fitted on the other heads.
 
@@ -57,7 +56,7 @@ def likelihood_ratio(observed: Tensor, took_part: Tensor) -> Tensor:
 
 
 def joint_likelihood_ratio(observed: Sequence[Tensor], took_part: Tensor) -> Tensor:
-    """As `likelihood_ratio` for S numbers per head and unit together, each (R, U), jointly normal."""
+    """Computes `likelihood_ratio` for S numbers per head and unit together, each (R, U), jointly normal."""
     values = torch.stack([each.double() for each in observed], dim=2)  # (R, U, S)
     values = (values - values.mean(dim=0)) / values.std(dim=0).clamp(min=_LEAST_VARIANCE)
     inside, inside_spread = _moments_without_self(values, took_part.double())
@@ -69,7 +68,7 @@ def joint_likelihood_ratio(observed: Sequence[Tensor], took_part: Tensor) -> Ten
 
 
 def _moments_without_self(values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (R, U, S) and covariance (R, U, S, S) over the heads with weight 1, each head left out of its own."""
+    """Computes mean (R, U, S) and covariance (R, U, S, S) over the heads with weight 1, without the head itself."""
     weight = weight[..., None]  # (R, U, 1)
     outer = values[..., :, None] * values[..., None, :]
     count = weight.sum(dim=0) - weight
@@ -87,7 +86,7 @@ def unit_effects(
     seed: int,
     train: Trainer = train_batched,
 ) -> Tensor:
-    """What taking part moves the weights by, on average over who else does: (U, K).
+    """Estimates each unit's mean effect on the weights: (U, K).
 
     From a linear regression on `count` heads trained without noise on random halves, clipped where the job is
     private. Best with twice as many heads as units.
@@ -101,7 +100,7 @@ def unit_effects(
 
 
 def weight_projections(weights: Tensor, effects: Tensor) -> Tensor:
-    """How far each head's weights moved along each unit's effect, others' effects and noise discounted.
+    """Projects each head's weights on each unit's effect, discounting the effects of others and noise.
 
     Args:
         weights: (R, K) of heads to attack.

@@ -1,4 +1,4 @@
-"""Shadow models: heads trained on random halves of the units, so that it is known who took part in which.
+"""Trains shadow models: heads on random halves of the units, so that it is known who took part in which.
 
 Attacks learn from them what taking part does to a head, and are tested on them.
 
@@ -44,7 +44,7 @@ def train_batched(
     *,
     on_step: Callable[[int, Tensor], None] | None = None,
 ) -> Tensor:
-    """The weights (R, K) of `train_heads`, a few hundred heads at a time for the sake of memory."""
+    """Runs `train_heads` for a few hundred heads at a time, which saves memory: weights (R, K)."""
     batches = [
         train_heads(
             problem,
@@ -61,7 +61,7 @@ def train_batched(
 
 
 def repeated_jobs(job: HeadSettings, count: int, seed: int) -> list[HeadSettings]:
-    """The same job `count` times, each with reproducible noise of its own."""
+    """Repeats a job `count` times, each with its own reproducible noise."""
     return [
         HeadSettings(job.noise_multiplier, job.learning_rate, number)
         for number in _noise_seeds(count, seed)

@@ -1,4 +1,4 @@
-"""`audit`: real attacks on trained heads, and lower bounds on what they spend, beside the claim."""
+"""`audit` attacks trained heads and bounds from below what they spend, beside the claim."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import itertools
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mammo_core.auditing.heads import AuditTables
 
 
@@ -118,19 +120,24 @@ def _lines(tables: AuditTables) -> list[dict[str, Any]]:
     from mammo_core.text.numbers import with_interval
 
     keys = ["strategy", "unit", "target_epsilon"]
-    audited = headline_audits(tables.frames()["audits"]).set_index(keys)["audited_epsilon"]
+    audits = headline_audits(tables.frames()["audits"])
+    audited = {tuple(row[key] for key in keys): row["audited_epsilon"] for row in _records(audits)}
     return [
         {
-            "strategy": row.strategy,
-            "unit": row.unit,
-            "ε claimed": f"{row.epsilon:.3g}",
-            "best attack": row.attack,
-            "AUC": with_interval(row.auc, row.auc_low, row.auc_high),
+            "strategy": row["strategy"],
+            "unit": row["unit"],
+            "ε claimed": f"{row['epsilon']:.3g}",
+            "best attack": row["attack"],
+            "AUC": with_interval(row["auc"], row["auc_low"], row["auc_high"]),
             "TPR at 1 % FPR": with_interval(
-                row.tpr_at_1pct, row.tpr_at_1pct_low, row.tpr_at_1pct_high
+                row["tpr_at_1pct"], row["tpr_at_1pct_low"], row["tpr_at_1pct_high"]
             ),
-            "bound": f"{row.bound_tpr_at_1pct:.3f}",
-            "ε audited": f"≥ {audited[row.strategy, row.unit, row.target_epsilon]:.3g}",
+            "bound": f"{row['bound_tpr_at_1pct']:.3f}",
+            "ε audited": f"≥ {audited[tuple(row[key] for key in keys)]:.3g}",
         }
-        for row in best_attacks(tables.frames()["attacks"]).itertuples()
+        for row in _records(best_attacks(tables.frames()["attacks"]))
     ]
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", table.to_dict("records"))

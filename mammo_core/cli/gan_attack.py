@@ -1,4 +1,4 @@
-"""`gan attack`: who was in a generator's training data, told from what it draws."""
+"""`gan attack` guesses from a generator's masses who was in its training data."""
 
 from __future__ import annotations
 
@@ -112,9 +112,9 @@ def run_attack(options: argparse.Namespace) -> int:
         )
     print_table([_printed(attack) for attack in attacks])
     print(
-        "\nAUC .5 is guessing. Found: members found while 1 % or 0.1 % of the others are wrongly accused. "
+        "\nAn AUC of .5 is guessing. TPR: the share of members that is found at a false positive rate of 1 % or 0.1 %. "
         "95 % intervals: bootstrap over patients. Control: nobody of either split took part. "
-        "Planted copies: one training mass in ten copied, turned and noisy; a sound attack finds about these.\n"
+        "Planted copies: one training mass in ten, rotated and with noise; an attack that works finds about these.\n"
         "A failed attack is no privacy guarantee; only training with differential privacy gives one."
     )
     return 0
@@ -136,25 +136,21 @@ def _targets(options: argparse.Namespace) -> Iterator[AttackTarget]:
         yield AttackTarget(path.name, masses, card, generator, options.state)
 
 
-def _printed(attack: GeneratorAttack) -> dict[str, str]:
+def _printed(attack: GeneratorAttack) -> dict[str, object]:
     from mammo_core.text.numbers import with_interval
 
     rates, bound = attack.rates, attack.bound_tpr_at_1pct
     control = " (control)" if attack.is_control else ""
-    return (
-        {
-            "generator": attack.generator,
-            "attack": attack.attack,
-            "told apart": f"{attack.num_members} {attack.members} / {attack.num_non_members} "
-            f"{attack.non_members} {_PLURALS[attack.level]}{control}",
-        }
-        | {
-            heading: with_interval(estimate.value, estimate.low, estimate.high)
-            for heading, estimate in (
-                ("AUC", rates.auc),
-                ("found at 1 %", rates.tpr_at_1pct),
-                ("at 0.1 %", rates.tpr_at_01pct),
-            )
-        }
-        | {"bound at 1 %": "none" if bound is None else f"{bound:.3f}"}
-    )
+    row: dict[str, object] = {
+        "generator": attack.generator,
+        "attack": attack.attack,
+        "told apart": f"{attack.num_members} {attack.members} / {attack.num_non_members} "
+        f"{attack.non_members} {_PLURALS[attack.level]}{control}",
+    }
+    for heading, rate in (
+        ("AUC", rates.auc),
+        ("TPR at 1 % FPR", rates.tpr_at_1pct),
+        ("at 0.1 %", rates.tpr_at_01pct),
+    ):
+        row[heading] = with_interval(rate.value, rate.low, rate.high)
+    return row | {"bound at 1 %": "none" if bound is None else f"{bound:.3f}"}

@@ -1,4 +1,4 @@
-"""Names of strategies and trained parts, as people read them."""
+"""Names strategies and trained parts for people."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRAINED_PART_NAMES: dict[TrainedPart | HeadOnFeatures, str] = {
 
 
 def name_of_run(config: RunConfig) -> str:
-    """What a run trained on what, for example "real only" or "real only, adapters in a network"."""
+    """Names what a run trains and on what, for example "real only" or "real only, adapters in a network"."""
     strategy = STRATEGY_NAMES[config.strategy]
     if config.trained_part == HEAD_ON_FEATURES:
         return strategy

@@ -1,4 +1,4 @@
-"""How a whole network, or a part of one, is trained on images; the fast path, a head on cached features, is `HeadRecipe`.
+"""Describes how a network, or a part of it, is trained on images. Heads on cached features have `HeadRecipe`.
 
 What only changes speed or memory (device, micro-batch) is never in a recipe.
 """

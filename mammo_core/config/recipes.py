@@ -1,4 +1,4 @@
-"""The recipe of each strategy: one for all ε and both units, chosen on CBIS-DDSM training and validation masses only.
+"""Gives the default recipe of each strategy, chosen on CBIS-DDSM training and validation masses only.
 
 Every trial and its score is in docs/reference/recipes.md.
 """

@@ -1,4 +1,4 @@
-"""Checks of single values. Each takes `name=value` and raises InvalidRequestError: expected, got, what to do."""
+"""Checks single values, given as `name=value`. Errors say what was expected, what was given and what to do."""
 
 import math
 from collections.abc import Collection
@@ -9,14 +9,14 @@ MIN_EPSILON, MAX_EPSILON = 0.05, 1000.0
 
 
 def positive(**named: float) -> None:
-    """Every value must be a number above 0; infinity counts."""
+    """Requires numbers above 0; infinity counts."""
     for name, value in named.items():
         if not value > 0:
             raise InvalidRequestError(f"Expected {name} > 0; got {value!r}. Use a positive number.")
 
 
 def privacy_budget(target_epsilon: float) -> None:
-    """A budget must lie in 0.05 … 1000, or be infinite (no privacy); else PrivacyError."""
+    """Requires a budget in 0.05 … 1000, or infinity (no privacy); raises PrivacyError."""
     if math.isinf(target_epsilon) and target_epsilon > 0:
         return
     if not MIN_EPSILON <= target_epsilon <= MAX_EPSILON:
@@ -28,7 +28,7 @@ def privacy_budget(target_epsilon: float) -> None:
 
 
 def at_least(minimum: float, **named: float) -> None:
-    """Every value must be a finite number of at least `minimum`."""
+    """Requires finite numbers of at least `minimum`."""
     for name, value in named.items():
         if not (value >= minimum and math.isfinite(value)):
             raise InvalidRequestError(
@@ -37,7 +37,7 @@ def at_least(minimum: float, **named: float) -> None:
 
 
 def at_most(maximum: float, **named: float) -> None:
-    """Every value must be a number of at most `maximum`."""
+    """Requires numbers of at most `maximum`."""
     for name, value in named.items():
         if not value <= maximum:
             raise InvalidRequestError(
@@ -46,7 +46,7 @@ def at_most(maximum: float, **named: float) -> None:
 
 
 def in_open_unit(**named: float) -> None:
-    """Every value must lie strictly between 0 and 1."""
+    """Requires values strictly between 0 and 1."""
     for name, value in named.items():
         if not 0 < value < 1:
             raise InvalidRequestError(
@@ -55,7 +55,7 @@ def in_open_unit(**named: float) -> None:
 
 
 def one_of(choices: Collection[object], **named: object) -> None:
-    """Every value must be one of the choices."""
+    """Requires each value to be one of the choices."""
     for name, value in named.items():
         if value not in choices:
             listed = ", ".join(str(choice) for choice in choices)

@@ -1,4 +1,4 @@
-"""The most an attacker can learn about who took part, drawn as ROC curves that no attack rises above."""
+"""Draws the most that a membership attacker can learn: ROC curves that no attack rises above."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BOUND = TEST_SET_COLOURS[0]
 
 
 def attacker_figure(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go.Figure:
-    """One bound per privacy budget, with the line of guessing.
+    """Draws one bound per privacy budget, with the diagonal of guessing.
 
     Args:
         curves: By name, false and true positive rates, each (G,), see `risk.attacker_curve`.
@@ -54,7 +54,7 @@ def attacker_region_figure(
     *,
     logarithmic: bool = False,
 ) -> go.Figure:
-    """What is possible at all as a shaded region, and measured attacks as lines inside it.
+    """Draws the possible attacks as a shaded region, and measured attacks as lines inside it.
 
     Args:
         bound: False and true positive rates, each (G,), see `risk.attacker_curve`.

@@ -1,4 +1,4 @@
-"""Claimed and audited privacy on one axis: a claim is an upper bound of ε, an audit finds a lower one."""
+"""Draws claimed and audited privacy on one axis: a claim bounds ε from above, an audit from below."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOTHING_FOUND = 0.01  # where an audited ε of 0 is drawn on the logarithmic ax
 
 
 def audit_figure(audits: pd.DataFrame, chosen: float | None = None) -> go.Figure:
-    """Audited lower bounds over the claimed ε, logarithmic, with "no privacy (not DP)" apart on the right.
+    """Draws audited lower bounds over the claimed ε, logarithmic, with "no privacy (not DP)" apart on the right.
 
     Args:
         audits: Of one strategy and unit, columns epsilon, method, audited_epsilon, confidence; an ε may be infinite.

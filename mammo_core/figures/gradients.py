@@ -1,4 +1,4 @@
-"""What clipping and noise do to one step of a training: gradient norms of all units, signal and noise."""
+"""Draws what clipping and noise do to one step of a training: gradient norms, signal and noise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEPT, _CLIPPED = TEST_SET_COLOURS[0], TEST_SET_COLOURS[1]
 
 
 def norms_figure(norms: np.ndarray, max_grad_norm: float, *, unit: str, units: str) -> go.Figure:
-    """A histogram of gradient norms, logarithmic; what is longer than C is coloured and hatched.
+    """Draws a logarithmic histogram of gradient norms; those above C are coloured and hatched.
 
     Args:
         norms: (U,), >= 0, one per unit of privacy.
@@ -75,7 +75,7 @@ def norms_figure(norms: np.ndarray, max_grad_norm: float, *, unit: str, units: s
 def signal_noise_figure(
     clips: Sequence[float], ratios: Sequence[float], agreements: Sequence[float], chosen: float
 ) -> go.Figure:
-    """Signal over noise, and how far clipping turns the sum, over the clipping norm C.
+    """Draws signal over noise, and how far clipping turns the sum, over the clipping norm C.
 
     Args:
         clips: (G,) clipping norms.

@@ -1,4 +1,4 @@
-"""Odds as a hundred dots on either side: who took part and who did not, and of whom an attacker says that they did."""
+"""Draws an attacker's odds as a hundred dots for those who took part and a hundred for those who did not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CORNERS = np.linspace(0, 2 * np.pi, 25)
 
 
 def odds_figure(named: int, accused: int) -> go.Figure:
-    """Two squares of 10 × 10 dots, filled from the top left for those of whom the attacker says "took part".
+    """Draws two squares of 10 × 10 dots, filled from the top left for those of whom the attacker says "took part".
 
     Args:
         named: Of 100 who took part, rightly said so of.

@@ -1,4 +1,4 @@
-"""How the privacy spent grows with every model released from the same data."""
+"""Draws how the privacy cost grows with every model released from the same data."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _COLOUR = TEST_SET_COLOURS[0]
 
 
 def running_total_figure(alone: Sequence[float], together: Sequence[float]) -> go.Figure:
-    """ε of each release as a bar, and of all up to it as a line.
+    """Draws ε of each release as a bar, and of all up to it as a line.
 
     Args:
         alone: ε of each release in order, one or more.
-        together: ε of the first, the first two, …, see `spending.running_epsilons`. Infinity, once
+        together: ε of the first, the first two, …, see `cost.running_epsilons`. Infinity, once
             a model was trained without privacy, is not drawn but noted.
     """
     counted = sum(not math.isinf(epsilon) for epsilon in together)

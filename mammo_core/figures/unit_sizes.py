@@ -1,4 +1,4 @@
-"""How many masses the patients of a cohort have: what a guarantee per image leaves out."""
+"""Draws how many masses the patients of a cohort have: what a guarantee per image leaves out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as people read them: durations, intervals, budgets."""
+"""Writes numbers for people: durations, intervals, budgets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def duration(seconds: float) -> str:
-    """A time to read: "8 s", "3 min", "1 h 20 min".
+    """Writes a time as "8 s", "3 min" or "1 h 20 min".
 
     Example:
         >>> duration(200)
@@ -22,7 +22,7 @@ _LARGEST_SHOWN = 1000.0
 
 
 def number_text(value: float) -> str:
-    """ε or μ as it is shown.
+    """Writes ε or μ.
 
     Example:
         >>> number_text(0.25), number_text(math.inf), number_text(2e5)
@@ -34,7 +34,7 @@ def number_text(value: float) -> str:
 
 
 def with_interval(value: float, low: float, high: float) -> str:
-    """A measure with its interval, as in .751 (.702 to .797).
+    """Writes a measure with its interval, as in .751 (.702 to .797).
 
     Example:
         >>> with_interval(0.7512, 0.702, 0.797)
@@ -45,7 +45,7 @@ def with_interval(value: float, low: float, high: float) -> str:
 
 
 def budget_name(epsilon: float) -> str:
-    """A budget as it is shown.
+    """Writes a budget.
 
     Example:
         >>> budget_name(0.5), budget_name(math.inf)

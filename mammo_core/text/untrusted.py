@@ -1,4 +1,4 @@
-"""Names that others chose, made fit to be shown: one line, of bounded length, in reading order; and times to read.
+"""Makes names that others chose fit to be shown: one line, of bounded length, in reading order.
 
 Folder names, patient ids, run names and reasons come from outside. What a display takes for markup is escaped
 by the display's own function: `figures.plotly_text.plotly_text`, `pages.ui.components.messages.escape_markdown`.
@@ -14,7 +14,7 @@ _DIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066
 
 
 def single_line(text: str, longest: int = LONGEST) -> str:
-    """Text without line breaks, control and directional characters, cut in the middle if it is too long.
+    """Removes line breaks, control and directional characters, and cuts the middle of a text that is too long.
 
     Example:
         >>> single_line("site\\n\\u202eB")

@@ -9,6 +9,7 @@ Sources: Koskela, Jälkö and Honkela 2020, arXiv:1906.03049, and Doroshenko et 
 loss distributions); Gopi, Lee and Wutschitz 2021, arXiv:2106.02848 (PRV); Mironov 2017, arXiv:1702.07476 (RDP).
 """
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 import math
@@ -104,7 +105,7 @@ def _compose_sampled(history: tuple[Steps, ...]) -> PLDAccountant:
 
 @contextmanager
 def _no_warnings() -> Generator[None]:
-    """Of the orders and start values that Opacus tries, and of log 0 at a sample rate of 1."""
+    """Silences Opacus on the orders and start values that it tries, and on log 0 at a sample rate of 1."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

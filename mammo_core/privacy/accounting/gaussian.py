@@ -9,6 +9,7 @@ Neighbouring data sets differ by one whole unit (patient or image) added or remo
 units, which scales the learning rate, is treated as public.
 """
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 import math
@@ -25,7 +26,8 @@ _ROUND_UP = 1 + 1e-9  # so that rounding never makes the spent ε exceed its tar
 
 def find_root(function: Callable[[float], float], low: float, high: float, *, xtol: float) -> float:
     """Finds a zero of a continuous function between two points where its signs differ, by Brent's method."""
-    from scipy.optimize import brentq  # half of the time that the front page takes to import
+    # imported here: half of the time that the front page takes to import
+    from scipy.optimize import brentq  # pyright: ignore[reportUnknownVariableType]
 
     return float(brentq(function, low, high, xtol=xtol))  # pyright: ignore[reportArgumentType]
 

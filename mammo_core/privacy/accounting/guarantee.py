@@ -1,5 +1,6 @@
-"""Guarantees of differential privacy: for one unit, for a patient, and of two releases together."""
+"""Converts guarantees of differential privacy from masses to patients, and composes two of them."""
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 import math

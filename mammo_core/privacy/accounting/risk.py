@@ -9,6 +9,7 @@ arXiv:2407.02191 (calibrating noise to an attacker's success); Nanayakkara et al
 Chances?", USENIX Security (odds in words).
 """
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 import math
@@ -201,6 +202,6 @@ def _odds(tpr: float, fpr: float) -> Odds:
 
 
 def _false_positive_rates() -> np.ndarray:
-    """0, then dense towards 0.0001, to 1: (147,)."""
+    """Lists rates from 0 to 1, dense towards 0.0001: (147,)."""
     inner = np.concatenate([np.geomspace(_LOWEST_RATE, 0.01, 25), np.linspace(0.015, 0.999, 120)])
     return np.concatenate([[0.0], inner, [1.0]])

@@ -1,9 +1,10 @@
-"""One step of a private training under the lens: every unit's gradient, what clipping keeps, what noise covers.
+"""Takes one step of a private training apart: every unit's gradient, what clipping keeps, what noise covers.
 
 For learning and teaching. What these functions return is computed from private data without noise, so no ε
-covers it: of a real cohort it must not leave the room.
+covers it. Do not release it for a real cohort.
 """
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 import math
@@ -15,7 +16,7 @@ from torch import Tensor
 from mammo_core.config.runs import HeadRecipe
 from mammo_core.privacy.heads.problem import HeadTrainingData
 from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
-from mammo_core.privacy.noise.noisy_sum import clip_rows
+from mammo_core.privacy.noise.noisy_sum import clip_rows, l2_norm
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ class ClippedStep:
 
 
 def weights_over_steps(problem: HeadTrainingData, recipe: HeadRecipe, job: HeadSettings) -> Tensor:
-    """The weights before the first step and after each: (T + 1, K), not averaged."""
+    """Records the weights before the first step and after each: (T + 1, K), not averaged."""
     weights = [problem.initial_weights]
     train_heads(problem, recipe, [job], on_step=lambda _, current: weights.append(current[0]))
     return torch.stack(weights)
 
 
 def unit_gradients(problem: HeadTrainingData, weights: Tensor) -> Tensor:
-    """Each unit's gradient of its summed logistic loss at the weights (K,): (U, K), not clipped."""
+    """Computes each unit's gradient of its summed logistic loss at the weights (K,): (U, K), not clipped."""
     residuals = torch.sigmoid(problem.vectors @ weights) - problem.labels  # (N,)
     of_masses = residuals[:, None] * problem.vectors  # (N, K)
     is_mass = problem.unit_rows >= 0  # (U, B)
@@ -62,17 +63,18 @@ def unit_gradients(problem: HeadTrainingData, weights: Tensor) -> Tensor:
 def clipped_step(
     gradients: Tensor, max_grad_norm: float, noise_multiplier: float | None
 ) -> ClippedStep:
-    """What a step of these gradients (U, K) is made of at a clipping norm.
+    """Measures signal and noise of one step of these gradients (U, K) at a clipping norm.
 
     Args:
         noise_multiplier: Noise standard deviation over clipping norm; None for no noise.
     """
+    lengths = l2_norm(gradients, dim=1)  # (U,)
     clipped = clip_rows(gradients, max_grad_norm).sum(dim=0)  # (K,)
     whole = gradients.sum(dim=0)  # (K,)
     noise = (noise_multiplier or 0.0) * max_grad_norm
     return ClippedStep(
-        clipped_share=float((gradients.norm(dim=1) > max_grad_norm).float().mean()),
-        signal=float(clipped.norm()),
+        clipped_share=float((lengths > max_grad_norm).float().mean()),
+        signal=float(l2_norm(clipped)),
         noise_along=noise,
         noise_length=noise * math.sqrt(gradients.shape[1]),
         agreement=float(torch.nn.functional.cosine_similarity(clipped, whole, dim=0)),

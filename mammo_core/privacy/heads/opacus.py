@@ -1,5 +1,6 @@
-"""Trains one linear head by DP gradient descent with Opacus: the engine that everything else is held to."""
+"""Trains one linear head by DP gradient descent with Opacus, the reference for our own engine."""
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -38,7 +39,7 @@ def train_head(
     *,
     on_step: Callable[[int, Tensor], None] | None = None,
 ) -> tuple[Tensor, PRVAccountant]:
-    """Trains one private head; same arguments and update as `vectorised_training.train_heads`.
+    """Trains one private head; same arguments and update as `vectorised.train_heads`.
 
     Returns:
         Weights (K,) float32, and Opacus' accountant with the history of every step taken.
@@ -48,7 +49,8 @@ def train_head(
     """
     if job.noise_multiplier is None:
         raise ValueError("Expected a private job; got noise_multiplier None. Use train_heads.")
-    module = GradSampleModule(BagHead(problem.initial_weights))
+    head = BagHead(problem.initial_weights)
+    module = GradSampleModule(head)
     optimizer = NoisyOptimizer(
         torch.optim.SGD(module.parameters(), lr=job.learning_rate / recipe.max_grad_norm),
         noise_multiplier=job.noise_multiplier,
@@ -61,8 +63,8 @@ def train_head(
     mask = (problem.unit_rows >= 0).float()
     rows = problem.unit_rows.clamp(min=0)
     bag_vectors, bag_labels = problem.vectors[rows] * mask[..., None], problem.labels[rows]
-    weight = module._module.linear.weight  # (1, K)
-    average = torch.zeros_like(weight)
+    weight = head.linear.weight  # (1, K)
+    average: Tensor = torch.zeros_like(weight)
     first_averaged = first_averaged_step(recipe)
     for step in range(1, recipe.steps + 1):
         optimizer.zero_grad()
@@ -73,6 +75,7 @@ def train_head(
             losses.sum(dim=1).mean().backward()  # a unit's loss is the sum over its masses
         public = problem.public_gradient(weight.detach())
         optimizer.pre_step()  # clips, sums, adds noise, divides by the number of units
+        assert weight.grad is not None
         weight.grad += public
         optimizer.original_optimizer.step()
         if step >= first_averaged:

@@ -1,5 +1,6 @@
-"""What a private training of a linear head sees: masses grouped into units of privacy, and public data."""
+"""Holds the training data of a linear head: masses grouped into units of privacy, and public data."""
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ class HeadTrainingData:
     Attributes:
         vectors: (N, K) float32, one per private mass.
         labels: (N,) float32, 0 or 1.
-        bags: (U, B) int64, the rows of each unit's masses, padded with -1. Clipping is per unit.
+        unit_rows: (U, B) int64, the rows of each unit's masses, padded with -1. Clipping is per unit.
         public_vectors: (M, K) whose gradient is added without noise; None for none.
         public_labels: (M,).
         public_weight: Weight of the mean public gradient against the mean private one.
@@ -63,7 +64,7 @@ class HeadTrainingData:
         return unit_of_row
 
     def public_gradient(self, weights: Tensor) -> Tensor:
-        """The weighted mean gradient of the public data at each weight vector: (R, K) -> (R, K)."""
+        """Computes the weighted mean gradient of the public data at each weight vector: (R, K) -> (R, K)."""
         if self.public_vectors is None or self.public_labels is None:
             return torch.zeros_like(weights)
         residuals = torch.sigmoid(weights @ self.public_vectors.T) - self.public_labels  # (R, M)
@@ -71,7 +72,7 @@ class HeadTrainingData:
 
 
 def rows_of_units(patient_ids: np.ndarray, unit: Unit) -> Tensor:
-    """Groups rows into units: one bag per patient, or per mass ("image").
+    """Groups rows into units: one per patient, or per mass ("image").
 
     Returns:
         (U, B) int64 row numbers, padded with -1; B is the most masses of one unit.

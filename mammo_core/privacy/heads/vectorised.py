@@ -6,6 +6,7 @@ For a linear head a unit's gradient norm follows from the Gram matrix of its mas
 gradient is ever formed and a run of a hundred steps takes milliseconds.
 """
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -73,7 +74,7 @@ def train_heads(
 
     Guarantee:
         Each private head is the result of `recipe.steps` Gaussian mechanisms of sensitivity
-        max_grad_norm on the sum over units (add or remove one unit), see `accounting`. Public data
+        max_grad_norm on the sum over units (add or remove one unit), see `accounting.gaussian`. Public data
         and the averaging of iterates cost nothing. With a seed the noise is pseudo-random, and the
         guarantee holds only against those who neither know nor guess the seed.
     """
@@ -109,21 +110,22 @@ def train_heads(
 
 
 def _gram_matrices(vectors: Tensor, rows: Tensor, mask: Tensor) -> Tensor:
-    """Inner products of each unit's vectors, a part of the units after the other: (U, B, B)."""
-    parts = []
-    for some, present in zip(rows.split(_UNITS_AT_ONCE), mask.split(_UNITS_AT_ONCE), strict=True):
-        unit_rows = vectors[some] * present[..., None]  # (P, B, K)
+    """Computes inner products of each unit's vectors, some units at a time: (U, B, B)."""
+    parts: list[Tensor] = []
+    for start in range(0, len(rows), _UNITS_AT_ONCE):
+        chosen = slice(start, start + _UNITS_AT_ONCE)
+        unit_rows = vectors[rows[chosen]] * mask[chosen, :, None]  # (P, B, K)
         parts.append(unit_rows @ unit_rows.transpose(1, 2))
     return torch.cat(parts)
 
 
 def _unit_gradient_norms(residuals: Tensor, gram: Tensor) -> Tensor:
-    """L2 norm of each unit's gradient, the sum of residual times vector: (R, U, B) -> (R, U)."""
+    """Computes the L2 norm of each unit's gradient, the sum of residual times vector: (R, U, B) -> (R, U)."""
     by_unit = residuals.transpose(0, 1)  # (U, R, B)
     squared = (by_unit @ gram * by_unit).sum(dim=2)  # (U, R)
     return squared.T.clamp(min=0).sqrt()
 
 
 def first_averaged_step(recipe: HeadRecipe) -> int:
-    """The first step, counted from 1, whose weights enter the average."""
+    """Finds the first step, counted from 1, whose weights enter the average."""
     return min(recipe.steps, int(recipe.steps * (1 - recipe.averaged_share)) + 1)

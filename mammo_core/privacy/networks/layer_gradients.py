@@ -1,4 +1,4 @@
-"""Gradients of one layer's parameters, unit by unit, from its inputs and the gradients of its outputs.
+"""Computes gradients of one layer's parameters, unit by unit, from its inputs and the gradients of its outputs.
 
 In all functions here `inputs` and `gradients` are (U, R, ...): R rows of the layer's batch belong to each of U
 units. A unit's gradient is the sum over its rows, and over all calls of the layer.
@@ -7,11 +7,15 @@ Sources: Goodfellow 2015, arXiv:1510.01799 (norms from inputs and output gradien
 arXiv:2110.05679, section 4 (their Gram matrices, "ghost norm"); Bu et al. 2022, arXiv:2205.10683 (when which).
 """
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from timm.layers.conv2d_same import Conv2dSame
-from timm.layers.padding import pad_same
+from timm.layers.padding import pad_same  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor, nn
 from torch.func import functional_call, vjp, vmap
 from torch.nn import functional
@@ -24,7 +28,7 @@ _SLACK = 4.0  # roundings of the last bit by which a norm from Gram matrices may
 
 
 def unit_gradients(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict[str, Tensor]:
-    """Each unit's gradient of the layer's trained parameters, by name: (U, *shape)."""
+    """Computes each unit's gradient of the layer's trained parameters, by name: (U, *shape)."""
     if _is_linear(layer.module):
         return _linear(layer, *_as_positions(layer.module, inputs, gradients))
     if _is_convolution(layer.module):
@@ -33,7 +37,7 @@ def unit_gradients(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> di
 
 
 def summed_over_calls(layer: TrainedLayer, calls: Calls) -> dict[str, Tensor]:
-    """Each unit's gradient over all calls of the layer, by name: (U, *shape)."""
+    """Sums each unit's gradient over all calls of the layer, by name: (U, *shape)."""
     calls = _in_precision_of(layer, calls)
     summed = unit_gradients(layer, *calls[0])
     for call in calls[1:]:
@@ -43,11 +47,12 @@ def summed_over_calls(layer: TrainedLayer, calls: Calls) -> dict[str, Tensor]:
 
 
 def squared_norms(layer: TrainedLayer, calls: Calls) -> Tensor:
-    """Squared L2 norm of each unit's gradient over all trained parameters of the layer: (U,)."""
+    """Computes the squared L2 norm of each unit's gradient over all trained parameters of the layer: (U,)."""
     step = max(1, _NUMBERS_AT_ONCE // layer.size)
-    found = []
+    found: list[Tensor] = []
     for start in range(0, len(calls[0][0]), step):
-        part = [tuple(seen[start : start + step] for seen in call) for call in calls]
+        chosen = slice(start, start + step)
+        part = [(inputs[chosen], gradients[chosen]) for inputs, gradients in calls]
         if len(calls) == 1 and _is_shorter_by_gram(layer, *part[0]):
             part = _in_precision_of(layer, part)
             found.append(_squared_norms_by_gram(layer, *_as_positions(layer.module, *part[0])))
@@ -57,27 +62,28 @@ def squared_norms(layer: TrainedLayer, calls: Calls) -> Tensor:
 
 
 def squared_lengths(gradients: dict[str, Tensor]) -> Tensor:
-    """Of each unit's gradients of several parameters together: (U, *shape) each -> (U,)."""
-    return sum(gradient.flatten(1).square().sum(1) for gradient in gradients.values())
+    """Computes the squared L2 norm of each unit's gradients together: (U, *shape) each -> (U,)."""
+    first, *others = (gradient.flatten(1).square().sum(1) for gradient in gradients.values())
+    return sum(others, start=first)
 
 
 def is_known(module: nn.Module) -> bool:
-    """Whether the gradient is computed from the layer's formula; else the layer is run again."""
+    """Tells whether the gradient is computed from the layer's formula; else the layer is run again."""
     return _is_linear(module) or _is_convolution(module)
 
 
 def _is_shorter_by_gram(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> bool:
-    """Whether P² products of I + O numbers are fewer than P of I · O, for P positions of a unit."""
-    module = layer.module
-    if "weight" not in layer.parameters or not is_known(module) or getattr(module, "groups", 1) > 1:
+    """Tells whether P² products of I + O numbers are fewer than P of I · O, for P positions of a unit."""
+    module, weight = layer.module, layer.parameters.get("weight")
+    if weight is None or not is_known(module) or getattr(module, "groups", 1) > 1:
         return False
-    outputs, width = len(module.weight), module.weight[0].numel()
+    outputs, width = len(weight), weight[0].numel()
     positions = gradients[0].numel() // outputs
     return positions * (width + outputs) < width * outputs
 
 
 def _squared_norms_by_gram(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> Tensor:
-    """‖Σ g aᵀ‖² = Σ Σ (a·a')(g·g') over pairs of positions: (U, P, I), (U, P, O) -> (U,).
+    """Computes ‖Σ g aᵀ‖² = Σ Σ (a·a')(g·g') over pairs of positions: (U, P, I), (U, P, O) -> (U,).
 
     What cancels in that sum loses digits, and a norm that is too small would be clipped too little. The bound
     of that error, a few roundings of Σ Σ |a||a'||g||g'|, is added.
@@ -93,8 +99,8 @@ def _squared_norms_by_gram(layer: TrainedLayer, inputs: Tensor, gradients: Tenso
 
 
 def _linear(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict[str, Tensor]:
-    """Of y = W x + b at every position: (U, P, I), (U, P, O)."""
-    found = {}
+    """Computes the gradients of y = W x + b at every position: (U, P, I), (U, P, O)."""
+    found: dict[str, Tensor] = {}
     if "weight" in layer.parameters:
         weight = gradients.transpose(1, 2) @ inputs  # (U, O, I)
         found["weight"] = weight.view(len(weight), *layer.parameters["weight"].shape)
@@ -104,35 +110,42 @@ def _linear(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict[str,
 
 
 def _as_positions(module: nn.Module, inputs: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
-    """What one multiplication by the weights sees, and the places of all rows: (U, R, ...) -> (U, P, I or O)."""
+    """Flattens rows to the positions that each multiplication by the weights sees: (U, R, ...) -> (U, P, I or O)."""
     if not isinstance(module, nn.Conv2d):
         return inputs.flatten(1, -2), gradients.flatten(1, -2)
     if _is_linear(module):
         down, across = module.stride
-        inputs = inputs[..., ::down, ::across].movedim(2, -1).flatten(1, -2)
+        inputs = torch.movedim(inputs[..., ::down, ::across], 2, -1).flatten(1, -2)
     else:
         patches = functional.unfold(
             _padded(module, inputs).flatten(0, 1),
             module.kernel_size,
             module.dilation,
-            module.padding,
+            cast("tuple[int, ...]", module.padding),  # see `_is_convolution`
             module.stride,
         )  # (U · R, I, places)
-        inputs = patches.unflatten(0, inputs.shape[:2]).movedim(2, -1).flatten(1, -2)
-    return inputs, gradients.movedim(2, -1).flatten(1, -2)
+        by_unit: Tensor = torch.unflatten(patches, 0, inputs.shape[:2])
+        inputs = torch.movedim(by_unit, 2, -1).flatten(1, -2)
+    return inputs, torch.movedim(gradients, 2, -1).flatten(1, -2)
 
 
 def _padded(module: nn.Conv2d, inputs: Tensor) -> Tensor:
     """Inputs (U, R, I, H, W), with the zeros around them that the layer adds by itself."""
     if not isinstance(module, Conv2dSame):
         return inputs
-    padded = pad_same(inputs.flatten(0, 1), module.kernel_size, module.stride, module.dilation)
-    return padded.unflatten(0, inputs.shape[:2])
+    padded: Tensor = pad_same(
+        inputs.flatten(0, 1),
+        list(module.kernel_size),
+        list(module.stride),
+        list(module.dilation),
+    )
+    return torch.unflatten(padded, 0, inputs.shape[:2])
 
 
 def _convolution(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict[str, Tensor]:
-    """Of a two-dimensional convolution: (U, R, I, H, W), (U, R, O, H', W')."""
-    module, found = layer.module, {}
+    """Computes the gradients of a two-dimensional convolution: (U, R, I, H, W), (U, R, O, H', W')."""
+    module = cast("nn.Conv2d", layer.module)
+    found: dict[str, Tensor] = {}
     if "weight" in layer.parameters:
         found["weight"] = torch.stack(
             [
@@ -158,23 +171,27 @@ def _convolution(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict
 
 
 def _any_layer(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict[str, Tensor]:
-    """Of any layer that treats rows alike and apart, by running it again."""
+    """Computes the gradients of any layer that treats rows alike and separately, by running it again."""
     weights = {name: parameter.detach() for name, parameter in layer.parameters.items()}
 
     def of_unit(shown: Tensor, gradient: Tensor) -> dict[str, Tensor]:
-        _, pull_back = vjp(lambda own: functional_call(layer.module, own, (shown,)), weights)
+        def outputs(own: dict[str, Tensor]) -> Tensor:
+            return functional_call(layer.module, own, (shown,))
+
+        pull_back: Callable[[Tensor], tuple[dict[str, Tensor]]] = vjp(outputs, weights)[1]
         return pull_back(gradient)[0]
 
     return vmap(of_unit)(inputs, gradients)
 
 
 def _in_precision_of(layer: TrainedLayer, calls: Calls) -> Calls:
-    """Autocast's numbers in the precision of the weights; whole numbers stay as they are."""
+    """Converts autocast's numbers to the precision of the weights; whole numbers stay."""
     dtype = next(iter(layer.parameters.values())).dtype
-    return [
-        tuple(seen.to(dtype) if seen.is_floating_point() else seen for seen in call)
-        for call in calls
-    ]
+
+    def converted(seen: Tensor) -> Tensor:
+        return seen.to(dtype) if seen.is_floating_point() else seen
+
+    return [(converted(inputs), converted(gradients)) for inputs, gradients in calls]
 
 
 def _has_plain_parameters(module: nn.Module) -> bool:
@@ -182,7 +199,7 @@ def _has_plain_parameters(module: nn.Module) -> bool:
 
 
 def _is_linear(module: nn.Module) -> bool:
-    """Linear, or a convolution that is one at every place."""
+    """Tells whether a layer is linear, or a convolution that is linear at every position."""
     if type(module) is nn.Linear:
         return _has_plain_parameters(module)
     return (

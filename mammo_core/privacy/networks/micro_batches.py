@@ -1,5 +1,6 @@
-"""How many units at once fit into memory; fewer change nothing but the time, as far as the network is deterministic."""
+"""Cuts steps into micro-batches that fit into memory; their size changes only the time of a deterministic network."""
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 import logging
@@ -34,7 +35,7 @@ class MicroBatches:
 
     def of(self, units: Tensor) -> tuple[Tensor, ...]:
         """Parts of whole units: (U,) -> none for no units."""
-        return units.split(self.size) if len(units) else ()
+        return torch.split(units, self.size) if len(units) else ()
 
     def patiently(self, compute: Callable[[], _Result]) -> _Result:
         """Computes, and starts again with half the units at once where memory does not hold them.
@@ -62,13 +63,13 @@ class MicroBatches:
                 torch.cuda.empty_cache()
 
     def take_message(self) -> str:
-        """What the user should know since the last time; else empty."""
+        """Takes the message for the user since the last call; empty without one."""
         message, self._message = self._message, ""
         return message
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether PyTorch found no memory, on a GPU or the CPU."""
+    """Tells whether PyTorch ran out of memory, on a GPU or the CPU."""
     return isinstance(error, torch.OutOfMemoryError) or any(
         message in str(error) for message in _CPU_MESSAGES
     )
@@ -77,20 +78,20 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 def fit_micro_batch(
     compute: Callable[[UnitBatch], object], source: UnitSource, device: torch.device
 ) -> int:
-    """Units to compute at once: as many as a GPU's free memory holds.
+    """Finds how many units to compute at once: as many as a GPU's free memory holds.
 
     On a GPU the peak of two small micro-batches is measured; on a CPU their number follows from the size
     of the inputs. A training halves it should it be too many after all.
 
     Args:
-        compute: What is done with a micro-batch; its results are let go.
+        compute: What is done with a micro-batch; its results are dropped.
     """
     few, more = (min(source.num_units, count) for count in _PROBED_UNITS)
     if device.type != "cuda":
         return max(1, _CPU_NUMBERS * few // _first_units(source, few).inputs.numel())
     if few == more:
         return source.num_units
-    peaks = []
+    peaks: list[int] = []
     for count in (few, more):
         try:
             peaks.append(_peak(compute, _first_units(source, count).to(device), device))

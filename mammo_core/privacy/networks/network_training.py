@@ -1,14 +1,15 @@
-"""Trains a network, or what of it is not frozen, with noisy sums of clipped gradients; without DP, plainly.
+"""Trains the parameters of a network that are not frozen, with noisy sums of clipped gradients; without DP, plainly.
 
 What is not here: how data become inputs (`unit_source`), how gradients of a step are computed (`step_gradients`), and
 where states are stored.
 """
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +65,7 @@ def train_network(
             from there: what a unit gets depends on who stands before it, so nobody may know it.
         micro_batch: Units computed at once; None for as many as fit. Halved when memory is short.
         state: To go on from; None starts anew.
-        public: Data of nobody: as many units as a private step expects add their gradient, noise-free.
+        public: Data of no patient; as many units as a private step expects add their gradient, without noise.
         save: Given the state every `save_every` steps.
 
     Returns:
@@ -125,7 +126,7 @@ class _Run:
             self._clipped = ClippedGradients(network, training, device, self._micro_batches)
             self._noisy = NoisyOptimizer(
                 self._optimizer,
-                noise_multiplier=training.noise_multiplier,
+                noise_multiplier=training.noise_multiplier or 0.0,
                 max_grad_norm=training.max_grad_norm,
                 expected_units=self._expected_units,
                 noise=noise,
@@ -157,7 +158,7 @@ class _Run:
         )
 
     def set_micro_batch(self, size: int | None) -> None:
-        """Units at once; None for as many as fit into memory."""
+        """Sets how many units are computed at once; None for as many as fit into memory."""
         gradients = self._clipped if self._training.is_private else self._plain
         self._micro_batches.size = size or fit_micro_batch(
             gradients.compute, self._source, self._device
@@ -171,7 +172,7 @@ class _Run:
             network=_copied(self._named, self._parameters),
             ema=_copied(self._named, self._average.tensors),
             optimizer=optimizer_tensors(self._optimizer),
-            noise=self._noise.state() if self._is_reproducible else None,
+            noise=self._noise.state() if isinstance(self._noise, ReproducibleNoise) else None,
         )
 
     def restore(self, state: TrainingState) -> None:
@@ -188,11 +189,11 @@ class _Run:
             state.ema[name].to(self._device, copy=True) for name in self._named if state.ema
         ]
         self._history, self.step = list(state.history), state.step
-        if state.noise is not None:
+        if state.noise is not None and isinstance(self._noise, ReproducibleNoise):
             self._noise.restore(state.noise)
 
     def _require_private_layers(self) -> None:
-        """Tried on random numbers in the shape of inputs, not on patients."""
+        """Tries the network on random numbers in the shape of inputs, not on patients."""
         inputs = batch_of(self._source, torch.tensor([0]), 0).to(self._device).inputs
         rng = torch.Generator().manual_seed(0)
         random = torch.randn(2, *inputs.shape[1:], generator=rng)
@@ -205,25 +206,25 @@ class _Run:
         return units[self._noise.uniform(len(units)) < self._training.sample_rate]
 
     def _set_gradients(self, units: Tensor) -> GradientSums:
-        """Plain mean gradients."""
+        """Sets plain mean gradients."""
         sums = self._plain.summed(self._source, units, seed_of_step(self._seed, self.step + 1))
         for parameter, summed in zip(self._parameters, sums.gradients, strict=True):
             parameter.grad = summed / self._expected_units
         return sums
 
     def _set_noisy_gradients(self, units: Tensor) -> GradientSums:
-        """Noisy sums of clipped gradients over the expected number of units, one release."""
+        """Sets noisy sums of clipped gradients over the expected number of units: one release."""
         training = self._training
         seed = seed_of_step(self._seed if self._is_reproducible else None, self.step + 1)
         sums = self._clipped.summed(self._source, units, seed)
         self._noisy.set_gradients(sums.gradients)
         self._history = with_one_more_step(
-            self._history, training.noise_multiplier, training.sample_rate
+            self._history, training.noise_multiplier or 0.0, training.sample_rate
         )
         return sums
 
     def _add_public_gradients(self) -> None:
-        """The weighted mean gradient of a random sample of public units."""
+        """Adds the weighted mean gradient of a random sample of public units."""
         weight = self._training.public_weight
         if self._public is None or weight == 0:
             return
@@ -233,6 +234,7 @@ class _Run:
         units = torch.randperm(self._public.num_units, generator=draw)[:count].sort().values
         sums = self._plain.summed(self._public, units, seed)
         for parameter, summed in zip(self._parameters, sums.gradients, strict=True):
+            assert parameter.grad is not None
             parameter.grad += weight / count * summed
 
 
@@ -243,7 +245,7 @@ def _make_optimizer(
     return kind(parameters, lr=training.learning_rate, weight_decay=training.weight_decay)
 
 
-def _copied(names: Iterable[str], tensors: list[Tensor]) -> dict[str, Tensor]:
+def _copied(names: Iterable[str], tensors: Sequence[Tensor]) -> dict[str, Tensor]:
     """Copies on the CPU, by name; none if there are none."""
     return {
         name: tensor.detach().to("cpu", copy=True)

@@ -1,18 +1,20 @@
-"""Whether a network can be trained with differential privacy: looked at, and tried on two inputs.
+"""Checks whether a network can be trained with differential privacy, by its layers and on two inputs.
 
 One unit's gradient is bounded only if it depends on that unit alone, and if the gradient that is clipped is the whole
 one. Both are tested before anything starts: by what layers are, and by what they do.
 """
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
 from mammo_core.errors import PrivacyError
 from mammo_core.privacy.networks.layer_gradients import is_known
@@ -20,12 +22,15 @@ from mammo_core.privacy.networks.steps import seeded
 from mammo_core.privacy.networks.trained_layers import (
     TrainedLayer,
     Watch,
+    modules_of,
+    own_parameters,
     raw_parameters,
     tied_parameters,
     trained_layers,
     watched,
 )
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
+from mammo_core.privacy.noise.noisy_sum import l2_norm
 
 _FREEZE = "Freeze it (requires_grad = False), or train only the head or adapters."
 _ROUNDING = 1e-3
@@ -72,7 +77,7 @@ def freeze_raw_parameters(network: nn.Module) -> list[str]:
 
 
 def find_problems(network: nn.Module, example: Tensor) -> list[LayerProblem]:
-    """All layers that cannot be trained with differential privacy, in the network's present mode.
+    """Finds all layers that cannot be trained with differential privacy, in the network's present mode.
 
     Neither weights, statistics nor random numbers are changed.
 
@@ -105,7 +110,7 @@ def _problems_from_outside(network: nn.Module) -> list[LayerProblem]:
             "normalises by statistics of the whole batch, so other patients enter",
             "Put frozen statistics (batch_norm 'frozen') or GroupNorm ('group') in its place.",
         )
-        for name, module in network.named_modules()
+        for name, module in modules_of(network)
         if isinstance(module, _BatchNorm) and (module.training or module.running_mean is None)
     ]
     for names, problem in (
@@ -123,9 +128,9 @@ def _problems_from_outside(network: nn.Module) -> list[LayerProblem]:
                     "Keep weights in float32 and use autocast.",
                 )
             )
-    for name, module in network.named_modules():
-        own = [p for p in module.parameters(recurse=False) if p.requires_grad]
-        if own and not is_known(module) and any(_is_random(inner) for inner in module.modules()):
+    for name, module in modules_of(network):
+        has_random = any(_is_random(inner) for _, inner in modules_of(module))
+        if own_parameters(module) and not is_known(module) and has_random:
             found.append(
                 LayerProblem(
                     name,
@@ -142,10 +147,12 @@ def _problems_of_calls(
 ) -> list[LayerProblem]:
     kinds = {layer.name: type(layer.module).__name__ for layer in layers}
     problems: dict[str, LayerProblem] = {}
-    called = set()
+    called: set[str] = set()
 
-    def look(layer: TrainedLayer):
-        def hook(_: nn.Module, given: tuple, named: dict, outputs: object) -> None:
+    def checking(
+        layer: TrainedLayer,
+    ) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any], Any], None]:
+        def hook(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any], outputs: Any) -> None:
             called.add(layer.name)
             tensors = [*given, outputs]
             if named or len(given) != 1 or not all(isinstance(one, Tensor) for one in tensors):
@@ -159,7 +166,7 @@ def _problems_of_calls(
         return hook
 
     handles = [
-        layer.module.register_forward_hook(look(layer), with_kwargs=True) for layer in layers
+        layer.module.register_forward_hook(checking(layer), with_kwargs=True) for layer in layers
     ]
     try:
         with torch.no_grad():
@@ -235,13 +242,12 @@ def _incomplete_gradients(
     with seeded(0), torch.enable_grad():
         trained = {n: p for n, p in network.named_parameters() if p.requires_grad}
         expected = torch.autograd.grad(
-            _example_losses(network(example)).sum(), list(trained.values()), allow_unused=True
+            _example_losses(network(example)).sum(),
+            list(trained.values()),
+            allow_unused=True,
+            materialize_grads=True,
         )
-    expected = [
-        torch.zeros_like(parameter) if gradient is None else gradient
-        for parameter, gradient in zip(trained.values(), expected, strict=True)
-    ]
-    whole = torch.stack([gradient.norm() for gradient in expected]).norm()
+    whole = l2_norm(torch.stack([l2_norm(gradient) for gradient in expected]))
     return [
         LayerProblem(
             name,
@@ -250,14 +256,14 @@ def _incomplete_gradients(
             _FREEZE,
         )
         for name, got, wanted in zip(trained, ours.take(), expected, strict=True)
-        if bool((got - wanted).norm() > _ROUNDING * (wanted.norm() + whole))
+        if bool(l2_norm(got - wanted) > _ROUNDING * (l2_norm(wanted) + whole))
     ]
 
 
 def _passed(
     network: nn.Module, layers: list[TrainedLayer], example: Tensor
 ) -> tuple[Watch, Tensor]:
-    """One forward pass, and a backward pass from the first input's loss."""
+    """Runs one forward pass, and a backward pass from the first input's loss."""
     with seeded(0), torch.enable_grad(), watched(network, layers) as watch:
         outputs = network(example)
         torch.autograd.grad(_example_losses(outputs)[0], watch.entries, allow_unused=True)
@@ -265,7 +271,7 @@ def _passed(
 
 
 def _example_losses(outputs: Tensor) -> Tensor:
-    """A loss per input whose gradient is the same for no two outputs: (N, ...) -> (N,)."""
+    """Computes a loss per input whose gradient is the same for no two outputs: (N, ...) -> (N,)."""
     flat = outputs.flatten(1)
     return flat @ torch.linspace(1, 2, flat.shape[1]).to(flat)
 
@@ -293,8 +299,8 @@ def _is_random(module: nn.Module) -> bool:
 
 
 @contextmanager
-def _as_it_was(network: nn.Module) -> Iterator[None]:
-    """Without dropout, whose zeros could hide what is looked for; with buffers given back afterwards."""
+def _as_it_was(network: nn.Module) -> Generator[None]:
+    """Switches dropout off, whose zeros could hide a problem, and restores buffers afterwards."""
     quiet = [
         module
         for module in network.modules()

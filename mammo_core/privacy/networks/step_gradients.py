@@ -1,4 +1,4 @@
-"""Sums of gradients over the units of one step, micro-batch by micro-batch: clipped unit by unit, or plain.
+"""Sums gradients over the units of one step, micro-batch by micro-batch: clipped unit by unit, or plain.
 
 A micro-batch holds whole units only: a unit that was split over two would be clipped twice, and move the sum by
 twice the bound.
@@ -39,15 +39,16 @@ class StepGradients(Protocol):
     """Computes the gradients of a step's units."""
 
     def summed(self, source: UnitSource, units: Tensor, seed: int) -> GradientSums:
-        """Over some units, as many at once as memory holds.
+        """Sums over some units, as many at once as memory holds.
 
         Args:
             units: (U,) numbers of units, ascending; U may be 0.
             seed: Of views and dropout.
         """
+        ...
 
     def compute(self, batch: UnitBatch) -> None:
-        """As for one micro-batch, to see what that takes; nothing is kept."""
+        """Computes one micro-batch, to measure its memory; nothing is kept."""
 
 
 class PlainGradients:
@@ -138,7 +139,7 @@ class ClippedGradients:
 
 
 def batch_of(source: UnitSource, units: Tensor, seed: int) -> UnitBatch:
-    """Some units, in the same views whoever else is asked for with that seed."""
+    """Gets units, in views that depend on the seed and not on which other units are asked for."""
     return source.batch(units, torch.Generator().manual_seed(seed))
 
 

@@ -1,9 +1,10 @@
-"""What is made small: the weighted loss of each input, for networks with one output or two."""
+"""Computes losses, averages weights and seeds the steps of a network's training."""
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,7 +17,7 @@ from mammo_core.privacy.networks.unit_source import UnitBatch
 
 
 def losses_of_inputs(batch: UnitBatch, label_smoothing: float) -> Callable[[Tensor], Tensor]:
-    """What turns outputs (N, 1 or 2) into weighted losses (N,); a unit's loss is the sum over its inputs.
+    """Makes the function from outputs (N, 1 or 2) to weighted losses (N,); a unit's loss is the sum over its inputs.
 
     One output is the logit of malignant, with the logistic loss; two are logits of benign and malignant,
     with cross-entropy. Label smoothing draws labels by that share towards one half.
@@ -60,21 +61,21 @@ class MovingAverage:
         if self._decay is None:
             return
         if self.tensors:
-            get_ema_multi_avg_fn(self._decay)(self.tensors, parameters, None)
+            get_ema_multi_avg_fn(self._decay)(self.tensors, list(parameters), 0)
         else:
             self.tensors = [parameter.detach().clone() for parameter in parameters]
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Within it, torch's own generators start from a seed; afterwards they go on as if nothing had been."""
+def seeded(seed: int) -> Generator[None]:
+    """Starts torch's own generators from a seed, and restores their state afterwards."""
     with torch.random.fork_rng(range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield
 
 
 def seed_of_step(seed: int | None, step: int) -> int:
-    """Another seed for each step, the same whenever it is asked for; for None from the operating system."""
+    """Derives a seed for each step; for None it comes from the operating system."""
     if seed is None:
         return int.from_bytes(os.urandom(8), "little") >> 1
     return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,11 +1,13 @@
-"""The layers that a training changes, and what passes through them: their inputs, and the gradients of their outputs."""
+"""Finds the layers that a training changes, and records their inputs and the gradients of their outputs."""
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -45,6 +47,12 @@ class LayerCall:
     version: int
     gradient: Tensor | None = None
 
+    @property
+    def output_gradient(self) -> Tensor:
+        """The gradient, where the outputs reached the loss."""
+        assert self.gradient is not None
+        return self.gradient
+
 
 @dataclass
 class Watch:
@@ -57,6 +65,17 @@ class Watch:
 
     calls: dict[str, list[LayerCall]] = field(default_factory=dict)
     entries: list[Tensor] = field(default_factory=list)
+
+
+def modules_of(network: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Lists all modules with their names, the network itself first."""
+    return cast("list[tuple[str, nn.Module]]", list(network.named_modules()))  # pyright: ignore[reportUnknownArgumentType]
+
+
+def own_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Maps names to the trained parameters of a module itself, without those of modules inside."""
+    named = module.named_parameters(recurse=False)
+    return {name: parameter for name, parameter in named if parameter.requires_grad}
 
 
 def tied_parameters(network: nn.Module) -> list[str]:
@@ -78,15 +97,14 @@ def raw_parameters(network: nn.Module) -> list[str]:
     """
     return [
         f"{prefix}.{name}" if prefix else name
-        for prefix, module in network.named_modules()
+        for prefix, module in modules_of(network)
         if any(True for child in module.children() for _ in child.parameters())
-        for name, parameter in module.named_parameters(recurse=False)
-        if parameter.requires_grad
+        for name in own_parameters(module)
     ]
 
 
 def trained_layers(network: nn.Module) -> list[TrainedLayer]:
-    """All layers with parameters that require gradients, in the order of the network's modules.
+    """Lists all layers with parameters that require gradients, in the order of the network's modules.
 
     Raises:
         PrivacyError: If a trained parameter belongs to two layers or to none: the norm of its gradient
@@ -99,23 +117,14 @@ def trained_layers(network: nn.Module) -> list[TrainedLayer]:
             f"got others: {', '.join(wrong)}. Freeze them first (requires_grad = False)."
         )
     layers = (
-        TrainedLayer(
-            name,
-            module,
-            {
-                own: parameter
-                for own, parameter in module.named_parameters(recurse=False)
-                if parameter.requires_grad
-            },
-        )
-        for name, module in network.named_modules()
+        TrainedLayer(name, module, own_parameters(module)) for name, module in modules_of(network)
     )
     return [layer for layer in layers if layer.parameters]
 
 
 @contextmanager
-def watched(network: nn.Module, layers: list[TrainedLayer]) -> Iterator[Watch]:
-    """Within it, the layers' calls are recorded and their parameters require no gradients.
+def watched(network: nn.Module, layers: list[TrainedLayer]) -> Generator[Watch]:
+    """Records the layers' calls, while their parameters require no gradients.
 
     The graph starts at the outputs of the first trained layers instead, so that a backward pass computes no
     gradient of any parameter. Activations that overwrite their inputs are told not to, because these are
@@ -125,7 +134,7 @@ def watched(network: nn.Module, layers: list[TrainedLayer]) -> Iterator[Watch]:
     in_place = [module for module in network.modules() if getattr(module, "inplace", False) is True]
     with ExitStack() as leave:
         for module in in_place:
-            module.inplace = False
+            setattr(module, "inplace", False)  # noqa: B010
             leave.callback(setattr, module, "inplace", True)
         for layer in layers:
             for parameter in layer.parameters.values():
@@ -136,8 +145,10 @@ def watched(network: nn.Module, layers: list[TrainedLayer]) -> Iterator[Watch]:
         yield watch
 
 
-def _recorder(layer: TrainedLayer, watch: Watch):
-    def record(_: nn.Module, given: tuple, named: dict, outputs: Tensor) -> None:
+def _recorder(
+    layer: TrainedLayer, watch: Watch
+) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any], Any], None]:
+    def record(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any], outputs: Any) -> None:
         if named or len(given) != 1 or not all(isinstance(t, Tensor) for t in (*given, outputs)):
             raise PrivacyError(
                 f"Expected the layer {layer.name} to turn one tensor into one; it takes or gives others. "
@@ -148,6 +159,10 @@ def _recorder(layer: TrainedLayer, watch: Watch):
         if not outputs.requires_grad:
             outputs.requires_grad_()
             watch.entries.append(outputs)
-        outputs.register_hook(lambda gradient: setattr(call, "gradient", gradient))
+
+        def keep(gradient: Tensor) -> None:
+            call.gradient = gradient
+
+        outputs.register_hook(keep)
 
     return record

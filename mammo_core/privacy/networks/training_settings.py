@@ -1,4 +1,4 @@
-"""How a network is trained, and what is told of a step."""
+"""Describes how a network is trained, and reports its steps."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class NetworkTraining:
             )
         if self.ema_decay is not None:
             validate.in_open_unit(ema_decay=self.ema_decay)
-        if self.is_private:
+        if self.noise_multiplier is not None:
             validate.at_least(
                 0, noise_multiplier=self.noise_multiplier, max_grad_norm=self.max_grad_norm
             )
@@ -70,17 +70,17 @@ class NetworkTraining:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkStep:
-    """What happened in one step.
+    """The report of one step.
 
-    The number of units, loss and clipped share follow from private data without noise, so no ε covers them: of a
-    real cohort they must not leave the room.
+    The number of units, loss and clipped share follow from private data without noise, so no ε covers them. Do
+    not release them for a real cohort.
 
     Attributes:
         step: Counted from 1.
         num_units: That took part.
         loss: Mean over them; not a number without any.
         clipped_share: Of them; 0 without DP.
-        history: Of all private steps so far, for `noise_budget.epsilon_spent`.
+        history: Of all private steps so far, for `accounting.sampled.epsilon_spent`.
         micro_batch: Units computed at once.
         message: What the user should know, for example that memory was short; else empty.
     """

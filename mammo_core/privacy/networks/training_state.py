@@ -1,5 +1,6 @@
-"""Where a training stands, as a value that can be saved and gone on from."""
+"""Holds the state of a training, which can be saved and resumed."""
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -40,7 +41,7 @@ class TrainingState:
         return self.ema or self.network
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """Everything by name, as safetensors take it."""
+        """Writes everything by name, as safetensors take it."""
         tensors = {
             "step": torch.tensor(self.step),
             "history": torch.tensor(self.history, dtype=torch.float64).reshape(-1, 3),
@@ -51,7 +52,7 @@ class TrainingState:
 
     @staticmethod
     def from_tensors(tensors: Mapping[str, Tensor]) -> TrainingState:
-        """The inverse of `to_tensors`.
+        """Reads what `to_tensors` wrote.
 
         Raises:
             CheckpointError: If it is not the state of a training.
@@ -72,7 +73,7 @@ class TrainingState:
         return TrainingState(
             step=int(tensors["step"]),
             history=[
-                (noise, rate, int(steps)) for noise, rate, steps in tensors["history"].tolist()
+                (float(noise), float(rate), int(steps)) for noise, rate, steps in tensors["history"]
             ],
             noise=tensors.get("noise"),
             **parts,
@@ -119,7 +120,7 @@ def require_same_training(
 
 
 def trained_parameters(network: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that require gradients, by name."""
+    """Maps names to the parameters that require gradients."""
     return {name: p for name, p in network.named_parameters() if p.requires_grad}
 
 
@@ -145,7 +146,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What an optimizer remembers, copied: {"index.name": tensor}."""
+    """Copies the state of an optimizer: {"index.name": tensor}."""
     return {
         f"{index}.{name}": value.detach().to("cpu", copy=True)
         for index, values in optimizer.state_dict()["state"].items()

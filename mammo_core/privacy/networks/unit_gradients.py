@@ -1,4 +1,4 @@
-"""Sums of clipped gradients, unit by unit, in one backward pass and the memory of a plain one, about twice.
+"""Sums clipped gradients, unit by unit, in one backward pass and about twice the memory of a plain one.
 
 The backward pass computes gradients of activations only. Of each layer its inputs and the gradients of its outputs
 are kept: from them the norm of every unit's gradient follows first, and then the sum of the clipped ones. Layers
@@ -6,11 +6,13 @@ whose gradients of all units take less memory than that keep these instead.
 Source: Bu et al. 2023, arXiv:2210.00038 ("book-keeping").
 """
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -105,7 +107,7 @@ class UnitGradients:
         return norms
 
     def take(self) -> list[Tensor]:
-        """The sums since the last time, one per trained parameter in the network's order; then starts anew."""
+        """Takes the sums, one per trained parameter in the network's order, and starts again from zero."""
         sums = [
             self._sums.get(parameter, torch.zeros_like(parameter, requires_grad=False))
             for parameter in self._parameters
@@ -127,7 +129,7 @@ class UnitGradients:
                     f"Expected the inputs of the layer {layer.name} to stay as they are; something overwrote "
                     "them. Use operations that do not work in place, or freeze the layer."
                 )
-            if len(call.inputs) % num_inputs or len(call.gradient) % num_inputs:
+            if len(call.inputs) % num_inputs or len(call.output_gradient) % num_inputs:
                 raise PrivacyError(
                     f"Expected the same number of rows of each of {num_inputs} inputs in the layer {layer.name}; "
                     f"got {len(call.inputs)} rows in all. Freeze the layer."
@@ -145,7 +147,7 @@ class UnitGradients:
                 calls = [
                     (
                         _rows_of_units(call.inputs, inputs, num_inputs),
-                        _rows_of_units(call.gradient, inputs, num_inputs),
+                        _rows_of_units(call.output_gradient, inputs, num_inputs),
                     )
                     for call in of_layer.calls
                 ]
@@ -169,12 +171,13 @@ class UnitGradients:
                 of_units = factors[units]
                 for name, gradient in gradients.items():
                     kept = _without_dropped(gradient, of_units)
-                    self._add(layer.parameters[name], torch.tensordot(of_units, kept, 1))
+                    summed = cast("Tensor", torch.tensordot(of_units, kept, 1))
+                    self._add(layer.parameters[name], summed)
             of_layer.gradients.clear()
             while of_layer.calls:  # what was used is let go
                 call = of_layer.calls.pop()
                 inputs = _without_dropped(call.inputs, of_inputs)
-                scaled = _without_dropped(call.gradient, of_inputs).to(norms.dtype)
+                scaled = _without_dropped(call.output_gradient, of_inputs).to(norms.dtype)
                 scaled = scaled * _by_row(of_inputs, scaled)
                 for name, found in summed_over_calls(layer, [(inputs[None], scaled[None])]).items():
                     self._add(layer.parameters[name], found[0])
@@ -197,16 +200,16 @@ class _Seen:
     @property
     def numbers(self) -> int:
         """That its calls keep in memory."""
-        return sum(call.inputs.numel() + call.gradient.numel() for call in self.calls)
+        return sum(call.inputs.numel() + call.output_gradient.numel() for call in self.calls)
 
 
 @contextmanager
-def exact_products() -> Iterator[None]:
-    """Within it, convolutions and matrix products of float32 keep all 24 bits, whatever was chosen outside.
+def exact_products() -> Generator[None]:
+    """Makes convolutions and matrix products of float32 keep all 24 bits, whatever was chosen outside.
 
     TF32 and bfloat16 products would round norm and sum apart, by more than the slack that norms are given.
     """
-    backends = torch.backends
+    backends: Any = torch.backends  # its stubs lack some of these
     operations = (
         backends.cuda.matmul,
         backends.cudnn.conv,
@@ -224,32 +227,32 @@ def exact_products() -> Iterator[None]:
 
 
 def _units_by_size(unit_of_input: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Units with equally many inputs, and these inputs: pairs of (V,) and (V, n)."""
+    """Groups units with equally many inputs, and these inputs: pairs of (V,) and (V, n)."""
     sizes = torch.bincount(unit_of_input)
     if bool((unit_of_input.diff() < 0).any()) or bool((sizes == 0).any()):
         raise ValueError(
             "Expected unit numbers 0, 1, … in ascending order, each at least once; got others."
         )
     starts = sizes.cumsum(0) - sizes
-    groups = []
-    for size in sizes.unique().tolist():
-        units = (sizes == size).nonzero()[:, 0]
+    groups: list[tuple[Tensor, Tensor]] = []
+    for size in cast("list[int]", torch.unique(sizes).tolist()):
+        units = torch.nonzero(sizes == size)[:, 0]
         groups.append((units, starts[units, None] + torch.arange(size, device=sizes.device)))
     return groups
 
 
 def _rows_of_units(of_layer: Tensor, inputs_of_units: Tensor, num_inputs: int) -> Tensor:
-    """The layer's rows of some units: (N · r, ...), (V, n) -> (V, n · r, ...)."""
+    """Selects the layer's rows of some units: (N · r, ...), (V, n) -> (V, n · r, ...)."""
     if inputs_of_units.numel() == num_inputs:  # all, and in order
         chosen = of_layer
     else:
-        by_input = of_layer.unflatten(0, (num_inputs, -1))  # (N, r, ...)
+        by_input: Tensor = torch.unflatten(of_layer, 0, (num_inputs, -1))  # (N, r, ...)
         chosen = by_input[inputs_of_units.flatten()].flatten(0, 1)
-    return chosen.unflatten(0, (len(inputs_of_units), -1))
+    return torch.unflatten(chosen, 0, (len(inputs_of_units), -1))
 
 
 def _by_row(of_inputs: Tensor, of_layer: Tensor) -> Tensor:
-    """A number per input for each of the layer's rows: (N,), (N · r, ...) -> (N · r, 1, ...)."""
+    """Repeats a number per input for each of the layer's rows: (N,), (N · r, ...) -> (N · r, 1, ...)."""
     rows = of_inputs.repeat_interleave(len(of_layer) // len(of_inputs))
     return rows.view(-1, *[1] * (of_layer.ndim - 1))
 

@@ -1,4 +1,4 @@
-"""What a training asks for: the inputs of some units of privacy, as they are shown at one step."""
+"""Describes what gives a training the inputs of its units of privacy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class UnitBatch:
     unit_of_input: Tensor
 
     def to(self, device: torch.device) -> UnitBatch:
-        """The same on a device."""
+        """Moves the batch to a device."""
         return UnitBatch(
             inputs=self.inputs.to(device, non_blocking=True),
             labels=self.labels.to(device, non_blocking=True),
@@ -41,9 +41,10 @@ class UnitSource(Protocol):
     @property
     def num_units(self) -> int:
         """How many there are."""
+        ...
 
     def batch(self, units: Tensor, draw: torch.Generator) -> UnitBatch:
-        """The inputs of some units.
+        """Gets the inputs of some units.
 
         Args:
             units: (U,) int64 numbers below `num_units`, ascending; U is 1 or more.
@@ -51,3 +52,4 @@ class UnitSource(Protocol):
                 *all* `num_units` units and then choose: what a unit is shown as must not depend on who else
                 was asked for, or adding one unit would change the gradients of others.
         """
+        ...

@@ -1,4 +1,4 @@
-"""What a training's noise is drawn from, by name; the sources themselves, which need PyTorch, are in `randomness`."""
+"""Names the sources of noise; the sources themselves, which need PyTorch, are in `sources`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_SECRET_NUMBERS = 2_000_000
 
 
 def randomness_of(num_weights: int, noise: Noise) -> Randomness:
-    """What the noise of a training comes from, which its statement says.
+    """Names the source of a training's noise, which its statement says.
 
     Args:
         num_weights: Numbers that each step draws.

@@ -1,7 +1,11 @@
-"""One release of a sum: every unit's contribution clipped, Gaussian noise on top."""
+"""Releases a sum: every unit's contribution is clipped, and Gaussian noise is added."""
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
+from typing import cast
+
+import torch
 from torch import Tensor
 
 from mammo_core.config import validate
@@ -9,22 +13,27 @@ from mammo_core.privacy.noise.sources import NoiseSource
 
 
 def unit_means(vectors: Tensor, unit_rows: Tensor) -> Tensor:
-    """The mean vector of each unit's masses: (N, D), (U, B) rows padded with -1 -> (U, D)."""
+    """Computes the mean vector of each unit's masses: (N, D), (U, B) rows padded with -1 -> (U, D)."""
     mask = (unit_rows >= 0).to(vectors.dtype)
     gathered = vectors[unit_rows.clamp(min=0)] * mask[..., None]  # (U, B, D)
     return gathered.sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 
+def l2_norm(values: Tensor, dim: int | None = None) -> Tensor:
+    """Computes the L2 norm of all values, or along one dimension."""
+    return cast("Tensor", torch.linalg.vector_norm(values, dim=dim))
+
+
 def clip_rows(contributions: Tensor, max_norm: float) -> Tensor:
     """Scales down every row longer than `max_norm`: (U, D) -> (U, D)."""
-    norms = contributions.norm(dim=1, keepdim=True)
+    norms = l2_norm(contributions, dim=1)[:, None]
     return contributions * (max_norm / norms.clamp(min=1e-12)).clamp(max=1.0)
 
 
 def noisy_sum(
     contributions: Tensor, max_norm: float, noise_multiplier: float, noise: NoiseSource
 ) -> Tensor:
-    """The sum over units with noise of standard deviation noise_multiplier · max_norm.
+    """Computes the sum over units with noise of standard deviation noise_multiplier · max_norm.
 
     Args:
         contributions: (U, D), one row per unit of privacy; clipped here.

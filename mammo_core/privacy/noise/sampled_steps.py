@@ -1,17 +1,15 @@
-"""Noisy gradient steps on random subsets of units (DP-SGD), and what they spend with a release before.
+"""Takes noisy gradient steps on random subsets of units (DP-SGD).
 
-The units of each step are a Poisson sample: every unit is in or out independently of the others. The
-accountant is Opacus' PRV, whose upper bound is reported; its older RDP accountant, which reports more, brackets the
-search for noise and counts budgets so large that PRV's double precision ends.
+The units of each step are a Poisson sample: every unit is in or out independently of the others.
 
-Sources: Abadi et al. 2016, arXiv:1607.00133 (DP-SGD); Gopi, Lee and Wutschitz 2021, arXiv:2106.02848 (PRV);
-Mironov 2017, arXiv:1702.07476 (RDP).
+Source: Abadi et al. 2016, arXiv:1607.00133.
 """
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -75,15 +73,16 @@ class NoisyGradients:
             self._module.disable_hooks()
         else:
             for parameter in self._module.parameters():
-                parameter.grad_sample = parameter.new_zeros((0, *parameter.shape))
+                setattr(parameter, "grad_sample", parameter.new_zeros((0, *parameter.shape)))  # noqa: B010
         self._optimizer.pre_step()
         for parameter, public in zip(self._module.parameters(), public_gradients, strict=True):
+            assert parameter.grad is not None
             parameter.grad += public
         self._optimizer.original_optimizer.step()
 
 
 @contextmanager
-def quiet_hooks() -> Iterator[None]:
+def quiet_hooks() -> Generator[None]:
     """Silences torch's remark that Opacus' hooks see modules whose inputs need no gradient."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Full backward hook is firing", UserWarning)

@@ -1,4 +1,4 @@
-"""Where noise that protects patients comes from.
+"""Draws the noise that protects patients.
 
 A `torch.Generator` on the CPU keeps only 32 bits of its seed: noise from it can be found again by trying four
 billion seeds, whatever the seed's own length. Noise that is to protect anybody is therefore drawn from the
@@ -12,6 +12,7 @@ That takes about a second for two million numbers. For networks with more weight
 key instead (`KeyedNoise`), which stands on weaker ground; what it was is stated beside the result.
 """
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
 import math
@@ -34,22 +35,24 @@ class NoiseSource(Protocol):
     """Draws independent numbers; each call draws new ones."""
 
     def normal(self, *shape: int) -> Tensor:
-        """Standard normal, on the CPU."""
+        """Draws standard normal numbers, on the CPU."""
+        ...
 
     def uniform(self, *shape: int) -> Tensor:
-        """Uniform on [0, 1), on the CPU."""
+        """Draws uniform numbers on [0, 1), on the CPU."""
+        ...
 
 
 class SecretNoise:
     """From the operating system's cryptographic generator: nobody can draw it again. float64."""
 
     def normal(self, *shape: int) -> Tensor:
-        """Standard normal, each number the scaled sum of four."""
+        """Draws standard normal numbers, each the scaled sum of four."""
         drawn = ndtri(_uniform(_SUMMED * math.prod(shape))).reshape(_SUMMED, *shape)
         return torch.from_numpy(drawn.sum(axis=0) / math.sqrt(_SUMMED))
 
     def uniform(self, *shape: int) -> Tensor:
-        """Uniform on (0, 1)."""
+        """Draws uniform numbers on (0, 1)."""
         return torch.from_numpy(_uniform(math.prod(shape)).reshape(shape))
 
 
@@ -67,11 +70,11 @@ class KeyedNoise:
         self._rng = np.random.Generator(np.random.Philox(key=key))
 
     def normal(self, *shape: int) -> Tensor:
-        """Standard normal."""
+        """Draws standard normal numbers."""
         return torch.from_numpy(np.asarray(self._rng.standard_normal(shape)))
 
     def uniform(self, *shape: int) -> Tensor:
-        """Uniform on [0, 1)."""
+        """Draws uniform numbers on [0, 1)."""
         return torch.from_numpy(np.asarray(self._rng.random(shape)))
 
 
@@ -82,15 +85,15 @@ class ReproducibleNoise:
         self._rng = torch.Generator().manual_seed(seed)
 
     def normal(self, *shape: int) -> Tensor:
-        """Standard normal."""
+        """Draws standard normal numbers."""
         return torch.randn(shape, generator=self._rng)
 
     def uniform(self, *shape: int) -> Tensor:
-        """Uniform on [0, 1)."""
+        """Draws uniform numbers on [0, 1)."""
         return torch.rand(shape, generator=self._rng)
 
     def state(self) -> Tensor:
-        """What continues the same noise elsewhere: (S,) uint8."""
+        """Gives the state that continues the same noise elsewhere: (S,) uint8."""
         return self._rng.get_state()
 
     def restore(self, state: Tensor) -> None:
@@ -99,17 +102,13 @@ class ReproducibleNoise:
 
 
 def noise_from(seed: int | None, num_weights: int = 1) -> NoiseSource:
-    """Reproducible noise from a seed; for None secret noise, from a key if there are millions of weights."""
-    match randomness_of(num_weights, "secret" if seed is None else "reproducible"):
-        case "secret":
-            return SecretNoise()
-        case "keyed":
-            return KeyedNoise()
-        case "reproducible":
-            return ReproducibleNoise(seed)
+    """Chooses reproducible noise for a seed; for None secret noise, from a key if there are millions of weights."""
+    if seed is not None:
+        return ReproducibleNoise(seed)
+    return KeyedNoise() if randomness_of(num_weights, "secret") == "keyed" else SecretNoise()
 
 
 def _uniform(count: int) -> np.ndarray:
-    """(count,) float64 strictly between 0 and 1, each of 2^53 equally likely values."""
+    """Draws (count,) float64 strictly between 0 and 1, each of 2^53 equally likely values."""
     words = np.frombuffer(os.urandom(8 * count), dtype=np.uint64) >> np.uint64(64 - _BITS)
     return np.minimum((words + 0.5) * 2.0**-_BITS, 1 - 2.0**-_BITS)

@@ -202,7 +202,7 @@ class Statement:
         return group_privacy(guarantee, guarantee.largest_patient) if guarantee else None
 
     def _composed(self) -> Guarantee | None:
-        """Generator and training step together, or None if that guarantees nothing."""
+        """Composes generator and training step; None if that guarantees nothing."""
         generator, step = self.generator_guarantee, self.step
         if generator and generator.unit != self.unit:
             return self._composed_for_patient()
@@ -212,7 +212,7 @@ class Statement:
         return self._together(self._generator_for_patient(), self.step_for_patient)
 
     def _together(self, generator: Guarantee | None, step: Guarantee | None) -> Guarantee | None:
-        """Both for the same unit. None if one is missing, or if δ would allow one unit to be published outright."""
+        """Composes both for the same unit; None if one is missing, or if δ would allow one unit to be published."""
         if generator is None or step is None:
             return None
         if step.mu is not None:

@@ -107,7 +107,7 @@ def _attack(statement: Statement, units: str) -> str:
 
 
 def _for_patient(statement: Statement, guarantee: Guarantee | None) -> str:
-    """What the sentence adds where the unit is one mass."""
+    """Says the guarantee of a patient where the unit is one mass."""
     if statement.unit == "patient" or guarantee == statement.end_to_end:
         return ""
     if guarantee is None:
