@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
-from scipy.stats import beta, binom
+from scipy.special import expit, ndtr, ndtri
+from scipy.stats import binom, binomtest
 
 from mammo_core.config import validate
 from mammo_core.privacy.accounting.gaussian import find_root
@@ -81,16 +81,18 @@ def mu_from_errors(errors: ErrorCounts, confidence: float) -> float:
 
 
 def _error_bounds(errors: ErrorCounts, confidence: float) -> tuple[float, float]:
+    """Clopper–Pearson upper bounds of the false positive and the false negative rate."""
     validate.in_open_unit(confidence=confidence)
-    risk = (1 - confidence) / 2
     return (
-        _clopper_pearson_upper(errors.false_positives, errors.outs, risk),
-        _clopper_pearson_upper(errors.false_negatives, errors.ins, risk),
+        _upper_bound(errors.false_positives, errors.outs, (1 + confidence) / 2),
+        _upper_bound(errors.false_negatives, errors.ins, (1 + confidence) / 2),
     )
 
 
-def _clopper_pearson_upper(count: int, trials: int, risk: float) -> float:
-    return 1.0 if count >= trials else float(beta.ppf(1 - risk, count + 1, trials - count))
+def _upper_bound(count: int, trials: int, confidence: float) -> float:
+    if not trials:
+        return 1.0
+    return float(binomtest(count, trials, alternative="less").proportion_ci(confidence).high)
 
 
 def epsilon_from_guesses(guesses: Guesses, delta: float, confidence: float) -> float:
@@ -107,7 +109,7 @@ def epsilon_from_guesses(guesses: Guesses, delta: float, confidence: float) -> f
 
 def _luck(guesses: Guesses, epsilon: float, delta: float) -> float:
     """Bounds the probability of so many right guesses under (ε, δ)-differential privacy."""
-    rate = 1 / (1 + math.exp(-epsilon))
+    rate = float(expit(epsilon))
     tail = binom.sf(guesses.right - 1, guesses.made, rate)
     fewer = np.arange(1, guesses.right + 1)
     between = binom.sf(guesses.right - fewer - 1, guesses.made, rate) - tail

@@ -159,8 +159,7 @@ def attack_generators(
         InvalidRequestError: If a card names other patients than those of the train split.
         CheckpointError: If a state does not fit its card.
     """
-    own = real.training_site(site)
-    splits = {name: _split(real, own, name) for name in ("train", "val", "test")}
+    splits = _splits(real, site)
     _require_disjoint(splits)
     for target in targets:
         _require_trained_on(splits, target)
@@ -183,8 +182,14 @@ def attack_generators(
                 target.generator, masses.images, masses.labels, heldout.numpy()
             )
         if target.state is not None and target.card is not None:
-            scores[DISCRIMINATOR] = _discriminator_scores(
-                target.card, target.state, masses, backbone
+            is_cascade = target.card.config.architecture == "cascade"
+            scores[DISCRIMINATOR] = discriminator_scores(
+                target.state,
+                target.card.config,
+                masses.images,
+                masses.labels,
+                is_private=target.card.guarantee is not None,
+                network=load_backbone(backbone).network if is_cascade else None,
             )
         yield from _judged(target, masses, scores)
 
@@ -206,8 +211,6 @@ def write_attacks(
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    own = real.training_site(site)
-    splits = {name: _split(real, own, name) for name in ("train", "val", "test")}
     provenance = {
         "made": datetime.now(UTC).strftime("%Y-%m-%d"),
         "command": command,
@@ -215,7 +218,7 @@ def write_attacks(
         "backbone": to_dict(backbone),
         "splits": {
             name: {"masses": len(part), "patients": part.num_patients}
-            for name, part in splits.items()
+            for name, part in _splits(real, site).items()
         },
         "generators": {
             target.name: {
@@ -245,10 +248,12 @@ def guaranteed_tpr(guarantee: Guarantee | None, fpr: float) -> float | None:
     return tpr_from_epsilon_alone(guarantee.epsilon, guarantee.delta, fpr)
 
 
-def _split(real: Cohort, site: str, name: str) -> Cohort:
-    part = real.select(site=site, split=name)
-    part.require_both_classes(f"the {name} split of {site}")
-    return part
+def _splits(real: Cohort, site: str | None) -> dict[str, Cohort]:
+    own = real.training_site(site)
+    splits = {name: real.select(site=own, split=name) for name in ("train", "val", "test")}
+    for name, part in splits.items():
+        part.require_both_classes(f"the {name} split of {own}")
+    return splits
 
 
 def _require_disjoint(splits: dict[str, Cohort]) -> None:
@@ -294,20 +299,6 @@ def _scores(
     return dict(zip(names, (nearest_scores(views, synthetic), calibrated), strict=True))
 
 
-def _discriminator_scores(
-    card: GeneratorCard, state: Path, masses: Cohort, backbone: BackboneConfig
-) -> np.ndarray:
-    is_cascade = card.config.architecture == "cascade"
-    return discriminator_scores(
-        state,
-        card.config,
-        masses.images,
-        masses.labels,
-        is_private=card.guarantee is not None,
-        network=load_backbone(backbone).network if is_cascade else None,
-    )
-
-
 def _judged(
     target: AttackTarget, masses: Cohort, scores: dict[str, np.ndarray]
 ) -> Iterator[GeneratorAttack]:
@@ -320,21 +311,21 @@ def _judged(
                 is_member[chosen], masses.labels[chosen], masses.patient_ids[chosen]
             )
             for level in LEVELS:
-                units = [
-                    part if level == "mass" else np.unique(part)
+                num_members, num_non_members = (
+                    len(part if level == "mass" else np.unique(part))
                     for part in (
                         suspects.patient_ids[suspects.is_member],
                         suspects.patient_ids[~suspects.is_member],
                     )
-                ]
+                )
                 yield GeneratorAttack(
                     generator=target.name,
                     attack=attack,
                     level=level,
                     members=members,
                     non_members=non_members,
-                    num_members=len(units[0]),
-                    num_non_members=len(units[1]),
+                    num_members=num_members,
+                    num_non_members=num_non_members,
                     rates=judge_attack(suspects, values[chosen], level),
                     bound_tpr_at_1pct=None if (members, non_members) == CONTROL else bound,
                 )

@@ -19,7 +19,7 @@ from torch import Tensor
 from mammo_core.auditing import membership as attacks
 from mammo_core.auditing.bounds import HEADLINE_METHOD
 from mammo_core.auditing.canaries import CONFIDENCE, audit_bounds, score_canaries
-from mammo_core.auditing.measures import Interval, measure_attack
+from mammo_core.auditing.measures import measure_attack
 from mammo_core.auditing.shadow_models import Trainer, train_batched, train_shadows
 from mammo_core.config import validate
 from mammo_core.config.recipes import RECIPES
@@ -34,6 +34,7 @@ from mammo_core.config.runs import (
     to_dict,
 )
 from mammo_core.errors import InvalidRequestError
+from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.privacy.accounting import gaussian, risk
 from mammo_core.privacy.heads.problem import HeadTrainingData
 from mammo_core.privacy.heads.vectorised import HeadSettings
@@ -292,7 +293,7 @@ class _Point:
             )
 
 
-def _with_interval(name: str, measured: Interval) -> dict[str, float]:
+def _with_interval(name: str, measured: Estimate) -> dict[str, float]:
     return {name: measured.value, f"{name}_low": measured.low, f"{name}_high": measured.high}
 
 

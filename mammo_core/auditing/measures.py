@@ -6,18 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mammo_core.evaluation.bootstrap import Estimate, estimate_from
+
 _BINS = 4000
 _RESAMPLES = 1000
 _CURVE_FPRS = np.concatenate([[0.0], np.geomspace(1e-4, 1.0, 60)])
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -33,9 +26,9 @@ class AttackMeasures:
         fpr, tpr: (G,) each, the ROC curve.
     """
 
-    auc: Interval
-    tpr_at_1pct: Interval
-    tpr_at_01pct: Interval
+    auc: Estimate
+    tpr_at_1pct: Estimate
+    tpr_at_01pct: Estimate
     fpr: np.ndarray
     tpr: np.ndarray
 
@@ -63,15 +56,15 @@ def measure_attack(
     drawn = rng.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)  # (B, clusters)
     weights = np.concatenate([np.ones((1, count)), drawn])[:, cluster_of]  # (1 + B, U)
     tpr, fpr = (_cumulative(weights @ counts) for counts in (inside, outside))  # (1 + B, bins + 1)
-    aucs = ((tpr[:, 1:] + tpr[:, :-1]) / 2 * np.diff(fpr)).sum(axis=1)
+    aucs = np.trapezoid(tpr, fpr, axis=1)
     at = {
         level: np.array([np.interp(level, f, t) for f, t in zip(fpr, tpr, strict=True)])
         for level in (0.01, 0.001)
     }
     return AttackMeasures(
-        auc=_interval(aucs),
-        tpr_at_1pct=_interval(at[0.01]),
-        tpr_at_01pct=_interval(at[0.001]),
+        auc=estimate_from(aucs),
+        tpr_at_1pct=estimate_from(at[0.01]),
+        tpr_at_01pct=estimate_from(at[0.001]),
         fpr=_CURVE_FPRS,
         tpr=np.interp(_CURVE_FPRS, fpr[0], tpr[0]),
     )
@@ -94,9 +87,3 @@ def _cumulative(counts: np.ndarray) -> np.ndarray:
     """Accumulates counts to shares from 0 to 1: (B, bins) -> (B, bins + 1)."""
     total = np.cumsum(counts, axis=1)
     return np.concatenate([np.zeros((len(counts), 1)), total / total[:, -1:]], axis=1)
-
-
-def _interval(values: np.ndarray) -> Interval:
-    """Takes the first as the value and the others as resamples."""
-    low, high = np.quantile(values[1:], [0.025, 0.975])
-    return Interval(float(values[0]), float(low), float(high))

@@ -6,7 +6,7 @@ What only changes speed or memory (device, micro-batch) is never in a recipe.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
@@ -21,15 +21,15 @@ PretrainingPart = Literal["head", "network"]
 Kept = Literal["last", "best on validation"]
 Accountant = Literal["prv", "rdp"]
 
-TRAINED_PARTS: tuple[TrainedPart, ...] = ("head", "adapters", "network")
-HEADS: tuple[Head, ...] = ("linear", "mlp")
-BATCH_NORMS: tuple[BatchNorm, ...] = ("frozen", "group")
-OPTIMIZERS: tuple[Optimizer, ...] = ("adamw", "sgd")
-AUGMENTATIONS: tuple[Augmentation, ...] = ("none", "flips", "turns")
-PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
-PRETRAINING_PARTS: tuple[PretrainingPart, ...] = ("head", "network")
-KEPT: tuple[Kept, ...] = ("last", "best on validation")
-ACCOUNTANTS: tuple[Accountant, ...] = ("prv", "rdp")
+TRAINED_PARTS: tuple[TrainedPart, ...] = get_args(TrainedPart)
+HEADS: tuple[Head, ...] = get_args(Head)
+BATCH_NORMS: tuple[BatchNorm, ...] = get_args(BatchNorm)
+OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
+AUGMENTATIONS: tuple[Augmentation, ...] = get_args(Augmentation)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+PRETRAINING_PARTS: tuple[PretrainingPart, ...] = get_args(PretrainingPart)
+KEPT: tuple[Kept, ...] = get_args(Kept)
+ACCOUNTANTS: tuple[Accountant, ...] = get_args(Accountant)
 
 
 @dataclass(frozen=True, kw_only=True)

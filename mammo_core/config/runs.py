@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, cast, get_args
 
 from mammo_core.config import validate
 from mammo_core.config.network_recipe import Kept, NetworkRecipe, TrainedPart
@@ -22,12 +22,12 @@ Strategy = Literal["real", "real+synthetic", "synthetic", "pretrain"]
 Unit = Literal["patient", "image"]
 Noise = Literal["secret", "reproducible"]
 Normalisation = Literal["backbone", "half"]
-STRATEGIES: tuple[Strategy, ...] = ("real", "real+synthetic", "synthetic", "pretrain")
-UNITS: tuple[Unit, ...] = ("patient", "image")
-NOISES: tuple[Noise, ...] = ("secret", "reproducible")
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+UNITS: tuple[Unit, ...] = get_args(Unit)
+NOISES: tuple[Noise, ...] = get_args(Noise)
 HeadOnFeatures = Literal["head on cached features"]
 HEAD_ON_FEATURES: HeadOnFeatures = "head on cached features"
-NORMALISATIONS: tuple[Normalisation, ...] = ("backbone", "half")
+NORMALISATIONS: tuple[Normalisation, ...] = get_args(Normalisation)
 # whose ImageNet weights come with the installation
 INSTALLED_BACKBONES = tuple(f"tf_efficientnet_lite{size}" for size in (0, 1, 2))
 PAPER_DELTA = 1e-4

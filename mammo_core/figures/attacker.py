@@ -23,20 +23,9 @@ def attacker_figure(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go.F
     figure = go.Figure()
     figure.add_trace(diagonal("guessing"))
     for index, (name, (fpr, tpr)) in enumerate(curves.items()):
-        figure.add_trace(
-            go.Scatter(
-                x=fpr,
-                y=tpr,
-                mode="lines",
-                line={
-                    "color": TEST_SET_COLOURS[index % len(TEST_SET_COLOURS)],
-                    "width": 2.5,
-                    "dash": _DASHES[index % len(_DASHES)],
-                },
-                name=name,
-                hovertemplate="accuses wrongly %{x:.1%}<br>finds at most %{y:.1%}<extra></extra>",
-            )
-        )
+        told = "accuses wrongly %{x:.1%}<br>finds at most %{y:.1%}<extra></extra>"
+        colour = TEST_SET_COLOURS[index % len(TEST_SET_COLOURS)]
+        figure.add_trace(_curve(name, fpr, tpr, told, colour, _DASHES[index % len(_DASHES)]))
     percent = {"range": [-0.01, 1.01], "tickformat": ".0%"}
     figure.update_xaxes(title="of those who did not take part, wrongly accused", **percent)
     figure.update_yaxes(title="of those who took part, found at most", **percent)
@@ -59,7 +48,7 @@ def attacker_region_figure(
     Args:
         bound: False and true positive rates, each (G,), see `risk.attacker_curve`.
         attacks: Curves by name, each (G,), (G,); may be empty.
-        logarithmic: Both axes from 0.0001, to see the attacker who accuses hardly anybody wrongly.
+        logarithmic: Both axes from 0.0001, to see attacks at low false positive rates.
     """
     lowest = LOWEST_RATE if logarithmic else 0.0
     figure = go.Figure()
@@ -78,16 +67,8 @@ def attacker_region_figure(
             showlegend=False,
         )
     )
-    figure.add_trace(
-        go.Scatter(
-            x=fpr,
-            y=tpr,
-            mode="lines",
-            line={"color": _BOUND, "width": 2.5},
-            name="no attack rises above",
-            hovertemplate="accuses wrongly %{x:.2%}<br>names at most %{y:.2%}<extra></extra>",
-        )
-    )
+    told = "accuses wrongly %{x:.2%}<br>names at most %{y:.2%}<extra></extra>"
+    figure.add_trace(_curve("no attack rises above", fpr, tpr, told, _BOUND))
     figure.add_trace(
         go.Scatter(
             x=[lowest, 1],
@@ -98,22 +79,12 @@ def attacker_region_figure(
             hoverinfo="skip",
         )
     )
-    for index, (name, (accused, named)) in enumerate(attacks.items()):
-        is_shown = (accused >= lowest) & (named >= lowest)
-        figure.add_trace(
-            go.Scatter(
-                x=accused[is_shown],
-                y=named[is_shown],
-                mode="lines",
-                line={
-                    "color": TEST_SET_COLOURS[1 + index % (len(TEST_SET_COLOURS) - 1)],
-                    "width": 2.5,
-                    "dash": _DASHES[(1 + index) % len(_DASHES)],
-                },
-                name=name,
-                hovertemplate="accuses wrongly %{x:.2%}<br>named %{y:.2%}<extra></extra>",
-            )
-        )
+    for index, (name, (fpr, tpr)) in enumerate(attacks.items()):
+        is_shown = (fpr >= lowest) & (tpr >= lowest)
+        told = "accuses wrongly %{x:.2%}<br>named %{y:.2%}<extra></extra>"
+        colour = TEST_SET_COLOURS[1 + index % (len(TEST_SET_COLOURS) - 1)]
+        dash = _DASHES[(1 + index) % len(_DASHES)]
+        figure.add_trace(_curve(name, fpr[is_shown], tpr[is_shown], told, colour, dash))
     percent = {
         "type": "log" if logarithmic else "linear",
         "range": [np.log10(lowest), 0.02] if logarithmic else [-0.01, 1.01],
@@ -130,3 +101,16 @@ def attacker_region_figure(
     figure.update_yaxes(title="took part, rightly named", scaleanchor="x", **percent)
     put_legend_below(figure, plot_height=400)
     return figure
+
+
+def _curve(
+    name: str, fpr: np.ndarray, tpr: np.ndarray, told: str, colour: str, dash: str = "solid"
+) -> go.Scatter:
+    return go.Scatter(
+        x=fpr,
+        y=tpr,
+        mode="lines",
+        line={"color": colour, "width": 2.5, "dash": dash},
+        name=name,
+        hovertemplate=told,
+    )

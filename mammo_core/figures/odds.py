@@ -16,17 +16,17 @@ _RADIUS = 0.38
 _CORNERS = np.linspace(0, 2 * np.pi, 25)
 
 
-def odds_figure(named: int, accused: int) -> go.Figure:
+def odds_figure(tpr: int, fpr: int) -> go.Figure:
     """Draws two squares of 10 × 10 dots, filled from the top left for those of whom the attacker says "took part".
 
     Args:
-        named: Of 100 who took part, rightly said so of.
-        accused: Of 100 who did not, wrongly said so of.
+        tpr: How many of 100 who took part are rightly said to have.
+        fpr: How many of 100 who did not are wrongly said to have.
     """
     figure = go.Figure()
     groups = (
-        (0, named, _RIGHTLY, f"<b>100 who took part</b><br>at most {named} rightly named"),
-        (_SIDE + _GAP, accused, _WRONGLY, f"<b>100 who did not</b><br>{accused} wrongly accused"),
+        (0, tpr, _RIGHTLY, f"<b>100 who took part</b><br>at most {tpr} rightly named"),
+        (_SIDE + _GAP, fpr, _WRONGLY, f"<b>100 who did not</b><br>{fpr} wrongly accused"),
     )
     for start, count, colour, title in groups:
         for is_said in (True, False):

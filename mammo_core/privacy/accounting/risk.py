@@ -71,11 +71,6 @@ def attacker_auc(mu: float) -> float:
     return float(ndtr(mu / math.sqrt(2)))
 
 
-def attacker_advantage(mu: float) -> float:
-    """Bounds by how much the true positive rate can exceed the false one: 2 Φ(μ / 2) - 1."""
-    return float(2 * ndtr(mu / 2) - 1)
-
-
 def best_guess_rate(mu: float) -> float:
     """Computes how often the best attacker is right if a fair coin decided who took part: Φ(μ / 2)."""
     return float(ndtr(mu / 2))

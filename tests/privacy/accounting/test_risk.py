@@ -44,13 +44,13 @@ def test_area_advantage_and_guess_rate_follow_from_the_curve(mu):
     gap = max(risk.attacker_tpr(mu, rate) - rate for rate in fpr)
 
     assert risk.attacker_auc(mu) == pytest.approx(area, abs=1e-6)
-    assert risk.attacker_advantage(mu) == pytest.approx(gap, abs=1e-6)
-    assert risk.attacker_advantage(mu) == pytest.approx(float(analysis.get_advantage_from_gdp(mu)))
+    assert risk.mu_for_advantage(gap) == pytest.approx(mu, rel=1e-5)
+    assert risk.mu_for_advantage(float(analysis.get_advantage_from_gdp(mu))) == pytest.approx(mu)
     assert risk.best_guess_rate(mu) == pytest.approx((1 + gap) / 2, abs=1e-6)
 
 
 def test_without_privacy_every_bound_is_certainty():
-    assert risk.attacker_auc(math.inf) == risk.attacker_advantage(math.inf) == 1
+    assert risk.attacker_auc(math.inf) == 1
     assert risk.best_guess_rate(math.inf) == risk.tpr_from_epsilon_alone(math.inf, 1e-4, 0.01) == 1
     assert risk.fair_odds(math.inf) == Odds(100, 0) and risk.careful_odds(math.inf) == Odds(100, 1)
 
@@ -74,7 +74,6 @@ def test_the_way_back_finds_the_same_mu(mu, fpr):
     tpr = risk.attacker_tpr(mu, fpr)
     if fpr < tpr < 1 - 1e-6:
         assert risk.mu_for_tpr(tpr, fpr) == pytest.approx(mu, rel=1e-3)
-    assert risk.mu_for_advantage(risk.attacker_advantage(mu)) == pytest.approx(mu, rel=1e-6)
     assert risk.mu_for_guess_rate(risk.best_guess_rate(mu)) == pytest.approx(mu, rel=1e-6)
 
 
