@@ -23,7 +23,7 @@ slow: setup
 check: setup
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
-	$(BIN)/basedpyright
+	$(BIN)/basedpyright --threads 2
 
 # The documentation as a site in site/; a broken link fails the build.
 docs: setup
