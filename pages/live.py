@@ -91,19 +91,18 @@ with choices, st.container(horizontal=True, vertical_alignment="bottom"):
 
 with shown_errors("Cannot train with these choices"):
     with budget.shown_after(choices, dataset) as reason:
-        run = training.retrain(dataset, strategy, epsilon, unit, int(seed), beyond_budget=reason)
-    result = run.outcome
-    decision = training.decide(dataset, result, test_set, specificity)
+        result = training.retrain(dataset, strategy, epsilon, unit, int(seed), beyond_budget=reason)
+    decision = training.decide(result, test_set, specificity)
 history = releases.remember(source, result)
 
 with results:
     view.show_metrics(result, history, unit)
     view.show_charts(dataset, result, decision, test_set)
     st.markdown(training.decision_text(decision, test_set, specificity))
-    st.markdown(training.spent_text(run))
+    st.markdown(training.spent_text(result))
 view.show_rates(decision)
 view.show_total(history, unit)
 show_statement(result.statement, key="live")
-if run.trained is not None:
-    recording.track(dataset, run.trained)
+if result.started is None:  # trained just now
+    recording.track(result)
 play.frame_drawn()

@@ -42,7 +42,7 @@ class LinearHeads:
             )
 
     def scores(self, features: Tensor) -> np.ndarray:
-        """P(malignant) of every mass under every head: (N, V, D) -> (R, N) float64.
+        """Computes P(malignant) of every mass under every head: (N, V, D) -> (R, N) float64.
 
         Raises:
             CheckpointError: If the features are not as many as the heads were trained on.
@@ -59,25 +59,23 @@ class LinearHeads:
 
 @dataclass(frozen=True)
 class HeadFile:
-    """What a head's file holds.
+    """A head as its file holds it.
 
     Attributes:
         weights: (K + 1,) float32.
-        bias: The constant of its projection.
         feature_space: Of the network and preprocessing, see `features.feature_space_id`.
-        projection_id: Of the projection to be had elsewhere; empty if it is in `projection` or there is none.
-        projection: None if it is elsewhere.
+        projection: None if it is kept elsewhere.
+        projection_id: Of the projection that is kept elsewhere; else empty.
     """
 
     weights: Tensor
-    bias: float
     feature_space: str
-    projection_id: str
     projection: Projection | None
+    projection_id: str = ""
 
 
 def projection_id(projection: Projection) -> str:
-    """16 hex digits that identify a projection; empty for one that projects nowhere."""
+    """Computes 16 hex digits that identify a projection; empty for one that projects nowhere."""
     if projection.mean is None or projection.matrix is None:
         return ""
     digest = hashlib.sha256()
@@ -90,7 +88,7 @@ def projection_id(projection: Projection) -> str:
 def head_bytes(
     weights: Tensor, projection: Projection, feature_space: str, *, self_contained: bool
 ) -> bytes:
-    """A head (K + 1,) as the content of a file.
+    """Encodes a head (K + 1,) as the content of a file.
 
     Args:
         self_contained: Puts the projection in; else the file names it.
@@ -111,7 +109,7 @@ def head_bytes(
 
 
 def head_from_bytes(content: bytes, name: str) -> HeadFile:
-    """The inverse of `head_bytes`.
+    """Decodes what `head_bytes` wrote.
 
     Args:
         name: Of the file, for messages.
@@ -137,11 +135,11 @@ def head_from_bytes(content: bytes, name: str) -> HeadFile:
     elif "matrix" in tensors:
         projection = _projection_of(tensors, bias, name)
         named = ""
-    return HeadFile(weights.float(), bias, space, named, projection)
+    return HeadFile(weights.float(), space, projection, named)
 
 
 def projection_bytes(projection: Projection) -> bytes:
-    """A projection as the content of a file."""
+    """Encodes a projection as the content of a file."""
     return safetensors_bytes(
         projection_tensors(projection),
         {"format": PROJECTION_FORMAT, "bias": repr(projection.bias)},
@@ -149,7 +147,7 @@ def projection_bytes(projection: Projection) -> bytes:
 
 
 def projection_from_bytes(content: bytes, name: str) -> Projection:
-    """The inverse of `projection_bytes`.
+    """Decodes what `projection_bytes` wrote.
 
     Raises:
         CheckpointError: If it is no such file, or damaged.

@@ -6,7 +6,7 @@ import argparse
 import math
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -79,7 +79,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_recipe_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("recipe (defaults: see experiments/network_recipes.py)")
+    group = parser.add_argument_group("recipe (defaults: see mammo_core/config/recipes.py)")
     group.add_argument(
         "--trained-part",
         choices=TRAINED_PARTS,
@@ -114,62 +114,58 @@ def _add_recipe_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_fine_tune(options: argparse.Namespace) -> int:
-    """Trains, tracks and prints one run."""
+    """Trains, records and prints one run."""
     from mammo_core.cli.options import data_from, ledger_from
     from mammo_core.cli.outcome import print_outcome
-    from mammo_core.cli.preset import (
-        preset_config,
-        print_preset,
-        require_only_preset,
-        run_on_features,
-    )
-    from mammo_core.results.recording import record_network
+    from mammo_core.cli.preset import preset_config, print_preset, require_only_preset
+    from mammo_core.cli.progress import progress_bar
+    from mammo_core.results.recording import RunRecorder
     from mammo_core.system.device import choose_device, device_name
     from mammo_core.system.paths import home_dir
     from mammo_core.training.dataset import run_dataset
+    from mammo_core.training.networks.execute import RunCallbacks, execute
     from mammo_core.training.networks.loop import TrainingStopped
-    from mammo_core.training.networks.plan import prepare_network
-    from mammo_core.training.networks.runs import run_network
-    from mammo_core.training.paper.presets import paper_preset
+    from mammo_core.training.paper.presets import is_on_features, paper_preset
 
     device = choose_device(options.device)
     preset = paper_preset(options.preset) if options.preset else None
-    if preset is None:
-        config = _config(options)
-    else:
+    if preset is not None:
         require_only_preset(options)
-    loaded = data_from(options)
-    data = run_dataset(loaded, site=options.site)
+    config = _config(options) if preset is None else preset.config
+    data = run_dataset(data_from(options), site=options.site)
     print(f"On {device_name(device)}.")
     if preset is not None:
         config = preset_config(preset, options, data)
         print_preset(preset, config)
-        if preset.path == "cached features":
-            return run_on_features(config, loaded, device, options)
-    run = prepare_network(data, config)
-    _print_plan(run)
-    _print_time(run, device)
-    with _stop_asked() as should_stop:
+
+    def announce(run: NetworkRun) -> None:
+        _print_plan(run)
+        _print_time(run, device)
+
+    with progress_bar("features", "masses") as on_features, _stop_asked() as should_stop:
         try:
-            outcome = run_network(
-                run,
+            run = execute(
+                config,
+                data,
                 ledger=ledger_from(options, "fine-tune"),
                 home=home_dir(),
                 device=device,
                 micro_batch=options.micro_batch,
-                on_progress=_Lines().show,
-                should_stop=should_stop,
+                callbacks=RunCallbacks(
+                    on_features=on_features,
+                    on_prepared=announce,
+                    on_progress=_Lines().show,
+                    should_stop=should_stop,
+                ),
             )
-        except TrainingStopped:
-            print(
-                "Stopped; what was done is kept. The same command goes on from there, without spending more.",
-                file=sys.stderr,
-            )
+        except TrainingStopped as stopped:
+            print(f"Stopped. {stopped}", file=sys.stderr)
             return _INTERRUPTED
-    run_id = record_network(outcome, data, home_dir(), origin="fine-tune")
-    if outcome.network is None:
+    run_id = RunRecorder(home_dir()).record(run, origin="fine-tune")
+    if run.network is None and not is_on_features(config):
         print("The network's weights are too large to be kept with the run.")
-    print_outcome(outcome, run_id)
+    print(f"Kept: the weights after step {run.kept_step} of {config.recipe.steps}.")
+    print_outcome(run, run_id)
     return 0
 
 
@@ -214,25 +210,25 @@ def _print_plan(run: NetworkRun) -> None:
     name = run.config.backbone.name
     print(f"{name}: {run.num_weights:,} weights are trained; {'; '.join(run.classifier.changes)}.")
     recipe = run.recipe
-    drawn = (
-        f"each of {run.statement.num_units} {run.config.privacy.unit}s drawn with chance "
+    sampling = (
+        f"each of {run.statement.num_units} {run.config.privacy.unit}s sampled with chance "
         f"{recipe.sample_rate:.4g}"
         if recipe.is_sampled
         else f"all {run.statement.num_units} {run.config.privacy.unit}s in every step"
     )
     noise = f"noise multiplier {run.noise_multiplier:.4g}" if run.noise_multiplier else "no noise"
-    print(f"{recipe.steps} steps, {drawn}; {noise}, clipping norm {recipe.max_grad_norm:g}.")
+    print(f"{recipe.steps} steps, {sampling}; {noise}, clipping norm {recipe.max_grad_norm:g}.")
     print(sentence(run.statement), flush=True)
 
 
 def _print_time(run: NetworkRun, device: torch.device) -> None:
     from mammo_core.text.numbers import duration
-    from mammo_core.training.networks.timing import measure_pace, time_of_run
+    from mammo_core.training.networks.timing import measure_step_time, time_of_run
 
-    pace = measure_pace(run.config, device)
-    time = time_of_run(run.config, run.data.training_data, pace)
+    measured = measure_step_time(run.config, device)
+    time = time_of_run(run.config, run.data.training_data, measured)
     print(
-        f"Expected to take about {duration(time.total_seconds)} on {pace.device}, from steps measured on a few made-up "
+        f"Expected to take about {duration(time.total_seconds)} on {measured.device}, from steps measured on a few made-up "
         "images; scoring masses comes on top. Ctrl-C stops it and keeps a checkpoint.",
         flush=True,
     )
@@ -266,7 +262,7 @@ class _Lines:
 
 
 @contextmanager
-def _stop_asked() -> Iterator[object]:
+def _stop_asked() -> Iterator[Callable[[], bool]]:
     """Turns the first Ctrl-C into a wish to stop at the next step, which writes a checkpoint; the second ends at once."""
     asked = False
 

@@ -31,7 +31,7 @@ def _add_make(parts: argparse._SubParsersAction) -> None:
         help="train heads at several budgets and write them with their card",
         description="Trains linear heads with secret noise, several at each privacy budget, tests them, and writes "
         "NAME.safetensors and NAME.json: weights, thresholds, quantiles of test scores, and what each of them and "
-        "all together promise. Every head is charged to the ledger.",
+        "all together guarantee. Every head is recorded in the ledger.",
     )
     add_data_options(make)
     add_backbone_options(make)
@@ -116,17 +116,15 @@ def run_make(options: argparse.Namespace) -> int:
             on_progress=on_progress,
         )
     card = save_heads(made, options.out)
-    print_table(
-        [
-            {"ε": f"{head.target_epsilon:g}", "seed": head.seed}
-            | {
-                f"AUROC {name}": with_interval(auroc.value, auroc.low, auroc.high)
-                for name, auroc in head.auroc.items()
-            }
-            | {"threshold": f"{head.threshold:.3f}"}
-            for head in card.heads
-        ]
-    )
+    rows: list[dict[str, object]] = []
+    for head in card.heads:
+        aurocs = {
+            f"AUROC {name}": with_interval(auroc.value, auroc.low, auroc.high)
+            for name, auroc in head.auroc.items()
+        }
+        head_of = {"ε": f"{head.target_epsilon:g}", "seed": head.seed}
+        rows.append({**head_of, **aurocs, "threshold": f"{head.threshold:.3f}"})
+    print_table(rows)
     print(f"\n{card.together}\n{card.without_noise}\n{card.notice}")
     return 0
 
@@ -144,8 +142,8 @@ def run_read(options: argparse.Namespace) -> int:
         CAUTION,
         call_words,
         noise_words,
+        outlier_words,
         reading_rows,
-        usualness_words,
     )
     from mammo_core.system.paths import models_dir
 
@@ -159,7 +157,7 @@ def run_read(options: argparse.Namespace) -> int:
     print()
     told = [
         *picture.warnings,
-        usualness_words(outlier_check(image, features, shipped)),
+        outlier_words(outlier_check(image, features, shipped)),
         *map(call_words, readings),
         noise_words(readings),
         CAUTION,

@@ -9,11 +9,10 @@ from mammo_core.privacy.statements.words import caveats, sentence
 from mammo_core.text.numbers import with_interval
 
 if TYPE_CHECKING:
-    from mammo_core.results.archive import StoredRun
-    from mammo_core.training.outcome import RunOutcome
+    from mammo_core.training.outcome import FinishedRun
 
 
-def print_outcome(outcome: RunOutcome | StoredRun, run_id: str) -> None:
+def print_outcome(outcome: FinishedRun, run_id: str) -> None:
     """Prints a recorded run."""
     print_table(
         [

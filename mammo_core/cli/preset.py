@@ -1,4 +1,4 @@
-"""The paper's experiments at the command line: which run a preset means, and running those on cached features."""
+"""The paper's experiments at the command line: which run a preset means on the user's data."""
 
 from __future__ import annotations
 
@@ -10,12 +10,8 @@ from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    import torch
-
-    from mammo_core.cohorts.installed import LoadedData
     from mammo_core.config.runs import RunConfig
     from mammo_core.training.dataset import RunDataset
-    from mammo_core.training.paper.frozen_runs import EpochReport
     from mammo_core.training.paper.presets import Preset
 
 
@@ -71,40 +67,3 @@ def print_preset(preset: Preset, config: RunConfig) -> None:
         )
     for difference in (*differences, *preset.inferred):
         print(f"  - {difference}")
-
-
-def run_on_features(
-    config: RunConfig,
-    loaded: LoadedData,
-    device: torch.device,
-    options: argparse.Namespace,
-) -> int:
-    """Trains, tracks and prints a preset whose backbone stays as it is."""
-    from mammo_core.cli.options import ledger_from
-    from mammo_core.cli.outcome import print_outcome
-    from mammo_core.cli.progress import progress_bar
-    from mammo_core.results.recording import RunRecorder
-    from mammo_core.system.paths import home_dir
-    from mammo_core.training.heads.feature_dataset import load_feature_dataset
-    from mammo_core.training.paper.frozen_runs import run_frozen_preset
-
-    with progress_bar("features", "masses") as on_progress:
-        dataset = load_feature_dataset(
-            loaded,
-            config.backbone,
-            home_dir() / "features",
-            site=options.site,
-            on_progress=on_progress,
-        )
-    with progress_bar("training", "epochs") as on_epochs:
-
-        def show(report: EpochReport) -> None:
-            on_epochs(report.epoch, report.epochs)
-
-        outcome = run_frozen_preset(
-            dataset, config, ledger=ledger_from(options, "fine-tune"), device=device, on_epoch=show
-        )
-    run_id = RunRecorder(home_dir()).record_network(outcome, dataset, None, origin="fine-tune")
-    print(f"Kept: the weights after step {outcome.kept_step} of {config.recipe.steps}.")
-    print_outcome(outcome, run_id)
-    return 0

@@ -16,7 +16,7 @@ def confirmed(question: str) -> bool:
 
 @contextmanager
 def progress_bar(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Yields on_progress(done, total); the bar appears with the first call, starts again with a new total."""
+    """Yields on_progress(done, total); a bar appears with the first call, and is closed when all is done."""
     bar: tqdm | None = None
 
     def on_progress(done: int, total: int) -> None:
@@ -26,6 +26,9 @@ def progress_bar(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
         elif done < bar.n or total != bar.total:
             bar.reset(total)
         bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+            bar = None
 
     try:
         yield on_progress

@@ -28,7 +28,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "import",
         help="bring in runs that another installation exported",
         description="Checks every file against its sha256 and every number against the predictions before anything is "
-        "written. Imported runs are marked as such; the ledger of this machine is not charged for them. Importing "
+        "written. Imported runs are marked as such and do not enter the ledger of this machine. Importing "
         "twice is harmless.",
     )
     bring.add_argument("source", type=Path, metavar="PATH", help="a ZIP file, or it unpacked")
@@ -39,7 +39,7 @@ def _add_export(parts: argparse._SubParsersAction) -> None:
     export = parts.add_parser(
         "export",
         help="write runs to a ZIP file that another installation imports",
-        description="Configuration, statement, measures, predictions, weights and what the ledger charged, with the sha256 "
+        description="Configuration, statement, measures, predictions, weights and releases in the ledger, with the sha256 "
         "of each file. Ids of patients, images and masses are replaced by numbers.",
     )
     export.add_argument(
@@ -67,17 +67,17 @@ def run_list(options: argparse.Namespace) -> int:
     print_table(
         [
             {
-                "run": row.run_id[:_SHOWN_DIGITS],
-                "started": f"{row.started:%Y-%m-%d %H:%M}",
-                "training data": row.strategy,
-                "unit": row.unit,
-                "ε": f"{row.target_epsilon:g}",
-                "seed": row.seed,
-                "from": row.origin,
-                "test set": single_line(row.test_set, 40),
-                "AUROC": f"{row.auroc:.3f}",
+                "run": row["run_id"][:_SHOWN_DIGITS],
+                "started": f"{row['started']:%Y-%m-%d %H:%M}",
+                "training data": row["strategy"],
+                "unit": row["unit"],
+                "ε": f"{row['target_epsilon']:g}",
+                "seed": row["seed"],
+                "from": row["origin"],
+                "test set": single_line(row["test_set"], 40),
+                "AUROC": f"{row['auroc']:.3f}",
             }
-            for row in rows.itertuples()
+            for row in rows.to_dict("records")
         ]
     )
     print(f"{rows['run_id'].nunique()} run(s). Research use only, not for diagnosis.")

@@ -118,8 +118,9 @@ def run_sweep_command(options: argparse.Namespace) -> int:
 
 
 def _write_roc(dataset: FeatureDataset, plan: SweepPlan, path: Path) -> None:
+    """Writes the mean ROC curves of a plan's runs as CSV."""
+    from mammo_core.evaluation.curves import mean_roc
     from mammo_core.results.archive import RunArchive
-    from mammo_core.results.roc_table import write_mean_roc
     from mammo_core.system.paths import home_dir
 
     archive = RunArchive(home_dir())
@@ -130,4 +131,20 @@ def _write_roc(dataset: FeatureDataset, plan: SweepPlan, path: Path) -> None:
             "table but no longer in the run store.",
             file=sys.stderr,
         )
-    write_mean_roc((archive.load(run_id) for run_id in run_ids), path)
+    if not len(run_ids):
+        return
+    tested = (
+        (
+            {
+                "strategy": run.config.strategy,
+                "unit": run.config.privacy.unit,
+                "target_epsilon": run.config.privacy.target_epsilon,
+                "test_set": test_set,
+            },
+            *judged,
+        )
+        for run in map(archive.load, run_ids)
+        for test_set, judged in run.tested.items()
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mean_roc(tested).round(4).to_csv(path, index=False, lineterminator="\n")

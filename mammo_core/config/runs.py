@@ -188,6 +188,19 @@ class RunConfig:
         return HEAD_ON_FEATURES
 
     @property
+    def network_recipe(self) -> NetworkRecipe:
+        """The recipe of a run that trains a network.
+
+        Raises:
+            InvalidRequestError: If it trains a head on cached features.
+        """
+        if isinstance(self.recipe, NetworkRecipe):
+            return self.recipe
+        raise InvalidRequestError(
+            "Expected the recipe of a network; got one of a head on cached features. Train that with `train`."
+        )
+
+    @property
     def noise_seed(self) -> int | None:
         """The seed of reproducible noise, different for every configuration; None for secret noise.
 

@@ -1,14 +1,17 @@
-"""Turns rows of single runs into points of a curve: the mean over seeds with an interval for one release."""
+"""Averages single runs over seeds: points of a trade-off curve with their interval, and ROC curves."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from mammo_core.config.runs import HEAD_ON_FEATURES
-from mammo_core.evaluation.metrics import METRIC_NAMES
+from mammo_core.evaluation.metrics import METRIC_NAMES, roc_points
 
 KEYS = ["strategy", "trained_part", "unit", "backbone", "test_set", "target_epsilon"]
+ROC_GRID = np.array([0, 0.01, 0.02, 0.03, 0.05, 0.075, *np.arange(0.1, 0.96, 0.05), 1.0])
 _Z95 = 1.959964
 
 
@@ -51,3 +54,29 @@ def curve_points(rows: pd.DataFrame, metric: str = "auroc") -> pd.DataFrame:
     points["low"] = (points["mean"] - half).clip(lower=0)
     points["high"] = (points["mean"] + half).clip(upper=1)
     return points
+
+
+def mean_roc(
+    tested: Iterable[tuple[Mapping[str, object], np.ndarray, np.ndarray]],
+) -> pd.DataFrame:
+    """Averages ROC curves vertically: sensitivity at fixed false positive rates, mean and range over seeds.
+
+    Args:
+        tested: Of each run and test set: what the runs to be averaged share, by column, such as strategy and ε; labels
+            (N,); and scores (N,).
+
+    Returns:
+        The shared columns, fpr, tpr (mean), tpr_low and tpr_high (lowest and highest seed).
+
+    Source: vertical averaging, Fawcett 2006, doi:10.1016/j.patrec.2005.10.010, section 8.1.
+    """
+    curves: list[pd.DataFrame] = []
+    for shared, labels, scores in tested:
+        fpr, tpr = roc_points(labels, scores)
+        sensitivities = np.interp(ROC_GRID, fpr, tpr)
+        sensitivities[0] = tpr[fpr == 0].max()
+        curves.append(pd.DataFrame({**shared, "fpr": ROC_GRID, "tpr": sensitivities}))
+    points = pd.concat(curves)
+    keys = [column for column in points if column != "tpr"]
+    means = points.groupby(keys)["tpr"].agg(tpr="mean", tpr_low="min", tpr_high="max")
+    return means.reset_index()

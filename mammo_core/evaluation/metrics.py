@@ -95,6 +95,20 @@ def weighted_counts(
     return np.pad(tp, from_none), np.pad(fp, from_none)  # (B, 1 + G)
 
 
+def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Computes the area under the ROC curve of scores (N,)."""
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(labels, scores))
+
+
+def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Computes the average precision of scores (N,), with label 1 as the positive class."""
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score(labels, scores))
+
+
 def roc_points(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the corners of the ROC curve as (fpr, tpr), each (G,), from (0, 0) to (1, 1)."""
     from sklearn.metrics import roc_curve

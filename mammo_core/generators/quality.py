@@ -37,8 +37,8 @@ from mammo_core.synthesis.quality import (
 )
 from mammo_core.synthesis.radiomics import frechet_distance, radiomics
 from mammo_core.training.heads.feature_dataset import FeatureDataset, load_feature_dataset
-from mammo_core.training.heads.runs import RunResult
 from mammo_core.training.heads.sweep import run_plan
+from mammo_core.training.outcome import FinishedRun
 
 LOW_PASS_PX = 64
 COPY_FLAG_RATE = 0.01
@@ -235,7 +235,7 @@ def _transfer_auroc(dataset: FeatureDataset, ledger: ReleaseLedger) -> dict[str,
     return {name: estimates["auroc"].value for name, estimates in result.estimates.items()}
 
 
-def _trained(dataset: FeatureDataset, config: RunConfig, ledger: ReleaseLedger) -> RunResult:
+def _trained(dataset: FeatureDataset, config: RunConfig, ledger: ReleaseLedger) -> FinishedRun:
     ((_, result),) = run_plan(dataset, [config], ledger=ledger)
     assert result is not None  # nothing is recorded, so nothing is left out
     return result

@@ -1,25 +1,21 @@
-"""How a job trains a network on images: what it reports, and that cancelling keeps a checkpoint."""
+"""Trains the network of a job: what it reports on the way, and that cancelling keeps a checkpoint."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
 
-from mammo_core.cohorts.installed import LoadedData, load_source
+from mammo_core.cohorts.installed import load_source
 from mammo_core.config.runs import run_key
 from mammo_core.jobs.context import JobContext
 from mammo_core.jobs.requests import NetworkRequest
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.results.archive import RunArchive
-from mammo_core.results.recording import RunRecorder, record_network
+from mammo_core.results.recording import RunRecorder
 from mammo_core.system.device import choose_device, device_name
 from mammo_core.training.dataset import run_dataset
-from mammo_core.training.heads.feature_dataset import load_feature_dataset
+from mammo_core.training.networks.execute import RunCallbacks, execute
 from mammo_core.training.networks.loop import NetworkProgress, TrainingStopped
-from mammo_core.training.networks.plan import NetworkRun, prepare_network
-from mammo_core.training.networks.runs import run_network
-from mammo_core.training.paper.frozen_runs import EpochReport, run_frozen_preset
-from mammo_core.training.paper.presets import is_on_features
 
 _DOING = {"pretraining": "Training on synthetic masses first", "training": "Training"}
 
@@ -28,7 +24,7 @@ def train_network_job(request: NetworkRequest, job: JobContext, home: Path) -> N
     """Trains, measures and records the network of a request, unless it is recorded already.
 
     Raises:
-        JobStopped: If it was cancelled; its checkpoint is kept, and a new attempt goes on from there.
+        JobStopped: If it was cancelled; a run on images keeps its checkpoint, and a new attempt goes on from there.
         MammoError: If the request cannot be done.
     """
     job.report(0, 0, "Reading masses")
@@ -42,76 +38,51 @@ def train_network_job(request: NetworkRequest, job: JobContext, home: Path) -> N
     if run_key(request.config, data.data_hash) in RunArchive(home).finished_keys(data.data_hash):
         job.report(total, total, "This run was recorded before")
         return
-    if is_on_features(request.config):
-        _train_on_features(request, loaded, job, home)
-        return
-    job.report(0, 0, "Building the network and finding how much noise its budget needs")
     device = choose_device(request.device)
-    run = prepare_network(data, request.config)
-    reports = _Reports(job, run, device_name(device))
-    job.report(0, total, f"The first step on {device_name(device)}, the slowest")
+    job.report(0, 0, "Building the network and finding how much noise its budget needs")
+    ledger = open_ledger(home).on_behalf_of(
+        "train", job=job.job_id, beyond_budget=request.beyond_budget
+    )
+    reports = _Reports(job, total, device_name(device))
     try:
-        outcome = run_network(
-            run,
-            ledger=open_ledger(home).on_behalf_of(
-                "train", job=job.job_id, beyond_budget=request.beyond_budget
-            ),
+        run = execute(
+            request.config,
+            data,
+            ledger=ledger,
             home=home,
             device=device,
             micro_batch=request.micro_batch,
-            on_progress=reports.show,
-            should_stop=job.is_stopping,
+            callbacks=RunCallbacks(
+                on_features=reports.on_features,
+                on_prepared=reports.on_prepared,
+                on_progress=reports.on_progress,
+                should_stop=job.is_stopping,
+            ),
         )
     except TrainingStopped:
         job.check()
         raise
-    record_network(outcome, data, home, origin="train", job_id=job.job_id)
-    job.report(total, total, f"Tested after step {outcome.kept_step} of {total}")
-
-
-def _train_on_features(
-    request: NetworkRequest, loaded: LoadedData, job: JobContext, home: Path
-) -> None:
-    config, device = request.config, choose_device(request.device)
-    dataset = load_feature_dataset(
-        loaded,
-        config.backbone,
-        home / "features",
-        site=request.source.site,
-        on_progress=lambda done, total: job.report(done, total, "Computing features of masses"),
-    )
-
-    def show(epoch: EpochReport) -> None:
-        job.add_point(epoch.epoch, {"loss": epoch.loss})
-        job.report(
-            epoch.epoch,
-            epoch.epochs,
-            f"Training on {device_name(device)}: epoch {epoch.epoch} of {epoch.epochs}",
-        )
-
-    outcome = run_frozen_preset(
-        dataset,
-        config,
-        ledger=open_ledger(home).on_behalf_of(
-            "train", job=job.job_id, beyond_budget=request.beyond_budget
-        ),
-        device=device,
-        on_epoch=show,
-    )
-    RunRecorder(home).record_network(outcome, dataset, None, origin="train", job_id=job.job_id)
-    total = config.recipe.steps
-    job.report(total, total, f"Tested after step {outcome.kept_step} of {total}")
+    RunRecorder(home).record(run, origin="train", job_id=job.job_id)
+    job.report(total, total, f"Tested after step {run.kept_step} of {total}")
 
 
 class _Reports:
     """Says how far a run is, with the last ε that was counted, and draws its curve."""
 
-    def __init__(self, job: JobContext, run: NetworkRun, device: str) -> None:
-        self._job, self._run, self._device = job, run, device
+    def __init__(self, job: JobContext, total: int, device: str) -> None:
+        self._job, self._total, self._device = job, total, device
         self._epsilon: float | None = None
 
-    def show(self, progress: NetworkProgress) -> None:
-        """Listens after every step."""
+    def on_features(self, done: int, total: int) -> None:
+        """Reports how many features are computed."""
+        self._job.report(done, total, "Computing features of masses")
+
+    def on_prepared(self, _: object) -> None:
+        """Reports that the training begins."""
+        self._job.report(0, self._total, f"The first step on {self._device}, the slowest")
+
+    def on_progress(self, progress: NetworkProgress) -> None:
+        """Reports a step."""
         is_training = progress.phase == "training"
         if progress.epsilon is not None and not math.isinf(progress.epsilon):
             self._epsilon = progress.epsilon
@@ -121,7 +92,7 @@ class _Reports:
                 point["validation_auroc"] = progress.validation_auroc
             self._job.add_point(progress.step, point)
         if self._job.is_stopping():
-            return  # the training stops by itself and writes its checkpoint first
+            return  # the training ends by itself and writes its checkpoint first
         self._job.report(
             progress.step,
             progress.steps,

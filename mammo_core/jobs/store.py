@@ -18,13 +18,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from mlflow.artifacts import load_text
 from mlflow.entities import FileInfo, Metric, Run
 from mlflow.exceptions import MlflowException
 
 from mammo_core.errors import InvalidRequestError
 from mammo_core.jobs.requests import JobRequest, request_from_dict
-from mammo_core.storage.mlflow_store import open_experiment, search_all, store_errors_explained
+from mammo_core.storage.mlflow_store import (
+    open_experiment,
+    read_artefact,
+    search_all,
+    store_errors_explained,
+)
 from mammo_core.text.untrusted import single_line
 
 EXPERIMENT = "jobs"
@@ -197,11 +201,11 @@ class JobStore:
 
     def tables(self, job_id: str) -> dict[str, pd.DataFrame]:
         """All tables that a job keeps, by name."""
-        address = (self._client.get_run(job_id).info.artifact_uri or "").rstrip("/")
+        run = self._client.get_run(job_id)
         kept: list[FileInfo] = self._client.list_artifacts(job_id)  # pyright: ignore[reportUnknownMemberType] # MLflow types it as a list of anything
         names = [item.path for item in kept]
         return {
-            name.removesuffix(".csv"): pd.read_csv(io.StringIO(load_text(f"{address}/{name}")))
+            name.removesuffix(".csv"): pd.read_csv(io.BytesIO(read_artefact(run, name)))
             for name in names
             if name.endswith(".csv")
         }

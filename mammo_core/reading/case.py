@@ -47,12 +47,12 @@ class BudgetReading:
 
     @property
     def num_deciding(self) -> int:
-        """How many models have a threshold."""
+        """Counts the models that have a threshold."""
         return int(np.sum(~np.isnan(self.thresholds)))
 
     @property
     def num_malignant(self) -> int:
-        """How many models call the mass malignant."""
+        """Counts the models that call the mass malignant."""
         return int(np.sum(self.scores >= self.thresholds))  # NaN compares as False
 
 
@@ -88,7 +88,7 @@ def case_features(
     backbones: Sequence[BackboneConfig],
     load: Callable[[BackboneConfig], Backbone],
 ) -> CaseFeatures:
-    """Features of one mass (H, W) uint8 for each network, computed anew and kept nowhere.
+    """Computes features of one mass (H, W) uint8 for each network, computed anew and kept nowhere.
 
     Args:
         load: Gives a network, for example from memory.
@@ -109,7 +109,7 @@ def case_features(
 
 
 def read_case(features: CaseFeatures, groups: Sequence[CaseModels]) -> tuple[BudgetReading, ...]:
-    """One reading per budget, the smallest ε first; models of several groups at one ε are read together.
+    """Scores a mass with models, one reading per budget, the smallest ε first; groups at one ε are read together.
 
     Args:
         features: With every group's network.
@@ -126,7 +126,7 @@ def read_case(features: CaseFeatures, groups: Sequence[CaseModels]) -> tuple[Bud
 
 
 def outlier_check(image: np.ndarray, features: CaseFeatures, shipped: ShippedHeads) -> OutlierCheck:
-    """How a mass (H, W) uint8 compares with masses of the site that heads were trained on."""
+    """Compares a mass (H, W) uint8 with masses of the site that heads were trained on."""
     card = shipped.card
     distance = outlier_distance(
         shipped.models.heads.projection,

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from mammo_core.classifiers.backbones import load_backbone
-from mammo_core.classifiers.features import compute_features, feature_space_id
+from mammo_core.classifiers.features import compute_features
 from mammo_core.classifiers.heads import LinearHeads
 from mammo_core.classifiers.outlier_distance import outlier_distance
 from mammo_core.cohorts.sampled import sample_cohort
 from mammo_core.config import validate
 from mammo_core.config.recipes import RECIPES
-from mammo_core.config.runs import PrivacyConfig, RunConfig, Strategy, Unit
+from mammo_core.config.runs import PrivacyConfig, RunConfig
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.operating_point import threshold_at_specificity
 from mammo_core.labels import CLASS_NAMES
@@ -25,13 +25,13 @@ from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.accounting.cost import total_epsilon
 from mammo_core.privacy.statements.card import statement_to_dict
 from mammo_core.reading.models import SPECIFICITY, CaseModel, CaseModels, class_scores
-from mammo_core.reading.shipped_heads import Drawn, HeadFacts, HeadsCard, ShippedHeads
+from mammo_core.reading.shipped_heads import HeadFacts, HeadsCard, SampledMasses, ShippedHeads
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.system.device import choose_device
 from mammo_core.system.paths import models_dir
 from mammo_core.training.heads.feature_dataset import FeatureDataset
-from mammo_core.training.heads.runs import RunResult
 from mammo_core.training.heads.sweep import run_plan
+from mammo_core.training.outcome import FinishedRun
 
 NOTICE = "Research use only, not for diagnosis."
 WITHOUT_NOISE = (
@@ -39,8 +39,10 @@ WITHOUT_NOISE = (
     "the quantiles of its scores on test masses of either class, its AUROC, and the bounds beyond which a mass is "
     "called unlike the others (from training and validation masses)."
 )
-_LIKE_SHARE = 0.99  # of training and validation masses that count as like the others
-_DRAWN = 400
+_STRATEGY, _UNIT = "pretrain", "patient"
+_RECIPE = RECIPES[_STRATEGY]
+_USUAL_SHARE = 0.99  # of training and validation masses that count as like the others
+_DRAWN = 400  # synthetic masses that a new one is compared with
 Progress = Callable[[int, int], None]
 
 
@@ -53,162 +55,187 @@ def make_heads(
     licence: str,
     command: str,
     generator: str,
-    strategy: Strategy = "pretrain",
-    unit: Unit = "patient",
     delta: float,
     on_progress: Progress | None = None,
 ) -> ShippedHeads:
     """Trains `repeats` heads at every finite ε, with secret noise, and one at infinity, where all are the same.
 
     Args:
-        ledger: Charged before anything is trained.
+        ledger: Written to before anything is trained.
         licence: Of the training data, with attribution.
         command: That makes heads like these.
         generator: Of `models/`, whose masses can be compared with a new one.
-        on_progress: Called with (masses done, masses to do) while synthetic masses are looked at.
+        on_progress: Called with (masses done, masses to do) while features of synthetic masses are computed.
 
     Raises:
         InvalidRequestError: If there is no budget.
-        CohortError: If there are no validation masses to choose thresholds by.
+        CohortError: If there are no validation masses to choose thresholds by, or no synthetic ones.
         MammoError: As `run_plan`.
     """
-    validate.at_least(1, repeats=repeats)
-    recipe = RECIPES[strategy]
-    if not epsilons:
-        raise InvalidRequestError("Expected an ε or more; got none. Give budgets, or inf.")
-    if dataset.validation is None:
-        raise CohortError(
-            "Expected a val split with both classes at the training site, to choose thresholds by; found "
-            "none. Add SITE/val."
+    making = _HeadMaking(dataset, epsilons, repeats, delta)
+    making.train(ledger)
+    making.sample_synthetic(generator, on_progress)
+    return making.finish(licence, command)
+
+
+class _HeadMaking:
+    """Heads while they are made: planned and checked, then trained, then given masses to compare, then finished."""
+
+    def __init__(
+        self, dataset: FeatureDataset, epsilons: Sequence[float], repeats: int, delta: float
+    ) -> None:
+        validate.at_least(1, repeats=repeats)
+        if not epsilons:
+            raise InvalidRequestError("Expected an ε or more; got none. Give budgets, or inf.")
+        if dataset.validation is None:
+            raise CohortError(
+                "Expected a val split with both classes at the training site, to choose thresholds by; found "
+                "none. Add SITE/val."
+            )
+        self._dataset, self._validation, self._delta = dataset, dataset.validation, delta
+        self._configs = [
+            RunConfig(
+                strategy=_STRATEGY,
+                privacy=PrivacyConfig(target_epsilon=epsilon, target_delta=delta, unit=_UNIT),
+                recipe=_RECIPE,
+                backbone=dataset.backbone,
+                seed=seed,
+            )
+            for epsilon in sorted(epsilons)
+            for seed in range(1 if math.isinf(epsilon) else repeats)
+        ]
+
+    def train(self, ledger: ReleaseLedger) -> None:
+        """Trains and tests all heads, and chooses their thresholds."""
+        planned = run_plan(self._dataset, self._configs, ledger=ledger)
+        self._runs = [run for _, run in planned if run is not None]
+        self._thresholds = [_threshold(run) for run in self._runs]
+
+    def sample_synthetic(self, generator: str, on_progress: Progress | None) -> None:
+        """Computes features of synthetic masses, which a new mass can be compared with."""
+        network, card = load_generator(models_dir() / generator)
+        masses = sample_cohort(network, _DRAWN)
+        upright = replace(self._dataset.backbone, views=1)
+        self._features = compute_features(
+            masses.images, load_backbone(upright, choose_device()), upright, on_progress=on_progress
+        )[:, 0]  # (M, D)
+        self._synthetic = SampledMasses(generator=generator, sha256=card.sha256, count=_DRAWN)
+
+    def finish(self, licence: str, command: str) -> ShippedHeads:
+        """Puts heads and card together."""
+        dataset = self._dataset
+        projection = dataset.prepare(_STRATEGY, _RECIPE).projection
+        seen = torch.cat([dataset.train_features, self._validation.features])
+        distances = outlier_distance(projection, _RECIPE.whitening, seen)
+        contrasts = np.concatenate(
+            [part.images.std(axis=(1, 2)) for part in (dataset.train, self._validation.cohort)]
         )
-    configs = [
-        RunConfig(
-            strategy=strategy,
-            privacy=PrivacyConfig(target_epsilon=epsilon, target_delta=delta, unit=unit),
-            recipe=recipe,
+        composed = self._composed_epsilon()
+        card = HeadsCard(
+            notice=NOTICE,
+            training_data=self._training_data(),
+            licence=licence,
+            command=command,
+            strategy=_STRATEGY,
+            unit=_UNIT,
+            delta=self._delta,
+            recipe=_RECIPE,
             backbone=dataset.backbone,
-            seed=seed,
+            feature_space=dataset.feature_space,
+            test_masses={
+                name: {
+                    class_name: int(np.sum(test.cohort.labels == label))
+                    for label, class_name in CLASS_NAMES.items()
+                }
+                for name, test in dataset.test_sets.items()
+            },
+            heads=tuple(map(_facts, self._runs, self._thresholds)),
+            statements={
+                f"{run.config.privacy.target_epsilon:g}": statement_to_dict(run.statement)
+                for run in self._runs
+            },
+            composed_private_epsilon=composed,
+            together=self._together(composed),
+            without_noise=WITHOUT_NOISE,
+            unlike_above=float(torch.quantile(distances, _USUAL_SHARE)),
+            flat_below=float(np.quantile(contrasts, 1 - _USUAL_SHARE)),
+            drawn=self._synthetic,
         )
-        for epsilon in sorted(epsilons)
-        for seed in range(1 if math.isinf(epsilon) else repeats)
-    ]
-    results = [result for _, result in run_plan(dataset, configs, ledger=ledger) if result]
-    projection = dataset.prepare(strategy, recipe).projection
-    seen = torch.cat([dataset.train_features, dataset.validation.features])
-    distances = outlier_distance(projection, recipe.whitening, seen)
-    contrasts = np.concatenate(
-        [part.images.std(axis=(1, 2)) for part in (dataset.train, dataset.validation.cohort)]
-    )
-    network, generator_card = load_generator(models_dir() / generator)
-    drawn = sample_cohort(network, _DRAWN)
-    upright = replace(dataset.backbone, views=1)
-    features = compute_features(
-        drawn.images, load_backbone(upright, choose_device()), upright, on_progress=on_progress
-    )[:, 0]  # (M, D)
-    models = [_model(dataset, result) for result in results]
-    card = HeadsCard(
-        notice=NOTICE,
-        training_data=f"{_own_site(dataset)}, train split: {len(dataset.train)} masses of "
-        f"{dataset.train.num_patients} patients; synthetic masses: {len(dataset.synthetic)}, of "
-        f"{dataset.origin.generator or 'an unknown generator'}",
-        licence=licence,
-        command=command,
-        strategy=strategy,
-        unit=unit,
-        delta=delta,
-        recipe=recipe,
-        backbone=dataset.backbone,
-        feature_space=feature_space_id(dataset.backbone),
-        test_masses={
-            name: {
-                class_name: int(np.sum(test.cohort.labels == label))
-                for label, class_name in CLASS_NAMES.items()
-            }
-            for name, test in dataset.test_sets.items()
-        },
-        heads=tuple(_facts(result, model) for result, model in zip(results, models, strict=True)),
-        statements={
-            f"{result.config.privacy.target_epsilon:g}": statement_to_dict(result.statement)
-            for result in results
-        },
-        composed_private_epsilon=_composed(configs, dataset, delta),
-        together=_together(configs, dataset, delta, unit),
-        without_noise=WITHOUT_NOISE,
-        unlike_above=float(torch.quantile(distances, _LIKE_SHARE)),
-        flat_below=float(np.quantile(contrasts, 1 - _LIKE_SHARE)),
-        drawn=Drawn(generator=generator, sha256=generator_card.sha256, count=_DRAWN),
-    )
-    return ShippedHeads(
-        card=card,
-        models=CaseModels(
-            backbone=card.backbone,
-            feature_space=card.feature_space,
-            heads=LinearHeads(projection, torch.stack([result.weights for result in results])),
-            models=tuple(models),
-            trained_on=card.training_data,
-        ),
-        drawn_features=torch.from_numpy(features),
-    )
+        return ShippedHeads(
+            card=card,
+            models=CaseModels(
+                backbone=card.backbone,
+                feature_space=card.feature_space,
+                heads=LinearHeads(projection, torch.stack([run.weights for run in self._runs])),
+                models=tuple(map(_model, self._runs, self._thresholds)),
+                trained_on=card.training_data,
+            ),
+            synthetic_features=torch.from_numpy(self._features),
+        )
+
+    def _training_data(self) -> str:
+        train, synthetic = self._dataset.train, self._dataset.synthetic
+        assert synthetic is not None  # else the strategy could not have been trained
+        return (
+            f"{train.sites[0]}, train split: {len(train)} masses of {train.num_patients} patients; synthetic masses: "
+            f"{len(synthetic)}, of {self._generator_name}"
+        )
+
+    @property
+    def _generator_name(self) -> str:
+        return self._dataset.origin.generator or "an unknown generator"
+
+    def _composed_epsilon(self) -> float:
+        """ε of all private heads together; 0 if none is private."""
+        costs = (
+            cost_of_run(config, self._dataset.train.largest_patient, calibrate_run(config))
+            for config in self._configs
+            if config.privacy.is_private
+        )
+        return total_epsilon((cost for cost in costs if cost), self._delta, "patient")
+
+    def _together(self, composed: float) -> str:
+        """What all heads of the file guarantee together, in words."""
+        count = sum(config.privacy.is_private for config in self._configs)
+        words = (
+            f"The {count} private heads are {count} releases from the same patients: their training steps "
+            f"together spend ε = {composed:.4g} at δ = {self._delta:g} per patient (each hides a "
+            f"{_UNIT}), far more than any one of them. "
+        )
+        if self._dataset.origin.guarantee is None:
+            words += (
+                "That counts the training steps only: projection and starting point were learned from synthetic masses "
+                f"of {self._generator_name}, which promises nothing. "
+            )
+        if count < len(self._configs):
+            words += (
+                "The file also holds a head trained without noise, for which there is no bound. The file as a whole "
+                "therefore promises its patients nothing; it may be published because their images are public data."
+            )
+        return words
 
 
-def _own_site(dataset: FeatureDataset) -> str:
-    return str(dataset.train.sites[0])
+def _threshold(run: FinishedRun) -> float:
+    assert run.validated is not None  # checked before anything was trained
+    return threshold_at_specificity(*run.validated, SPECIFICITY)
 
 
-def _model(dataset: FeatureDataset, result: RunResult) -> CaseModel:
+def _model(run: FinishedRun, threshold: float) -> CaseModel:
     return CaseModel(
-        name=f"seed {result.config.seed}",
-        trained_alike=f"ε = {result.config.privacy.target_epsilon:g}",
-        target_epsilon=result.config.privacy.target_epsilon,
-        threshold=threshold_at_specificity(
-            dataset.validation.cohort.labels, result.validation_scores, SPECIFICITY
-        ),
-        test_scores={
-            name: class_scores(dataset.test_sets[name].cohort.labels, scores)
-            for name, scores in result.scores.items()
-        },
+        name=f"seed {run.config.seed}",
+        trained_alike=f"ε = {run.config.privacy.target_epsilon:g}",
+        target_epsilon=run.config.privacy.target_epsilon,
+        threshold=threshold,
+        test_scores={name: class_scores(*tested) for name, tested in run.tested.items()},
     )
 
 
-def _facts(result: RunResult, model: CaseModel) -> HeadFacts:
+def _facts(run: FinishedRun, threshold: float) -> HeadFacts:
     return HeadFacts(
-        target_epsilon=result.config.privacy.target_epsilon,
-        epsilon=result.epsilon,
-        noise_multiplier=result.noise_multiplier,
-        seed=result.config.seed,
-        threshold=model.threshold,
-        auroc={name: estimates["auroc"] for name, estimates in result.estimates.items()},
+        target_epsilon=run.config.privacy.target_epsilon,
+        epsilon=run.epsilon,
+        noise_multiplier=run.noise_multiplier,
+        seed=run.config.seed,
+        threshold=threshold,
+        auroc={name: estimates["auroc"] for name, estimates in run.estimates.items()},
     )
-
-
-def _composed(configs: Sequence[RunConfig], dataset: FeatureDataset, delta: float) -> float:
-    """ε of all private heads together; 0 if none is private."""
-    costs = (
-        cost_of_run(config, dataset.train.largest_patient, calibrate_run(config))
-        for config in configs
-        if config.privacy.is_private
-    )
-    return total_epsilon((cost for cost in costs if cost), delta, "patient")
-
-
-def _together(
-    configs: Sequence[RunConfig], dataset: FeatureDataset, delta: float, unit: Unit
-) -> str:
-    private = [config for config in configs if config.privacy.is_private]
-    origin = dataset.origin
-    words = (
-        f"The {len(private)} private heads are {len(private)} releases from the same patients: their training steps "
-        f"together spend ε = {_composed(configs, dataset, delta):.4g} at δ = {delta:g} per patient (each hides a "
-        f"{unit}), far more than any one of them. "
-    )
-    if origin.guarantee is None:
-        words += (
-            "That counts the training steps only: projection and starting point were learned from synthetic masses "
-            f"of {origin.generator or 'an unknown generator'}, which promises nothing. "
-        )
-    if len(private) < len(configs):
-        words += (
-            "The file also holds a head trained without noise, for which there is no bound. The file as a whole "
-            "therefore promises its patients nothing; it may be published because their images are public data."
-        )
-    return words

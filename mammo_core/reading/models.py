@@ -12,8 +12,8 @@ from mammo_core.config.runs import BackboneConfig, short_hash, to_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.operating_point import threshold_at_specificity
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
-from mammo_core.results.archive import StoredRun
 from mammo_core.results.head_store import HeadStore
+from mammo_core.training.outcome import FinishedRun
 
 NUM_QUANTILES = 101
 SPECIFICITY = 0.9  # of the operating point, on validation masses
@@ -31,14 +31,14 @@ class ClassScores:
     malignant: np.ndarray
 
     def share_below(self, score: float, label: int) -> float:
-        """The share of a class' test masses that score lower, in [0, 1]."""
+        """Computes the share of a class' test masses that score lower, in [0, 1]."""
         quantiles = self.malignant if label == MALIGNANT else self.benign
         levels = np.linspace(0, 1, len(quantiles))
         return float(np.interp(score, quantiles, levels, left=0.0, right=1.0))
 
 
 def class_scores(labels: np.ndarray, scores: np.ndarray) -> ClassScores:
-    """The quantiles of each class' scores (N,).
+    """Computes the quantiles of each class' scores (N,).
 
     Raises:
         InvalidRequestError: If a class is missing.
@@ -94,30 +94,21 @@ class CaseModels:
     is_demonstration: bool = False
 
 
-def models_of_run(run: StoredRun, store: HeadStore) -> CaseModels:
-    """The one model of a recorded run.
+def models_of_run(run: FinishedRun, store: HeadStore) -> CaseModels:
+    """Reads the one model of a recorded run.
 
     Raises:
         CheckpointError: If the run keeps no head, or it is damaged.
     """
     heads, kept = store.load(run.run_id)
-    tested = {
-        str(name): class_scores(part["label"].to_numpy(), part["score"].to_numpy())
-        for name, part in run.predictions.groupby("test_set", sort=False)
-    }
-    held = run.validation
     besides_noise = to_dict(run.config)
     del besides_noise["seed"]
     model = CaseModel(
         name=run.name,
         trained_alike=short_hash({"config": besides_noise, "data": run.data_hash}),
         target_epsilon=run.config.privacy.target_epsilon,
-        threshold=threshold_at_specificity(
-            held["label"].to_numpy(), held["score"].to_numpy(), SPECIFICITY
-        )
-        if len(held)
-        else None,
-        test_scores=tested,
+        threshold=run.validated and threshold_at_specificity(*run.validated, SPECIFICITY),
+        test_scores={name: class_scores(*tested) for name, tested in run.tested.items()},
     )
     return CaseModels(
         backbone=run.config.backbone,

@@ -1,4 +1,4 @@
-"""The synthetic masses nearest to one mass, among those whose features ship with the heads."""
+"""Finds the synthetic masses nearest to one mass, among those whose features ship with the heads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TURNS = 4
 
 
 @dataclass(frozen=True)
-class NearDrawn:
+class NearSynthetic:
     """A synthetic mass near another one.
 
     Attributes:
@@ -28,18 +28,18 @@ class NearDrawn:
     distance: float
 
 
-def nearest_synthetic(shipped: ShippedHeads, features: Tensor, count: int) -> list[NearDrawn]:
-    """The `count` nearest ones to a mass, nearest first.
+def nearest_synthetic(shipped: ShippedHeads, features: Tensor, count: int) -> list[NearSynthetic]:
+    """Finds the `count` nearest ones to a mass, nearest first.
 
     Args:
         features: (1, 8, D) of the mass in all flips and turns, by the network of the heads.
     """
     labels = alternating_labels(shipped.card.drawn.count)
-    distances = torch.cdist(features[0].float(), shipped.drawn_features.float())  # (V, M)
+    distances = torch.cdist(features[0].float(), shipped.synthetic_features.float())  # (V, M)
     best, view = distances.min(dim=0)  # (M,)
     found = best.topk(min(count, len(best)), largest=False)
     return [
-        NearDrawn(seed, labels[seed], _undone(int(view[seed])), float(distance))
+        NearSynthetic(seed, labels[seed], _undone(int(view[seed])), float(distance))
         for seed, distance in zip(found.indices.tolist(), found.values, strict=True)
     ]
 

@@ -1,6 +1,6 @@
-"""Heads that ship with the product: trained at several budgets and noises, in one file beside their card.
+"""Reads and writes the heads that ship with the product: trained at several budgets and noises, with their card.
 
-The card says what they were trained on, what each of them and all of them together promise, and what was
+The card says what they were trained on, what each of them and all of them together guarantee, and what was
 computed from patients without noise. The file is loaded only if it is the very one that the card describes.
 """
 
@@ -47,8 +47,8 @@ class HeadFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
-    """Synthetic masses that a generator draws anew from seeds: seeds 0, 1, …, benign and malignant in turn.
+class SampledMasses:
+    """Synthetic masses that a generator samples again from seeds 0, 1, …, benign and malignant in turn.
 
     Attributes:
         generator: Its name.
@@ -62,14 +62,14 @@ class Drawn:
 
 @dataclass(frozen=True, kw_only=True)
 class HeadsCard:
-    """What a file of heads is and promises.
+    """Describes a file of heads and its privacy guarantees.
 
     Attributes:
         feature_space: Of network and preprocessing, see `features.feature_space_id`.
         test_masses: By test set and class, how many.
-        statements: By target ε ("inf" without DP), what one head promises, see `privacy.statement`.
+        statements: By target ε ("inf" without DP), the guarantee of one head, see `privacy.statement`.
         composed_private_epsilon: What all private heads together spend, at `delta`, by whom they hide.
-        together: The same in words, with the head that promises nothing.
+        together: The same in words, with the head that guarantees nothing.
         without_noise: What else was computed from patients and no ε covers.
         unlike_above: An unlikeness that 99 % of training and validation masses stay below, see `outlier_distance`.
         flat_below: A standard deviation of grey levels, of 255, that 99 % of these stay above.
@@ -95,7 +95,7 @@ class HeadsCard:
     without_noise: str
     unlike_above: float
     flat_below: float
-    drawn: Drawn
+    drawn: SampledMasses
     sha256: str = ""
 
 
@@ -104,12 +104,12 @@ class ShippedHeads:
     """A file of heads and its card.
 
     Attributes:
-        drawn_features: (M, D) float16, of the synthetic masses that the card names, upright.
+        synthetic_features: (M, D) float16, of the synthetic masses that the card names, upright.
     """
 
     card: HeadsCard
     models: CaseModels
-    drawn_features: Tensor
+    synthetic_features: Tensor
 
 
 def save_heads(shipped: ShippedHeads, path: Path) -> HeadsCard:
@@ -128,7 +128,7 @@ def save_heads(shipped: ShippedHeads, path: Path) -> HeadsCard:
         | {
             "weights": shipped.models.heads.weights,
             "quantiles": torch.from_numpy(quantiles).float(),
-            "drawn_features": shipped.drawn_features.half(),
+            "drawn_features": shipped.synthetic_features.half(),
         },
         path.with_suffix(".json"),
         to_dict(shipped.card),
@@ -160,7 +160,7 @@ def load_heads(path: Path) -> ShippedHeads:
             ),
             trained_on=card.training_data,
         ),
-        drawn_features=tensors["drawn_features"],
+        synthetic_features=tensors["drawn_features"],
     )
 
 
@@ -175,7 +175,7 @@ def load_heads_card(path: Path) -> HeadsCard:
         values = json.loads(card.read_text(encoding="utf-8"))
         values["recipe"] = HeadRecipe(**values["recipe"])
         values["backbone"] = BackboneConfig(**values["backbone"])
-        values["drawn"] = Drawn(**values["drawn"])
+        values["drawn"] = SampledMasses(**values["drawn"])
         values["heads"] = tuple(_facts(head) for head in values["heads"])
         return HeadsCard(**values)
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What models say of one mass, in words and in rows of a table."""
+"""Says what models make of one mass, in words and in rows of a table."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CAUTION = (
 
 
 def budget_words(epsilon: float) -> str:
-    """ "ε = 6", or what infinity means."""
+    """Names a budget: "ε = 6", or what infinity means."""
     return "no privacy (ε = ∞, not DP)" if math.isinf(epsilon) else f"ε = {epsilon:g}"
 
 
 def call_words(reading: BudgetReading) -> str:
-    """How many models of a budget call the mass malignant, as a sentence."""
+    """Says how many models of a budget call the mass malignant."""
     deciding, malignant = reading.num_deciding, reading.num_malignant
     begin = f"With {budget_words(reading.target_epsilon)}"
     if not deciding:
@@ -36,7 +36,7 @@ def call_words(reading: BudgetReading) -> str:
 
 
 def noise_words(readings: Sequence[BudgetReading]) -> str:
-    """What the noise of training does to this one answer, from the smallest budget to the largest.
+    """Says what the noise of training does to this one answer, from the smallest budget to the largest.
 
     Empty if no private budget has several models.
     """
@@ -62,8 +62,8 @@ def noise_words(readings: Sequence[BudgetReading]) -> str:
     return words + ". Who releases one model draws one of these answers."
 
 
-def usualness_words(usual: OutlierCheck) -> str:
-    """The warning to give; empty if the mass looks like those that the models know."""
+def outlier_words(usual: OutlierCheck) -> str:
+    """Warns of a mass unlike those that the models know; empty if it is like them."""
     if usual.is_low_contrast:
         return (
             "**Hardly any contrast.** Its grey levels differ less than in 99 % of the masses they learned from. Check the "
@@ -78,7 +78,7 @@ def usualness_words(usual: OutlierCheck) -> str:
 
 
 def reading_rows(readings: Sequence[BudgetReading]) -> list[dict[str, object]]:
-    """One row per budget, for a table."""
+    """Tabulates readings, one row per budget."""
     rows = []
     for reading in readings:
         row: dict[str, object] = {

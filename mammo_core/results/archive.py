@@ -1,17 +1,15 @@
-"""Reads back what `tracking` recorded: all runs as a table, one run as a whole."""
+"""Reads back what `recording` wrote: all runs as a table, one run as a whole."""
 
 from __future__ import annotations
 
 import io
 import json
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from mlflow.artifacts import load_text
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
@@ -22,55 +20,21 @@ from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.privacy.statements.card import statement_from_dict
 from mammo_core.privacy.statements.statement import Statement, make_statement
 from mammo_core.privacy.statements.training_data import TrainingData
-from mammo_core.results.recording import EXPERIMENT, HEAD_TAG, VALIDATION
+from mammo_core.results.recording import CARD_FILE, EXPERIMENT, PREDICTIONS_FILE
 from mammo_core.results.table_file import COLUMNS
-from mammo_core.results.tags import CHARGED_TAG, ORIGIN_IMPORTED, SOURCE_TAG, names_from_tags
-from mammo_core.storage.mlflow_store import open_experiment, search_all
+from mammo_core.results.tags import (
+    CHARGED_TAG,
+    HEAD_TAG,
+    MADE_TAG,
+    ORIGIN_IMPORTED,
+    SOURCE_TAG,
+    names_from_tags,
+)
+from mammo_core.storage.mlflow_store import open_experiment, read_artefact, search_all
 from mammo_core.training.heads.sweep import SweepPlan
+from mammo_core.training.outcome import PREDICTION_COLUMNS, VALIDATION, FinishedRun
 
 ARCHIVE_COLUMNS = (*COLUMNS, "trained_part", "run_id", "job", "origin", "data_hash", "started")
-
-
-@dataclass(frozen=True)
-class StoredRun:
-    """One recorded run.
-
-    Attributes:
-        source_id: Of the run where it was made.
-        charged_cohorts: Of an imported run keys of the cohorts that it was charged to where it was made.
-        made_elsewhere: Of an imported run what is known of its making, in words; else empty.
-        epsilon: Spent; infinity without DP.
-        mu: The same as Gaussian DP; None if units were sampled.
-        estimates: By test set and measure.
-        predictions: test_set, patient_id, image_id, mass_id, label, score of every test mass.
-        validation: The same of validation masses; empty if there were none.
-        statement: What was promised to whom. Of runs recorded before there were statements only what
-            their configuration tells, the rest taken for the worst.
-        recorded_card: Configuration, ε, identity of the data and statement, as recorded.
-        card: Everything as JSON-ready values, to be saved or sent.
-    """
-
-    run_id: str
-    name: str
-    started: pd.Timestamp
-    origin: str
-    job: str
-    source_id: str
-    charged_cohorts: tuple[str, ...]
-    made_elsewhere: str
-    data_hash: str
-    config: RunConfig
-    epsilon: float
-    mu: float | None
-    noise_multiplier: float
-    num_units: int
-    seconds: float
-    estimates: dict[str, dict[str, Estimate]]
-    predictions: pd.DataFrame
-    validation: pd.DataFrame
-    statement: Statement
-    recorded_card: dict[str, Any]
-    card: dict[str, Any]
 
 
 class RunArchive:
@@ -80,7 +44,7 @@ class RunArchive:
         self._client, self._experiment_id = open_experiment(home, EXPERIMENT)
 
     def rows(self) -> pd.DataFrame:
-        """One row per run and test set, the newest run first.
+        """Tabulates runs, one row per run and test set, the newest run first.
 
         Returns:
             `ARCHIVE_COLUMNS`: those of a results table with numbers as numbers, run_id, job, origin,
@@ -89,13 +53,13 @@ class RunArchive:
         return _table(self._search(""))
 
     def rows_of_plan(self, plan: SweepPlan, data_hash: str) -> pd.DataFrame:
-        """The same of the runs of a plan on these data, whoever made them here, each once."""
+        """Tabulates the runs of a plan on these data, whoever made them here, each once."""
         planned = {run_key(config, data_hash) for config in plan.configs()}
         runs = {run.data.tags["run_key"]: run for run in self._made_here(data_hash)}
         return _table([run for key, run in runs.items() if key in planned])
 
     def finished_keys(self, data_hash: str) -> dict[str, str]:
-        """Keys (`run_key`) of all runs made here on these data, with the id of the newest run of each.
+        """Finds the keys (`run_key`) of all runs made here on these data, with the id of the newest run of each.
 
         Imported runs are left out: they take nobody's place.
         """
@@ -103,24 +67,24 @@ class RunArchive:
         return {run.data.tags["run_key"]: run.info.run_id for run in reversed(newest_first)}
 
     def id_of(self, config: RunConfig, data_hash: str) -> str | None:
-        """The newest run of a configuration made here on these data; None if there is none."""
+        """Finds the newest run of a configuration made here on these data; None if there is none."""
         found = self._made_here(data_hash, f" and tags.run_key = '{run_key(config, data_hash)}'")
         return found[0].info.run_id if found else None
 
     def ids_with_head(self) -> set[str]:
-        """Ids of the runs that keep their head, so that a new mass can be read with them."""
+        """Finds the runs that keep their head, so that a new mass can be read with them."""
         return {run.info.run_id for run in self._search(f"tags.{HEAD_TAG} = 'kept'")}
 
     def count(self) -> int:
-        """How many runs there are."""
+        """Counts the runs."""
         return len(self._search(""))
 
     def count_imported(self, cohort: str) -> int:
-        """How many imported runs were charged to a cohort, by its key, where they were made."""
+        """Counts the imported runs that were released from a cohort, by its key, where they were made."""
         return len(self._search(f"tags.{CHARGED_TAG} like '%{cohort}%'"))
 
-    def load(self, run_id: str) -> StoredRun:
-        """One run as a whole.
+    def load(self, run_id: str) -> FinishedRun:
+        """Reads one run; its weights are had from `HeadStore`.
 
         Raises:
             InvalidRequestError: If there is no such run in this store.
@@ -133,48 +97,34 @@ class RunArchive:
                 or run.info.status != "FINISHED"
             ):
                 raise KeyError(run_id)
-            address = run.info.artifact_uri.rstrip("/")
-            card = json.loads(load_text(f"{address}/run.json"))
+            card = json.loads(read_artefact(run, CARD_FILE))
             predictions = pd.read_csv(
-                io.StringIO(load_text(f"{address}/predictions.csv")),
-                dtype={"patient_id": str, "image_id": str, "mass_id": str},
+                io.BytesIO(read_artefact(run, PREDICTIONS_FILE)),
+                dtype=dict.fromkeys(PREDICTION_COLUMNS[:4], str),
+                keep_default_na=False,
             )
         except (MlflowException, OSError, KeyError) as error:
             raise InvalidRequestError(
                 f"Expected the id of a recorded run; got {run_id!r}. It may have been deleted: choose "
                 "one from the list."
             ) from error
-        metrics, is_validation = run.data.metrics, predictions["test_set"] == VALIDATION
-        estimates = _estimates(run)
-        return StoredRun(
+        tags = run.data.tags
+        return run_of_numbers(
+            card,
+            run.data.metrics,
+            names_from_tags(tags),
+            predictions,
             run_id=run_id,
-            name=run.info.run_name,
             started=_started(run),
-            origin=run.data.tags["origin"],
-            job=run.data.tags["job"],
-            source_id=run.data.tags.get(SOURCE_TAG, run_id),
-            charged_cohorts=tuple(run.data.tags.get(CHARGED_TAG, "").split()),
-            made_elsewhere=run.data.tags.get("made_elsewhere", ""),
-            data_hash=run.data.tags["data_hash"],
-            config=run_config_from_dict(card["config"]),
-            epsilon=metrics.get("epsilon", math.inf),
-            mu=metrics.get("mu", None if "epsilon" in metrics else math.inf),
-            noise_multiplier=metrics["noise_multiplier"],
-            num_units=int(metrics["num_units"]),
-            seconds=metrics["seconds"],
-            estimates={
-                name: estimates[name]
-                for name in predictions.loc[~is_validation, "test_set"].unique()
-            },
-            predictions=predictions[~is_validation],
-            validation=predictions[is_validation],
-            statement=_statement(card, metrics),
-            recorded_card=card,
-            card=card | {"run_id": run_id, "metrics": metrics, "started": str(_started(run))},
+            origin=tags["origin"],
+            job=tags["job"],
+            source_id=tags.get(SOURCE_TAG, run_id),
+            charged_cohorts=tuple(tags.get(CHARGED_TAG, "").split()),
+            made_elsewhere=tags.get(MADE_TAG, ""),
         )
 
     def find(self, run_id: str) -> str | None:
-        """The id here of the run that was made under an id, here or elsewhere; None if it is not in this store."""
+        """Finds the id here of a run by the id it was made under, here or elsewhere; None if it is not in this store."""
         ids = {run.info.run_id: run.data.tags.get(SOURCE_TAG) for run in self._search("")}
         if run_id in ids:
             return run_id
@@ -198,9 +148,46 @@ class RunArchive:
         )
 
 
-def _statement(card: dict[str, Any], metrics: dict[str, float]) -> Statement:
-    if "statement" in card:
-        return statement_from_dict(card["statement"])
+def run_of_numbers(
+    card: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    names: Mapping[str, str],
+    predictions: pd.DataFrame,
+    **about: Any,
+) -> FinishedRun:
+    """Puts a run together from what `recording` wrote, or an exported file holds.
+
+    Args:
+        card: As `FinishedRun.recorded_card`. Those from before there were statements lack one: theirs says what the
+            configuration tells, and assumes the weakest guarantee where that is not known.
+        metrics: As `FinishedRun.metrics`.
+        names: Of test sets, by the prefix of their metrics.
+        predictions: `PREDICTION_COLUMNS` of test and validation masses.
+        about: Other fields of `FinishedRun`.
+    """
+    config, estimates = run_config_from_dict(card["config"]), _estimates(metrics, names)
+    is_validation = predictions["test_set"] == VALIDATION
+    tested = predictions[~is_validation]
+    return FinishedRun(
+        config=config,
+        data_hash=card["data_hash"],
+        statement=statement_from_dict(card["statement"])
+        if "statement" in card
+        else _weakest_statement(config, metrics),
+        epsilon=metrics.get("epsilon", math.inf),
+        mu=metrics.get("mu", None if "epsilon" in metrics else math.inf),
+        noise_multiplier=metrics["noise_multiplier"],
+        num_units=int(metrics["num_units"]),
+        seconds=metrics["seconds"],
+        estimates={str(name): estimates[str(name)] for name in tested["test_set"].unique()},
+        predictions=tested,
+        validation=predictions[is_validation],
+        recorded=card,
+        **about,
+    )
+
+
+def _weakest_statement(config: RunConfig, metrics: Mapping[str, float]) -> Statement:
     num_units = int(metrics["num_units"])
     unrecorded = TrainingData(
         num_patients=num_units,
@@ -208,7 +195,6 @@ def _statement(card: dict[str, Any], metrics: dict[str, float]) -> Statement:
         num_synthetic=num_units,
         largest_patient=None,
     )
-    config = run_config_from_dict(card["config"])
     return make_statement(config, unrecorded, metrics["noise_multiplier"])
 
 
@@ -217,8 +203,9 @@ def _table(runs: Iterable[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(ARCHIVE_COLUMNS))
 
 
-def _estimates(run: Run) -> dict[str, dict[str, Estimate]]:
-    metrics, names = run.data.metrics, names_from_tags(run.data.tags)
+def _estimates(
+    metrics: Mapping[str, float], names: Mapping[str, str]
+) -> dict[str, dict[str, Estimate]]:
     prefixes = sorted({name.split("/")[0] for name in metrics if "/" in name})
     return {
         names.get(prefix, prefix): {
@@ -253,7 +240,7 @@ def _rows(run: Run) -> list[dict[str, object]]:
         "started": _started(run),
     }
     rows = []
-    for test_set, estimates in _estimates(run).items():
+    for test_set, estimates in _estimates(metrics, names_from_tags(tags)).items():
         row = shared | {"test_set": test_set}
         for measure, estimate in estimates.items():
             row[measure] = estimate.value

@@ -6,14 +6,10 @@ entry of an experiment of its own, and stays when runs are deleted.
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
-from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from torch import Tensor
 
 from mammo_core.classifiers.heads import (
     HeadFile,
@@ -26,7 +22,12 @@ from mammo_core.classifiers.heads import (
 )
 from mammo_core.classifiers.projection import Projection
 from mammo_core.errors import CheckpointError
-from mammo_core.storage.mlflow_store import open_experiment, search_all
+from mammo_core.storage.mlflow_store import (
+    open_experiment,
+    read_artefact,
+    search_all,
+    write_artefact,
+)
 
 HEAD_FILE = "head.safetensors"
 _PROJECTIONS = "projections"
@@ -42,27 +43,30 @@ class HeadStore:
         self._kept: set[str] = set()
         self._read: dict[str, Projection] = {}
 
-    def keep(
-        self, run_id: str, weights: Tensor, projection: Projection, feature_space: str
-    ) -> None:
-        """Adds the head of a run (K + 1,) to it, and its projection unless it is there."""
+    def keep(self, run_id: str, head: HeadFile) -> None:
+        """Adds a head with its projection to a run; each projection is kept once."""
+        projection = head.projection
+        if projection is None:
+            raise CheckpointError(
+                f"Expected a head with its projection; got one that names {head.projection_id}. Read it with `load`."
+            )
         named = projection_id(projection)
         if named and named not in self._kept:
             if self._find(named) is None:
                 self._add(named, projection)
             self._kept.add(named)
-        content = head_bytes(weights, projection, feature_space, self_contained=False)
-        log_bytes(self._client, run_id, HEAD_FILE, content)
+        content = head_bytes(head.weights, projection, head.feature_space, self_contained=False)
+        write_artefact(self._client, run_id, HEAD_FILE, content)
 
     def load(self, run_id: str) -> tuple[LinearHeads, HeadFile]:
-        """The head of a run, ready to score, and its file.
+        """Reads the head of a run, ready to score, and its file.
 
         Raises:
             CheckpointError: If the run keeps none, or it or its projection is damaged or gone.
         """
         run = self._client.get_run(run_id)
         try:
-            content = _read_bytes(run, HEAD_FILE)
+            content = read_artefact(run, HEAD_FILE)
         except (MlflowException, OSError) as error:
             raise CheckpointError(
                 f"Expected the run {run_id} to keep its head as {HEAD_FILE}; found none. It was recorded "
@@ -73,7 +77,7 @@ class HeadStore:
         return LinearHeads(projection, kept.weights[None]), kept
 
     def self_contained(self, run_id: str) -> bytes:
-        """The content of a head's file that needs no store: with its projection inside.
+        """Encodes the head of a run as a file that needs no store: with its projection inside.
 
         Raises:
             CheckpointError: As `load`.
@@ -96,7 +100,7 @@ class HeadStore:
                 "none. The run came from another store without it, or it was deleted: train the run again."
             )
         projection = projection_from_bytes(
-            _read_bytes(run, _PROJECTION_FILE), f"the projection {named}"
+            read_artefact(run, _PROJECTION_FILE), f"the projection {named}"
         )
         if projection_id(projection) != named:
             raise CheckpointError(
@@ -114,19 +118,5 @@ class HeadStore:
         run_id = self._client.create_run(
             self._experiment_id, run_name=named, tags={_TAG: named}
         ).info.run_id
-        log_bytes(self._client, run_id, _PROJECTION_FILE, projection_bytes(projection))
+        write_artefact(self._client, run_id, _PROJECTION_FILE, projection_bytes(projection))
         self._client.set_terminated(run_id)  # found only from now on, so never half written
-
-
-def log_bytes(client: MlflowClient, run_id: str, name: str, content: bytes) -> None:
-    """Keeps a file with a run."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
-        path.write_bytes(content)
-        client.log_artifact(run_id, str(path))
-
-
-def _read_bytes(run: Run, name: str) -> bytes:
-    address = f"{run.info.artifact_uri.rstrip('/')}/{name}"
-    with tempfile.TemporaryDirectory() as folder:
-        return Path(download_artifacts(artifact_uri=address, dst_path=folder)).read_bytes()

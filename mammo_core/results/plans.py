@@ -8,12 +8,13 @@ from pathlib import Path
 
 from mammo_core.config.runs import RunConfig, run_key
 from mammo_core.ledger.releases import ReleaseLedger
-from mammo_core.results.archive import RunArchive, StoredRun
+from mammo_core.results.archive import RunArchive
 from mammo_core.results.recording import RunRecorder
 from mammo_core.results.table_file import ResultsFile
 from mammo_core.training.heads.feature_dataset import FeatureDataset
-from mammo_core.training.heads.runs import OnStep, RunResult, TrainingBackend
+from mammo_core.training.heads.runs import OnStep, TrainingBackend
 from mammo_core.training.heads.sweep import SweepPlan, run_plan
+from mammo_core.training.outcome import FinishedRun
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class PlannedRun:
 
     key: str
     run_id: str
-    result: RunResult | None
+    result: FinishedRun | None
 
 
 def train_plan(
@@ -69,7 +70,7 @@ def train_plan(
         run_id = (
             ids.get(key, "")
             if result is None
-            else recorder.record(result, dataset, origin=origin, job_id=job_id)
+            else recorder.record(result, origin=origin, job_id=job_id)
         )
         yield PlannedRun(key, run_id, result)
 
@@ -106,7 +107,7 @@ def run_sweep_into_file(
         on_run(run)
 
 
-def result_rows(result: RunResult | StoredRun, data_hash: str) -> list[dict[str, object]]:
+def result_rows(result: FinishedRun, data_hash: str) -> list[dict[str, object]]:
     """One row per test set."""
     config = result.config
     shared = {

@@ -1,4 +1,4 @@
-"""What the models behind the shipped results would promise, had they been released."""
+"""States the guarantee of the models behind the shipped results, had they been released."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mammo_core.privacy.statements.training_data import TrainingData
 def shipped_statement(
     strategy: Strategy, unit: Unit, target_epsilon: float, target_delta: float
 ) -> Statement:
-    """The statement of one shipped point: CBIS-DDSM train, the paper's synthetic masses, reproducible noise."""
+    """Makes the statement of one shipped point: CBIS-DDSM train, the paper's synthetic masses, reproducible noise."""
     privacy = PrivacyConfig(
         target_epsilon=target_epsilon, target_delta=target_delta, unit=unit, noise="reproducible"
     )
@@ -30,7 +30,7 @@ def shipped_statement(
 
 
 def shipped_training_data() -> TrainingData:
-    """What the shipped results were trained on."""
+    """Describes what the shipped results were trained on."""
     made = reference.measured_provenance()
     return TrainingData(
         num_patients=made["train"]["patients"],

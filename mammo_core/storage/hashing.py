@@ -6,14 +6,14 @@ import numpy as np
 
 
 def image_hash(image: np.ndarray) -> str:
-    """The sha256 of an image's shape and pixels, in hex."""
+    """Computes the sha256 of an image's shape and pixels, in hex."""
     digest = hashlib.sha256(repr(image.shape).encode())
     digest.update(np.ascontiguousarray(image).tobytes())
     return digest.hexdigest()
 
 
 def masses_hash(images: np.ndarray, labels: np.ndarray, patient_ids: np.ndarray) -> str:
-    """16 hex digits that identify masses in order: pixels (N, H, W), labels (N,) and patients (N,)."""
+    """Computes 16 hex digits that identify masses in order: pixels (N, H, W), labels (N,) and patients (N,)."""
     digest = hashlib.sha256()
     for image, label, patient in zip(images, labels, patient_ids, strict=True):
         digest.update(f"{image_hash(image)} {int(label)} {patient}\n".encode())

@@ -5,19 +5,24 @@ By default a SQLite file under `MAMMO_HOME`; set `MLFLOW_TRACKING_URI` for a tea
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import DBAPIError
 
 from mammo_core.errors import StoreError
 
+_PLAIN = re.compile(r"[A-Za-z0-9][\w .-]{0,99}")
 _PAGE = 5000  # runs asked for at once
 # what SQLite says of the disk, in MLflow's exceptions
 _OF_THE_DISK = (
@@ -78,6 +83,37 @@ def search_all(
         token = page.token
         if not token or len(found) == limit:
             return found
+
+
+def write_artefact(client: MlflowClient, run_id: str, name: str, content: bytes) -> None:
+    """Keeps a file with a run."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        client.log_artifact(run_id, str(path))
+
+
+def read_artefact(run: Run, name: str) -> bytes:
+    """Reads a file that a run keeps.
+
+    Raises:
+        MlflowException, OSError: If there is none.
+    """
+    address = f"{(run.info.artifact_uri or '').rstrip('/')}/{name}"
+    with tempfile.TemporaryDirectory() as folder:
+        return Path(download_artifacts(artifact_uri=address, dst_path=folder)).read_bytes()
+
+
+def metric_name(text: str) -> str:
+    """Names a metric after a text: the text itself, or a name made from it where MLflow would refuse it.
+
+    Example:
+        >>> metric_name("cbis-ddsm"), metric_name("<b>site</b>")
+        ('cbis-ddsm', 'set-cb5c95af')
+    """
+    if _PLAIN.fullmatch(text) and ".." not in text:
+        return text
+    return f"set-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -23,7 +24,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def escape_formula(cell: object) -> object:
-    """A cell that no spreadsheet runs; anything but text as it is.
+    """Returns a cell that no spreadsheet runs; anything but text as it is.
 
     Example:
         >>> (
@@ -40,7 +41,7 @@ def escape_formula(cell: object) -> object:
 
 
 def unescape_formula(cell: object) -> object:
-    """The inverse of `escape_formula`.
+    """Inverts `escape_formula`.
 
     Example:
         >>> unescape_formula(escape_formula("@name"))
@@ -50,17 +51,17 @@ def unescape_formula(cell: object) -> object:
 
 
 def safe_csv(table: pd.DataFrame) -> str:
-    """A table as CSV, without its index, safe to open in a spreadsheet."""
+    """Writes a table as CSV, without its index, safe to open in a spreadsheet."""
     return _each_cell(table, escape_formula).to_csv(index=False, lineterminator="\n")
 
 
-def read_csv(source: Path | str | io.TextIOBase, **options: object) -> pd.DataFrame:
-    """What `safe_csv` wrote, with its texts as they were; options as of `pandas.read_csv`."""
+def read_csv(source: Path | str | io.TextIOBase, **options: Any) -> pd.DataFrame:
+    """Reads what `safe_csv` wrote, with its texts as they were; options as of `pandas.read_csv`."""
     return _each_cell(pd.read_csv(source, **options), unescape_formula)
 
 
 def parquet(table: pd.DataFrame, facts: Mapping[str, str]) -> bytes:
-    """A table as Parquet, without its index, with facts about it in its key-value metadata.
+    """Writes a table as Parquet, without its index, with facts about it in its key-value metadata.
 
     Columns that hold values of several kinds are written as JSON texts.
     """
@@ -79,7 +80,7 @@ def parquet(table: pd.DataFrame, facts: Mapping[str, str]) -> bytes:
     return content.getvalue()
 
 
-def _each_cell(table: pd.DataFrame, change: object) -> pd.DataFrame:
+def _each_cell(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
     """Names of columns too; columns of numbers and dates are not gone through."""
     changed = table.rename(columns=change)
     texts = [

@@ -47,7 +47,7 @@ config = RunConfig(
 ledger.set_budget(dataset.cohort_identity, Budget(epsilon=0.5, delta=0.01))
 work = ledger.on_behalf_of("train", beyond_budget={reason!r})
 ((_, result),) = run_plan(dataset, [config], ledger=work)
-RunRecorder(home).record(result, dataset, origin="train")
+RunRecorder(home).record(result, origin="train")
 store = JobStore(home)
 job = store.add(FeaturesRequest(source=DataSource(real=cohort), backbone=tiny), "me", 0)
 store.end(job.id, "failed", {reason!r})

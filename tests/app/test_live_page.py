@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import streamlit as st
 from mlflow import MlflowClient
+from streamlit.testing.v1 import AppTest
 
 from mammo_core.cohorts.installed import DataSource, load_source
 from mammo_core.jobs.requests import FeaturesRequest
@@ -20,7 +21,7 @@ from pages.ui.components import feature_job
 from pages.ui.components.privacy_inputs import EPSILONS
 from pages.ui.live import play, recording, training
 from pages.ui.state import resources
-from tests.app.helpers import open_page
+from tests.app.helpers import ROOT, open_page
 from tests.cohorts.test_folders import name, write_png
 from tests.helpers.jobs import write_cohort
 from tests.helpers.made_ledgers import memory_ledger
@@ -48,7 +49,7 @@ def demo_features(request, private_home, monkeypatch, drawn_demo):
     shutil.copytree(drawn_demo["features"], private_home / "features")
     monkeypatch.setattr(resources, "load_source", lambda source: drawn_demo["data"])
     if "tracked" not in request.fixturenames:
-        monkeypatch.setattr(recording, "track", lambda dataset, result: None)
+        monkeypatch.setattr(recording, "track", lambda result: None)
         monkeypatch.setattr(recording, "find", lambda dataset, config: None)
         kept = memory_ledger()
         monkeypatch.setattr(resources, "ledger", lambda: kept)
@@ -94,6 +95,26 @@ def test_live_retrains_when_the_budget_moves(demo_features):
     assert not app.exception
     assert "ε spent **0.05**" in texts(app)
     assert [figure(app, key)["data"] for key in ("live_roc", "live_scores")] != before
+
+
+def test_link_made_by_the_version_before_opens_with_its_choices(demo_features):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    old = {
+        "live_epsilon": "2",
+        "live_unit": "image",
+        "live_seed": "7",
+        "live_specificity": "80%",
+        "live_test_set": "demo-external",
+    }
+    app.query_params.update(old)
+
+    app.run().switch_page("pages/live.py").run()
+
+    assert not app.exception
+    assert app.select_slider(key="live_epsilon").value == 2
+    assert app.number_input(key="live_seed").value == 7
+    assert app.select_slider(key="live_specificity").value == 0.8
+    assert "ε spent **2**" in texts(app)
 
 
 def test_live_records_each_release_once(tracked, demo_features, private_home):
@@ -166,7 +187,7 @@ def test_live_trains_on_the_site_that_is_chosen_where_there_are_several(tmp_path
 
 
 def test_live_says_when_a_release_could_not_be_recorded(tracked, demo_features, monkeypatch):
-    def full(self, result, dataset):
+    def full(self, result):
         raise OSError("disk full")
 
     monkeypatch.setattr(recording._Writer, "_record", full)

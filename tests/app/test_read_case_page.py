@@ -252,9 +252,7 @@ def record_runs(home, seeds):
     dataset = small_bench()
     configs = [make_config(dataset, "pretrain", 2.0, seed=seed, noise="secret") for seed in seeds]
     tracker = RunRecorder(home)
-    return [
-        tracker.record(result, dataset, origin="train") for result in run_many(dataset, configs)
-    ]
+    return [tracker.record(result, origin="train") for result in run_many(dataset, configs)]
 
 
 def test_runs_of_this_installation_read_a_mass_too_and_older_ones_are_left_out(private_home):

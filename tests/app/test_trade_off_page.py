@@ -68,9 +68,7 @@ def own_runs(dataset, private_home):
         for epsilon in (6.0, math.inf)
         for seed in (42, 43)
     ]
-    return [
-        tracker.record(result, dataset, origin="sweep") for result in run_many(dataset, configs)
-    ]
+    return [tracker.record(result, origin="sweep") for result in run_many(dataset, configs)]
 
 
 def test_trade_off_draws_both_test_sets_on_a_log_axis_with_the_paper():
@@ -298,7 +296,7 @@ def test_cohort_without_gaps_says_so(dataset, private_home, gaps_on_bench, monke
         backbone=dataset.backbone,
     )
     (result,) = run_many(dataset, [config])
-    RunRecorder(private_home).record(result, dataset, origin="live")
+    RunRecorder(private_home).record(result, origin="live")
     app = open_page("trade_off")
     app.get_by_key("strategies").set_value(["real"]).run()
     app.toggle(key="gaps").set_value(True).run()

@@ -74,7 +74,7 @@ def test_network_that_cannot_be_timed_is_told_and_hides_nothing_else(page, monke
     def fail(*_):
         raise BackboneError("Expected weights; got none. Give a file.")
 
-    monkeypatch.setattr(timing, "measure_pace", fail)
+    monkeypatch.setattr(timing, "measure_step_time", fail)
     page.button(key="network_time").click().run()
 
     assert "This network cannot be timed" in page.error[0].value

@@ -52,7 +52,7 @@ def test_interrupted_command_goes_on_where_it_was_and_spends_nothing_more(
     cohort, private_home, capsys, monkeypatch
 ):
     monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "PART_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)
     shown = fine_tune._Lines.show
 
     def interrupted(self, progress):

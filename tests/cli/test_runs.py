@@ -15,7 +15,7 @@ from tests.training.heads.test_runs import make_config
 @pytest.fixture
 def run_id(dataset, private_home):
     (result,) = run_many(dataset, [make_config(dataset, "real")])
-    return RunRecorder(private_home).record(result, dataset, origin="train")
+    return RunRecorder(private_home).record(result, origin="train")
 
 
 def test_runs_travel_from_one_installation_to_another(run_id, tmp_path, monkeypatch, capsys):

@@ -58,8 +58,8 @@ def test_cancelled_job_keeps_its_checkpoint_and_goes_on_from_there(
     engine, request_, private_home, monkeypatch
 ):
     monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "PART_SECONDS", 0.0)
-    shown, steps = network_handler._Reports.show, []
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)
+    shown, steps = network_handler._Reports.on_progress, []
 
     def cancelling(self, progress):
         shown(self, progress)
@@ -67,7 +67,7 @@ def test_cancelled_job_keeps_its_checkpoint_and_goes_on_from_there(
         if steps == [1, 2]:
             self._job._stop.set()
 
-    monkeypatch.setattr(network_handler._Reports, "show", cancelling)
+    monkeypatch.setattr(network_handler._Reports, "on_progress", cancelling)
     job = wait_until_over(engine, engine.start(request_, "ana").id)
     assert job.state == "cancelled"
     assert len(list(private_home.glob("networks/*/checkpoint.json"))) == 1

@@ -239,7 +239,7 @@ def test_entries_survive_a_restart_and_the_deletion_of_runs(dataset, tmp_path):
     ledger = open_ledger(tmp_path)
     tracker = RunRecorder(tmp_path)
     for result in run_many(dataset, [config], ledger=ledger.on_behalf_of("train")):
-        run_id = tracker.record(result, dataset, origin="train")
+        run_id = tracker.record(result, origin="train")
     RunArchive(tmp_path).delete(run_id)
 
     (entry,) = open_ledger(tmp_path).book().entries

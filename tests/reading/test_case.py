@@ -11,7 +11,7 @@ from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import CheckpointError, InvalidRequestError
 from mammo_core.reading.case import OutlierCheck, case_features, outlier_check, read_case
 from mammo_core.reading.models import CaseModel, CaseModels, ClassScores, class_scores
-from mammo_core.reading.words import call_words, noise_words, reading_rows, usualness_words
+from mammo_core.reading.words import call_words, noise_words, outlier_words, reading_rows
 from tests.helpers.heads import TINY, small_bench, small_heads
 
 PLAIN = Projection(mean=None, matrix=None, bias=0.0)
@@ -130,12 +130,12 @@ def test_held_out_mass_is_usual_and_a_flat_one_is_not():
 
     assert (found[0].is_outlier, found[0].is_low_contrast) == (False, False)
     assert found[1].is_low_contrast
-    assert "Hardly any contrast" in usualness_words(found[1])
+    assert "Hardly any contrast" in outlier_words(found[1])
 
 
 def test_far_mass_is_called_unlike_those_the_models_know():
-    assert usualness_words(OutlierCheck(3.0, 2.0, 50.0, 5.0)).startswith("**Not like the masses")
-    assert usualness_words(OutlierCheck(1.0, 2.0, 50.0, 5.0)) == ""
+    assert outlier_words(OutlierCheck(3.0, 2.0, 50.0, 5.0)).startswith("**Not like the masses")
+    assert outlier_words(OutlierCheck(1.0, 2.0, 50.0, 5.0)) == ""
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_drawn_mass_is_found_however_it_is_turned_and_turned_alike(drawn, view):
 def test_no_more_are_found_than_there_are():
     shipped = replace(small_heads())
 
-    found = nearest_synthetic(shipped, torch.zeros(1, 8, shipped.drawn_features.shape[1]), 99)
+    found = nearest_synthetic(shipped, torch.zeros(1, 8, shipped.synthetic_features.shape[1]), 99)
 
     assert len(found) == shipped.card.drawn.count
     assert [one.distance for one in found] == sorted(one.distance for one in found)

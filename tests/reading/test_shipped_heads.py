@@ -48,7 +48,7 @@ def test_heads_survive_their_files(saved):
 
     assert read.card == card
     assert torch.equal(read.models.heads.weights, made.models.heads.weights)
-    assert torch.equal(read.drawn_features, made.drawn_features)
+    assert torch.equal(read.synthetic_features, made.synthetic_features)
     for before, after in zip(made.models.models, read.models.models, strict=True):
         assert (after.target_epsilon, after.threshold) == (before.target_epsilon, before.threshold)
         np.testing.assert_allclose(
@@ -194,7 +194,7 @@ def test_shipped_heads_load_and_are_what_the_readme_of_the_models_says():
     assert shipped.card.feature_space == feature_space_id(shipped.card.backbone)
     readme = (models_dir() / "README.md").read_text(encoding="utf-8")
     assert f"ε = {shipped.card.composed_private_epsilon:.0f}" in readme
-    assert len(shipped.drawn_features) == shipped.card.drawn.count > NUM_DRAWN
+    assert len(shipped.synthetic_features) == shipped.card.drawn.count > NUM_DRAWN
 
 
 def test_shipped_synthetic_masses_are_those_of_the_generator_that_is_installed():

@@ -30,7 +30,7 @@ def made(dataset, private_home):
     ids = []
     for epsilon in (6.0, float("inf")):
         (result,) = run_many(dataset, [make_config(dataset, "pretrain", epsilon)], ledger=ledger)
-        ids.append(tracker.record(result, dataset, origin="train", job_id="j1"))
+        ids.append(tracker.record(result, origin="train", job_id="j1"))
     return ids
 
 

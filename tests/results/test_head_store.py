@@ -18,7 +18,7 @@ def record(dataset, private_home):
 
     def run(strategy="pretrain", seed=0):
         (result,) = run_many(dataset, [make_config(dataset, strategy, seed=seed)])
-        return result, tracker.record(result, dataset, origin="train")
+        return result, tracker.record(result, origin="train")
 
     return run
 

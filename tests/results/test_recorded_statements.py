@@ -24,7 +24,7 @@ def recorded(dataset, private_home):
     origin = SyntheticOrigin(generator="g", patients=frozenset({hash_patient("somebody else")}))
     dataset = replace(dataset, origin=origin, _prepared={})
     (result,) = run_many(dataset, [make_config(dataset, "pretrain", unit="image")])
-    return result, RunRecorder(private_home).record(result, dataset, origin="train")
+    return result, RunRecorder(private_home).record(result, origin="train")
 
 
 def run_file(private_home):

@@ -30,7 +30,7 @@ def test_a_full_disk_while_recording_leaves_the_runs_before_whole(
     dataset, result, private_home, monkeypatch
 ):
     tracker = RunRecorder(private_home)
-    first = tracker.record(result, dataset, origin="train")
+    first = tracker.record(result, origin="train")
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -40,12 +40,12 @@ def test_a_full_disk_while_recording_leaves_the_runs_before_whole(
         with pytest.raises(
             StoreError, match="No space left on device. What was kept before is whole"
         ):
-            tracker.record(result, dataset, origin="train")
+            tracker.record(result, origin="train")
 
     archive = RunArchive(private_home)
     assert set(archive.rows()["run_id"]) == {first}
     assert archive.count() == 1
-    tracker.record(result, dataset, origin="train")
+    tracker.record(result, origin="train")
     assert archive.count() == 2
 
 
@@ -90,7 +90,7 @@ def test_a_read_only_database_says_so(dataset, result, private_home, monkeypatch
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///file:{file}?mode=ro&uri=true")
 
     with pytest.raises(StoreError, match="readonly database"):
-        RunRecorder(private_home).record(result, dataset, origin="train")
+        RunRecorder(private_home).record(result, origin="train")
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert RunArchive(private_home).count() == 0

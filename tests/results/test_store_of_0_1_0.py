@@ -144,4 +144,4 @@ def test_made_heads_are_read(old_store, private_home):
 
     assert [head.target_epsilon for head in heads.card.heads] == [2, 2, float("inf")]
     assert heads.models.heads.weights.shape == (3, 9)
-    assert heads.drawn_features.shape[0] == heads.card.drawn.count == 6
+    assert heads.synthetic_features.shape[0] == heads.card.drawn.count == 6

@@ -22,7 +22,7 @@ NETWORK_FORMAT = "mammo-network/1"
 def classifier_bytes(
     classifier: Classifier, backbone: BackboneConfig, recipe: NetworkRecipe
 ) -> bytes:
-    """A classifier as the content of a file."""
+    """Encodes a classifier as the content of a file."""
     return safetensors_bytes(
         _kept(classifier.network, recipe),
         {
@@ -36,7 +36,7 @@ def classifier_bytes(
 def classifier_from_bytes(
     content: bytes, name: str, backbone: BackboneConfig, recipe: NetworkRecipe
 ) -> Classifier:
-    """The inverse of `classifier_bytes`.
+    """Decodes what `classifier_bytes` wrote.
 
     Args:
         name: Of the file, for messages.

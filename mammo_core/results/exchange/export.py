@@ -1,7 +1,7 @@
-"""Takes runs out as a ZIP file that another installation imports; see `run_package` for what is in it.
+"""Exports runs as a ZIP file that another installation imports; see `package` for what is in it.
 
-Predictions say of every test mass whose it is. Patients' ids may be names that a hospital knows, so they are
-replaced by numbers in an order drawn anew each time, the same for the same patient in all runs of one file, unless
+Predictions name the patient of every test mass. Patients' ids may be names that a hospital knows, so they are
+replaced by numbers in a new random order each time, the same for the same patient in all runs of one file, unless
 they are asked for. Ids of images and masses likewise.
 """
 
@@ -27,17 +27,18 @@ from mammo_core.figures.provenance import RESEARCH_USE
 from mammo_core.ledger.book import LedgerBook, LedgerEntry
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.privacy.statements.words import caveats, sentence
-from mammo_core.results.archive import RunArchive, StoredRun
+from mammo_core.results.archive import RunArchive
 from mammo_core.results.exchange import package as run_package
 from mammo_core.results.head_store import HeadStore
 from mammo_core.storage.tables import safe_csv
+from mammo_core.training.outcome import FinishedRun
 
 _ID_COLUMNS = {"patient_id": "p", "image_id": "i", "mass_id": "m"}
 _FOLDER_DIGITS = 12
 
 
 def export_runs(home: Path, run_ids: Sequence[str], *, keep_patient_ids: bool = False) -> bytes:
-    """A ZIP file with a folder of each run.
+    """Packs runs into a ZIP file with a folder of each.
 
     Args:
         keep_patient_ids: Leaves ids of patients, images and masses as the cohort names them.
@@ -63,20 +64,20 @@ def export_runs(home: Path, run_ids: Sequence[str], *, keep_patient_ids: bool = 
 
 
 def without_ids(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Predictions with numbers in place of ids, p1, i1, m1 and so on, the same in all tables."""
-    drawn = random.SystemRandom()
+    """Replaces ids in predictions by p1, i1, m1 and so on, the same in all tables."""
+    rng = random.SystemRandom()
     replaced = [table.copy() for table in tables]
     for column, letter in _ID_COLUMNS.items():
         ids = sorted({one for table in tables for one in table[column]})
-        drawn.shuffle(ids)
+        rng.shuffle(ids)
         numbers = {one: f"{letter}{number}" for number, one in enumerate(ids, start=1)}
         for table in replaced:
             table[column] = table[column].map(numbers)
     return replaced
 
 
-def charged_for(book: LedgerBook, run: StoredRun) -> list[LedgerEntry]:
-    """What the ledger of this machine has for a run: entries of its job and of its configuration."""
+def charged_for(book: LedgerBook, run: FinishedRun) -> list[LedgerEntry]:
+    """Finds what the ledger of this machine has for a run: entries of its job and of its configuration."""
     config = run.config
     return [
         entry
@@ -91,7 +92,7 @@ def charged_for(book: LedgerBook, run: StoredRun) -> list[LedgerEntry]:
 
 
 def _files(
-    run: StoredRun,
+    run: FinishedRun,
     predictions: pd.DataFrame,
     book: LedgerBook,
     heads: HeadStore,
@@ -99,9 +100,7 @@ def _files(
 ) -> dict[str, bytes]:
     files = {
         run_package.CARD: _json(run.recorded_card),
-        run_package.NUMBERS: _json(
-            {"test_sets": list(run.estimates), "metrics": run.card["metrics"]}
-        ),
+        run_package.NUMBERS: _json({"test_sets": list(run.estimates), "metrics": run.metrics}),
         run_package.PREDICTIONS: safe_csv(predictions).encode(),
         run_package.LEDGER: _json(_charged(book, run)),
         run_package.README: _readme(run, keep_patient_ids).encode(),
@@ -115,7 +114,7 @@ def _files(
         "exported": datetime.now(UTC).isoformat(timespec="seconds"),
         "run_id": run.source_id,
         "run_key": run_key(run.config, run.data_hash),
-        "started": run.started.isoformat(),
+        "started": run.started and run.started.isoformat(),
         "origin": run.origin,
         "made_elsewhere": run.made_elsewhere,
         "ids": run_package.IDS_KEPT if keep_patient_ids else run_package.IDS_REPLACED,
@@ -127,7 +126,7 @@ def _files(
     return {run_package.MANIFEST: _json(manifest)} | files
 
 
-def _charged(book: LedgerBook, run: StoredRun) -> list[dict[str, Any]]:
+def _charged(book: LedgerBook, run: FinishedRun) -> list[dict[str, Any]]:
     """Of an imported run only the cohorts are known."""
     if run.made_elsewhere:
         return [{"cohort": key} for key in run.charged_cohorts]
@@ -135,7 +134,7 @@ def _charged(book: LedgerBook, run: StoredRun) -> list[dict[str, Any]]:
 
 
 def _entry(entry: LedgerEntry) -> dict[str, Any]:
-    """What was charged; whose data it was, only by the cohort's key."""
+    """Describes a release; whose data it was, only by the cohort's key."""
     return {
         "made": datetime.fromtimestamp(entry.made, UTC).isoformat(timespec="seconds"),
         "cohort": entry.cohort,
@@ -145,7 +144,7 @@ def _entry(entry: LedgerEntry) -> dict[str, Any]:
     }
 
 
-def _readme(run: StoredRun, keep_patient_ids: bool) -> str:
+def _readme(run: FinishedRun, keep_patient_ids: bool) -> str:
     ids = (
         "Ids of patients, images and masses are as the cohort names them: they may identify people."
         if keep_patient_ids
@@ -158,9 +157,9 @@ def _readme(run: StoredRun, keep_patient_ids: bool) -> str:
             *caveats(run.statement),
             f"predictions.csv: scores of test masses, computed from patients without noise: no ε covers them. {ids}",
             "head.safetensors, where there is one: the model's weights. Whoever gets them gets the release that ε was spent "
-            "on, or, without DP, one that promises nothing.",
-            "ledger.json: what was charged for it where it was trained. An installation that imports this run does not "
-            "charge its own ledger: it released nothing.",
+            "on, or, without DP, one that guarantees nothing.",
+            "ledger.json: the releases recorded for it where it was trained. An installation that imports this run adds "
+            "nothing to its own ledger: it released nothing.",
         ]
     )
 

@@ -1,9 +1,8 @@
 """A run as a folder that says everything about itself, and what such a folder from outside must hold to be believed.
 
 Files: manifest.json (schema, identity, size and sha256 of every other file), run.json (configuration and privacy
-statement), numbers.json (test sets and measures), predictions.csv, ledger.json (what was charged for it where it was
-made), README.txt, and head.safetensors where the run kept its weights. Writing is in `run_export`, taking in in
-`run_import`.
+statement), numbers.json (test sets and measures), predictions.csv, ledger.json (its releases in the ledger where it was
+made), README.txt, and head.safetensors where the run kept its weights. `export` writes it and `load` imports it.
 """
 
 from __future__ import annotations
@@ -15,22 +14,25 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mammo_core.config.runs import NOISES, RunConfig, run_config_from_dict, run_key
-from mammo_core.errors import IngestionError, MammoError
+from mammo_core.classifiers.heads import HeadFile, head_from_bytes
+from mammo_core.config.runs import NOISES, RunConfig, run_config_from_dict, run_key, to_dict
+from mammo_core.errors import CheckpointError, IngestionError, MammoError
 from mammo_core.evaluation.metrics import METRIC_NAMES, weighted_metrics
 from mammo_core.privacy.statements.card import statement_from_dict, statement_to_dict
 from mammo_core.privacy.statements.statement import Statement
-from mammo_core.results.recording import PREDICTION_COLUMNS, VALIDATION
-from mammo_core.results.tags import metric_prefix
+from mammo_core.results.archive import run_of_numbers
+from mammo_core.results.tags import ORIGIN_IMPORTED
+from mammo_core.storage.mlflow_store import metric_name
 from mammo_core.storage.tables import read_csv
 from mammo_core.text.untrusted import single_line
+from mammo_core.training.outcome import PREDICTION_COLUMNS, VALIDATION, FinishedRun
 
 SCHEMA = "mammo-privacy-run/1"
 MANIFEST, CARD, NUMBERS, PREDICTIONS = (
@@ -49,35 +51,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunPackage:
-    """A run from outside of which everything that can be checked was checked.
-
-    Attributes:
-        source_id: The id of the run where it was made.
-        made: By which version, when and on whose request, in words.
-        cohorts: Keys of the cohorts that it was charged to there; empty for none.
-        metrics: As `tracking.RunRecord`.
-        statement: None if it was not recorded.
-        head: Content of the file of its weights, not yet read; None if it has none.
-        manifest_hash: Identifies all of it.
-    """
-
-    source_id: str
-    made: str
-    started_ms: int
-    cohorts: tuple[str, ...]
-    config: RunConfig
-    data_hash: str
-    test_sets: tuple[str, ...]
-    metrics: dict[str, float]
-    predictions: pd.DataFrame
-    statement: Statement | None
-    head: bytes | None
-    manifest_hash: str
-
-
-def read_package(folder: Path) -> RunPackage:
+def read_package(folder: Path) -> FinishedRun:
     """Reads and checks the folder of one run.
 
     Raises:
@@ -103,22 +77,28 @@ def read_package(folder: Path) -> RunPackage:
         _require(bool(_ID.fullmatch(manifest["run_id"])), "its id is none")
         _require(bool(_HASH.fullmatch(data_hash)), "the identity of its data is none")
         _require_consistent(config, metrics, test_sets, statement, predictions)
+        recorded = {
+            "config": to_dict(config),
+            "epsilon": metrics.get("epsilon", "inf"),
+            "data_hash": data_hash,
+        }
+        if statement is not None:
+            recorded["statement"] = statement_to_dict(statement)
         started = pd.Timestamp(str(manifest["started"]))
-        return RunPackage(
+        return run_of_numbers(
+            recorded,
+            metrics,
+            {metric_name(name): name for name in test_sets},
+            predictions,
+            head=_head(files[HEAD]) if HEAD in files else None,
+            started=started,
+            origin=ORIGIN_IMPORTED,
             source_id=manifest["run_id"],
-            made=single_line(
+            charged_cohorts=tuple(_cohorts(files[LEDGER])),
+            made_elsewhere=single_line(
                 f"version {manifest['version']}, {started:%Y-%m-%d %H:%M} UTC, asked for by {manifest['origin']}"
             ),
-            started_ms=int(started.timestamp() * 1000),
-            cohorts=tuple(_cohorts(files[LEDGER])),
-            config=config,
-            data_hash=data_hash,
-            test_sets=test_sets,
-            metrics=metrics,
-            predictions=predictions,
-            statement=statement,
-            head=files.get(HEAD),
-            manifest_hash=sha256(content),
+            package_sha256=sha256(content),
         )
 
 
@@ -129,7 +109,7 @@ def sha256(content: bytes) -> str:
 
 @contextmanager
 def _damage_explained(name: str) -> Iterator[None]:
-    """Turns what wrong values raise into an IngestionError that names the run; IntakeErrors pass."""
+    """Turns what wrong values raise into an IngestionError that names the run; IngestionErrors pass."""
     try:
         yield
     except IngestionError:
@@ -142,6 +122,19 @@ def _damage_explained(name: str) -> Iterator[None]:
             f"Expected a run as this program exports it in {single_line(name, 80)}; its content is of another form "
             f"({type(error).__name__}: {single_line(str(error), 160)}). Export it again; nothing was imported."
         ) from error
+
+
+def _head(content: bytes) -> HeadFile:
+    """Reads a head, which must hold its projection."""
+    try:
+        head = head_from_bytes(content, HEAD)
+    except CheckpointError as error:
+        raise IngestionError(f"{error} Nothing was imported.") from error
+    if head.projection is None:
+        raise IngestionError(
+            f"Expected {HEAD} with its projection; it names one kept elsewhere. Export the run again."
+        )
+    return head
 
 
 def _read(folder: Path, name: str, limit: int) -> bytes:
@@ -288,7 +281,7 @@ def _require_consistent(
     if config.privacy.is_private:
         expected |= {"epsilon"} if config.recipe.sample_rate < 1 else {"epsilon", "mu"}
     for test_set in test_sets:
-        prefix = metric_prefix(test_set)
+        prefix = metric_name(test_set)
         part = predictions[predictions["test_set"] == test_set]
         measured = weighted_metrics(
             part["label"].to_numpy(), part["score"].to_numpy(float), np.ones((1, len(part)))
@@ -303,7 +296,11 @@ def _require_consistent(
     _require(set(metrics) == expected, "it has other measures than a run has")
     if statement is None:
         return
-    _require(metrics["num_units"] == statement.num_units, "its statement counts other units")
+    is_mixed = (
+        config.strategy == "real+synthetic"
+    )  # synthetic masses may be units that need no protection
+    num_units = min(metrics["num_units"], statement.num_units) if is_mixed else metrics["num_units"]
+    _require(num_units == statement.num_units, "its statement counts other units")
     _require(
         math.isclose(metrics["noise_multiplier"], statement.noise_multiplier, rel_tol=1e-9),
         "its statement is of other noise",
@@ -324,7 +321,7 @@ def _cohorts(content: bytes) -> Iterator[str]:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    return isinstance(value, int | float) and type(value) is not bool and math.isfinite(value)
 
 
 def _require(holds: bool, what_is_wrong: str) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mammo_core.classifiers.features import FeatureStore
+from mammo_core.classifiers.features import FeatureStore, feature_space_id
 from mammo_core.classifiers.projection import Projection, fit_projection
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.cohorts.installed import LoadedData
@@ -76,6 +76,11 @@ class FeatureDataset(RunDataset):
             self._prepared[key] = replace(inputs, unit_rows=grouped)
         return self._prepared[key]
 
+    @cached_property
+    def feature_space(self) -> str:
+        """Identifies backbone and preprocessing, see `feature_space_id`."""
+        return feature_space_id(self.backbone)
+
     def trained_on(self, strategy: Strategy) -> Cohort:
         """The masses that train with noise, and whose units are protected."""
         if strategy == "synthetic" and self.synthetic is not None:
@@ -132,8 +137,29 @@ def load_feature_dataset(
         CohortError: If there is no train or no test split, or a class is missing.
         BackboneError: If the backbone or its weights cannot be had.
     """
-    data = run_dataset(loaded, site=site)
-    images = _images_of(split_masses(loaded, site), loaded)
+    return with_features(
+        run_dataset(loaded, site=site), backbone, store_root, on_progress=on_progress
+    )
+
+
+def with_features(
+    data: RunDataset,
+    backbone: BackboneConfig,
+    store_root: Path | str,
+    *,
+    on_progress: Progress | None = None,
+) -> FeatureDataset:
+    """Adds the features of a backbone to the masses of runs; see `load_feature_dataset`.
+
+    Raises:
+        BackboneError: If the backbone or its weights cannot be had.
+    """
+    parts = SplitMasses(
+        data.train,
+        {name: tested.cohort for name, tested in data.test_sets.items()},
+        None if data.validation is None else data.validation.cohort,
+    )
+    images = _images_of(parts, data.synthetic)
     features = _features_of(images, backbone, FeatureStore(store_root), on_progress)
     given = {each.name: getattr(data, each.name) for each in fields(data)}
     given["test_sets"] = {
@@ -161,16 +187,16 @@ def count_missing_features(
 ) -> int:
     """Counts the images whose features `load_feature_dataset` would compute; raises what it raises."""
     store = FeatureStore(store_root)
-    images = _images_of(split_masses(loaded, site), loaded).values()
+    images = _images_of(split_masses(loaded, site), loaded.synthetic).values()
     return sum(store.count_missing(part, backbone) for part in images)
 
 
-def _images_of(parts: SplitMasses, loaded: LoadedData) -> dict[str, np.ndarray]:
+def _images_of(parts: SplitMasses, synthetic: Cohort | None) -> dict[str, np.ndarray]:
     """The images (N, H, W) whose features are needed, by what they are for."""
     images = {"train": parts.train.images, "textures": texture_images()}
     images |= {f"test {name}": cohort.images for name, cohort in parts.tests.items()}
-    if loaded.synthetic is not None:
-        images["synthetic"] = loaded.synthetic.images
+    if synthetic is not None:
+        images["synthetic"] = synthetic.images
     if parts.validation is not None:
         images["validation"] = parts.validation.images
     return images

@@ -9,6 +9,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from mammo_core.classifiers.heads import HeadFile
 from mammo_core.config.runs import HeadRecipe, RunConfig
 from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.accounting import gaussian
@@ -16,7 +17,7 @@ from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
 from mammo_core.privacy.statements.statement import make_statement
 from mammo_core.training.heads.feature_dataset import FeatureDataset, HeadInputs
-from mammo_core.training.outcome import RunOutcome
+from mammo_core.training.outcome import FinishedRun, finish_run
 
 TrainingBackend = Literal["opacus", "vectorised"]
 BACKENDS: tuple[TrainingBackend, ...] = ("vectorised", "opacus")  # the usual one first
@@ -49,17 +50,6 @@ class HeadStep:
 OnStep = Callable[[HeadStep], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunResult(RunOutcome):
-    """One trained and evaluated head.
-
-    Attributes:
-        weights: (K,) of the head.
-    """
-
-    weights: Tensor
-
-
 def train_together(
     dataset: FeatureDataset,
     inputs: HeadInputs,
@@ -68,7 +58,7 @@ def train_together(
     *,
     backend: TrainingBackend = "vectorised",
     on_step: OnStep | None = None,
-) -> Iterator[RunResult]:
+) -> Iterator[FinishedRun]:
     """Trains R runs of one strategy, unit and recipe, then evaluates one after the other.
 
     Writes nothing down: what the runs release must be in the ledger already.
@@ -100,25 +90,14 @@ def train_together(
     scores = inputs.scores(weights)
     seconds_each = (time.perf_counter() - start) / len(configs)
     for row, (config, noise_multiplier) in enumerate(zip(configs, noise, strict=True)):
-        start = time.perf_counter()
-        own_scores = {name: values[row] for name, values in scores.items()}
-        estimates = {
-            name: dataset.test_sets[name].bootstrap.evaluate(values)
-            for name, values in own_scores.items()
-        }
-        statement = make_statement(config, dataset.training_data, noise_multiplier or 0.0)
-        yield RunResult(
-            config=config,
-            epsilon=statement.epsilon,
-            mu=statement.mu,
-            noise_multiplier=statement.noise_multiplier,
-            num_units=inputs.num_units,
-            weights=weights[row],
-            scores=own_scores,
-            validation_scores=inputs.validation_scores(weights[row]),
-            estimates=estimates,
-            statement=statement,
-            seconds=seconds_each + time.perf_counter() - start,
+        yield finish_run(
+            config,
+            dataset,
+            make_statement(config, dataset.training_data, noise_multiplier or 0.0),
+            {name: values[row] for name, values in scores.items()},
+            inputs.validation_scores(weights[row]),
+            seconds=seconds_each,
+            head=HeadFile(weights[row], dataset.feature_space, inputs.projection),
         )
 
 

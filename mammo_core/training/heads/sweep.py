@@ -25,12 +25,12 @@ from mammo_core.privacy.heads.vectorised import HeadSettings
 from mammo_core.training.heads.feature_dataset import FeatureDataset
 from mammo_core.training.heads.runs import (
     OnStep,
-    RunResult,
     TrainingBackend,
     head_recipe,
     head_settings,
     train_together,
 )
+from mammo_core.training.outcome import FinishedRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +147,7 @@ def run_plan(
     finished: Collection[str] = (),
     backend: TrainingBackend = "vectorised",
     on_step: OnStep | None = None,
-) -> Iterator[tuple[RunConfig, RunResult | None]]:
+) -> Iterator[tuple[RunConfig, FinishedRun | None]]:
     """Trains and evaluates the runs of a plan that are not recorded yet: the one way to train heads.
 
     A recorded run is never trained again: with secret noise that would be another release, and otherwise

@@ -1,6 +1,6 @@
 """The paper's choice of an epoch: the one whose weights rank benign validation masses best.
 
-No ε covers it: the labels of validation patients choose, and every epoch was looked at. It is here to repeat the
+No ε covers it: the labels of validation patients choose, and every epoch was evaluated. It is here to repeat the
 paper; runs of our own keep the last weights.
 """
 
@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
 from mammo_core.config.runs import RunConfig
 from mammo_core.errors import PrivacyError
+from mammo_core.evaluation.metrics import average_precision
 from mammo_core.labels import BENIGN
 from mammo_core.privacy.accounting.sampled import epsilon_spent
 
@@ -26,7 +26,7 @@ _SUREST = 1e-15  # beyond, a score counts as this near to 0 or 1
 
 @dataclass(frozen=True, eq=False)
 class BestEpoch:
-    """An epoch that was looked at.
+    """An epoch that was evaluated.
 
     Attributes:
         step: Steps done.
@@ -51,7 +51,7 @@ class BestEpoch:
 def evaluate_epoch(
     step: int, network: nn.Module, labels: np.ndarray, scores: np.ndarray, label_smoothing: float
 ) -> BestEpoch:
-    """What counts for the choice, with a copy of the network's trained weights.
+    """Measures what counts for the choice, with a copy of the network's trained weights.
 
     Args:
         labels: (N,) of validation masses.
@@ -62,14 +62,14 @@ def evaluate_epoch(
         for name, parameter in network.named_parameters()
         if parameter.requires_grad
     }
-    precision = float(average_precision_score(labels == BENIGN, -scores))
+    precision = average_precision(labels == BENIGN, -scores)
     return BestEpoch(step, precision, _cross_entropy(labels, scores, label_smoothing), weights)
 
 
 def first_step_to_choose(
     epsilon_after: Callable[[int], float], target_epsilon: float, steps: int
 ) -> int:
-    """The first step after which the paper would take weights: when three quarters of the target are spent.
+    """Finds the first step after which the paper would take weights: when three quarters of the target are spent.
 
     It would not take any that overspend the target by 5 % either, which calibrated noise never does. Without DP it
     takes any.
@@ -93,8 +93,8 @@ def first_step_to_choose(
 
 
 def first_choice(config: RunConfig, noise_multiplier: float) -> int:
-    """The first step whose weights a run may keep: the last one, or as `first_step_to_choose` says."""
-    privacy, recipe = config.privacy, config.recipe
+    """Finds the first step whose weights a run may keep: the last one, or as `first_step_to_choose` says."""
+    privacy, recipe = config.privacy, config.network_recipe
     if recipe.kept == "last":
         return recipe.steps
 

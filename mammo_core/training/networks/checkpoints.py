@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +57,8 @@ class NetworkCheckpoints:
         self.folder = home / "networks" / self._key
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """While inside, no other process trains this very run.
+    def held(self) -> Generator[None, None, None]:
+        """Locks the run: while inside, no other process trains it.
 
         Raises:
             InvalidRequestError: If one does.
@@ -80,7 +80,7 @@ class NetworkCheckpoints:
             lock.release()
 
     def load(self) -> Checkpoint | None:
-        """Where the run was; None if it was never begun.
+        """Reads where the run was; None if it was never begun.
 
         Raises:
             CheckpointError: If what is there is damaged or of another run. Nothing is changed.
@@ -134,9 +134,10 @@ class NetworkCheckpoints:
                 other.unlink()
 
     def remove(self) -> None:
-        """Forgets the run: it is finished."""
-        with disk_errors_explained(self.folder):
-            shutil.rmtree(self.folder, ignore_errors=False)
+        """Removes the checkpoint of a run that is finished; there may be none."""
+        if self.folder.exists():
+            with disk_errors_explained(self.folder):
+                shutil.rmtree(self.folder)
 
     @property
     def _how_to_start_anew(self) -> str:

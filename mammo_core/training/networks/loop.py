@@ -1,4 +1,4 @@
-"""A training in parts: between two of them it is written down, looked at on validation masses, and can be stopped."""
+"""Trains a phase of a run in chunks: between two chunks it is evaluated, saved to a checkpoint, and can be stopped."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mammo_core.privacy.networks.training_state import TrainingState
 from mammo_core.training.networks.checkpoints import NetworkCheckpoints, PhaseName
 
 SAVE_SECONDS = 60.0  # between two checkpoints
-PART_SECONDS = 5.0  # between two looks at whether to stop; a longer step is a part of its own
+CHUNK_SECONDS = 5.0  # until it is asked whether to stop; a longer step is a chunk of its own
 _STATE = "state."
 
 
 class TrainingStopped(Exception):
-    """The training was asked to stop; its checkpoint is kept."""
+    """The training was asked to stop; the message says what is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class NetworkProgress:
         step, steps: Of this phase.
         loss: Of the units in this step; not a number if none was drawn.
         epsilon: Spent so far; infinity without DP, None where it was not counted anew.
-        validation_auroc: None unless validation masses were looked at just now.
+        validation_auroc: None unless validation masses were scored just now.
         seconds_each: Of a step.
         message: What the user should know; else empty.
     """
@@ -49,13 +49,13 @@ class NetworkProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
-    """What a look between two parts found; see `NetworkProgress`."""
+    """What an evaluation between two chunks found; see `NetworkProgress`."""
 
     epsilon: float | None = None
     validation_auroc: float | None = None
 
 
-class TrainPart(Protocol):
+class TrainChunk(Protocol):
     """Trains on, up to and including a step."""
 
     def __call__(
@@ -66,7 +66,8 @@ class TrainPart(Protocol):
         micro_batch: int | None,
         on_step: Callable[[NetworkStep], None],
     ) -> TrainingState:
-        """As `train_network`, which explains the arguments."""
+        """Trains as `train_network` does, which explains the arguments."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,23 +77,23 @@ class Phase:
     Attributes:
         steps: In all.
         micro_batch: Units computed at once; None for as many as fit.
-        look_every: Steps between two looks.
-        look: Called after every so many steps and after the last.
+        eval_every: Steps between two evaluations.
+        evaluate: Called after every so many steps and after the last.
         kept_tensors, kept_facts: What checkpoints hold besides the state.
     """
 
     name: PhaseName
     steps: int
-    train: TrainPart
+    train: TrainChunk
     micro_batch: int | None
-    look_every: int
-    look: Callable[[TrainingState], Evaluated]
+    eval_every: int
+    evaluate: Callable[[TrainingState], Evaluated]
     kept_tensors: Callable[[], Mapping[str, Tensor]]
     kept_facts: Callable[[], Mapping[str, Any]]
 
 
 def state_in(tensors: Mapping[str, Tensor]) -> TrainingState:
-    """Where a phase was, from the tensors of its checkpoint; at its beginning if there are none.
+    """Restores where a phase was from the tensors of its checkpoint; its beginning if there are none.
 
     Raises:
         CheckpointError: If they are of something else.
@@ -119,29 +120,30 @@ def train_phase(
         on_progress: Called after every step.
 
     Raises:
-        TrainingStopped: If `should_stop` says so, at the end of a part: after some seconds, or the step under
+        TrainingStopped: If `should_stop` says so, at the end of a chunk: after some seconds, or the step under
             way. Every step done is in the checkpoint then; a kill loses about a minute of them.
         MammoError: As `train_network`.
     """
     steps, micro_batch = phase.steps, phase.micro_batch
-    saved, last = time.monotonic(), None
+    saved = time.monotonic()
+    last: NetworkStep | None = None
 
-    def show(done: NetworkStep, looked: Evaluated) -> None:
+    def show(done: NetworkStep, evaluated: Evaluated) -> None:
         on_progress(
             NetworkProgress(
                 phase=phase.name,
                 step=done.step,
                 steps=steps,
                 loss=done.loss,
-                epsilon=looked.epsilon,
-                validation_auroc=looked.validation_auroc,
+                epsilon=evaluated.epsilon,
+                validation_auroc=evaluated.validation_auroc,
                 seconds_each=done.seconds,
                 message=done.message,
             )
         )
 
     while state.step < steps:
-        stop_at = _end_of_part(state.step, phase, last)
+        stop_at = _end_of_chunk(state.step, phase, last)
 
         def watch(done: NetworkStep, stop_at: int = stop_at) -> None:
             nonlocal last
@@ -155,26 +157,29 @@ def train_phase(
             micro_batch=micro_batch,
             on_step=watch,
         )
+        assert last is not None  # each chunk has a step
         micro_batch = last.micro_batch
-        is_due = state.step % phase.look_every == 0 or state.step == steps
-        show(last, phase.look(state) if is_due else Evaluated())
+        is_due = state.step % phase.eval_every == 0 or state.step == steps
+        show(last, phase.evaluate(state) if is_due else Evaluated())
         is_stopping = should_stop()
         if is_stopping or state.step in (1, steps) or time.monotonic() - saved >= SAVE_SECONDS:
             save_phase(phase, state, checkpoints)
             saved = time.monotonic()
         if is_stopping and state.step < steps:
-            raise TrainingStopped
+            raise TrainingStopped(
+                "What was done is kept. The same command goes on from there, without spending more."
+            )
     return state
 
 
 def save_phase(phase: Phase, state: TrainingState, checkpoints: NetworkCheckpoints) -> None:
-    """Writes down where a phase is."""
+    """Saves where a phase is."""
     own = {f"{_STATE}{name}": tensor for name, tensor in state.to_tensors().items()}
     checkpoints.save(phase.name, own | dict(phase.kept_tensors()), phase.kept_facts())
 
 
-def _end_of_part(step: int, phase: Phase, last: NetworkStep | None) -> int:
-    """The step to pause at: the next look, or as many steps as a part has; at first only one."""
-    pace = 1 if last is None else max(1, int(PART_SECONDS / max(last.seconds, 1e-3)))
-    next_look = (step // phase.look_every + 1) * phase.look_every
-    return min(step + pace, next_look, phase.steps)
+def _end_of_chunk(step: int, phase: Phase, last: NetworkStep | None) -> int:
+    """The step to pause at: the next evaluation, or as many steps as a chunk has; at first only one."""
+    size = 1 if last is None else max(1, int(CHUNK_SECONDS / max(last.seconds, 1e-3)))
+    next_evaluation = (step // phase.eval_every + 1) * phase.eval_every
+    return min(step + size, next_evaluation, phase.steps)

@@ -1,4 +1,4 @@
-"""A run that trains a network on images, before it starts: checked, its network built, nothing trained or charged."""
+"""Checks a run that trains a network on images, and builds its network; trains and releases nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from mammo_core.classifiers.networks.building import Classifier, build_classifier
+from mammo_core.classifiers.networks.building import AUTOCAST, Classifier, build_classifier
 from mammo_core.classifiers.networks.sources import MassSource
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config.network_recipe import NetworkRecipe
@@ -14,6 +14,7 @@ from mammo_core.config.runs import RunConfig
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.privacy.accounting import gaussian
 from mammo_core.privacy.accounting.calibration import calibrate_run
+from mammo_core.privacy.networks.training_settings import NetworkTraining
 from mammo_core.privacy.statements.statement import Statement, make_statement
 from mammo_core.training.dataset import RunDataset
 from mammo_core.training.networks.best_epoch import first_choice
@@ -25,7 +26,7 @@ class NetworkRun:
 
     Attributes:
         noise_multiplier: 0 without DP.
-        statement: What it will promise.
+        statement: Its privacy guarantee.
         first_choice: The first step whose weights may be kept.
     """
 
@@ -39,16 +40,23 @@ class NetworkRun:
     @property
     def recipe(self) -> NetworkRecipe:
         """Of the configuration."""
-        return self.config.recipe
+        return self.config.network_recipe
 
     @property
     def masses(self) -> Cohort:
         """That are trained on, with DP if it is private."""
-        return self.data.synthetic if self.config.strategy == "synthetic" else self.data.train
+        return self.synthetic if self.config.strategy == "synthetic" else self.data.train
+
+    @property
+    def synthetic(self) -> Cohort:
+        """The synthetic masses, which `prepare_network` has checked to be there where they are needed."""
+        assert self.data.synthetic is not None
+        return self.data.synthetic
 
     @property
     def num_weights(self) -> int:
         """That are trained on them."""
+        assert self.statement.num_weights is not None
         return self.statement.num_weights
 
     def source(self, cohort: Cohort, device: torch.device) -> MassSource:
@@ -68,18 +76,18 @@ class NetworkRun:
 
 
 def count_weights(config: RunConfig) -> int:
-    """How many weights a configuration trains, without loading any.
+    """Counts the weights that a configuration trains, without loading any.
 
     Raises:
         BackboneError: If the network is unknown.
         InvalidRequestError: If the recipe does not fit it.
     """
     random = replace(config.backbone, weights="random")
-    return _num_trained(build_classifier(random, config.recipe, seed=0))
+    return _num_trained(build_classifier(random, config.network_recipe, seed=0))
 
 
 def prepare_network(data: RunDataset, config: RunConfig) -> NetworkRun:
-    """Checks a configuration and builds its network; trains and charges nothing.
+    """Checks a configuration and builds its network; trains and releases nothing.
 
     Raises:
         InvalidRequestError: If it trains no network, or with synthetic masses that it gives no part.
@@ -92,7 +100,7 @@ def prepare_network(data: RunDataset, config: RunConfig) -> NetworkRun:
     num_units = data.training_data.num_units(config.strategy, config.privacy.unit)
     if config.privacy.is_private:
         gaussian.require_meaningful_delta(config.privacy.target_delta, num_units)
-    classifier = build_classifier(config.backbone, config.recipe, seed=config.seed)
+    classifier = build_classifier(config.backbone, config.network_recipe, seed=config.seed)
     classifier.network.eval()
     statement = make_statement(
         config, data.training_data, noise_multiplier, num_weights=_num_trained(classifier)
@@ -103,16 +111,30 @@ def prepare_network(data: RunDataset, config: RunConfig) -> NetworkRun:
     return run
 
 
+def training_settings(config: RunConfig, noise_multiplier: float) -> NetworkTraining:
+    """Translates a recipe to the settings of private training; noise 0 means none, without DP."""
+    recipe = config.network_recipe
+    return NetworkTraining(
+        steps=recipe.steps,
+        sample_rate=recipe.sample_rate,
+        noise_multiplier=noise_multiplier or None,
+        max_grad_norm=recipe.max_grad_norm,
+        optimizer=recipe.optimizer,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        label_smoothing=recipe.label_smoothing,
+        ema_decay=recipe.ema_decay,
+        autocast=AUTOCAST[recipe.precision],
+        public_weight=recipe.synthetic_weight if config.strategy == "real+synthetic" else 0.0,
+    )
+
+
 def _num_trained(classifier: Classifier) -> int:
     return sum(p.numel() for p in classifier.network.parameters() if p.requires_grad)
 
 
 def _require_fitting(data: RunDataset, config: RunConfig) -> None:
-    recipe = config.recipe
-    if not isinstance(recipe, NetworkRecipe):
-        raise InvalidRequestError(
-            "Expected the recipe of a network; got one of a head on cached features. Train that with `train`."
-        )
+    recipe = config.network_recipe
     if config.strategy != "real" and data.synthetic is None:
         raise CohortError(
             f"Expected synthetic masses for the strategy {config.strategy}; got none. Give a folder "

@@ -1,10 +1,10 @@
-"""Runs that train a network on images: charged, trained in parts that survive a kill, measured, recorded."""
+"""Trains a network on images: released to the ledger, trained in chunks that survive a kill, and measured."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from mammo_core.classifiers.networks.scoring import score_masses
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.ledger.releases import ReleaseLedger, releases_of_run
 from mammo_core.privacy.networks.network_training import train_network
-from mammo_core.privacy.networks.training_settings import NetworkTraining
 from mammo_core.privacy.networks.training_state import TrainingState
 from mammo_core.privacy.noise.sources import noise_from
 from mammo_core.training.networks.checkpoints import Checkpoint, NetworkCheckpoints
@@ -27,31 +26,16 @@ from mammo_core.training.networks.loop import (
     Evaluated,
     NetworkProgress,
     Phase,
-    TrainPart,
+    TrainChunk,
     state_in,
     train_phase,
 )
-from mammo_core.training.networks.plan import NetworkRun
+from mammo_core.training.networks.plan import NetworkRun, training_settings
 from mammo_core.training.networks.validation import ValidationMonitor
-from mammo_core.training.outcome import RunOutcome
+from mammo_core.training.outcome import FinishedRun, finish_run
 
 MAX_KEPT_BYTES = 200 << 20
 _PRETRAINED = "pretrained."
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkOutcome(RunOutcome):
-    """A trained and evaluated network.
-
-    Attributes:
-        kept_step: After which its weights were taken.
-        network: Content of the file of its weights; None if it is too large to be kept.
-        checkpoints: To be removed once it is recorded.
-    """
-
-    kept_step: int
-    network: bytes | None
-    checkpoints: NetworkCheckpoints
 
 
 def run_network(
@@ -63,12 +47,12 @@ def run_network(
     micro_batch: int | None = None,
     on_progress: Callable[[NetworkProgress], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> NetworkOutcome:
+) -> FinishedRun:
     """Trains and measures a network, or goes on where an earlier start of the same run was ended.
 
     Args:
-        ledger: The run is charged in it before it is trained; once, however often it goes on.
-        home: `MAMMO_HOME`, where its checkpoint is kept until `record_network`.
+        ledger: Written to before anything is trained; once, however often the run goes on.
+        home: `MAMMO_HOME`, where its checkpoint is kept until it is recorded.
         micro_batch: Units computed at once; None for as many as fit. Changes the time only.
 
     Raises:
@@ -107,12 +91,12 @@ class _Training:
         self._run, self._checkpoints, self._device = run, checkpoints, device
         self._network = run.classifier.network.to(device)
         self._micro_batch = micro_batch
-        self._listeners = {"on_progress": on_progress, "should_stop": should_stop}
+        self._on_progress, self._should_stop = on_progress, should_stop
         self._started, self._seconds_before = time.monotonic(), 0.0
 
     def finish(self, found: Checkpoint) -> int:
-        """Trains whatever is left to train; the step whose weights are kept."""
-        tensors, best = dict(found.tensors), found.facts.get("best", {})
+        """Trains whatever is left to train; returns the step whose weights are kept."""
+        tensors, best = dict(found.tensors), dict[str, Any](found.facts.get("best", {}))
         self._seconds_before = float(found.facts.get("seconds", 0.0))
         if found.phase == "pretraining":
             pretrained = self._pretrain(state_in(tensors)).weights
@@ -120,23 +104,29 @@ class _Training:
         else:
             pretrained = _with_prefix(_PRETRAINED, tensors)
             self._network.load_state_dict(pretrained, strict=False)
-        looks = self._looks()
-        looks.restore(tensors, best)
+        monitor = self._monitor()
+        monitor.restore(tensors, best)
         kept = {f"{_PRETRAINED}{name}": tensor for name, tensor in pretrained.items()}
         phase = Phase(
             name="training",
             steps=self._run.recipe.steps,
-            train=self._train_part(),
+            train=self._train_chunk(),
             micro_batch=self._micro_batch,
-            look_every=looks.every,
-            look=looks.look,
-            kept_tensors=lambda: kept | looks.tensors(),
-            kept_facts=lambda: {"seconds": self._seconds(), "best": looks.facts()},
+            eval_every=monitor.every,
+            evaluate=monitor.evaluate,
+            kept_tensors=lambda: kept | monitor.tensors(),
+            kept_facts=lambda: {"seconds": self._seconds(), "best": monitor.facts()},
         )
-        state = train_phase(phase, state_in(tensors), self._checkpoints, **self._listeners)
-        return looks.settle(state)
+        state = train_phase(
+            phase,
+            state_in(tensors),
+            self._checkpoints,
+            on_progress=self._on_progress,
+            should_stop=self._should_stop,
+        )
+        return monitor.settle(state)
 
-    def measured(self, kept_step: int) -> NetworkOutcome:
+    def measured(self, kept_step: int) -> FinishedRun:
         """Scores every test mass."""
         run = self._run
         scores = {
@@ -145,31 +135,23 @@ class _Training:
         }
         validation = run.data.validation
         content = classifier_bytes(run.classifier, run.config.backbone, run.recipe)
-        return NetworkOutcome(
-            config=run.config,
-            epsilon=run.statement.epsilon,
-            mu=run.statement.mu,
-            noise_multiplier=run.noise_multiplier,
-            num_units=run.statement.num_units,
-            scores=scores,
-            validation_scores=None
+        return finish_run(
+            run.config,
+            run.data,
+            run.statement,
+            scores,
+            None
             if validation is None
             else self._scores(validation.cohort, run.config.backbone.views),
-            estimates={
-                name: run.data.test_sets[name].bootstrap.evaluate(values)
-                for name, values in scores.items()
-            },
-            statement=run.statement,
             seconds=self._seconds(),
-            kept_step=kept_step,
             network=content if len(content) <= MAX_KEPT_BYTES else None,
-            checkpoints=self._checkpoints,
+            kept_step=kept_step,
         )
 
     def _pretrain(self, state: TrainingState) -> TrainingState:
         """Plain steps on synthetic masses."""
         run, recipe = self._run, self._run.recipe
-        synthetic = run.source(run.data.synthetic, self._device)
+        synthetic = run.source(run.synthetic, self._device)
 
         def train(steps: int, **listening: Any) -> TrainingState:
             return pretrain(
@@ -186,23 +168,29 @@ class _Training:
             steps=recipe.pretraining_steps,
             train=train,
             micro_batch=self._micro_batch,
-            look_every=recipe.pretraining_steps,
-            look=lambda _: Evaluated(),
+            eval_every=recipe.pretraining_steps,
+            evaluate=lambda _: Evaluated(),
             kept_tensors=dict,
             kept_facts=lambda: {"seconds": self._seconds()},
         )
-        last = train_phase(phase, state, self._checkpoints, **self._listeners)
+        last = train_phase(
+            phase,
+            state,
+            self._checkpoints,
+            on_progress=self._on_progress,
+            should_stop=self._should_stop,
+        )
         self._network.load_state_dict(last.weights, strict=False)
         return last
 
-    def _train_part(self) -> TrainPart:
+    def _train_chunk(self) -> TrainChunk:
         """Trains on the run's masses, with DP if it is private."""
         run = self._run
         noise = noise_from(run.config.noise_seed, run.num_weights)
         source = run.source(run.masses, self._device)
         is_mixed = run.config.strategy == "real+synthetic"
-        public = run.source(run.data.synthetic, self._device) if is_mixed else None
-        training = self._private_training()
+        public = run.source(run.synthetic, self._device) if is_mixed else None
+        training = training_settings(run.config, run.noise_multiplier)
 
         def train(steps: int, **listening: Any) -> TrainingState:
             return train_network(
@@ -218,33 +206,20 @@ class _Training:
 
         return train
 
-    def _private_training(self) -> NetworkTraining:
-        recipe = self._run.recipe
-        return NetworkTraining(
-            steps=recipe.steps,
-            sample_rate=recipe.sample_rate,
-            noise_multiplier=self._run.noise_multiplier or None,
-            max_grad_norm=recipe.max_grad_norm,
-            optimizer=recipe.optimizer,
-            learning_rate=recipe.learning_rate,
-            weight_decay=recipe.weight_decay,
-            label_smoothing=recipe.label_smoothing,
-            ema_decay=recipe.ema_decay,
-            autocast=AUTOCAST[recipe.precision],
-            public_weight=recipe.synthetic_weight
-            if self._run.config.strategy == "real+synthetic"
-            else 0.0,
-        )
-
-    def _looks(self) -> ValidationMonitor:
+    def _monitor(self) -> ValidationMonitor:
         run, validation = self._run, self._run.data.validation
+
+        def score() -> np.ndarray:
+            assert validation is not None  # without labels nothing is scored
+            return self._scores(validation.cohort, 1)
+
         return ValidationMonitor(
             run.config,
             run.classifier.network,
             run.statement,
             run.first_choice,
             None if validation is None else validation.cohort.labels,
-            lambda: self._scores(validation.cohort, 1),
+            score,
         )
 
     def _scores(self, cohort: Cohort, views: int) -> np.ndarray:

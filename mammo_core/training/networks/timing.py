@@ -1,4 +1,4 @@
-"""How long a network would train, from steps measured on made-up images: no mass is looked at."""
+"""Estimates how long a network would train, from steps measured on made-up images: no mass is used."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class StepTime:
 
 @dataclass(frozen=True)
 class NetworkTime:
-    """What a pace means for a whole run.
+    """What a step time means for a whole run.
 
     Attributes:
         step_seconds: Of a step with as many inputs as are expected in it.
@@ -56,9 +56,9 @@ class NetworkTime:
 
 
 def timing_key(config: RunConfig) -> tuple[BackboneConfig, NetworkRecipe, bool]:
-    """What of a configuration changes its pace: others with the same need not be measured again."""
+    """Returns what of a configuration changes its step time: others with the same need not be measured again."""
     recipe = replace(
-        config.recipe,
+        config.network_recipe,
         steps=1,
         sample_rate=1.0,
         learning_rate=1.0,
@@ -69,7 +69,7 @@ def timing_key(config: RunConfig) -> tuple[BackboneConfig, NetworkRecipe, bool]:
     return replace(config.backbone, views=1), recipe, config.privacy.is_private
 
 
-def measure_pace(config: RunConfig, device: torch.device) -> StepTime:
+def measure_step_time(config: RunConfig, device: torch.device) -> StepTime:
     """Trains a throw-away network on a few images of noise.
 
     Few inputs keep a GPU less busy than many, so there a run takes less in fact.
@@ -77,7 +77,7 @@ def measure_pace(config: RunConfig, device: torch.device) -> StepTime:
     Raises:
         MammoError: As `build_classifier` and `train_network`.
     """
-    classifier = build_classifier(config.backbone, config.recipe, seed=config.seed)
+    classifier = build_classifier(config.backbone, config.network_recipe, seed=config.seed)
     classifier.network.eval()
     return StepTime(
         device=device_name(device),
@@ -89,27 +89,27 @@ def measure_pace(config: RunConfig, device: torch.device) -> StepTime:
     )
 
 
-def time_of_run(config: RunConfig, data: TrainingData, pace: StepTime) -> NetworkTime:
-    """How long a run takes whose images go through the network at every step."""
-    recipe = config.recipe
+def time_of_run(config: RunConfig, data: TrainingData, step_time: StepTime) -> NetworkTime:
+    """Estimates how long a run takes whose images go through the network at every step."""
+    recipe = config.network_recipe
     masses = data.num_synthetic if config.strategy == "synthetic" else data.num_images
     inputs = masses * recipe.sample_rate
     if config.strategy == "real+synthetic":
         units = data.num_units(config.strategy, config.privacy.unit)
         inputs += min(data.num_synthetic, units * recipe.sample_rate)
-    step_seconds = inputs * recipe.views * pace.training
+    step_seconds = inputs * recipe.views * step_time.training
     before = recipe.pretraining_steps if _is_pretrained(config) else 0
     batch = min(BATCH_MASSES, data.num_synthetic)
     return NetworkTime(
         step_seconds=step_seconds,
         total_seconds=recipe.steps * step_seconds
-        + before * batch * recipe.views * pace.pretraining,
+        + before * batch * recipe.views * step_time.pretraining,
     )
 
 
-def time_of_features(config: RunConfig, num_masses: int, pace: StepTime) -> float:
-    """Seconds until the features of so many masses are cached, in all their views."""
-    return num_masses * config.backbone.views * pace.scoring
+def time_of_features(config: RunConfig, num_masses: int, step_time: StepTime) -> float:
+    """Estimates the seconds until the features of so many masses are cached, in all their views."""
+    return num_masses * config.backbone.views * step_time.scoring
 
 
 def _is_pretrained(config: RunConfig) -> bool:
@@ -124,7 +124,7 @@ def _training_seconds(classifier: Classifier, config: RunConfig, device: torch.d
         NetworkTraining(
             steps=_STEPS,
             noise_multiplier=1.0 if config.privacy.is_private else None,
-            autocast=AUTOCAST[config.recipe.precision],
+            autocast=AUTOCAST[config.network_recipe.precision],
         ),
         noise=ReproducibleNoise(0),
         device=device,
@@ -139,7 +139,7 @@ def _pretraining_seconds(classifier: Classifier, config: RunConfig, device: torc
     pretrain(
         classifier.network,
         _NoiseImages(config.backbone.image_size_px),
-        replace(config.recipe, pretraining_steps=_STEPS),
+        replace(config.network_recipe, pretraining_steps=_STEPS),
         device=device,
         seed=0,
         micro_batch=_INPUTS,
@@ -151,7 +151,7 @@ def _pretraining_seconds(classifier: Classifier, config: RunConfig, device: torc
 def _scoring_seconds(classifier: Classifier, config: RunConfig, device: torch.device) -> float:
     size = config.backbone.image_size_px
     images = np.zeros((_INPUTS, size, size), np.uint8)
-    seconds = []
+    seconds: list[float] = []
     for _ in range(_STEPS):
         started = time.monotonic()
         score_masses(
@@ -159,7 +159,7 @@ def _scoring_seconds(classifier: Classifier, config: RunConfig, device: torch.de
             images,
             config.backbone,
             device=device,
-            autocast=AUTOCAST[config.recipe.precision],
+            autocast=AUTOCAST[config.network_recipe.precision],
         )
         seconds.append(time.monotonic() - started)
     return min(seconds)

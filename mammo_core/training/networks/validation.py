@@ -1,4 +1,4 @@
-"""Looks at validation masses while a network trains: for a curve, and where the recipe keeps the best step's weights.
+"""Evaluates validation masses while a network trains: for a curve, and to choose where the best weights are kept.
 
 No ε covers what they show or choose, see `best_epoch`.
 """
@@ -10,24 +10,24 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from mammo_core.config.runs import RunConfig
+from mammo_core.evaluation.metrics import auroc
 from mammo_core.privacy.networks.training_state import TrainingState, load_weights
 from mammo_core.privacy.statements.statement import Statement
 from mammo_core.training.networks.best_epoch import BestEpoch, evaluate_epoch
 from mammo_core.training.networks.loop import Evaluated
 
-_LOOKS = 10  # of a training whose last weights are kept
+_EVALUATIONS = 10  # of a training whose last weights are kept
 _BEST = "best."
 
 
 class ValidationMonitor:
-    """Looks at a network after some steps of its run.
+    """Evaluates a network after some steps of its run.
 
     Args:
-        network: Given the weights to be looked at; training puts its own back.
+        network: Given the weights to be evaluated; training puts its own back.
         statement: Of the whole run.
         first_choice: The first step whose weights may be kept.
         labels: (N,) of the validation masses; None if there are none.
@@ -49,26 +49,25 @@ class ValidationMonitor:
 
     @property
     def every(self) -> int:
-        """Steps between two looks: an epoch where the best one is kept."""
+        """Steps between two evaluations: an epoch where the best one is kept."""
         recipe = self._config.recipe
         if recipe.kept == "best on validation":
             return max(1, round(1 / recipe.sample_rate))
-        return max(1, recipe.steps // _LOOKS)
+        return max(1, recipe.steps // _EVALUATIONS)
 
-    def look(self, state: TrainingState) -> Evaluated:
-        """Counts what was spent, scores the validation masses, and remembers the best weights."""
+    def evaluate(self, state: TrainingState) -> Evaluated:
+        """Computes the ε spent so far, scores the validation masses, and remembers the best weights."""
         epsilon = replace(self._statement, steps=state.step).epsilon
         if self._labels is None:
             return Evaluated(epsilon=epsilon)
         load_weights(self._network, state.weights)
         scores = self._score()
         if self._config.recipe.kept == "best on validation":
-            self._consider(state, scores)
-        auroc = float(roc_auc_score(self._labels, scores))
-        return Evaluated(epsilon=epsilon, validation_auroc=auroc)
+            self._consider(state.step, self._labels, scores)
+        return Evaluated(epsilon=epsilon, validation_auroc=auroc(self._labels, scores))
 
     def settle(self, state: TrainingState) -> int:
-        """Puts the weights that the recipe keeps into the network; after which step they were."""
+        """Puts the weights that the recipe keeps into the network; returns the step after which they were."""
         if self._best is None:
             load_weights(self._network, state.weights)
             return state.step
@@ -97,10 +96,10 @@ class ValidationMonitor:
             }
             self._best = BestEpoch(**facts, weights=weights)
 
-    def _consider(self, state: TrainingState, scores: np.ndarray) -> None:
-        if state.step < self._first_choice:
+    def _consider(self, step: int, labels: np.ndarray, scores: np.ndarray) -> None:
+        if step < self._first_choice:
             return
-        smoothing = self._config.recipe.label_smoothing
-        looked = evaluate_epoch(state.step, self._network, self._labels, scores, smoothing)
-        if looked.beats(self._best):
-            self._best = looked
+        smoothing = self._config.network_recipe.label_smoothing
+        epoch = evaluate_epoch(step, self._network, labels, scores, smoothing)
+        if epoch.beats(self._best):
+            self._best = epoch

@@ -1,4 +1,4 @@
-"""What each of the paper's experiments was, in words, and every way in which our run of it is another."""
+"""Describes each of the paper's experiments, and every way in which our run of it differs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from mammo_core.config.runs import RunConfig
 
 
 def meaning_of(config: RunConfig, *, is_reinitialised: bool) -> str:
-    """What was trained, on what, at which ε: one sentence."""
+    """Says what was trained, on what, at which ε, in one sentence."""
     masses = {
         "real": "real masses",
         "real+synthetic": "real and synthetic masses mixed",
         "synthetic": "synthetic masses only",
         "pretrain": "real masses",
     }[config.strategy]
-    if config.recipe.trained_part == "network":
+    if config.trained_part == "network":
         part = "The whole Swin-T"
     elif config.strategy == "pretrain":
         part = "A linear head, begun on synthetic masses with the whole Swin-T, then alone,"
@@ -55,9 +55,9 @@ _PRETRAINED_DIFFERS = (
 
 
 def differences_of(config: RunConfig) -> tuple[str, ...]:
-    """Sentences on what we do otherwise."""
-    differences = list(_ALL_DIFFER)
-    is_whole = config.recipe.trained_part == "network"
+    """Lists what we do otherwise, in sentences."""
+    differences: list[str] = list(_ALL_DIFFER)
+    is_whole = config.trained_part == "network"
     differences.append(_WHOLE_DIFFERS if is_whole else _FROZEN_DIFFERS)
     if config.strategy == "pretrain":
         differences.append(_PRETRAINED_DIFFERS)
@@ -69,7 +69,7 @@ def differences_of(config: RunConfig) -> tuple[str, ...]:
 
 
 def inferred_of(name: str, *, is_reinitialised: bool) -> tuple[str, ...]:
-    """What the published files leave open or contradict, and what was taken."""
+    """Lists what the published files leave open or contradict, and what was taken."""
     if name == "dbr0":
         return (
             "The configuration names the frozen network, the results sheet the whole one. Taken: the whole "

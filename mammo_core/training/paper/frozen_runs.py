@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,51 +15,26 @@ from torch import Tensor, nn
 
 from mammo_core.classifiers.networks.building import build_head, malignancy
 from mammo_core.classifiers.networks.sources import FeatureSource
+from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import RunConfig
 from mammo_core.errors import CohortError, InvalidRequestError
+from mammo_core.evaluation.metrics import auroc
 from mammo_core.ledger.releases import ReleaseLedger, releases_of_run
 from mammo_core.privacy.accounting import gaussian
 from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.networks.network_training import train_network
-from mammo_core.privacy.networks.training_settings import NetworkStep, NetworkTraining
+from mammo_core.privacy.networks.training_settings import NetworkStep
 from mammo_core.privacy.noise.sources import noise_from
 from mammo_core.privacy.statements.statement import make_statement
 from mammo_core.training.heads.feature_dataset import FeatureDataset, TestSet
 from mammo_core.training.networks.best_epoch import BestEpoch, evaluate_epoch, first_choice
-from mammo_core.training.outcome import RunOutcome
+from mammo_core.training.networks.loop import NetworkProgress, TrainingStopped
+from mammo_core.training.networks.plan import training_settings
+from mammo_core.training.outcome import FinishedRun, finish_run
 
 _UPRIGHT = 0  # the view that masses are judged by
 _UNITS_AT_ONCE = 256  # of a head's gradients; a step of the paper draws half as many
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeadOutcome(RunOutcome):
-    """A trained and evaluated head of the paper's kind.
-
-    Attributes:
-        head: (N, D) features -> (N, outputs).
-        kept_step: After which its weights were taken.
-    """
-
-    head: nn.Module
-    kept_step: int
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """One epoch of a run in training.
-
-    Attributes:
-        epoch, epochs: Done, from 1, and in all.
-        loss: Of the epoch's last step, without noise: of a real cohort it must not leave the room.
-        validation: What counts for the choice of the epoch; None if the last one is kept.
-    """
-
-    epoch: int
-    epochs: int
-    loss: float
-    validation: BestEpoch | None
 
 
 def run_frozen_preset(
@@ -69,19 +43,22 @@ def run_frozen_preset(
     *,
     ledger: ReleaseLedger,
     device: torch.device | str = "cpu",
-    on_epoch: Callable[[EpochReport], None] | None = None,
-) -> HeadOutcome:
+    on_progress: Callable[[NetworkProgress], None] = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> FinishedRun:
     """Trains and judges a head on the features of masses, flipped at random at every step.
 
-    With the strategy `real+synthetic` synthetic masses are mixed in as in the paper: drawn, clipped and noised as
+    With the strategy `real+synthetic` synthetic masses are mixed in as in the paper: sampled, clipped and noised as
     real ones, each a unit.
 
     Args:
         config: Of a head on a frozen network, without pre-training; its backbone is the workbench's.
-        ledger: The run is charged in it before it is trained.
-        on_epoch: Called after each epoch; what it raises ends the training.
+        ledger: Written to before anything is trained.
+        on_progress: Called after each epoch; what it raises ends the training.
+        should_stop: Asked after each epoch.
 
     Raises:
+        TrainingStopped: If it was stopped; nothing of it is kept.
         InvalidRequestError: If the configuration trains more than a head, or is of another backbone.
         CohortError: If masses are missing that the strategy, or the choice of an epoch, needs.
         PrivacyError: If the budget cannot be reached, δ is too large or there are too few units.
@@ -98,18 +75,18 @@ def run_frozen_preset(
     head = build_head(
         dataset.train_features.shape[-1], recipe, torch.Generator().manual_seed(config.seed)
     )
-    choice = _Choice(dataset.validation, head, config, noise_multiplier, on_epoch)
+    epochs = _Epochs(dataset.validation, head, config, noise_multiplier, on_progress, should_stop)
     train_network(
         head,
         source,
-        _training(recipe, noise_multiplier),
+        training_settings(config, noise_multiplier),
         noise=noise_from(config.noise_seed),
         device=torch.device(device),
         seed=config.seed,
         micro_batch=_UNITS_AT_ONCE,
-        on_step=choice.after_step,
+        on_step=epochs.after_step,
     )
-    kept_step = choice.settle()
+    kept_step = epochs.settle()
     scores = {name: _scores(head, test.features) for name, test in dataset.test_sets.items()}
     statement = make_statement(
         config,
@@ -117,27 +94,23 @@ def run_frozen_preset(
         noise_multiplier,
         num_weights=sum(parameter.numel() for parameter in head.parameters()),
     )
-    return HeadOutcome(
-        config=config,
-        epsilon=statement.epsilon,
-        mu=statement.mu,
-        noise_multiplier=noise_multiplier,
-        num_units=source.num_units,
-        scores=scores,
-        validation_scores=dataset.validation and _scores(head, dataset.validation.features),
-        estimates={
-            name: dataset.test_sets[name].bootstrap.evaluate(values)
-            for name, values in scores.items()
-        },
-        statement=statement,
+    return finish_run(
+        config,
+        dataset,
+        statement,
+        scores,
+        None if dataset.validation is None else _scores(head, dataset.validation.features),
         seconds=time.perf_counter() - start,
-        head=head,
+        num_units=source.num_units,
         kept_step=kept_step,
     )
 
 
-class _Choice:
-    """Looks at the validation masses after every epoch and remembers the weights that the recipe keeps."""
+class _Epochs:
+    """Listens to a training: evaluates the validation masses after every epoch, and remembers the best weights.
+
+    Weights are remembered only where the recipe keeps the best ones.
+    """
 
     def __init__(
         self,
@@ -145,40 +118,53 @@ class _Choice:
         head: nn.Module,
         config: RunConfig,
         noise_multiplier: float,
-        on_epoch: Callable[[EpochReport], None] | None,
+        on_progress: Callable[[NetworkProgress], None],
+        should_stop: Callable[[], bool],
     ) -> None:
-        self._validation, self._head, self._recipe = validation, head, config.recipe
-        self._on_epoch = on_epoch
+        self._validation, self._head, self._recipe = validation, head, config.network_recipe
+        self._on_progress, self._should_stop = on_progress, should_stop
         self._steps_each = round(1 / config.recipe.sample_rate)
         self._first_choice = first_choice(config, noise_multiplier)
         self._best: BestEpoch | None = None
 
-    def after_step(self, report: NetworkStep) -> None:
+    def after_step(self, done: NetworkStep) -> None:
         """Called by the training."""
-        if report.step % self._steps_each:
+        if done.step % self._steps_each:
             return
-        looked = None
-        if self._recipe.kept == "best on validation":
-            looked = evaluate_epoch(
-                report.step,
-                self._head,
-                self._validation.cohort.labels,
-                _scores(self._head, self._validation.features),
-                self._recipe.label_smoothing,
+        self._on_progress(
+            NetworkProgress(
+                phase="training",
+                step=done.step,
+                steps=self._recipe.steps,
+                loss=done.loss,
+                epsilon=None,
+                validation_auroc=self._evaluate(done.step),
+                seconds_each=done.seconds,
+                message=done.message,
             )
-            if report.step >= self._first_choice and looked.beats(self._best):
-                self._best = looked
-        if self._on_epoch:
-            epochs = self._recipe.steps // self._steps_each
-            epoch = report.step // self._steps_each
-            self._on_epoch(EpochReport(epoch, epochs, report.loss, looked))
+        )
+        if self._should_stop() and done.step < self._recipe.steps:
+            raise TrainingStopped(
+                "Nothing of it is kept: trained again, it is a new release from the same patients."
+            )
 
     def settle(self) -> int:
-        """Puts the kept weights into the head and says after which step they were."""
+        """Puts the kept weights into the head; returns the step after which they were."""
         if self._best is None:
             return self._recipe.steps
         self._head.load_state_dict(self._best.weights)
         return self._best.step
+
+    def _evaluate(self, step: int) -> float | None:
+        """The AUROC on validation masses; None if there are none."""
+        if self._validation is None:
+            return None
+        labels = self._validation.cohort.labels
+        scores = _scores(self._head, self._validation.features)
+        if self._recipe.kept == "best on validation" and step >= self._first_choice:
+            epoch = evaluate_epoch(step, self._head, labels, scores, self._recipe.label_smoothing)
+            self._best = epoch if epoch.beats(self._best) else self._best
+        return auroc(labels, scores)
 
 
 def _require_frozen(dataset: FeatureDataset, config: RunConfig) -> NetworkRecipe:
@@ -210,7 +196,7 @@ def _source(
     dataset: FeatureDataset, config: RunConfig, device: torch.device | str
 ) -> FeatureSource:
     """The masses that train: real ones, synthetic ones, or both alike."""
-    parts = []
+    parts: list[tuple[Cohort, Tensor]] = []
     if config.strategy != "synthetic":
         parts.append((dataset.train, dataset.train_features))
     if config.strategy != "real":
@@ -225,22 +211,9 @@ def _source(
         np.concatenate([cohort.labels for cohort, _ in parts]),
         np.concatenate([cohort.patient_ids for cohort, _ in parts]),
         unit=config.privacy.unit,
-        augmentation=config.recipe.augmentation,
-        views=config.recipe.views,
+        augmentation=config.network_recipe.augmentation,
+        views=config.network_recipe.views,
         device=device,
-    )
-
-
-def _training(recipe: NetworkRecipe, noise_multiplier: float) -> NetworkTraining:
-    return NetworkTraining(
-        steps=recipe.steps,
-        sample_rate=recipe.sample_rate,
-        noise_multiplier=noise_multiplier or None,
-        max_grad_norm=recipe.max_grad_norm,
-        optimizer=recipe.optimizer,
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        label_smoothing=recipe.label_smoothing,
     )
 
 

@@ -1,4 +1,4 @@
-"""The paper's experiments as runs of ours, each with every way in which it is not the paper's to the bit.
+"""Gives the paper's experiments as runs of ours, each with every way in which it differs from the paper's.
 
 What an experiment did is read from its published configuration and from the code it names. Where the two, or
 the results sheet, leave something open, the preset says what was inferred.
@@ -9,8 +9,9 @@ Source: Osuala et al. 2024, arXiv:2407.12669, and its repository RichardObi/mamm
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import BackboneConfig, Noise, PrivacyConfig, RunConfig, Strategy
@@ -77,7 +78,7 @@ class Preset:
         noise: Noise = "secret",
         backbone: BackboneConfig | None = None,
     ) -> RunConfig:
-        """The run on so many training masses: 300 epochs of batches of 128, whatever the number.
+        """Returns the run on so many training masses: 300 epochs of batches of 128, whatever the number.
 
         Args:
             num_synthetic: May be 0 for the strategy `real`.
@@ -106,25 +107,16 @@ class Preset:
 
 
 def paper_presets() -> dict[str, Preset]:
-    """All experiments of the results sheet by name, in its order of numbers."""
-    rows = paper_results()
-    names = sorted(rows["experiment"].unique(), key=lambda name: int(name.removeprefix("dbr")))
-    presets = {}
-    for name in names:
-        runs = rows[rows["experiment"] == name]
-        published = tuple(
-            PublishedAuroc(test_set, tuple(zip(part["seed"], part["auroc"], strict=True)))
-            for test_set, part in runs.groupby("test_set", sort=False)
-        )
-        first = runs.iloc[0]
-        presets[name] = _preset(
-            name, first["strategy"], first["trained_part"], float(first["epsilon"]), published
-        )
-    return presets
+    """Reads all experiments of the results sheet by name, in its order of numbers."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in paper_results().to_dict("records"):
+        rows.setdefault(str(row["experiment"]), []).append({str(key): row[key] for key in row})
+    names = sorted(rows, key=lambda name: int(name.removeprefix("dbr")))
+    return {name: _preset(name, rows[name]) for name in names}
 
 
 def paper_preset(name: str) -> Preset:
-    """One experiment.
+    """Returns one experiment.
 
     Raises:
         InvalidRequestError: If there is none of this name.
@@ -148,13 +140,12 @@ def is_on_features(config: RunConfig) -> bool:
     )
 
 
-def _preset(
-    name: str,
-    sheet_strategy: str,
-    trained_part: str,
-    epsilon: float,
-    published: tuple[PublishedAuroc, ...],
-) -> Preset:
+def _preset(name: str, rows: Sequence[Mapping[str, Any]]) -> Preset:
+    """One experiment, from its rows in the results sheet."""
+    by_test_set: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        by_test_set.setdefault(row["test_set"], []).append((int(row["seed"]), float(row["auroc"])))
+    sheet_strategy, trained_part = rows[0]["strategy"], rows[0]["trained_part"]
     is_reinitialised = sheet_strategy == _HEAD_REINITIALISED
     strategy: Strategy = "real" if is_reinitialised else sheet_strategy
     is_whole = trained_part == "full model"
@@ -180,7 +171,7 @@ def _preset(
     )
     config = RunConfig(
         strategy=strategy,
-        privacy=PrivacyConfig(target_epsilon=epsilon, unit="image"),
+        privacy=PrivacyConfig(target_epsilon=float(rows[0]["epsilon"]), unit="image"),
         recipe=recipe,
         backbone=replace(PAPER_BACKBONE, views=8 if path == "cached features" else 1),
     )
@@ -189,7 +180,9 @@ def _preset(
         meaning=meaning_of(config, is_reinitialised=is_reinitialised),
         config=config,
         path=path,
-        published=published,
+        published=tuple(
+            PublishedAuroc(test_set, tuple(by_seed)) for test_set, by_seed in by_test_set.items()
+        ),
         differences=differences_of(config),
         inferred=inferred_of(name, is_reinitialised=is_reinitialised),
     )

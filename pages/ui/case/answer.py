@@ -66,9 +66,7 @@ def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[Case
     from mammo_core.reading.case import outlier_check, read_case
 
     readings = read_case(features, groups)
-    warning = case_words.usualness_words(
-        outlier_check(image, features, case_models.shipped_heads())
-    )
+    warning = case_words.outlier_words(outlier_check(image, features, case_models.shipped_heads()))
     if warning:
         st.warning(warning, icon=":material/warning:")
     readable_type()

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -33,7 +32,7 @@ from pages.ui.state import resources
 
 if TYPE_CHECKING:
     from mammo_core.config.runs import BackboneConfig
-    from mammo_core.results.archive import StoredRun
+    from mammo_core.training.outcome import FinishedRun
 
 
 def show_run_card(run_id: str) -> None:
@@ -64,7 +63,7 @@ def show_run_card(run_id: str) -> None:
                 _configuration(run)
 
 
-def _head(run: StoredRun) -> None:
+def _head(run: FinishedRun) -> None:
     privacy = run.config.privacy
     spent = (
         "no privacy (not DP)"
@@ -98,19 +97,11 @@ def _head(run: StoredRun) -> None:
             )
 
 
-def _sites(run: StoredRun) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Returns labels and scores by test set."""
-    return {
-        str(name): (part["label"].to_numpy(), part["score"].to_numpy())
-        for name, part in run.predictions.groupby("test_set", sort=False)
-    }
-
-
-def _roc(run: StoredRun) -> None:
+def _roc(run: FinishedRun) -> None:
     from mammo_core.evaluation.metrics import roc_points
 
     chart(
-        roc_figure({name: roc_points(*pair) for name, pair in _sites(run).items()}),
+        roc_figure({name: roc_points(*pair) for name, pair in run.tested.items()}),
         key=f"roc_{run.run_id}",
         alt="ROC curve of this run on each test set",
         toolbar=True,
@@ -118,7 +109,7 @@ def _roc(run: StoredRun) -> None:
     )
 
 
-def _operating_point(run: StoredRun) -> None:
+def _operating_point(run: FinishedRun) -> None:
     specificity = st.slider(
         "Wanted specificity",
         0.5,
@@ -129,7 +120,6 @@ def _operating_point(run: StoredRun) -> None:
         persist_state="session",
         help="The share of benign masses that should be called benign.",
     )
-    sites = _sites(run)
     chosen_on = run.validation
     if chosen_on.empty:
         st.caption(
@@ -141,15 +131,9 @@ def _operating_point(run: StoredRun) -> None:
             f"The threshold is chosen on {len(chosen_on)} validation masses, so the specificity "
             "on a test set can differ."
         )
-    for name, (labels, scores) in sites.items():
+    for name, (labels, scores) in run.tested.items():
         st.markdown(f"**{escape_markdown(name)}**")
-        threshold = (
-            threshold_at_specificity(labels, scores, specificity)
-            if chosen_on.empty
-            else threshold_at_specificity(
-                chosen_on["label"].to_numpy(), chosen_on["score"].to_numpy(), specificity
-            )
-        )
+        threshold = threshold_at_specificity(*(run.validated or (labels, scores)), specificity)
         counted = confusion_at(labels, scores, threshold)
         left, right = st.columns(2)
         with left:
@@ -177,8 +161,8 @@ def _operating_point(run: StoredRun) -> None:
         )
 
 
-def _calibration(run: StoredRun) -> None:
-    bins = {name: reliability(*pair) for name, pair in _sites(run).items()}
+def _calibration(run: FinishedRun) -> None:
+    bins = {name: reliability(*pair) for name, pair in run.tested.items()}
     chart(
         calibration_figure(bins),
         key=f"calibration_{run.run_id}",
@@ -193,7 +177,7 @@ def _calibration(run: StoredRun) -> None:
     )
 
 
-def _configuration(run: StoredRun) -> None:
+def _configuration(run: FinishedRun) -> None:
     left, right = st.columns([3, 2])
     left.dataframe(
         pd.DataFrame(facts_of(run).items(), columns=["what", "value"]),
@@ -222,7 +206,7 @@ def _configuration(run: StoredRun) -> None:
         )
 
 
-def facts_of(run: StoredRun) -> dict[str, str]:
+def facts_of(run: FinishedRun) -> dict[str, str]:
     """Lists how a run was made, by name, for reading."""
     facts = {
         "run": run.run_id,
@@ -252,14 +236,14 @@ def _backbone_words(backbone: BackboneConfig) -> str:
     return f"{backbone.name}, {weights}, {backbone.image_size_px} px, {backbone.views} view(s)"
 
 
-def _predictions(run: StoredRun, keep_patient_ids: bool) -> pd.DataFrame:
+def _predictions(run: FinishedRun, keep_patient_ids: bool) -> pd.DataFrame:
     from mammo_core.results.exchange.export import without_ids
 
     return run.predictions if keep_patient_ids else without_ids([run.predictions])[0]
 
 
 def _bundle(
-    run: StoredRun,
+    run: FinishedRun,
     name: str,
     title: str,
     tables: Mapping[str, Callable[[], pd.DataFrame]] | None = None,

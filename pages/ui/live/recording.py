@@ -14,10 +14,9 @@ from pages.ui.state import resources
 
 if TYPE_CHECKING:
     from mammo_core.config.runs import RunConfig
-    from mammo_core.results.archive import StoredRun
     from mammo_core.results.recording import RunRecorder
     from mammo_core.training.heads.feature_dataset import FeatureDataset
-    from mammo_core.training.heads.runs import RunResult
+    from mammo_core.training.outcome import FinishedRun
 
 
 class _Writer:
@@ -29,20 +28,20 @@ class _Writer:
         self._recorder: RunRecorder | None = None
         self._written: dict[tuple[str, RunConfig], Future[str]] = {}
 
-    def submit(self, result: RunResult, dataset: FeatureDataset) -> Future[str]:
+    def submit(self, result: FinishedRun) -> Future[str]:
         """Has a run written, unless it was or is being written."""
-        key = (dataset.data_hash, result.config)
+        key = (result.data_hash, result.config)
         known = self._written.get(key)
         if known is None or (known.done() and known.exception()):
-            known = self._written[key] = self._thread.submit(self._record, result, dataset)
+            known = self._written[key] = self._thread.submit(self._record, result)
         return known
 
-    def _record(self, result: RunResult, dataset: FeatureDataset) -> str:
+    def _record(self, result: FinishedRun) -> str:
         from mammo_core.results.recording import RunRecorder
 
         if self._recorder is None:
             self._recorder = RunRecorder(self._home)
-        return self._recorder.record(result, dataset, origin="live")
+        return self._recorder.record(result, origin="live")
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -50,18 +49,18 @@ def _writer(home: Path) -> _Writer:
     return _Writer(home)
 
 
-def find(dataset: FeatureDataset, config: RunConfig) -> StoredRun | None:
+def find(dataset: FeatureDataset, config: RunConfig) -> FinishedRun | None:
     """The run of this configuration on these data that is recorded already, whoever trained it here."""
     run_id = resources.archive().id_of(config, dataset.data_hash)
     return None if run_id is None else resources.stored_run(run_id)
 
 
-def track(dataset: FeatureDataset, result: RunResult) -> None:
+def track(result: FinishedRun) -> None:
     """Has a run recorded; warns on the page of those of this session that could not be."""
     tracked: dict[object, Future[str]] = st.session_state.setdefault("live_tracked", {})
-    key = (dataset.data_hash, result.config)
+    key = (result.data_hash, result.config)
     if key not in tracked:
-        tracked[key] = _writer(home_dir()).submit(result, dataset)
+        tracked[key] = _writer(home_dir()).submit(result)
     failed = [future.exception() for future in tracked.values() if future.done()]
     for error in {str(error) for error in failed if error is not None}:
         st.warning(

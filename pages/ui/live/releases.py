@@ -16,12 +16,12 @@ from mammo_core.figures.running_total import running_total_figure
 
 if TYPE_CHECKING:
     from mammo_core.privacy.accounting.cost import PrivacyCost
-    from mammo_core.training.outcome import RunOutcome
+    from mammo_core.training.outcome import FinishedRun
 
 Release = dict[str, Any]
 
 
-def remember(source: DataSource, result: RunOutcome) -> list[Release]:
+def remember(source: DataSource, result: FinishedRun) -> list[Release]:
     """Adds a release to this session's list for the cohort; the same configuration counts once."""
     from mammo_core.ledger.releases import cost_of_run
 

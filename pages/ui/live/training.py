@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from mammo_core.config.runs import PrivacyConfig, RunConfig, Strategy, Unit
@@ -19,10 +18,8 @@ from pages.ui.state import resources
 if TYPE_CHECKING:
     from mammo_core.evaluation.bootstrap import Estimate
     from mammo_core.evaluation.operating_point import Confusion
-    from mammo_core.results.archive import StoredRun
     from mammo_core.training.heads.feature_dataset import FeatureDataset
-    from mammo_core.training.heads.runs import RunResult
-    from mammo_core.training.outcome import RunOutcome
+    from mammo_core.training.outcome import FinishedRun
 
 SPECIFICITIES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
 _one_at_a_time = threading.Lock()
@@ -49,20 +46,6 @@ class Decision:
         return sensitivity, specificity
 
 
-@dataclass(frozen=True)
-class LiveRun:
-    """A run as the page shows it.
-
-    Attributes:
-        trained: The same, if it was trained just now.
-        recorded: When it was recorded (UTC), if the run store had it.
-    """
-
-    outcome: RunOutcome
-    trained: RunResult | None = None
-    recorded: pd.Timestamp | None = None
-
-
 def retrain(
     dataset: FeatureDataset,
     strategy: Strategy,
@@ -71,7 +54,7 @@ def retrain(
     seed: int,
     *,
     beyond_budget: str = "",
-) -> LiveRun:
+) -> FinishedRun:
     """Trains and tests one head, now; a configuration that is recorded on the same data is shown again.
 
     Args:
@@ -95,7 +78,7 @@ def retrain(
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _trained(
     _dataset: FeatureDataset, data_hash: str, config: RunConfig, _beyond_budget: str
-) -> LiveRun:
+) -> FinishedRun:
     """One head takes milliseconds on one thread, and many times that on several that wait for each other."""
     import torch
 
@@ -104,7 +87,7 @@ def _trained(
 
     stored = recording.find(_dataset, config)
     if stored is not None:
-        return LiveRun(_outcome(_dataset, stored), recorded=stored.started)
+        return stored
     ledger = resources.ledger().on_behalf_of("live", beyond_budget=_beyond_budget)
     _dataset.prepare(
         config.strategy, head_recipe(config), config.privacy.unit
@@ -117,60 +100,23 @@ def _trained(
         finally:
             torch.set_num_threads(threads)
     assert result is not None  # no run was named as recorded
-    return LiveRun(result, trained=result)
+    return result
 
 
-def _outcome(dataset: FeatureDataset, stored: StoredRun) -> RunOutcome:
-    """A recorded run with its scores in the order of the dataset's masses."""
-    from mammo_core.training.outcome import RunOutcome
-
-    predictions, validation = stored.predictions, dataset.validation
-    validation_scores = stored.validation["score"].to_numpy()
-    is_same = validation is not None and np.array_equal(
-        validation.cohort.labels, stored.validation["label"].to_numpy()
-    )
-    return RunOutcome(
-        config=stored.config,
-        epsilon=stored.epsilon,
-        mu=stored.mu,
-        noise_multiplier=stored.noise_multiplier,
-        num_units=stored.num_units,
-        scores={
-            name: predictions.loc[predictions["test_set"] == name, "score"].to_numpy()
-            for name in dataset.test_sets
-        },
-        validation_scores=validation_scores if is_same else None,
-        estimates={name: stored.estimates[name] for name in dataset.test_sets},
-        statement=stored.statement,
-        seconds=stored.seconds,
-    )
-
-
-def roc_curves(
-    dataset: FeatureDataset, result: RunOutcome
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def roc_curves(run: FinishedRun) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The ROC of each test set."""
     from mammo_core.evaluation.metrics import roc_points
 
-    return {
-        name: roc_points(dataset.test_sets[name].cohort.labels, scores)
-        for name, scores in result.scores.items()
-    }
+    return {name: roc_points(*tested) for name, tested in run.tested.items()}
 
 
-def decide(
-    dataset: FeatureDataset, result: RunOutcome, test_set: str, specificity: float
-) -> Decision:
+def decide(run: FinishedRun, test_set: str, specificity: float) -> Decision:
     """A threshold for a specificity, from validation masses where there are any, and what it does."""
     from mammo_core.evaluation.operating_point import confusion_at, threshold_at_specificity
 
-    labels, scores = dataset.test_sets[test_set].cohort.labels, result.scores[test_set]
-    chosen_on, on_validation = (labels, scores), False
-    if dataset.validation is not None and result.validation_scores is not None:
-        chosen_on = (dataset.validation.cohort.labels, result.validation_scores)
-        on_validation = True
-    threshold = threshold_at_specificity(*chosen_on, specificity)
-    return Decision(threshold, on_validation, confusion_at(labels, scores, threshold))
+    tested = run.tested[test_set]
+    threshold = threshold_at_specificity(*(run.validated or tested), specificity)
+    return Decision(threshold, run.validated is not None, confusion_at(*tested, threshold))
 
 
 def decision_text(decision: Decision, test_set: str, specificity: float) -> str:
@@ -191,13 +137,12 @@ def decision_text(decision: Decision, test_set: str, specificity: float) -> str:
     )
 
 
-def spent_text(run: LiveRun) -> str:
+def spent_text(result: FinishedRun) -> str:
     """What was spent and what an attacker gains, in a few lines."""
-    result = run.outcome
     took = f"Retrained and tested in **{result.seconds:.2f} s**"
-    if run.recorded is not None:
+    if result.started is not None:
         took = (
-            f"Recorded on {run.recorded:%Y-%m-%d at %H:%M} UTC and shown again, **no new release**; another seed "
+            f"Recorded on {result.started:%Y-%m-%d at %H:%M} UTC and shown again, **no new release**; another seed "
             "retrains"
         )
     if math.isinf(result.epsilon):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from mammo_core.training.heads.feature_dataset import FeatureDataset
-    from mammo_core.training.outcome import RunOutcome
+    from mammo_core.training.outcome import FinishedRun
 
 STORY = (
     ("no privacy", math.inf),
@@ -83,7 +83,7 @@ def choose_test_set(dataset: FeatureDataset) -> str:
     )
 
 
-def show_metrics(result: RunOutcome, history: list[releases.Release], unit: Unit) -> None:
+def show_metrics(result: FinishedRun, history: list[releases.Release], unit: Unit) -> None:
     """AUROC on every test set and what all models of this session spend together."""
     columns = st.columns(len(result.estimates) + 2)
     for column, (name, estimates) in zip(columns, result.estimates.items(), strict=False):
@@ -121,15 +121,14 @@ def show_metrics(result: RunOutcome, history: list[releases.Release], unit: Unit
 
 
 def show_charts(
-    dataset: FeatureDataset, result: RunOutcome, decision: training.Decision, test_set: str
+    dataset: FeatureDataset, result: FinishedRun, decision: training.Decision, test_set: str
 ) -> None:
     """ROC, scores and decisions, side by side."""
     readable_type()
     confusion = decision.confusion
     sensitivity, specificity = decision.rates
     point = (1 - specificity.value, sensitivity.value)
-    curves = training.roc_curves(dataset, result)
-    labels = dataset.test_sets[test_set].cohort.labels
+    curves = training.roc_curves(result)
     charts = (
         (
             "ROC curves",
@@ -140,7 +139,7 @@ def show_charts(
         (
             f"Scores on {test_set}",
             "live_scores",
-            score_figure(labels, result.scores[test_set], decision.threshold),
+            score_figure(*result.tested[test_set], decision.threshold),
             f"Scores of benign and malignant masses on {test_set} with the threshold",
         ),
         (
@@ -165,7 +164,7 @@ def show_charts(
     )
 
 
-def _provenance(dataset: FeatureDataset, result: RunOutcome) -> Provenance:
+def _provenance(dataset: FeatureDataset, result: FinishedRun) -> Provenance:
     seed = f"seed {result.config.seed}, data {dataset.data_hash}"
     played = ("Demonstration: synthetic masses, no patients.",) * result.statement.is_demonstration
     return Provenance(

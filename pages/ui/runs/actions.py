@@ -41,9 +41,8 @@ def compare(run_ids: Sequence[str], names: dict[str, str]) -> None:
     for column, site in zip(st.columns(max(1, len(shared))), shared, strict=False):
         curves = {}
         for run_id, run in runs.items():
-            part = run.predictions[run.predictions["test_set"] == site]
             label = f"{names[run_id]}: {run.estimates[site]['auroc'].value:.3f}"
-            curves[label] = roc_points(part["label"].to_numpy(), part["score"].to_numpy())
+            curves[label] = roc_points(*run.tested[site])
         column.markdown(f"**{escape_markdown(site)}**")
         figure = roc_figure(curves)
         figure.update_layout(legend={"orientation": "v", "y": -0.25, "yanchor": "top"}, height=560)

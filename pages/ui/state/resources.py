@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from mammo_core.cohorts.installed import LoadedData
     from mammo_core.ledger.ledger import PrivacyLedger
     from mammo_core.privacy.statements.training_data import TrainingData
-    from mammo_core.results.archive import RunArchive, StoredRun
+    from mammo_core.results.archive import RunArchive
     from mammo_core.training.heads.feature_dataset import FeatureDataset
+    from mammo_core.training.outcome import FinishedRun
 
 DEMO_BACKBONE = BackboneConfig(views=1)
 
@@ -164,7 +165,7 @@ def archive_rows() -> pd.DataFrame:
 
 
 @st.cache_resource(max_entries=32, show_spinner="Loading the run")
-def stored_run(run_id: str) -> StoredRun:
+def stored_run(run_id: str) -> FinishedRun:
     """One recorded run as a whole."""
     return archive().load(run_id)
 

@@ -65,14 +65,14 @@ def _show_time(request: NetworkRequest, device: torch.device) -> None:
     if st.session_state.get("network_timed") != identity:
         return
     try:
-        pace = _measured(identity, request.config, device)
+        step_time = _measured(identity, request.config, device)
     except MammoError as error:
         st.error(
             f"**This network cannot be timed**  \n{escape_markdown(error, longest=2000)}",
             icon=":material/error:",
         )
         return
-    st.info(_time_words(request, pace, on_features=on_features), icon=":material/timer:")
+    st.info(_time_words(request, step_time, on_features=on_features), icon=":material/timer:")
 
 
 _NETWORK_WORDS = (
@@ -87,26 +87,26 @@ _FEATURES_WORDS = (
 )
 
 
-def _time_words(request: NetworkRequest, pace: StepTime, *, on_features: bool) -> str:
+def _time_words(request: NetworkRequest, step_time: StepTime, *, on_features: bool) -> str:
     from mammo_core.training.networks.timing import time_of_features, time_of_run
 
     config, data = request.config, resources.training_data(request.source)
     assert isinstance(config.recipe, NetworkRecipe)
-    measured = f"on {pace.device}, from steps measured on a few made-up images"
+    measured = f"on {step_time.device}, from steps measured on a few made-up images"
     if on_features:
         masses = data.num_images + (data.num_synthetic if config.strategy != "real" else 0)
-        seconds = time_of_features(config, masses, pace)
+        seconds = time_of_features(config, masses, step_time)
         return (
             f"About **{duration(seconds)}** for the features of {masses} masses in {config.backbone.views} views, those "
             f"for testing not counted, {measured}. Features that are there already cost nothing."
         )
-    time = time_of_run(config, data, pace)
+    time = time_of_run(config, data, step_time)
     return (
         f"About **{duration(time.total_seconds)}** {measured}: {_pace(time.step_seconds)} for each of "
         f"{config.recipe.steps} private steps"
         + (
             f", after {config.recipe.pretraining_steps} on synthetic masses"
-            if pace.pretraining
+            if step_time.pretraining
             else ""
         )
         + ". Scoring validation and test masses comes on top."
@@ -126,6 +126,6 @@ def _num_weights(identity: str, _config: RunConfig) -> int:
 
 @st.cache_data(max_entries=16, show_spinner="Measuring some steps on made-up images")
 def _measured(identity: str, _config: RunConfig, _device: torch.device) -> StepTime:
-    from mammo_core.training.networks.timing import measure_pace
+    from mammo_core.training.networks.timing import measure_step_time
 
-    return measure_pace(_config, _device)
+    return measure_step_time(_config, _device)

@@ -22,7 +22,7 @@ from mammo_core.privacy.statements.words import caveats
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.exchange.export import export_runs
 from mammo_core.results.exchange.load import import_runs
-from mammo_core.results.recording import record_network
+from mammo_core.results.recording import RunRecorder
 from mammo_core.training.dataset import TestedMasses
 from mammo_core.training.networks import loop
 from mammo_core.training.networks.loop import TrainingStopped
@@ -39,7 +39,7 @@ CPU = torch.device("cpu")
 def save_often(monkeypatch):
     """Every part is one step, and each is written down."""
     monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "PART_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)
 
 
 def train(config, home, data=None, ledger=None, **options):
@@ -69,7 +69,7 @@ def test_every_strategy_trains_spends_at_most_its_budget_and_is_measured(
     assert outcome.epsilon <= epsilon
     assert outcome.epsilon == pytest.approx(epsilon, rel=1e-6)
     assert outcome.statement.num_weights == 257
-    assert outcome.scores["site"].shape == outcome.validation_scores.shape == (16,)
+    assert outcome.scores["site"].shape == outcome.validated[1].shape == (16,)
     auroc = outcome.estimates["site"]["auroc"]
     assert auroc.low <= auroc.value <= auroc.high
 
@@ -183,7 +183,7 @@ def test_recorded_run_is_read_back_told_apart_and_leaves_no_checkpoint(private_h
     data = small_data()
     outcome = train(small_config(epsilon=1.0, sample_rate=0.5), private_home, data)
 
-    run_id = record_network(outcome, data, private_home, origin="fine-tune")
+    run_id = RunRecorder(private_home).record(outcome, origin="fine-tune")
 
     archive = RunArchive(private_home)
     stored = archive.load(run_id)
@@ -195,13 +195,13 @@ def test_recorded_run_is_read_back_told_apart_and_leaves_no_checkpoint(private_h
     assert "head" in stored.name
     assert not archive.ids_with_head()
     assert list(private_home.glob("artifacts/**/network.safetensors"))
-    assert not outcome.checkpoints.folder.exists()
+    assert not list(private_home.glob("networks/*/checkpoint.json"))
 
 
 def test_sampled_run_is_exported_and_imported_elsewhere_as_it_is(private_home, tmp_path):
     data = small_data()
     outcome = train(small_config(epsilon=1.0, sample_rate=0.5), private_home, data)
-    run_id = record_network(outcome, data, private_home, origin="fine-tune")
+    run_id = RunRecorder(private_home).record(outcome, origin="fine-tune")
     (tmp_path / "runs.zip").write_bytes(export_runs(private_home, [run_id]))
 
     (imported,) = import_runs(tmp_path / "runs.zip", tmp_path / "elsewhere")
@@ -285,7 +285,7 @@ def test_run_without_validation_masses_shows_no_auroc(tmp_path):
         small_config(steps=1), tmp_path, small_data(validation=None), on_progress=seen.append
     )
 
-    assert seen[0].validation_auroc is outcome.validation_scores is None
+    assert seen[0].validation_auroc is outcome.validated is None
 
 
 def test_test_sets_of_other_sites_are_scored_too(tmp_path):

@@ -8,7 +8,7 @@ from mammo_core.errors import BackboneError
 from mammo_core.privacy.statements.training_data import TrainingData
 from mammo_core.training.networks.timing import (
     StepTime,
-    measure_pace,
+    measure_step_time,
     time_of_features,
     time_of_run,
     timing_key,
@@ -64,7 +64,7 @@ def test_steps_are_really_measured(epsilon):
         epsilon=epsilon, trained_part="network", strategy="pretrain", pretraining_steps=2
     )
 
-    found = measure_pace(config, CPU)
+    found = measure_step_time(config, CPU)
 
     assert found.device.startswith("CPU, ")
     assert min(found.training, found.pretraining, found.scoring) > 0
@@ -72,7 +72,7 @@ def test_steps_are_really_measured(epsilon):
 
 
 def test_without_pretraining_none_is_measured():
-    assert measure_pace(small_config(), CPU).pretraining == 0
+    assert measure_step_time(small_config(), CPU).pretraining == 0
 
 
 def test_network_that_cannot_be_had_is_told(tmp_path):
@@ -80,4 +80,4 @@ def test_network_that_cannot_be_had_is_told(tmp_path):
     config = replace(config, backbone=replace(config.backbone, weights=str(tmp_path / "none")))
 
     with pytest.raises(BackboneError):
-        measure_pace(config, CPU)
+        measure_step_time(config, CPU)

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import torch
 from opacus.accountants.utils import get_noise_multiplier
 from sklearn.metrics import average_precision_score
 
+from mammo_core.classifiers.networks.building import build_head
 from mammo_core.cohorts.cohort import join
 from mammo_core.cohorts.installed import LoadedData
 from mammo_core.config.runs import BackboneConfig, HeadRecipe
@@ -14,7 +16,14 @@ from mammo_core.errors import CohortError, InvalidRequestError, PrivacyError
 from mammo_core.ledger.book import Budget
 from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.accounting.sampled import epsilon_spent
+from mammo_core.results.archive import RunArchive
+from mammo_core.results.exchange.export import export_runs
+from mammo_core.results.exchange.load import import_runs
+from mammo_core.results.recording import RunRecorder
 from mammo_core.training.heads.feature_dataset import load_feature_dataset
+from mammo_core.training.networks.best_epoch import evaluate_epoch
+from mammo_core.training.networks.loop import TrainingStopped
+from mammo_core.training.paper import frozen_runs
 from mammo_core.training.paper.frozen_runs import run_frozen_preset
 from mammo_core.training.paper.presets import paper_preset
 from tests.conftest import make_cohort
@@ -47,14 +56,22 @@ def short_run(dataset, name="dbr1", *, steps=16, seed=1, **changes):
 
 @pytest.fixture(scope="module")
 def finished(dataset):
-    """A run, the ledger it was charged in, and what was reported of its epochs."""
-    ledger, reports = FreeLedger(), []
-    outcome = run_frozen_preset(dataset, short_run(dataset), ledger=ledger, on_epoch=reports.append)
-    return outcome, ledger, reports
+    """A run, its ledger, what was reported of its epochs, and those that could be kept."""
+    ledger, reports, epochs = FreeLedger(), [], []
+
+    def noted(*values):
+        epochs.append(evaluate_epoch(*values))
+        return epochs[-1]
+
+    with mock.patch.object(frozen_runs, "evaluate_epoch", noted):
+        outcome = run_frozen_preset(
+            dataset, short_run(dataset), ledger=ledger, on_progress=reports.append
+        )
+    return outcome, ledger, reports, epochs
 
 
 def test_frozen_preset_runs_end_to_end_and_says_what_it_spent(finished):
-    outcome, ledger, _ = finished
+    outcome, ledger, *_ = finished
 
     assert set(outcome.estimates) == set(outcome.scores) == {"site"}
     assert outcome.scores["site"].shape == (24,)
@@ -66,8 +83,9 @@ def test_frozen_preset_runs_end_to_end_and_says_what_it_spent(finished):
     assert outcome.statement.kept == "best on validation"
 
 
-def test_head_is_the_papers(dataset, finished):
-    head = finished[0].head
+def test_head_is_the_papers(dataset):
+    recipe = paper_preset("dbr1").config.recipe
+    head = build_head(dataset.train_features.shape[-1], recipe, torch.Generator())
 
     layers = [layer for layer in head if isinstance(layer, torch.nn.Linear)]
     dims = dataset.train_features.shape[-1]
@@ -81,22 +99,39 @@ def test_head_is_the_papers(dataset, finished):
 def test_kept_epoch_ranks_benign_validation_masses_best_of_those_that_spent_enough(
     dataset, finished
 ):
-    outcome, _, reports = finished
+    outcome, _, reports, eligible = finished
 
-    assert [(report.epoch, report.epochs) for report in reports] == [(n, 4) for n in (1, 2, 3, 4)]
+    assert [(report.step, report.steps) for report in reports] == [(n, 16) for n in (4, 8, 12, 16)]
+    assert all(0 <= report.validation_auroc <= 1 for report in reports)
     noise, rate = outcome.noise_multiplier, outcome.config.recipe.sample_rate
-    eligible = [
-        report.validation
+    spent_enough = [
+        report.step
         for report in reports
-        if epsilon_spent([(noise, rate, report.validation.step)], 1e-4, "rdp") > 4.5
+        if epsilon_spent([(noise, rate, report.step)], 1e-4, "rdp") > 4.5
     ]
+    assert [epoch.step for epoch in eligible] == spent_enough
     assert 0 < len(eligible) < len(reports)
     best = max(eligible, key=lambda epoch: (epoch.average_precision, -epoch.loss))
     assert outcome.kept_step == best.step
     labels = dataset.validation.cohort.labels
-    assert average_precision_score(1 - labels, -outcome.validation_scores) == pytest.approx(
+    assert average_precision_score(1 - labels, -outcome.validated[1]) == pytest.approx(
         best.average_precision
     )
+
+
+def test_run_is_stopped_after_an_epoch_where_asked(dataset):
+    reports = []
+
+    with pytest.raises(TrainingStopped, match="a new release"):
+        run_frozen_preset(
+            dataset,
+            short_run(dataset),
+            ledger=FreeLedger(),
+            on_progress=reports.append,
+            should_stop=lambda: len(reports) == 2,
+        )
+
+    assert [report.step for report in reports] == [4, 8]
 
 
 def test_last_weights_are_kept_where_asked(dataset):
@@ -114,6 +149,19 @@ def test_synthetic_masses_are_mixed_in_as_units(dataset):
     assert mixed.num_units == 84
     assert alone.num_units == 24
     assert ledger.releases == []  # no real patient took part
+
+
+def test_run_with_synthetic_units_is_exported_and_imported_as_it_is(
+    dataset, private_home, tmp_path
+):
+    run = run_frozen_preset(dataset, short_run(dataset, "dbr2"), ledger=FreeLedger())
+    run_id = RunRecorder(private_home).record(run, origin="train")
+    (tmp_path / "runs.zip").write_bytes(export_runs(private_home, [run_id]))
+
+    (imported,) = import_runs(tmp_path / "runs.zip", tmp_path / "elsewhere")
+
+    there = RunArchive(tmp_path / "elsewhere").load(imported.run_id)
+    assert (there.num_units, there.statement) == (84, run.statement)
 
 
 def test_preset_without_dp_learns_and_spends_without_bound(dataset):
@@ -144,7 +192,7 @@ def test_run_beyond_the_budget_of_its_patients_is_not_trained(dataset):
 
     with pytest.raises(PrivacyError, match="budget"):
         run_frozen_preset(
-            dataset, short_run(dataset), ledger=ledger.on_behalf_of("test"), on_epoch=pytest.fail
+            dataset, short_run(dataset), ledger=ledger.on_behalf_of("test"), on_progress=pytest.fail
         )
 
 
@@ -181,7 +229,7 @@ def test_run_without_validation_masses_cannot_choose_an_epoch(dataset):
     with pytest.raises(CohortError, match="Expected validation masses of both classes"):
         run_frozen_preset(blind, short_run(dataset), ledger=FreeLedger())
     outcome = run_frozen_preset(blind, short_run(dataset, kept="last"), ledger=FreeLedger())
-    assert outcome.validation_scores is None
+    assert outcome.validated is None
 
 
 def test_run_without_the_synthetic_masses_it_needs_is_refused(dataset):
