@@ -42,9 +42,10 @@ def compose(history: Sequence[Steps]) -> PLDAccountant:
     """
     from dp_accounting import GaussianDpEvent
 
-    accountant = _compose_sampled(tuple(sorted(steps for steps in history if steps[1] < 1)))
+    sampled = tuple(sorted(steps for steps in history if steps[1] < 1))
+    accountant = deepcopy(_compose_sampled(sampled))  # the cached one stays as it is
     mu = math.hypot(*(mu_of_steps(noise, times) for noise, rate, times in history if rate == 1))
-    return deepcopy(accountant).compose(GaussianDpEvent(1 / mu)) if mu else accountant
+    return accountant.compose(GaussianDpEvent(1 / mu)) if mu else accountant
 
 
 def composed_epsilon(
