@@ -1,7 +1,9 @@
 """The README is short, and its Python example runs as it stands."""
 
+import re
+
 from mammo_core.cohorts import demo
-from tests.docs.documents import README, code_blocks, text_of
+from tests.docs.documents import README, ROOT, code_blocks, text_of
 
 
 def test_readme_is_read_in_a_minute():
@@ -29,3 +31,9 @@ def test_python_example_trains_at_both_budgets(tmp_path, monkeypatch, capsys):
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("1 ")
     assert second.startswith("6 ")
+
+
+def test_links_of_top_level_documents_lead_to_files():
+    for document in ROOT.glob("*.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text_of(document)):
+            assert (ROOT / target).exists(), f"{document.name}: {target}"
