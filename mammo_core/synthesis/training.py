@@ -69,7 +69,8 @@ class GanTrainer(ABC, Generic[G]):
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             self.generator = channels_last(build(config), device)
-        self.averaged = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self.averaged = copy.deepcopy(self.generator)
+        self.averaged.eval().requires_grad_(False)
         self.images_seen = 0
 
     @property
