@@ -38,13 +38,6 @@ class LowRankLayer(nn.Module):
         """Computes the layer's outputs, of the shape of the base's."""
         return self.base(inputs) + self.up(self.down(inputs))
 
-    @torch.no_grad()
-    def merged(self) -> Layer:
-        """Returns the base with the update added to its weights."""
-        up, down = self.up.weight.flatten(1), self.down.weight.flatten(1)
-        self.base.weight += (up @ down).view_as(self.base.weight)
-        return self.base
-
 
 def add_adapters(network: nn.Module, rank: int, rng: torch.Generator) -> list[str]:
     """Gives every Linear and every plain 1x1 convolution an adapter, in place; the outputs stay as they are.
@@ -69,17 +62,6 @@ def add_adapters(network: nn.Module, rank: int, rng: torch.Generator) -> list[st
     for name, base in found:
         network.set_submodule(name, _adapted(base, rank, rng))
     return [name for name, _ in found]
-
-
-def merge_adapters(network: nn.Module) -> None:
-    """Puts plain layers of the same outputs in the place of adapted ones: nothing is left to slow it down."""
-    adapted = [
-        (name, module)
-        for name, module in network.named_modules()
-        if isinstance(module, LowRankLayer)
-    ]
-    for name, module in adapted:
-        network.set_submodule(name, module.merged())
 
 
 def _can_adapt(module: nn.Module) -> TypeGuard[Layer]:

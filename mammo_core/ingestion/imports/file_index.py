@@ -44,7 +44,6 @@ class FolderIndex:
     description, where dates and the last five digits of the UIDs remain (CASE/DATE-…-STUDY/N-…-SERIES).
     """
 
-    root: Path
     _files: dict[tuple[str, ...], list[Path]] = field(default_factory=dict)
     _by_last: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
     _by_case: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
@@ -62,12 +61,7 @@ class FolderIndex:
                 by_last[parts[-1]].append(parts)
             for part in parts[:-1]:
                 by_case[part].append(parts)
-        return cls(root, dict(files), dict(by_last), dict(by_case))
-
-    @property
-    def num_files(self) -> int:
-        """Number of files."""
-        return sum(map(len, self._files.values()))
+        return cls(dict(files), dict(by_last), dict(by_case))
 
     def files_like(self, text: str) -> list[Path]:
         """Finds the files in the folder that a path of a table means, the one of that name first.

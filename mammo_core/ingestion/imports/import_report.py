@@ -80,11 +80,6 @@ class ImportReport:
     findings: tuple[Finding, ...]
     seconds: float
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether the cohort is there."""
-        return self.folder is not None
-
     def for_record(self, plan: ImportPlan, pseudonyms: Pseudonyms) -> dict[str, Any]:
         """Converts to JSON-ready values without names of files, tables and patients; public ids remain."""
         return {

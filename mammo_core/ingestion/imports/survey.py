@@ -73,7 +73,6 @@ class Survey:
 
     images: tuple[ImageToCut, ...]
     skipped: tuple[Skipped, ...] = ()
-    warnings: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     splits: Mapping[str, str] = field(default_factory=dict)
 

@@ -3,7 +3,7 @@ import timm
 import torch
 from torch import nn
 
-from mammo_core.classifiers.networks.adapters import LowRankLayer, add_adapters, merge_adapters
+from mammo_core.classifiers.networks.adapters import LowRankLayer, add_adapters
 from mammo_core.errors import InvalidRequestError
 
 
@@ -25,7 +25,7 @@ def learn_something(network):
 
 
 @pytest.mark.parametrize("name", ["test_vit", "test_efficientnet", "test_convnext"])
-def test_new_adapters_change_no_output_and_merged_ones_keep_theirs(name):
+def test_new_adapters_change_no_output_until_they_learn(name):
     network, inputs = network_and_inputs(name)
     with torch.inference_mode():
         original = network(inputs)
@@ -36,14 +36,8 @@ def test_new_adapters_change_no_output_and_merged_ones_keep_theirs(name):
     with torch.inference_mode():
         learned = network(inputs)
 
-    merge_adapters(network)
-
-    with torch.inference_mode():
-        merged = network(inputs)
     assert adapted
     assert (learned - original).abs().max() > 1e-3
-    torch.testing.assert_close(merged, learned, rtol=1e-4, atol=1e-5)
-    assert not any(isinstance(module, LowRankLayer) for module in network.modules())
 
 
 def test_only_adapters_learn_and_they_are_few():
@@ -63,15 +57,13 @@ def test_only_adapters_learn_and_they_are_few():
 def test_strided_convolution_is_adapted_with_its_stride():
     network = nn.Sequential(nn.Conv2d(8, 12, 1, stride=2))
     inputs = torch.randn(2, 8, 7, 7)
+    with torch.inference_mode():
+        original = network(inputs)
+
     add_adapters(network, 3, rng())
-    learn_something(network)
-    with torch.inference_mode():
-        learned = network(inputs)
-
-    merge_adapters(network)
 
     with torch.inference_mode():
-        torch.testing.assert_close(network(inputs), learned)
+        torch.testing.assert_close(network(inputs), original)
 
 
 def test_same_seed_gives_the_same_adapters():
