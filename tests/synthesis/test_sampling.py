@@ -52,7 +52,9 @@ def test_progress_counts_masses(generator):
 def test_who_stops_half_way_does_not_wait_for_the_rest(generator, monkeypatch):
     drawn = []
     draw_one = sampling._generate_one
-    monkeypatch.setattr(sampling, "_generate_one", lambda *args: (drawn.append(1), draw_one(*args))[1])
+    monkeypatch.setattr(
+        sampling, "_generate_one", lambda *args: (drawn.append(1), draw_one(*args))[1]
+    )
 
     def stop(done, total):
         raise KeyboardInterrupt
