@@ -82,8 +82,8 @@ def test_cohort_with_two_training_sites_is_trained_on_the_chosen_one(waiting_exe
 
 def requested(app):
     """The request of the job that the page starts, which is then left alone."""
-    view = jobs.engine().store.view(job_of(start(app)))
-    jobs.engine().cancel(view.id)
+    view = jobs.job_queue().store.view(job_of(start(app)))
+    jobs.job_queue().cancel(view.id)
     return view.request
 
 
