@@ -171,11 +171,11 @@ def attack_generators(
     shapes = scaled_like(coarse, coarse[heldout])
     for target in targets:
         upright = dataclasses.replace(backbone, views=1)
-        drawn = store.features(target.masses.images, upright, on_progress=on_progress)
-        drawn_shapes = scaled_like(coarse_views(target.masses.images)[:, 0], coarse[heldout])
+        synthetic = store.features(target.masses.images, upright, on_progress=on_progress)
+        synthetic_shapes = scaled_like(coarse_views(target.masses.images)[:, 0], coarse[heldout])
         scores = {
-            **_scores((NEAREST, CALIBRATED), masses, views, torch.from_numpy(drawn)[:, 0]),
-            **_scores((COARSE, COARSE_CALIBRATED), masses, shapes, drawn_shapes),
+            **_scores((NEAREST, CALIBRATED), masses, views, torch.from_numpy(synthetic)[:, 0]),
+            **_scores((COARSE, COARSE_CALIBRATED), masses, shapes, synthetic_shapes),
         }
         if isinstance(target.generator, CascadeGenerator):
             scores[WEIGHTS] = structure_scores(

@@ -23,7 +23,7 @@ def add_attack(parts: argparse._SubParsersAction) -> None:
 
     attack = parts.add_parser(
         "attack",
-        help="tell from drawn masses who was in the training data",
+        help="guess from synthetic masses who was in the training data",
         description="Attacks generators as somebody would who holds their masses, or their weights, and asks of a "
         "real mass, or of a patient, whether it was in the training data. Members are the train split, non-members val "
         "and test. An attack that fails proves nothing; one that succeeds beyond the control (val against "
@@ -39,7 +39,7 @@ def add_attack(parts: argparse._SubParsersAction) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="NAME.safetensors and NAME.json: masses are drawn from it, and its card says whom it saw",
+        help="NAME.safetensors and NAME.json: masses are sampled from it, and its card says which patients it saw",
     )
     group.add_argument(
         "--masses",
@@ -61,7 +61,7 @@ def add_attack(parts: argparse._SubParsersAction) -> None:
         "--count",
         type=int,
         default=3000,
-        help="masses drawn from each --generator; default: %(default)s",
+        help="masses sampled from each --generator; default: %(default)s",
     )
     attack.add_argument("--out", type=Path, metavar="CSV", help="write the table there, too")
     attack.set_defaults(run=run_attack)

@@ -135,7 +135,7 @@ class _Run:
     def take_step(self) -> NetworkStep:
         """Draws units, computes their gradients, adds noise and changes the weights."""
         started = time.monotonic()
-        units = self._drawn_units()
+        units = self._sampled_units()
         sums = (
             self._set_noisy_gradients(units)
             if self._training.is_private
@@ -199,7 +199,7 @@ class _Run:
         random = torch.randn(2, *inputs.shape[1:], generator=rng)
         require_private_layers(self._network, random.to(inputs))
 
-    def _drawn_units(self) -> Tensor:
+    def _sampled_units(self) -> Tensor:
         units = torch.arange(self._source.num_units)
         if self._training.sample_rate == 1:
             return units

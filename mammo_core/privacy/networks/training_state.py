@@ -85,8 +85,7 @@ def require_same_training(
 ) -> None:
     """Raises CheckpointError unless the steps so far are of the same kind as those to come.
 
-    Plain steps before private ones, or noise that can be drawn again before secret noise, would stand beside an ε that
-    does not cover them.
+    Plain steps before private ones, or reproducible noise before secret noise, would not be covered by the stated ε.
 
     Args:
         is_reproducible: Whether noise and samples follow from a seed.
