@@ -184,16 +184,19 @@ def test_features_do_not_depend_on_the_batch(images):
     np.testing.assert_allclose(together, alone, rtol=2e-2, atol=2e-3)
 
 
-@pytest.mark.slow
-def test_extraction_runs_at_nine_tenths_of_a_bare_timm_loop():
+@pytest.mark.parametrize(
+    ("num_images", "least"), [(8, 0.5), pytest.param(64, 0.9, marks=pytest.mark.slow)]
+)
+def test_extraction_runs_nearly_as_fast_as_a_bare_timm_loop(num_images, least):
     config = BackboneConfig(views=1)
     backbone = load_backbone(config)
-    images = np.random.default_rng(0).integers(0, 255, (64, 128, 128)).astype(np.uint8)
-    bare_input = torch.randn(32, 3, 224, 224).contiguous(memory_format=torch.channels_last)
+    images = np.random.default_rng(0).integers(0, 255, (num_images, 128, 128)).astype(np.uint8)
+    bare_input = torch.randn(min(32, num_images), 3, 224, 224)
+    bare_input = bare_input.contiguous(memory_format=torch.channels_last)
 
     def bare():
         with torch.inference_mode():
-            for _ in range(2):
+            for _ in range(num_images // len(bare_input)):
                 backbone.network(bare_input)
 
     ratios = []
@@ -204,7 +207,7 @@ def test_extraction_runs_at_nine_tenths_of_a_bare_timm_loop():
         compute_features(images, backbone, config)
         ratios.append((middle - start) / (time.perf_counter() - middle))
 
-    assert max(ratios[1:]) >= 0.9, ratios  # the best of five: the machine may be busy
+    assert max(ratios[1:]) >= least, ratios  # the best of five: the machine may be busy
 
 
 def test_features_are_the_same_when_memory_holds_only_smaller_batches(images, monkeypatch):
