@@ -1,4 +1,4 @@
-"""Train: choose a promise, see what it means, start, watch; the work survives the tab."""
+"""Train: choose a guarantee, see what it means, start, watch; the work survives the tab."""
 
 import streamlit as st
 

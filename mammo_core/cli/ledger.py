@@ -120,8 +120,8 @@ def run_what_if(options: argparse.Namespace) -> int:
     validate.at_least(1, runs=options.runs)
     book = open_ledger(home_dir()).book()
     cohort = _cohort(book, options)
-    spending = cost_of_budget(options.epsilon, options.delta, options.unit, cohort.largest_patient)
-    planned = planned_releases(spending, options.runs)
+    cost = cost_of_budget(options.epsilon, options.delta, options.unit, cohort.largest_patient)
+    planned = planned_releases(cost, options.runs)
     before, after = (
         short_total(book.total(cohort.patients, options.delta, more)) for more in ((), planned)
     )

@@ -1,4 +1,4 @@
-"""Options that several commands share, and opening the workbench they describe."""
+"""Defines options that several commands share, and loads the data they name."""
 
 from __future__ import annotations
 

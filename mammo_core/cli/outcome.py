@@ -1,4 +1,4 @@
-"""How a finished run is told: measures, what was spent, and what that promises."""
+"""Prints a finished run: its measures, what it spent, and what that guarantees."""
 
 from __future__ import annotations
 

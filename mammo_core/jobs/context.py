@@ -1,4 +1,4 @@
-"""What the work of a job holds in its hand: a way to report, and to learn that it should stop."""
+"""Gives a running job a way to report, and to learn that it should stop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from mammo_core.jobs.requests import JobRequest
 from mammo_core.jobs.store import BEAT_SECONDS, CurvePoint, JobStore, Progress
 
-_LOOK_SECONDS = 0.5
+_CHECK_SECONDS = 0.5
 _REPORT_SECONDS = 0.5
 _LOG = logging.getLogger(__name__)
 
@@ -94,9 +94,9 @@ class JobContext:
             self._points = []
 
     def _listen(self) -> None:
-        """Beats, and looks whether to stop, until the work is over."""
+        """Beats, and checks whether to stop, until the work is over."""
         beaten = time.monotonic()
-        while not self._over.wait(_LOOK_SECONDS):
+        while not self._over.wait(_CHECK_SECONDS):
             try:
                 view = self._store.view(self.job_id)
                 self.taken_over = view.attempt != self._attempt

@@ -211,7 +211,7 @@ class JobStore:
         }
 
     def request_cancel(self, job_id: str) -> None:
-        """Asks the worker to stop; it looks twice a second."""
+        """Asks the worker to stop; it checks twice a second."""
         self._client.set_tag(job_id, "cancel", "requested")
 
     def end(self, job_id: str, state: JobState, error: str = "") -> None:

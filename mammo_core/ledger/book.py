@@ -22,7 +22,7 @@ _ROUNDING = 1 + 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerEntry:
-    """One release that was charged.
+    """One release that was recorded.
 
     Attributes:
         cohort: Key of the cohort it was computed from.
@@ -188,7 +188,7 @@ class LedgerBook:
 def total_of(releases: Sequence[Release], delta: float) -> LedgerTotal:
     """What releases cost together, to the patient they cost most."""
     costs = counted_costs(releases)
-    private = [spending for spending in costs if spending.is_private]
+    private = [cost for cost in costs if cost.is_private]
     return LedgerTotal(
         epsilon=total_epsilon(costs, delta),
         covered_epsilon=total_epsilon(private, delta),
@@ -196,8 +196,8 @@ def total_of(releases: Sequence[Release], delta: float) -> LedgerTotal:
         num_releases=len(releases),
         num_without_dp=len(costs) - len(private),
         num_reproducible=sum(
-            spending.is_private and release.noise == "reproducible"
-            for release, spending in zip(releases, costs, strict=True)
+            cost.is_private and release.noise == "reproducible"
+            for release, cost in zip(releases, costs, strict=True)
         ),
     )
 
@@ -205,11 +205,11 @@ def total_of(releases: Sequence[Release], delta: float) -> LedgerTotal:
 def running_totals(releases: Sequence[Release], delta: float) -> list[float]:
     """ε of those with DP among the first, the first two, … releases; those without are passed over."""
     costs = counted_costs(releases)
-    totals = iter(running_epsilons([spending for spending in costs if spending.is_private], delta))
+    totals = iter(running_epsilons([cost for cost in costs if cost.is_private], delta))
     return list(
         accumulate(
             costs,
-            lambda last, spending: next(totals) if spending.is_private else last,
+            lambda last, cost: next(totals) if cost.is_private else last,
             initial=0.0,
         )
     )[1:]

@@ -61,7 +61,7 @@ def _release(name: str, card: GeneratorCard) -> Release:
         title=f"generator {name}, released elsewhere",
         strategy=card.config.architecture,
         target_epsilon=guarantee.epsilon if guarantee else math.inf,
-        spending=_spending(card),
+        spending=_cost(card),
         noise="secret",
         noise_seed="",
         release=card.sha256,
@@ -69,7 +69,7 @@ def _release(name: str, card: GeneratorCard) -> Release:
     )
 
 
-def _spending(card: GeneratorCard) -> PrivacyCost:
+def _cost(card: GeneratorCard) -> PrivacyCost:
     """One Gaussian mechanism if that is what its card says; anything else does not compose at every δ."""
     guarantee = card.guarantee
     if guarantee is None or guarantee.mu is None:

@@ -90,7 +90,7 @@ class PrivacyLedger:
             self._book_of(self._records.add("charges", title, content))
 
     def set_budget(self, cohort: CohortIdentity, budget: Budget | None) -> None:
-        """Sets, changes or takes away (None) the budget of a cohort; what held before stays on record.
+        """Sets, changes or removes (None) the budget of a cohort; what held before stays on record.
 
         Raises:
             PrivacyError: If its δ is 1 / number of patients or more.
@@ -104,7 +104,7 @@ class PrivacyLedger:
             self._book_of(self._records.add("budget", title, content))
 
     def note_generator(self, sha256: str) -> None:
-        """Says that weights came from a training charged here, so that they are not counted again."""
+        """Says that weights came from a training recorded here, so that they are not counted again."""
         with self._lock:
             self.book()  # the new record is numbered after those that were read
             self._book_of(self._records.add("generator", sha256[:12], {"sha256": sha256}))
@@ -134,7 +134,7 @@ class LedgerForWork:
         self.ledger.write(cohort, releases, self)
 
     def note_generator(self, sha256: str) -> None:
-        """Says that weights came from a training charged here."""
+        """Says that weights came from a training recorded here."""
         self.ledger.note_generator(sha256)
 
 

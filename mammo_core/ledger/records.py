@@ -2,7 +2,7 @@
 
 Each record is a run of the experiment `privacy-ledger`, its content JSON in tags, so a whole batch of releases is
 written by one transaction. Records are read whether MLflow calls them deleted or not. What MLflow's own
-clean-up (`mlflow gc`) or the deletion of the database takes away for good is lost; gaps in the numbering tell.
+clean-up (`mlflow gc`) or the deletion of the database removes for good is lost; gaps in the numbering tell.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class ReleaseLedger(Protocol):
         """
 
     def note_generator(self, sha256: str) -> None:
-        """Says that weights came from a training charged here, so that they are not counted again."""
+        """Says that weights came from a training recorded here, so that they are not counted again."""
 
 
 def cohort_identity(train: Cohort, *, is_demonstration: bool) -> CohortIdentity:
@@ -159,14 +159,14 @@ def cost_of_budget(epsilon: float, delta: float, unit: Unit, largest_patient: in
     )
 
 
-def planned_releases(spending: PrivacyCost, count: int) -> list[Release]:
+def planned_releases(cost: PrivacyCost, count: int) -> list[Release]:
     """Releases that might be made, each a new one, to see what they would cost."""
     planned = Release(
         kind="run",
         title="planned",
         strategy="",
         target_epsilon=math.nan,
-        spending=spending,
+        spending=cost,
         noise="secret",
         noise_seed="",
         release="",

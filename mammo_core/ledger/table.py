@@ -35,7 +35,7 @@ def ledger_table(book: LedgerBook, patients: frozenset[str], delta: float) -> pd
     """
     entries = book.entries_of(patients)
     releases = [entry.release for entry in entries]
-    alone = [total_epsilon([spending], delta) for spending in counted_costs(releases)]
+    alone = [total_epsilon([cost], delta) for cost in counted_costs(releases)]
     totals = running_totals(releases, delta)
     rows = [
         _row(book, entry) | {"epsilon_alone": epsilon, "epsilon_total": total}

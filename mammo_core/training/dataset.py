@@ -75,7 +75,7 @@ class RunDataset:
 
     @cached_property
     def cohort_identity(self) -> CohortIdentity:
-        """Whom releases are charged to in the ledger."""
+        """The cohort as the ledger knows it."""
         return cohort_identity(self.train, is_demonstration=self.is_demonstration)
 
 

@@ -113,7 +113,7 @@ def test_paper_preset_says_what_it_is_what_came_out_and_how_ours_differs(page):
     assert "AUROC in the paper, mean of 3 seeds: CBIS-DDSM 0.639, BCDR 0.622." in said
     assert "How this differs from the paper" in [box.label for box in page.expander]
     assert "timm's ms_in1k" in said
-    assert "fetched from timm's hub once, before anything is trained or charged" in said
+    assert "fetched from timm's hub once, before anything is trained or released" in said
     assert "No privacy (not DP)" in said or "No guarantee" in said
     assert not page.exception
 

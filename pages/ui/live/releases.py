@@ -46,36 +46,34 @@ def history_table(history: list[Release]) -> pd.DataFrame:
 
 def total_metric(history: list[Release], unit: Unit) -> tuple[str, str]:
     """What all releases from real masses with this unit spend together, and how many they are."""
-    spendings = _spendings(history, unit)
-    number = len(spendings)
+    costs = _costs(history, unit)
+    number = len(costs)
     count = f"{number} model{'' if number == 1 else 's'} of this session"
-    if not spendings:
+    if not costs:
         return "0", count
-    epsilon = _total(spendings, unit)
-    return ("no promise" if math.isinf(epsilon) else f"{epsilon:.4g}"), count
+    epsilon = _total(costs, unit)
+    return ("no guarantee" if math.isinf(epsilon) else f"{epsilon:.4g}"), count
 
 
 def total_figure(history: list[Release], unit: Unit) -> go.Figure | None:
     """The total after every release with this unit; None if there is none."""
     from mammo_core.privacy.accounting.cost import running_epsilons
 
-    spendings = _spendings(history, unit)
-    if not spendings:
+    costs = _costs(history, unit)
+    if not costs:
         return None
-    alone = [_total([spending], unit) for spending in spendings]
-    return running_total_figure(alone, running_epsilons(spendings, PAPER_DELTA, unit))
+    alone = [_total([cost], unit) for cost in costs]
+    return running_total_figure(alone, running_epsilons(costs, PAPER_DELTA, unit))
 
 
 def total_text(history: list[Release]) -> str:
     """What all releases from real masses together spend, by exact composition."""
     by_unit: dict[Unit, list[PrivacyCost]] = {
-        unit: found for unit in UNITS if (found := _spendings(history, unit))
+        unit: found for unit in UNITS if (found := _costs(history, unit))
     }
     totals: dict[Unit, float] = {unit: _total(found, unit) for unit, found in by_unit.items()}
     if any(math.isinf(epsilon) for epsilon in totals.values()):
-        return (
-            "One of these models was trained without privacy: taken together, nothing is promised."
-        )
+        return "One of these models was trained without privacy: taken together, nothing is guaranteed."
     if not totals:
         return "None of these used real masses."
     words = [
@@ -84,17 +82,17 @@ def total_text(history: list[Release]) -> str:
     ]
     return (
         "Every model trained from the same patients is a release, also those played as an animation. "
-        "If you published all of them, their promises add up (exact Gaussian composition, δ = 1e-4): "
+        "If you published all of them, their ε add up (exact Gaussian composition, δ = 1e-4): "
         + "; ".join(words)
         + ". The ledger on the page *Privacy* has those of all sessions."
     )
 
 
-def _spendings(history: list[Release], unit: Unit) -> list[PrivacyCost]:
+def _costs(history: list[Release], unit: Unit) -> list[PrivacyCost]:
     return [row["spending"] for row in history if row["spending"] and row["unit"] == unit]
 
 
-def _total(spendings: list[PrivacyCost], unit: Unit) -> float:
+def _total(costs: list[PrivacyCost], unit: Unit) -> float:
     from mammo_core.privacy.accounting.cost import total_epsilon
 
-    return total_epsilon(spendings, PAPER_DELTA, unit)
+    return total_epsilon(costs, PAPER_DELTA, unit)

@@ -149,7 +149,7 @@ def spent_text(result: FinishedRun) -> str:
         return f"**No privacy (not DP).** An attacker is not limited at all. {took}."
     if result.config.strategy == "synthetic":
         return (
-            f"ε spent **{result.epsilon:.4g}** on synthetic masses only: it promises nothing to any "
+            f"ε spent **{result.epsilon:.4g}** on synthetic masses only: it guarantees nothing to any "
             f"patient. {took}."
         )
     return (

@@ -105,7 +105,7 @@ def show_metrics(result: FinishedRun, history: list[releases.Release], unit: Uni
         delta_color="off",
         delta_arrow="off",
         border=True,
-        help="Spent by this model alone. Delta bounds how likely the promise may fail altogether.",
+        help="Spent by this model alone. Delta bounds how likely the guarantee may fail altogether.",
     )
     total, count = releases.total_metric(history, unit)
     columns[-1].metric(
@@ -115,7 +115,7 @@ def show_metrics(result: FinishedRun, history: list[releases.Release], unit: Uni
         delta_color="off",
         delta_arrow="off",
         border=True,
-        help="What all models of this session with this unit promise together, were they all "
+        help="What all models of this session with this unit guarantee together, were they all "
         "published: every new model adds to it.",
     )
 

@@ -99,7 +99,7 @@ def choose_plan(source: DataSource) -> SweepPlan:
 def choose_delta() -> float:
     """δ."""
     return st.number_input(
-        "δ (chance that the promise fails)",
+        "δ (chance that the guarantee fails)",
         min_value=1e-9,
         max_value=0.1,
         value=PAPER_DELTA,
@@ -229,7 +229,7 @@ def _choose_changes() -> RecipeChanges:
         "Change the recipe",
         key="train_change_recipe",
         persist_state="session",
-        help="The recipes were chosen on CBIS-DDSM validation. Trying several on your own data looks at "
+        help="The recipes were chosen on CBIS-DDSM validation. Trying several on your own data uses "
         "them more often than ε accounts for.",
     ):
         return RecipeChanges()

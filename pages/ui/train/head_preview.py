@@ -39,7 +39,7 @@ def show_meaning(source: DataSource, plan: SweepPlan) -> bool:
         st.error(escape_markdown(error, longest=2000), icon=":material/error:")
         return False
     if plan.num_runs == 1:
-        show_promise(statements[0])
+        show_guarantee(statements[0])
     else:
         _show_several(plan, statements)
     return True
@@ -61,7 +61,7 @@ def _checked(plan: SweepPlan) -> list[RunConfig]:
 def planned_statement(
     config: RunConfig, data: TrainingData, num_weights: int | None = None
 ) -> Statement:
-    """What the run will promise, which follows from its plan."""
+    """States what the run will guarantee, which follows from its plan."""
     from mammo_core.privacy.accounting import gaussian
     from mammo_core.privacy.accounting.calibration import calibrate_run
     from mammo_core.privacy.statements.statement import make_statement
@@ -79,8 +79,8 @@ def _mu_text(statement: Statement) -> str:
     return "∞" if math.isinf(statement.mu) else f"{statement.mu:.3g}"
 
 
-def show_promise(statement: Statement) -> None:
-    """Draws what one run promises: three numbers, the sentence, and more when opened."""
+def show_guarantee(statement: Statement) -> None:
+    """Draws what one run guarantees: three numbers, the sentence, and more when opened."""
     with st.container(horizontal=True, key="train_promise"):
         st.metric(
             "Noise multiplier",
@@ -124,7 +124,7 @@ def _show_several(plan: SweepPlan, statements: list[Statement]) -> None:
     ]
     st.markdown(
         f"**{plan.num_runs} runs**: {len(rows)} combinations with {len(plan.seeds)} seed(s) each. Each row "
-        "is the promise of **one** released model; publishing several adds up."
+        "is the guarantee of **one** released model; publishing several adds up."
     )
     table = pd.DataFrame(rows)
     table["ε"] = table["ε"].map(budget_name)
@@ -133,5 +133,5 @@ def _show_several(plan: SweepPlan, statements: list[Statement]) -> None:
     st.dataframe(table, hide_index=True, key="train_promises")
     st.caption(
         "Attacker: share of those who took part that are rightly named when 1 in 100 others is wrongly "
-        "accused. Rows of synthetic data only promise nothing to any patient."
+        "accused. Rows of synthetic data only guarantee nothing to any patient."
     )

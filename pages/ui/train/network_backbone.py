@@ -58,5 +58,5 @@ def show_where_weights_come_from(backbone: BackboneConfig) -> None:
     if backbone.weights == "auto" and backbone.name not in INSTALLED_BACKBONES:
         st.caption(
             f"The ImageNet weights of {escape_markdown(backbone.name)} are not installed: they are fetched from timm's hub once, "
-            "before anything is trained or charged. Without a connection, type the path of a file under *First weights*."
+            "before anything is trained or released. Without a connection, type the path of a file under *First weights*."
         )

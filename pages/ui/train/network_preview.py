@@ -1,4 +1,4 @@
-"""What training a network means before it starts: its promise, the device, and how long it takes there."""
+"""What training a network means before it starts: its guarantee, the device, and how long it takes there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mammo_core.errors import MammoError
 from mammo_core.text.numbers import duration
 from pages.ui.components.messages import escape_markdown
 from pages.ui.state import resources
-from pages.ui.train.head_preview import planned_statement, show_promise
+from pages.ui.train.head_preview import planned_statement, show_guarantee
 from pages.ui.train.network_backbone import show_where_weights_come_from
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def show_network_meaning(request: NetworkRequest) -> bool:
     except MammoError as error:
         st.error(escape_markdown(error, longest=2000), icon=":material/error:")
         return False
-    show_promise(statement)
+    show_guarantee(statement)
     show_where_weights_come_from(request.config.backbone)
     _show_time(request, device)
     return True
@@ -82,7 +82,7 @@ _NETWORK_WORDS = (
 )
 _FEATURES_WORDS = (
     "The network stays as it is: features of every mass are computed once and kept, then the head trains for some minutes. "
-    "Cancelled or interrupted, the features stay, but the head begins anew and is charged again, because its noise is "
+    "Cancelled or interrupted, the features stay, but the head begins anew and is released again, because its noise is "
     "drawn anew. Its model cannot be asked on *Read a case* yet."
 )
 
