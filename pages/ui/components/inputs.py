@@ -1,8 +1,8 @@
-"""Asks for one of a few choices, and shows one number in a box, in the same way on every page."""
+"""Draws choices, tabs, numbers and questions in the same way on every page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -39,6 +39,20 @@ def choose_one(
         label_visibility="visible" if show_label else "collapsed",
         **others,
     )
+
+
+def draw_open_tab(tabs: Mapping[str, Callable[[], object]], key: str, **others: Any) -> None:
+    """Draws tabs and the content of the open one; the others are not computed.
+
+    Args:
+        tabs: By name, what draws the content.
+        others: For `st.tabs`.
+    """
+    drawn = st.tabs(list(tabs), key=key, on_change="rerun", **others)
+    for draw, tab in zip(tabs.values(), drawn, strict=True):
+        if tab.open:
+            with tab:
+                draw()
 
 
 def number_box(label: str, value: str | int, note: str, explained: str = "", **others: Any) -> None:

@@ -25,7 +25,7 @@ from mammo_core.privacy.statements.words import sentence
 from mammo_core.text.numbers import number_text
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, download, export_button, slug
-from pages.ui.components.inputs import number_box
+from pages.ui.components.inputs import draw_open_tab, number_box
 from pages.ui.components.messages import escape_markdown, shown_errors
 from pages.ui.components.statement import show_statement
 from pages.ui.state import resources
@@ -41,26 +41,16 @@ def show_run_card(run_id: str) -> None:
         run = resources.stored_run(run_id)
     with st.container(border=True, key=f"card_{run_id}"):
         _head(run)
-        roc, decisions, calibration, guarantee, configuration = st.tabs(
-            ["ROC", "Operating point", "Calibration", "Guarantee", "Configuration"],
+        draw_open_tab(
+            {
+                "ROC": partial(_roc, run),
+                "Operating point": partial(_operating_point, run),
+                "Calibration": partial(_calibration, run),
+                "Guarantee": partial(show_statement, run.statement, key=run_id),
+                "Configuration": partial(_configuration, run),
+            },
             key=f"tab_{run_id}",
-            on_change="rerun",
         )
-        if roc.open:
-            with roc:
-                _roc(run)
-        if decisions.open:
-            with decisions:
-                _operating_point(run)
-        if calibration.open:
-            with calibration:
-                _calibration(run)
-        if guarantee.open:
-            with guarantee:
-                show_statement(run.statement, key=run_id)
-        if configuration.open:
-            with configuration:
-                _configuration(run)
 
 
 def _head(run: FinishedRun) -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from mammo_core.ingestion.installed import sweep_incoming
 from mammo_core.system.paths import data_dir
+from pages.ui.components.inputs import draw_open_tab
 from pages.ui.components.messages import shown_errors
 from pages.ui.data.import_tab import show_import
 from pages.ui.data.installed_tab import show_installed
@@ -17,11 +18,7 @@ _TABS = {"Installed": show_installed, "The paper's data": show_paper, "Import": 
 def show_tabs() -> None:
     """Draws the tabs and what is in the open one."""
     _sweep()
-    tabs = st.tabs(list(_TABS), key="data_tab", bind="query-params", on_change="rerun")
-    for show, tab in zip(_TABS.values(), tabs, strict=True):
-        if tab.open:
-            with tab:
-                show()
+    draw_open_tab(_TABS, "data_tab", bind="query-params")
 
 
 @st.cache_data(ttl=3600, show_spinner=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -10,15 +11,13 @@ import streamlit as st
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui.components.image_grid import Tile, image_grid
-from pages.ui.components.inputs import choose_one
+from pages.ui.components.inputs import choose_one, draw_open_tab
 from pages.ui.components.messages import shown_errors
 from pages.ui.masses import drawing
 from pages.ui.masses.controls import LAST_SEED, MassRequest
 from pages.ui.masses.latent import show_directions, show_way
 from pages.ui.masses.nearest import show_nearest
 from pages.ui.masses.rating import show_rating
-
-_TABS = ("Twins", "To another seed", "Directions", "Nearest real masses")
 
 
 def mass_to_open(truncation: float) -> MassId | None:
@@ -72,14 +71,11 @@ def _close() -> None:
 def _content(request: MassRequest, mass: MassId) -> None:
     _go_on(request.ids, mass)
     with shown_errors("This mass cannot be shown"):
-        for name, tab in zip(
-            _TABS,
-            st.tabs(_TABS, key="mass_view", bind="query-params", on_change="rerun"),
-            strict=True,
-        ):
-            if tab.open:
-                with tab:
-                    _SHOWN[name](request.generator, mass)
+        draw_open_tab(
+            {name: partial(show, request.generator, mass) for name, show in _TABS.items()},
+            "mass_view",
+            bind="query-params",
+        )
     show_rating(request.generator, mass)
     st.caption("Synthetic masses: research use only, not for diagnosis.")
 
@@ -125,4 +121,9 @@ def _show_twins(name: str, mass: MassId) -> None:
     )
 
 
-_SHOWN = dict(zip(_TABS, (_show_twins, show_way, show_directions, show_nearest), strict=True))
+_TABS = {
+    "Twins": _show_twins,
+    "To another seed": show_way,
+    "Directions": show_directions,
+    "Nearest real masses": show_nearest,
+}

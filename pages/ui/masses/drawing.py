@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from mammo_core.storage.atomic import write_bytes
 from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import DEFAULT_GENERATOR, home_dir, models_dir
 
@@ -146,15 +146,14 @@ def directions(name: str) -> Tensor:
 
     Finding them takes seconds, so they are kept on disk.
     """
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file
+
+    from mammo_core.storage.tensors import safetensors_bytes
 
     kept = home_dir() / "directions" / f"{cards()[name].sha256[:16]}-{NUM_DIRECTIONS}.safetensors"
     if not kept.is_file():
-        found = _find_directions(name)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(f".{uuid.uuid4().hex}.partial")
-        save_file({"directions": found}, partial)
-        partial.replace(kept)  # atomic: never half a file
+        write_bytes(kept, safetensors_bytes({"directions": _find_directions(name)}))
     return load_file(kept)["directions"]
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from collections.abc import Callable
+from functools import partial
 
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.ui.components.inputs import draw_open_tab
 from pages.ui.privacy.accounting import show_accounting
 from pages.ui.privacy.attacks import shipped_tables, show_attacks
 from pages.ui.privacy.clipping import show_clipping
@@ -23,23 +28,19 @@ def show_tabs() -> None:
     if old_name in _OLD_NAMES:
         st.session_state["privacy_tab"] = _OLD_NAMES[old_name]
     above = st.container()
-    first, second, *others = _OF_ONE_MODEL
+    tabs: dict[str, Callable[[], None]] = {
+        name: partial(_show_with_choices, show, above) for name, show in _OF_ONE_MODEL.items()
+    }
+    first, second, *others = tabs
     names = [first, second, *_OF_EVERYTHING, *others]
-    for name, tab in zip(
-        names,
-        st.tabs(names, key="privacy_tab", bind="query-params", on_change="rerun"),
-        strict=True,
-    ):
-        if not tab.open:
-            continue
-        if name in _OF_ONE_MODEL:
-            with above:
-                choices = choose()
-            with tab:
-                _OF_ONE_MODEL[name](choices)
-        else:
-            with tab:
-                _OF_EVERYTHING[name]()
+    shown = tabs | _OF_EVERYTHING
+    draw_open_tab({name: shown[name] for name in names}, "privacy_tab", bind="query-params")
+
+
+def _show_with_choices(show: Callable[[PrivacyChoices], None], above: DeltaGenerator) -> None:
+    with above:
+        choices = choose()
+    show(choices)
 
 
 def _attacks(choices: PrivacyChoices) -> None:
