@@ -55,8 +55,8 @@ def _benign(name: str) -> Slide:
 
 def _malignant(name: str) -> Slide:
     return Slide(
-        "The same seeds, drawn as malignant, are often brighter and rounder. Spicules are rare.",
-        _SYNTHETIC,
+        "The same seeds, drawn as malignant, are often brighter and rounder.",
+        f"Spicules are rare. {_SYNTHETIC}",
         partial(_show, name, [MassId(MALIGNANT, seed) for seed in _SEEDS]),
     )
 
@@ -65,7 +65,7 @@ def _twins(name: str) -> Slide:
     half = _SEEDS[:_COLUMNS]
     benign, malignant = ([MassId(label, seed) for seed in half] for label in (BENIGN, MALIGNANT))
     return Slide(
-        "Twins share a seed. They show what the generator takes for the difference between the classes.",
+        "Twins share a seed and show what the generator takes for malignant.",
         f"Above: benign. Below: malignant. {_SYNTHETIC}",
         partial(_show, name, benign + malignant),
     )
@@ -81,8 +81,9 @@ def _interpolation(name: str) -> Slide:
 
 def _guarantees(name: str) -> Slide:
     return Slide(
-        "Privacy has a price: private masses show the grain of tissue, but hardly a mass to outline.",
-        f"Only ε bounds what the masses can reveal about a patient. {_SYNTHETIC}",
+        "Privacy has a price: the private masses are hard to outline.",
+        "The private masses keep the grain of tissue. Only ε bounds what masses can reveal about "
+        f"a patient. {_SYNTHETIC}",
         _show_guarantees,
     )
 
