@@ -123,7 +123,7 @@ def test_training_ends_in_a_result_card_with_both_sites(executors, private_home)
     (run_id,) = set(RunArchive(private_home).rows()["run_id"])
     for tab, expected in (
         ("Operating point", "sensitivity"),
-        ("Calibration", "surer than it should be"),
+        ("Calibration", "Training aims at ranking masses"),
         ("Guarantee", "ε = 6 per patient, δ = 0.0001, end to end"),
     ):
         app.session_state[f"tab_{run_id}"] = tab
