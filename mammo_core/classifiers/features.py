@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from mammo_core.classifiers.backbones import Backbone, load_backbone, weights_identity
 from mammo_core.config.runs import BackboneConfig, short_hash
+from mammo_core.errors import BackboneError
 from mammo_core.storage.atomic import disk_errors_explained, write_bytes, write_text
 from mammo_core.storage.hashing import image_hash
 from mammo_core.system.device import choose_device, parts_that_fit
@@ -137,6 +138,7 @@ def compute_features(
         (N, views, D) float16.
 
     Raises:
+        BackboneError: If a feature is infinite or undefined.
         InvalidRequestError: If not even one mass fits into the GPU's memory.
     """
     device = next(backbone.network.parameters()).device
@@ -144,7 +146,13 @@ def compute_features(
     def of_rows(rows: slice) -> np.ndarray:
         batch = torch.from_numpy(images[rows]).to(device)
         pooled = backbone.extract(preprocess(batch, backbone, config))  # (n * views, D)
-        return pooled.view(len(batch), config.views, -1).half().cpu().numpy()
+        rows_of_features = pooled.view(len(batch), config.views, -1).half().cpu()
+        if not rows_of_features.isfinite().all():
+            raise BackboneError(
+                f"Expected finite features of {config.name}; got infinite or undefined ones at "
+                f"{config.image_size_px} px. Choose a larger image size, another layer or another backbone."
+            )
+        return rows_of_features.numpy()
 
     masses_at_once = inputs_at_once(device, config) // config.views
     parts = []

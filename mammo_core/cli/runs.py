@@ -118,7 +118,7 @@ def run_import(options: argparse.Namespace) -> int:
     new = [run for run in found if run.is_new]
     print(
         f"{len(new)} run(s) imported, {len(found) - len(new)} there already. They were trained elsewhere: the ledger of "
-        "this machine is not charged for them."
+        "this computer does not count them as releases."
     )
     return 0
 

@@ -6,7 +6,7 @@ import torch
 from safetensors import safe_open
 
 from mammo_core.classifiers import features as features_module
-from mammo_core.classifiers.backbones import load_backbone
+from mammo_core.classifiers.backbones import Backbone, load_backbone
 from mammo_core.classifiers.features import (
     FLIP_VIEWS,
     FeatureStore,
@@ -16,6 +16,7 @@ from mammo_core.classifiers.features import (
     views_of,
 )
 from mammo_core.config.runs import BackboneConfig
+from mammo_core.errors import BackboneError
 from tests.conftest import make_cohort
 
 TINY = BackboneConfig(name="test_efficientnet", weights="random", image_size_px=32, views=1)
@@ -227,3 +228,12 @@ def test_features_are_the_same_when_memory_holds_only_smaller_batches(images, mo
 
     np.testing.assert_allclose(computed, expected, rtol=1e-2, atol=1e-3)
     assert seen == [(3, 6), (6, 6)]
+
+
+def test_features_beyond_float16_are_refused_and_not_kept(tmp_path, images, monkeypatch):
+    extract = Backbone.extract
+    monkeypatch.setattr(Backbone, "extract", lambda self, inputs: 1e6 * extract(self, inputs))
+
+    with pytest.raises(BackboneError, match="Expected finite features of test_efficientnet"):
+        FeatureStore(tmp_path).features(images, TINY)
+    assert not list(tmp_path.rglob("*.safetensors"))

@@ -30,12 +30,6 @@ if TYPE_CHECKING:
 _KEY = "point"
 
 
-def chosen_point(drawn: Drawn) -> str | None:
-    """Returns the point that the URL names, if it is among those drawn."""
-    name = st.session_state.get(_KEY) or st.query_params.get(_KEY)
-    return name if name in clickable(drawn) else None
-
-
 def on_click(chart_key: str) -> None:
     """Takes the point that was clicked; a click beside all points changes nothing."""
     picked = st.session_state[chart_key]["selection"]["points"]
