@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
+# more workers than processors: many tests wait for a server or a browser
+WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 2) + 2)")
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: run test test-all slow check docs setup
 

@@ -19,7 +19,7 @@ from mammo_core.system.paths import child_environment
 
 SCHEDULER_VARIABLE = "MAMMO_DASK_SCHEDULER"
 RESOURCE_VARIABLE = "MAMMO_DASK_RESOURCE"
-_START_SECONDS = 60
+_START_SECONDS = 240  # of a first start on a slow disk, before anything is compiled
 
 
 class DaskExecutors:
@@ -96,6 +96,9 @@ class DaskExecutors:
             deadline = time.monotonic() + _START_SECONDS
             while not address_file.exists():
                 if self._cluster.poll() is not None or time.monotonic() > deadline:
+                    self._cluster.kill()  # it would look for a folder that is gone
+                    self._cluster.wait()
+                    self._cluster = None
                     raise MammoError(
                         f"Expected the local cluster to start within {_START_SECONDS} s; it did not. "
                         "The program's output says why; try again."

@@ -15,7 +15,7 @@ from tests.app.helpers import served_app
 from tests.app.test_read_case_page import dicom_bytes, mass, png
 
 pytestmark = pytest.mark.browser
-ANSWER = "What they would call it"
+ANSWER = "What the models would decide"
 
 
 @pytest.fixture(scope="module")

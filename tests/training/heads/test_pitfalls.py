@@ -11,7 +11,7 @@ from mammo_core.config.runs import PrivacyConfig
 from mammo_core.generators import training
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.ledger.records import EXPERIMENT
-from mammo_core.privacy.accounting import gaussian
+from mammo_core.privacy.accounting import calibration
 from mammo_core.privacy.accounting.composition import composed_epsilon
 from tests.classifiers.test_features import TINY as TINY_BACKBONE
 from tests.conftest import make_cohort
@@ -24,11 +24,13 @@ from tests.training.heads.test_runs import make_config
 @pytest.mark.pitfall("Reporting the target instead of what was spent")
 def test_spent_epsilon_is_computed_from_the_noise_that_was_added(dataset, monkeypatch):
     """Not copied from what was asked for: with more noise than needed less is spent, with less more."""
-    calibrate = gaussian.calibrate_gaussian
+    calibrate = calibration.calibrate_gaussian
     spent = {}
     for factor in (0.5, 1.0, 2.0):
         monkeypatch.setattr(
-            gaussian, "calibrate_gaussian", lambda *args, factor=factor: factor * calibrate(*args)
+            calibration,
+            "calibrate_gaussian",
+            lambda *args, factor=factor: factor * calibrate(*args),
         )
         (result,) = run_many(dataset, [make_config(dataset, "real", 6.0)])
         spent[factor] = result.epsilon
