@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # more workers than processors: many tests wait for a server or a browser
-WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 2) + 2)")
+WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 2) + 1)")
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: run test test-all slow check docs setup

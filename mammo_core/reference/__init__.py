@@ -76,3 +76,9 @@ def measured_generator_attacks() -> pd.DataFrame:
     The rows whose members are val are the control: nobody in val took part, so splits alone make the difference.
     """
     return pd.read_csv(_FOLDER / "measured_generator_attacks.csv")
+
+
+def measured_generator_attacks_provenance() -> dict[str, Any]:
+    """Tells how these attacks were made: date, command, backbone, splits, generators."""
+    text = (_FOLDER / "measured_generator_attacks.json").read_text(encoding="utf-8")
+    return json.loads(text)

@@ -232,7 +232,9 @@ def test_features_are_the_same_when_memory_holds_only_smaller_batches(images, mo
 
 def test_features_beyond_float16_are_refused_and_not_kept(tmp_path, images, monkeypatch):
     extract = Backbone.extract
-    monkeypatch.setattr(Backbone, "extract", lambda self, inputs: 1e6 * extract(self, inputs))
+    monkeypatch.setattr(
+        Backbone, "extract", lambda self, inputs: torch.full_like(extract(self, inputs), 1e6)
+    )
 
     with pytest.raises(BackboneError, match="Expected finite features of test_efficientnet"):
         FeatureStore(tmp_path).features(images, TINY)

@@ -24,7 +24,6 @@ from tests.helpers.jobs import (
     wait_until_over,
     write_cohort,
 )
-from tests.helpers.sizes import few_or_many
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,15 +64,15 @@ def each_run_once(home, count):
     assert len(rows) == rows["run_key"].nunique() == count
 
 
-@few_or_many("num_runs", 5, 12)
-def test_killed_worker_is_replaced_and_the_job_goes_on(engine, num_runs, tmp_path, private_home):
-    job = engine.start(request_of(tmp_path, num_runs), "ana")
+@pytest.mark.slow
+def test_killed_worker_is_replaced_and_the_job_goes_on(engine, tmp_path, private_home):
+    job = engine.start(request_of(tmp_path, 12), "ana")
     wait_for(RunArchive(private_home).count, lambda count: count >= 2, 90)
 
     worker_of(engine._executors._cluster.pid).kill()
 
     assert wait_until_over_ignoring_silence(engine, job.id).state == "finished"
-    each_run_once(private_home, num_runs)
+    each_run_once(private_home, 12)
 
 
 def wait_until_over_ignoring_silence(engine, job_id):
@@ -158,6 +157,7 @@ def end(process):
         process.wait()
 
 
+@pytest.mark.slow
 def test_external_scheduler_does_the_jobs(tmp_path, monkeypatch, private_home):
     address_file = tmp_path / "scheduler.json"
     scheduler = subprocess.Popen(
