@@ -3,9 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# more workers than processors: many tests wait for a server or a browser
-WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 2) + 1)")
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
 .PHONY: run test test-all slow check docs setup
 
