@@ -1,6 +1,6 @@
 """Makes the environment `.venv` with all that the app, the tests and the documents need: `python tools/set_up.py`.
 
-uv installs it, three times as fast as pip: the uv on the PATH, or one that pip brings into the environment first.
+uv installs it, faster than pip: the uv on the PATH, or one that pip brings into the environment first.
 Where uv fails, pip tries. May be interrupted and repeated.
 """
 
