@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mammo_core.config.network_recipe import PRECISIONS, TRAINED_PARTS
 from mammo_core.config.runs import BackboneConfig
-from mammo_core.privacy.statements.words import sentence
+from mammo_core.privacy.statements.words import summary
 
 if TYPE_CHECKING:
     import torch
@@ -218,7 +218,7 @@ def _print_plan(run: NetworkRun) -> None:
     )
     noise = f"noise multiplier {run.noise_multiplier:.4g}" if run.noise_multiplier else "no noise"
     print(f"{recipe.steps} steps, {sampling}; {noise}, clipping norm {recipe.max_grad_norm:g}.")
-    print(sentence(run.statement), flush=True)
+    print(summary(run.statement), flush=True)
 
 
 def _print_time(run: NetworkRun, device: torch.device) -> None:

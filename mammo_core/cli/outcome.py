@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mammo_core.cli.tables import print_table
-from mammo_core.privacy.statements.words import caveats, sentence
+from mammo_core.privacy.statements.words import caveats, summary
 from mammo_core.text.numbers import with_interval
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def print_outcome(outcome: FinishedRun, run_id: str) -> None:
         f"\nε spent {outcome.epsilon:.6g} of {outcome.config.privacy.target_epsilon:g}, {mu}noise multiplier "
         f"{outcome.noise_multiplier:.4g}, {outcome.seconds:.2f} s, MLflow run {run_id}"
     )
-    print(sentence(outcome.statement))
+    print(summary(outcome.statement))
     for caveat in caveats(outcome.statement):
         print(f"- {caveat}")
     print("95 % intervals: bootstrap over test patients. Research use only, not for diagnosis.")

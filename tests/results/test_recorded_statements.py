@@ -8,7 +8,7 @@ from urllib.parse import urlparse
 import pytest
 
 from mammo_core.privacy.statements.training_data import SyntheticOrigin
-from mammo_core.privacy.statements.words import sentence
+from mammo_core.privacy.statements.words import summary
 from mammo_core.reference import measured_results
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.recording import RunRecorder
@@ -39,7 +39,7 @@ def test_recorded_run_has_the_statement_it_was_given(recorded, private_home):
 
     assert stored.statement == result.statement
     assert stored.statement.coverage == "end to end, in parallel"
-    assert stored.card["statement"]["sentence"] == sentence(result.statement)
+    assert stored.card["statement"]["sentence"] == summary(result.statement)
     assert stored.card["statement"]["follows"]["end_to_end"]["unit"] == "image"
 
 
@@ -74,4 +74,4 @@ def test_shipped_points_state_what_was_spent_on_whom(strategy, unit):
         assert said.largest_patient == 14
         if said.is_private and strategy in ("real+synthetic", "pretrain"):
             assert said.coverage == "training step only, generator without DP"
-            assert "MCGAN of the paper" in sentence(said)
+            assert "MCGAN of the paper" in summary(said)

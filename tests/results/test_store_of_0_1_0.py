@@ -16,7 +16,7 @@ import torch
 from mammo_core.jobs.requests import NetworkRequest, SweepRequest
 from mammo_core.jobs.store import JobStore
 from mammo_core.ledger.ledger import open_ledger
-from mammo_core.privacy.statements.words import sentence
+from mammo_core.privacy.statements.card import statement_to_dict
 from mammo_core.reading.models import models_of_run
 from mammo_core.reading.shipped_heads import load_heads
 from mammo_core.results.archive import RunArchive
@@ -49,7 +49,7 @@ def test_runs_are_listed_with_card_and_statement(old_store, private_home):
 
     assert archive.rows()["run_id"].nunique() == old_store["runs"] == 5
     assert run.card == old_store["card"]
-    assert sentence(run.statement) == old_store["sentence"]
+    assert statement_to_dict(run.statement)["facts"] == old_store["card"]["statement"]["facts"]
     assert set(run.estimates) == {"site", "elsewhere"}
     assert len(run.predictions) == 64
     assert len(run.validation) == 32
@@ -133,7 +133,8 @@ def test_package_of_runs_is_imported(old_store, private_home, tmp_path):
 
     runs = [RunArchive(elsewhere).load(run.run_id) for run in imported]
     assert [run.source_id for run in runs] == [old_store["head"], old_store["without_dp"]]
-    assert sentence(runs[0].statement) == old_store["sentence"]
+    facts = statement_to_dict(runs[0].statement)["facts"]
+    assert facts == old_store["card"]["statement"]["facts"]
     assert runs[0].card["metrics"] == old_store["card"]["metrics"]
     assert HeadStore(elsewhere).load(imported[0].run_id)
     assert not any(run.is_new for run in there)  # they were made here

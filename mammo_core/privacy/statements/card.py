@@ -9,7 +9,7 @@ from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.privacy.statements.statement import Statement
 from mammo_core.privacy.statements.table import NEIGHBOURING, accountant, randomness, sampling
-from mammo_core.privacy.statements.words import caveats, sentence
+from mammo_core.privacy.statements.words import caveats, summary
 
 SCHEMA = "mammo-privacy-statement/1"
 
@@ -29,7 +29,7 @@ def statement_to_dict(statement: Statement) -> dict[str, Any]:
     }
     return {
         "schema": SCHEMA,
-        "sentence": sentence(statement),
+        "sentence": summary(statement),
         "facts": to_dict(statement),
         "follows": follows,
         "caveats": list(caveats(statement)),

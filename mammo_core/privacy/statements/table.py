@@ -24,9 +24,9 @@ _NOISE_MEANING: dict[Randomness, str] = {
     "reproducible": "It follows from the configuration: whoever knows that can subtract it.",
 }
 _COVERAGE_MEANING: dict[Coverage, str] = {
-    "end to end": "No synthetic masses were used: everything learned from these patients is covered.",
+    "end to end": "No synthetic masses were used. Everything learned from these patients is covered.",
     "end to end, composed": "The generator of the synthetic masses saw the same patients with differential "
-    "privacy; both guarantees are composed.",
+    "privacy. Both guarantees are composed.",
     "end to end, in parallel": "The generator of the synthetic masses learned from other patients only, by "
     "hashed ids.",
     "training step only, generator without DP": "What the synthetic masses reveal of the same patients is not "
@@ -35,9 +35,9 @@ _COVERAGE_MEANING: dict[Coverage, str] = {
     "generator without differential privacy that saw the same patients.",
     "training step only, guarantees do not compose": "The generator's guarantee cannot be composed with the "
     "run's, so what the synthetic masses reveal is not covered.",
-    "generator only": "Patients were touched by the generator only; its guarantee holds for all that is made from "
-    "its masses.",
-    "no patient": "Only synthetic masses were trained on, and nothing is known to protect those behind them.",
+    "generator only": "Only the generator read patients. Its guarantee holds for everything made from its masses.",
+    "no patient": "Only synthetic masses trained this model. Nothing is known to protect the patients of their "
+    "generator.",
     "none": "Trained without clipping and noise.",
 }
 
@@ -92,12 +92,12 @@ def table(statement: Statement) -> list[StatementRow]:
         (
             "end to end",
             guarantee_text(statement.end_to_end),
-            "Training step and synthetic masses together, as far as they touched the same patients.",
+            "Training step and synthetic masses together, where both used the same patients.",
         ),
         (
             "end to end, whole patient",
             guarantee_text(statement.end_to_end_for_patient),
-            "All masses of one patient at once, by group privacy where the unit is one mass.",
+            "All masses of one patient together, by group privacy where the unit is one mass.",
         ),
     ]
     if not is_synthetic:
@@ -121,7 +121,7 @@ def table(statement: Statement) -> list[StatementRow]:
             )
         )
     if statement.is_demonstration:
-        rows.append(("data", "demonstration", "The patients are synthetic: nobody is behind them."))
+        rows.append(("data", "demonstration", "The patients are synthetic. Nobody is behind them."))
     return [StatementRow(*row) for row in rows]
 
 
@@ -141,26 +141,30 @@ def _trained(statement: Statement) -> list[tuple[str, str, str]]:
 def _mechanism(statement: Statement) -> list[tuple[str, str, str]]:
     if not statement.is_private:
         return [
-            ("ε spent", "∞ (not DP)", "The training step adds no noise: it limits nothing."),
+            ("ε spent", "∞ (not DP)", "The training step adds no noise and limits nothing."),
             ("mechanism", "none", "Plain gradient descent, without clipping and noise."),
         ]
     return [
         (
             "neighbouring data",
             NEIGHBOURING,
-            "The guarantee compares trainings that differ so; replacing a unit counts as two such changes.",
+            "The guarantee compares trainings that differ in this way. Replacing a unit counts as two such changes.",
         ),
         (
             "ε asked for",
             number_text(statement.target_epsilon),
-            "The most the training step may spend.",
+            "The most that the training step may cost.",
         ),
         (
             "ε spent",
             number_text(statement.epsilon),
             "Taking part changes the probability of any outcome at most by the factor e^ε, up to δ.",
         ),
-        ("δ", f"{statement.delta:g}", "What that factor may be exceeded by; below 1 / units."),
+        (
+            "δ",
+            f"{statement.delta:g}",
+            "The probability by which the factor e^ε may be exceeded. It is below 1 / units.",
+        ),
         *(_sampled_steps(statement) if statement.is_sampled else _full_steps(statement)),
         ("randomness", randomness(statement), _NOISE_MEANING[_source(statement)]),
     ]
@@ -171,7 +175,7 @@ def _full_steps(statement: Statement) -> list[tuple[str, str, str]]:
         (
             "μ (Gaussian DP)",
             number_text(statement.mu or 0.0),
-            "As hard to tell as two bell curves whose centres lie μ standard deviations apart.",
+            "To detect one unit is as hard as to distinguish two normal distributions μ standard deviations apart.",
         ),
         (
             "mechanism",
@@ -204,13 +208,13 @@ def _sampled_steps(statement: Statement) -> list[tuple[str, str, str]]:
         (
             "sampling",
             sampling(statement),
-            "Amplification is assumed: it holds as long as nobody learns who took part in which step.",
+            "Amplification by sampling is assumed. It holds while nobody learns who took part in which step.",
         ),
         (
             "accountant",
             accountant(statement),
-            "Steps on random units are no Gaussian mechanism together, so there is no μ. Tested against Opacus' "
-            "PRV accountant.",
+            "Steps on random units do not add up to one Gaussian mechanism, so there is no μ. Tested against "
+            "Opacus' PRV accountant.",
         ),
     ]
 

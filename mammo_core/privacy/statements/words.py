@@ -1,4 +1,4 @@
-"""Says a privacy statement in one sentence, and what it leaves out in several."""
+"""Says a privacy statement in a few short sentences, and what it leaves out in some more."""
 
 from __future__ import annotations
 
@@ -20,23 +20,22 @@ def guarantee_text(guarantee: Guarantee | None) -> str:
     return f"ε = {number_text(guarantee.epsilon)} per {unit}, δ = {guarantee.delta:.3g}"
 
 
-def sentence(statement: Statement) -> str:
-    """Says the guarantee of a run in one sentence, for a reader without statistics."""
-    said = _guaranteed(statement)
+def summary(statement: Statement) -> str:
+    """Says the guarantee of a run in a few short sentences, for a reader without statistics."""
+    said = [*_guaranteed(statement)]
     if statement.is_private and statement.coverage not in ("no patient", "generator only"):
         if statement.noise == "reproducible":
-            said += (
-                "; but the noise of the training is reproducible, for demonstration, and protects nobody from those who "
-                "know the configuration"
+            said.append(
+                "The noise of the training is reproducible, for demonstration, and protects nobody from those who "
+                "know the configuration."
             )
         if not statement.backbone_saw_no_patients:
-            said += (
-                "; provided that the backbone, whose weights come from a file or a hub, never saw these "
-                "patients"
+            said.append(
+                "This holds only if the backbone, whose weights come from a file or a hub, never saw these patients."
             )
     if statement.is_demonstration:
-        return f"Demonstration with no patients behind the masses: {said}."
-    return f"{said}."
+        said.insert(0, "Demonstration with no patients behind the masses.")
+    return " ".join(said)
 
 
 def caveats(statement: Statement) -> tuple[str, ...]:
@@ -46,124 +45,137 @@ def caveats(statement: Statement) -> tuple[str, ...]:
         return tuple(notes)
     return (
         *notes,
-        "One release only: every further model, generator or number released from the same patients adds "
-        "to it (see the ledger).",
-        "Not covered: recipe, thresholds and all else chosen by private validation labels; curves of loss and "
-        "validation AUROC, computed without noise; scores and measures of validation and test patients; audits, "
-        "which use what is known of who took part.",
-        "Treated as public: how many units there are, how many masses the largest patient has, and how long "
-        "the computation takes.",
+        "One release only. Every further model, generator or number released from the same patients adds to the "
+        "privacy cost (see the ledger).",
+        "Choices made by private validation labels, such as the recipe and the thresholds, are not covered.",
+        "Curves of loss and validation AUROC, and scores and measures of validation and test patients, are computed "
+        "without noise. They are not covered.",
+        "Audits use knowledge of who took part. They are not covered.",
+        "The number of units, the most masses of one patient and the time of the computation are treated as public.",
     )
 
 
-def _guaranteed(statement: Statement) -> str:
+def _guaranteed(statement: Statement) -> list[str]:
     units = f"{statement.num_units} {_PLURALS[statement.unit]}"
     step, generator = statement.step, f"the generator {statement.generator}"
     match statement.coverage:
         case "none":
-            return f"No privacy (not DP): the model may reveal any of the {units} it was trained on"
+            return [
+                f"No privacy (not DP): the model may reveal any of the {units} it was trained on."
+            ]
         case "no patient":
-            whose = f"{generator}, which was trained without differential privacy"
-            return (
-                "No guarantee to any patient: only synthetic masses trained this model, and they come from "
-                f"{whose if statement.generator else 'nobody knows which generator'}"
-            )
+            return [
+                "No guarantee to any patient: only synthetic masses trained this model.",
+                f"They come from {generator}, which was trained without differential privacy."
+                if statement.generator
+                else "The generator that made them is not known.",
+            ]
         case "generator only":
             guarantee = statement.require_generator_guarantee()
-            return (
-                f"Only synthetic masses trained this model, so it has the guarantee of {generator}: "
-                f"{guarantee_text(statement.end_to_end)}, to the {guarantee.num_units} "
-                f"{_PLURALS[guarantee.unit]} it learned from"
-            )
+            return [
+                "Only synthetic masses trained this model.",
+                f"It has the guarantee of {generator}: {guarantee_text(statement.end_to_end)}, to the "
+                f"{guarantee.num_units} {_PLURALS[guarantee.unit]} it learned from.",
+            ]
         case "end to end":
             return _attack(statement, units)
         case "end to end, in parallel":
-            return (
-                f"{_attack(statement, units)}; the synthetic masses come from {generator}, which learned "
-                "from other patients as far as their ids tell"
-            )
+            return [
+                *_attack(statement, units),
+                f"The synthetic masses come from {generator}. It learned from other patients, by their hashed ids.",
+            ]
         case "end to end, composed":
-            return (
-                "Model and synthetic masses together guarantee "
-                f"{guarantee_text(statement.end_to_end)}, end to end: the training on {units} spends "
-                f"{guarantee_text(step)}, and {generator} {_saw(statement)}, with differential privacy"
-                + _for_patient(statement, statement.end_to_end_for_patient)
-            )
+            return [
+                f"Model and synthetic masses together guarantee {guarantee_text(statement.end_to_end)}, end to end.",
+                f"The training on {units} costs {guarantee_text(step)}.",
+                _saw(statement, "with differential privacy"),
+                *_for_patient(statement, statement.end_to_end_for_patient),
+            ]
         case _:
-            return (
-                f"The privacy budget ({guarantee_text(step)}) covers only the private training step on {units}"
-                f"{_for_patient(statement, statement.step_for_patient)}; {_uncovered(statement, generator)}"
-            )
+            return [
+                f"The privacy budget ({guarantee_text(step)}) covers only the private training step on {units}.",
+                *_for_patient(statement, statement.step_for_patient),
+                *_uncovered(statement),
+            ]
 
 
-def _attack(statement: Statement, units: str) -> str:
+def _attack(statement: Statement, units: str) -> list[str]:
     found = statement.attacker_tpr(_FPR)
-    return (
+    return [
         f"An attacker who sees this model and wrongly accuses {_FPR:.0%} of those who did not take "
-        f"part rightly names at most {found:.1%} of the {units} it was trained on (privacy budget "
-        f"{guarantee_text(statement.step)}, end to end)"
-        f"{_for_patient(statement, statement.step_for_patient)}"
-    )
+        f"part rightly names at most {found:.1%} of the {units} it was trained on.",
+        f"The privacy budget is {guarantee_text(statement.step)}, end to end.",
+        *_for_patient(statement, statement.step_for_patient),
+    ]
 
 
-def _for_patient(statement: Statement, guarantee: Guarantee | None) -> str:
+def _for_patient(statement: Statement, guarantee: Guarantee | None) -> list[str]:
     """Says the guarantee of a patient where the unit is one mass."""
     if statement.unit == "patient" or guarantee == statement.end_to_end:
-        return ""
+        return []
     if guarantee is None:
-        return "; to a patient with several masses nothing is guaranteed"
+        return ["A patient with several masses is guaranteed nothing."]
+    return [
+        f"A patient with {statement.largest_patient} masses is guaranteed only ε = "
+        f"{number_text(guarantee.epsilon)}."
+    ]
+
+
+def _saw(statement: Statement, how: str) -> str:
+    """Says that the generator saw the same patients, and how it was trained."""
+    generator = f"The generator {statement.generator}"
+    if statement.generator_patients == "same":
+        return f"{generator} saw the same patients, {how}."
     return (
-        f"; to a patient with {statement.largest_patient} masses only ε = "
-        f"{number_text(guarantee.epsilon)} is guaranteed"
+        f"{generator} was trained {how}. Its patients are not recorded, so they are assumed to be the "
+        "same."
     )
 
 
-def _saw(statement: Statement) -> str:
-    if statement.generator_patients == "same":
-        return "saw the same patients"
-    return "must be taken to have seen the same patients (its own are not recorded)"
-
-
-def _uncovered(statement: Statement, generator: str) -> str:
+def _uncovered(statement: Statement) -> list[str]:
     match statement.coverage:
         case "training step only, unknown generator":
-            return (
-                "nobody knows which generator the synthetic masses come from, so they must be taken to "
-                "reveal any of the same patients"
-            )
+            return [
+                "The generator of the synthetic masses is not known.",
+                "The masses are assumed to reveal any of the same patients.",
+            ]
         case "training step only, generator without DP":
-            return (
-                f"the synthetic masses may reveal any of them, since {generator} {_saw(statement)}, "
-                "without differential privacy"
-            )
+            return [
+                "The synthetic masses may reveal any of these patients.",
+                _saw(statement, "without differential privacy"),
+            ]
         case _:
-            return (
-                f"what the synthetic masses reveal is not, since {generator} {_saw(statement)}, with a guarantee "
-                f"({guarantee_text(statement.generator_guarantee)}) that cannot be composed with this one"
-            )
+            return [
+                "It does not cover what the synthetic masses reveal.",
+                _saw(
+                    statement,
+                    f"with a guarantee ({guarantee_text(statement.generator_guarantee)}) that cannot be composed "
+                    "with this one",
+                ),
+            ]
 
 
 def _about_data(statement: Statement) -> list[str]:
     notes: list[str] = []
     if statement.is_demonstration:
         notes.append(
-            "Demonstration: the patients are synthetic, drawn from a generator. The statement reads as it would "
-            "for real ones, and says nothing of those whom that generator learned from."
+            "Demonstration: the patients are synthetic, drawn from a generator. The statement reads as it would for "
+            "real ones. It says nothing about the patients that the generator learned from."
         )
     if statement.strategy == "synthetic" and statement.is_private:
         notes.append(
             f"The ε = {number_text(statement.epsilon)} spent in training hides single synthetic masses "
-            f"({statement.num_units} of them), and so protects no patient."
+            f"({statement.num_units} of them). It protects no patient."
         )
     if statement.kept == "best on validation" and statement.is_private:
         notes.append(
-            "The released weights are those of the step that did best on validation masses: their labels made that "
+            "The released weights are those of the step that did best on validation masses. Their labels made that "
             "choice, and no ε covers it."
         )
     if not statement.backbone_saw_no_patients:
         notes.append(
             "The backbone's weights come from a file or a hub. If they were learned from the same patients without "
-            "differential privacy, they may reveal them, and no ε here covers that."
+            "differential privacy, they may reveal these patients. No ε here covers that."
         )
     return notes
 
@@ -173,12 +185,12 @@ def _about_generator(statement: Statement) -> list[str]:
     match statement.coverage:
         case "end to end, in parallel":
             return [
-                "Patients are told apart by their ids: somebody listed under two ids would go unnoticed.",
+                "Patients are compared by their ids. A patient listed under two ids goes unnoticed.",
                 f"The patients that {statement.generator} learned from: "
                 + (
                     f"{guarantee}."
                     if guarantee
-                    else "no guarantee, it was trained without differential privacy."
+                    else "no guarantee, since it was trained without differential privacy."
                 ),
             ]
         case "end to end, composed":

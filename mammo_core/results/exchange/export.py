@@ -26,7 +26,7 @@ from mammo_core.errors import CheckpointError
 from mammo_core.figures.provenance import RESEARCH_USE
 from mammo_core.ledger.book import LedgerBook, LedgerEntry
 from mammo_core.ledger.ledger import open_ledger
-from mammo_core.privacy.statements.words import caveats, sentence
+from mammo_core.privacy.statements.words import caveats, summary
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.exchange import package as run_package
 from mammo_core.results.head_store import HeadStore
@@ -153,7 +153,7 @@ def _readme(run: FinishedRun, keep_patient_ids: bool) -> str:
     return "\n\n".join(
         [
             f"One run of Mammo Privacy Explorer {mammo_core.__version__}. {RESEARCH_USE}",
-            sentence(run.statement),
+            summary(run.statement),
             *caveats(run.statement),
             f"predictions.csv: scores of test masses, computed from patients without noise: no ε covers them. {ids}",
             "head.safetensors, where there is one: the model's weights. Whoever gets them gets the release that ε was spent "

@@ -21,7 +21,7 @@ from mammo_core.figures.confusion import confusion_figure
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
-from mammo_core.privacy.statements.words import sentence
+from mammo_core.privacy.statements.words import summary
 from mammo_core.text.numbers import number_text
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, download, export_button, slug
@@ -242,7 +242,7 @@ def _bundle(
     stem = f"run_{run.run_id[:8]}"
     about = f"{name_of_run(run.config)}, seed {run.config.seed}"
     notes = (
-        sentence(run.statement),
+        summary(run.statement),
         f"Run {run.run_id}, data {run.data_hash}.",
         *([f"Imported: {run.made_elsewhere}."] if run.made_elsewhere else []),
     )

@@ -22,12 +22,12 @@ _ICONS = {
 def show_statement(statement: Statement, key: str) -> None:
     """Draws a statement; its container and expander are named after the key."""
     from mammo_core.privacy.statements.table import table
-    from mammo_core.privacy.statements.words import caveats, sentence
+    from mammo_core.privacy.statements.words import caveats, summary
 
     kind = statement.coverage.split(",")[0]
     with st.container(key=f"statement_{key}"):
         st.markdown(
-            f"{_ICONS.get(kind, ':material/remove_moderator:')} {escape_markdown(sentence(statement), longest=4000)}"
+            f"{_ICONS.get(kind, ':material/remove_moderator:')} {escape_markdown(summary(statement), longest=4000)}"
         )
         with st.expander(
             "What this guarantee assumes, and what it does not cover", key=f"{key}_all"

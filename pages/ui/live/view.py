@@ -15,7 +15,7 @@ from mammo_core.figures.confusion import confusion_figure
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
-from mammo_core.privacy.statements.words import sentence
+from mammo_core.privacy.statements.words import summary
 from mammo_core.text.numbers import budget_name
 from pages.ui.components.charts import chart, readable_type
 from pages.ui.components.export import ExportBundle, export_button
@@ -169,7 +169,7 @@ def _provenance(dataset: FeatureDataset, result: FinishedRun) -> Provenance:
     played = ("Demonstration: synthetic masses, no patients.",) * result.statement.is_demonstration
     return Provenance(
         title=f"{STRATEGY_NAMES[result.config.strategy]}, just trained",
-        notes=(sentence(result.statement), *played, f"One model, {seed}."),
+        notes=(summary(result.statement), *played, f"One model, {seed}."),
     )
 
 

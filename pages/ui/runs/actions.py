@@ -14,7 +14,7 @@ import streamlit as st
 from mammo_core.config.runs import RunConfig
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
-from mammo_core.privacy.statements.words import sentence
+from mammo_core.privacy.statements.words import summary
 from mammo_core.text.numbers import budget_name
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, export_button, slug, table_bundle
@@ -57,7 +57,7 @@ def compare(run_ids: Sequence[str], names: dict[str, str]) -> None:
                     provenance=Provenance(
                         title=f"ROC curves on {site}",
                         notes=tuple(
-                            f"{names[key]}: {sentence(run.statement)}" for key, run in runs.items()
+                            f"{names[key]}: {summary(run.statement)}" for key, run in runs.items()
                         ),
                     ),
                 ),

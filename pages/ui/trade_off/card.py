@@ -15,7 +15,7 @@ from mammo_core.figures.roc import roc_band_figure
 from mammo_core.figures.style import STRATEGY_COLOURS
 from mammo_core.figures.trade_off import METRIC_LABELS
 from mammo_core.figures.trade_off_marks import OWN
-from mammo_core.privacy.statements.words import sentence
+from mammo_core.privacy.statements.words import summary
 from mammo_core.results.shipped_statement import shipped_statement
 from mammo_core.text.numbers import budget_name
 from pages.ui.components.charts import chart
@@ -137,7 +137,7 @@ def _show_roc(point: pd.Series, statement: Statement) -> None:
             provenance=Provenance(
                 title=f"{STRATEGY_NAMES[point['strategy']]}, ε {budget_name(point['target_epsilon'])} per "
                 f"{point['unit']}, on {TEST_SET_NAMES[point['test_set']]}",
-                notes=(sentence(statement),),
+                notes=(summary(statement),),
             ),
         ),
     )

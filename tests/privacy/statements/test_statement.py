@@ -32,7 +32,7 @@ from mammo_core.privacy.statements.training_data import (
     SyntheticOrigin,
     TrainingData,
 )
-from mammo_core.privacy.statements.words import caveats, sentence
+from mammo_core.privacy.statements.words import caveats, summary
 
 DELTA = 1e-4
 OWN, OTHERS = frozenset({"a", "b", "c"}), frozenset({"x", "y"})
@@ -139,29 +139,31 @@ def test_coverage_follows_from_strategy_and_origin(strategy, origin_name):
         assert said.coverage == expected_coverage(strategy, unit, epsilon, origin_name)
 
 
-def test_no_sentence_claims_more_than_is_covered():
+def test_no_summary_claims_more_than_is_covered():
     for combination in MATRIX:
         said = make(*combination)
         covers_all = said.coverage.startswith("end to end")
 
-        assert ("end to end" in sentence(said)) == covers_all, combination
+        assert ("end to end" in summary(said)) == covers_all, combination
         assert (said.end_to_end is not None) == (covers_all or said.coverage == "generator only")
-        assert ("attacker" in sentence(said)) <= covers_all
+        assert ("attacker" in summary(said)) <= covers_all
         if said.coverage in ("none", "no patient"):
-            assert sentence(said).startswith(("No privacy", "No guarantee"))
-            assert "ε =" not in sentence(said)
+            assert summary(said).startswith(("No privacy", "No guarantee"))
+            assert "ε =" not in summary(said)
         if said.coverage.startswith("training step only"):
-            assert "covers only the private training step" in sentence(said)
+            assert "covers only the private training step" in summary(said)
         for word in ("anonymous", "secure"):
-            assert word not in sentence(said) + " ".join(caveats(said)) + str(table(said))
+            assert word not in summary(said) + " ".join(caveats(said)) + str(table(said))
 
 
-def test_sentence_is_one():
+def test_summary_is_a_few_short_sentences():
     for combination in MATRIX:
-        said = sentence(make(*combination))
+        said = summary(make(*combination))
 
-        assert said.endswith(".")
-        assert ". " not in said
+        assert said.endswith(".") and ";" not in said
+        sentences = said.split(". ")
+        assert len(sentences) <= 6, said
+        assert max(len(one.split()) for one in sentences) <= 32, said
 
 
 def test_statement_survives_json():
@@ -209,14 +211,14 @@ def test_patient_with_most_masses_is_promised_what_a_gaussian_of_as_many_norms_p
 
     assert gaussian_delta(14 * said.mu, promised.epsilon) == pytest.approx(DELTA, rel=1e-6)
     assert promised == said.end_to_end_for_patient
-    assert "to a patient with 14 masses only ε = 283.9 is guaranteed" in sentence(said)
+    assert "A patient with 14 masses is guaranteed only ε = 283.9." in summary(said)
 
 
 def test_without_the_largest_patient_nothing_is_promised_to_patients():
     said = make(unit="image", largest_patient=None)
 
     assert said.end_to_end_for_patient is None
-    assert "to a patient with several masses nothing is guaranteed" in sentence(said)
+    assert "A patient with several masses is guaranteed nothing." in summary(said)
 
 
 @pytest.mark.pitfall("A generator that saw the same patients")
@@ -260,7 +262,7 @@ def test_model_of_synthetic_masses_promises_what_its_generator_does():
     said = make("synthetic", "patient", 6.0, "private, same patients")
 
     assert (said.end_to_end.epsilon, said.end_to_end.unit) == (10.0, "patient")
-    assert "ε = 10 per patient, δ = 0.0001, to the 578 patients it learned from" in sentence(said)
+    assert "ε = 10 per patient, δ = 0.0001, to the 578 patients it learned from" in summary(said)
     assert "hides single synthetic masses (3000 of them)" in " ".join(caveats(said))
 
 
@@ -268,27 +270,25 @@ def test_real_strategy_never_mentions_a_generator():
     said = make("real", origin_name="private, same patients")
 
     assert said.generator is said.generator_patients is said.generator_guarantee is None
-    assert "generator" not in sentence(said)
+    assert "generator" not in summary(said)
 
 
 @pytest.mark.pitfall("Seeds that repeat noise")
 @pytest.mark.parametrize("strategy", ["real", "pretrain"])
-def test_reproducible_noise_is_part_of_the_sentence(strategy):
+def test_reproducible_noise_is_part_of_the_summary(strategy):
     marked, secret = (make(strategy, noise=noise) for noise in ("reproducible", "secret"))
 
-    assert "for demonstration, and protects nobody from those who know" in sentence(marked)
-    assert "demonstration" not in sentence(secret)
+    assert "for demonstration, and protects nobody from those who know" in summary(marked)
+    assert "demonstration" not in summary(secret)
     assert "reproducible noise: for demonstration" in [row.value for row in table(marked)]
 
 
 def test_demonstration_says_that_nobody_is_behind():
     said = make(is_demonstration=True)
 
-    assert sentence(said).startswith(
-        "Demonstration with no patients behind the masses: An attacker"
-    )
+    assert summary(said).startswith("Demonstration with no patients behind the masses. An attacker")
     assert caveats(said)[0].startswith("Demonstration: the patients are synthetic")
-    assert "nobody is behind them" in table(said)[-1].meaning
+    assert "Nobody is behind them" in table(said)[-1].meaning
 
 
 def made_on(**backbone):
@@ -304,16 +304,16 @@ def made_on(**backbone):
 
 @pytest.mark.pitfall("A backbone that saw the patients")
 @pytest.mark.parametrize("backbone", [{"weights": "mine.safetensors"}, {"name": "resnet18"}])
-def test_backbone_from_a_file_or_hub_is_a_condition_of_the_sentence(backbone):
+def test_backbone_from_a_file_or_hub_is_a_condition_of_the_summary(backbone):
     said = made_on(**backbone)
 
-    assert "provided that the backbone, whose weights come from a file or a hub" in sentence(said)
-    assert any("no ε here covers that" in caveat for caveat in caveats(said))
+    assert "only if the backbone, whose weights come from a file or a hub" in summary(said)
+    assert any("No ε here covers that" in caveat for caveat in caveats(said))
 
 
 @pytest.mark.parametrize("backbone", [{}, {"name": "resnet18", "weights": "random"}])
 def test_installed_and_random_backbones_are_no_condition(backbone):
-    assert "backbone" not in sentence(made_on(**backbone))
+    assert "backbone" not in summary(made_on(**backbone))
 
 
 @pytest.mark.pitfall("Loss curves, thresholds and scores")
@@ -325,9 +325,9 @@ def test_caveats_name_selection_curves_test_sets_and_other_releases():
         for named in (
             "validation labels",
             "thresholds",
-            "curves of loss",
+            "Curves of loss",
             "test patients",
-            "audits",
+            "Audits",
             "ledger",
         ):
             assert named in left_out
