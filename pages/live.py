@@ -33,7 +33,8 @@ else:
     )
     talk_link()
 
-source = choose_site(choose_source("live_cohort", bind="query-params"), "live_site")
+source = choose_source("live_cohort", bind="query-params")
+source = choose_site(source, "live_site", bind="query-params")
 if source.is_demo:
     view.say_demo(on_big_screen)
 with shown_errors("This cohort cannot be used"):

@@ -31,7 +31,7 @@ with choices:
         persist_state="session",
         help="Real cohorts found in the data folder, and the built-in demo of synthetic masses.",
     )
-    source = choose_site(source, "train_site")
+    source = choose_site(source, "train_site", bind="query-params")
     if source.is_demo:
         st.caption(
             "The built-in demo cohort: synthetic masses and patients. Its numbers say nothing about real ones."

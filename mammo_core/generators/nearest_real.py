@@ -101,18 +101,23 @@ class RealNeighbourhood:
         return train <= seen and not heldout & seen
 
 
-def missing_for_search(real: Cohort, backbone: BackboneConfig, store: FeatureStore) -> int:
+def missing_for_search(
+    real: Cohort, backbone: BackboneConfig, store: FeatureStore, *, site: str | None = None
+) -> int:
     """Counts the masses of the training site that still need features for `open_neighbourhood`.
 
+    Args:
+        site: The training site; needed if several have a train split.
+
     Raises:
-        CohortError: If there is no one training site, or it has no held-out masses.
+        CohortError: If there is no such training site, or it has no held-out masses.
     """
-    train, heldout = _parts(real)
+    train, heldout = _parts(real, site)
     return sum(store.count_missing(part.images, backbone) for part in (train, *heldout[-1:]))
 
 
 def open_neighbourhood(
-    real: Cohort, backbone: BackboneConfig, store: FeatureStore
+    real: Cohort, backbone: BackboneConfig, store: FeatureStore, *, site: str | None = None
 ) -> RealNeighbourhood:
     """Reads features that are there and calibrates the search for copies.
 
@@ -122,13 +127,13 @@ def open_neighbourhood(
         CohortError: As `missing_for_search`, or if features are missing.
         BackboneError: If the backbone or its weights cannot be had.
     """
-    missing = missing_for_search(real, backbone, store)
+    missing = missing_for_search(real, backbone, store, site=site)
     if missing:
         raise CohortError(
             f"Expected features of all masses of the training site; {missing} have none. "
             "Compute them first: python -m mammo_core features."
         )
-    train, splits = _parts(real)
+    train, splits = _parts(real, site)
     heldout = join([part for part in splits if not store.count_missing(part.images, backbone)])
     train_views, heldout_views = (
         torch.from_numpy(store.features(part.images, backbone)).float()  # once, not every search
@@ -143,17 +148,17 @@ def open_neighbourhood(
     return RealNeighbourhood(train, heldout, detector, backbone, load_backbone(backbone))
 
 
-def _parts(real: Cohort) -> tuple[Cohort, list[Cohort]]:
+def _parts(real: Cohort, site: str | None) -> tuple[Cohort, list[Cohort]]:
     """Returns the training site's train split, and its held-out splits that are not empty, test last."""
-    site = real.training_site()
-    heldout = [real.select(site=site, split=split) for split in _HELDOUT_SPLITS]
+    own = real.training_site(site)
+    heldout = [real.select(site=own, split=split) for split in _HELDOUT_SPLITS]
     heldout = [part for part in heldout if len(part)]
     if not heldout:
         raise CohortError(
-            f"Expected held-out masses at {site} to learn from how near is normal; found no val and no "
+            f"Expected held-out masses at {own} to learn from how near is normal; found no val and no "
             "test split. Add one."
         )
-    return real.select(site=site, split="train"), heldout
+    return real.select(site=own, split="train"), heldout
 
 
 def _neighbours(cohort: Cohort, views: Tensor, features: Tensor, count: int) -> list[Neighbour]:

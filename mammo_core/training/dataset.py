@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -59,9 +59,8 @@ class RunDataset:
     @cached_property
     def data_hash(self) -> str:
         """16 hex digits that identify all masses that results depend on, their labels and patients, in order."""
-        parts = [self.train, *(test.cohort for test in self.test_sets.values())]
-        parts += [self.synthetic] if self.synthetic is not None else []
-        return short_hash([part.content_hash for part in parts])
+        tests = [tested.cohort for tested in self.test_sets.values()]
+        return _data_hash(self.train, tests, self.synthetic)
 
     @cached_property
     def training_data(self) -> TrainingData:
@@ -77,6 +76,11 @@ class RunDataset:
     def cohort_identity(self) -> CohortIdentity:
         """The cohort as the ledger knows it."""
         return cohort_identity(self.train, is_demonstration=self.is_demonstration)
+
+
+def _data_hash(train: Cohort, tests: Iterable[Cohort], synthetic: Cohort | None) -> str:
+    parts = [train, *tests, *([] if synthetic is None else [synthetic])]
+    return short_hash([part.content_hash for part in parts])
 
 
 def run_dataset(loaded: LoadedData, *, site: str | None = None) -> RunDataset:
@@ -127,3 +131,23 @@ def split_masses(loaded: LoadedData, site: str | None) -> SplitMasses:
         loaded.synthetic.require_both_classes("the part 'synthetic'")
     is_usable = len(set(validation.labels.tolist())) == 2 and validation.num_patients > 1
     return SplitMasses(train, tests, validation if is_usable else None)
+
+
+def site_of_runs(loaded: LoadedData, data_hash: str) -> str | None:
+    """Finds the training site of the runs that were made on these masses.
+
+    Args:
+        data_hash: Of the runs, which may have left out the synthetic masses.
+
+    Returns:
+        The site; None if the runs were made on other masses.
+    """
+    for site in loaded.real.sites_with("train"):
+        try:
+            parts = split_masses(loaded, site)
+        except CohortError:  # a site that no run can be trained on
+            continue
+        for synthetic in (loaded.synthetic, None):
+            if _data_hash(parts.train, parts.tests.values(), synthetic) == data_hash:
+                return site
+    return None

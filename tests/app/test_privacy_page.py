@@ -15,7 +15,7 @@ from pages.ui.privacy.controls import PrivacyChoices
 from pages.ui.state import jobs, resources
 from tests.app.helpers import open_page
 from tests.app.privacy_tables import made_up_tables
-from tests.helpers.jobs import ThreadExecutors, wait_for, wait_until_over
+from tests.helpers.jobs import ThreadExecutors, wait_for, wait_until_over, write_cohort
 
 
 def texts(app):
@@ -300,6 +300,18 @@ def test_unit_tab_counts_masses_and_group_privacy(nothing_measured):
     most = len(sizes["x"])
     worst = spent_epsilon(most * mu_for(1.0, PAPER_DELTA), PAPER_DELTA)
     assert f"is worth **ε = {worst:.4g}** to the patient with {most} masses" in texts(app)
+
+
+def test_unit_tab_counts_the_patients_of_the_chosen_training_site(nothing_measured, tmp_path):
+    source = write_cohort(tmp_path / "data/cohort", patients=12)
+    write_cohort(source.real, patients=8, site="elsewhere")
+    app = open_tab("Unit", unit="image", epsilon=1.0)
+    assert "8 training patients" in texts(app)
+
+    app.selectbox(key="privacy_site").set_value("site").run()
+
+    assert not app.exception
+    assert "12 training patients" in texts(app)
 
 
 def test_accounting_tab_counts_by_several_accountants(nothing_measured):

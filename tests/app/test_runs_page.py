@@ -1,14 +1,16 @@
 """The Runs page on a store with a few recorded runs."""
 
+from dataclasses import replace
+
 import pytest
 
 from mammo_core.cohorts.installed import DataSource
 from mammo_core.results.archive import RunArchive
 from pages.ui.runs import actions
-from pages.ui.state import jobs
+from pages.ui.state import jobs, resources
 from tests.app.helpers import open_page
 from tests.app.test_train_page import texts
-from tests.helpers.jobs import ThreadExecutors, sweep_request, wait_until_over
+from tests.helpers.jobs import ThreadExecutors, sweep_request, wait_until_over, write_cohort
 
 
 @pytest.fixture
@@ -59,6 +61,45 @@ def test_one_chosen_run_shows_its_card_and_can_be_repeated(trained, monkeypatch)
     (newest, *_) = jobs.views()
     assert newest.request.plan.epsilons == (3.0,)
     assert newest.request.plan.changes.steps == 5
+
+
+@pytest.fixture
+def two_sites(trained, tmp_path):
+    """A cohort with two training sites, and a newest run that was trained on the second."""
+    cohort = write_cohort(tmp_path / "data/cohort")
+    write_cohort(cohort.real, site="elsewhere")
+    request = sweep_request(
+        replace(cohort, site="site"), seeds=(1,), epsilons=(6.0,), engine="vectorised"
+    )
+    wait_until_over(jobs.job_queue(), jobs.start(request))
+    resources.archive_rows.clear()
+    return cohort
+
+
+def test_a_run_is_repeated_on_the_site_that_it_was_trained_on(two_sites):
+    app = select(open_page("runs"), 0)
+    (site,) = (box for box in app.selectbox if box.label == "Training site")
+    assert (site.options, site.value) == (["elsewhere", "site"], "site")
+
+    app.multiselect(key="repeat_epsilons").set_value([3.0])
+    next(button for button in app.button if button.label == "Start").click().run()
+
+    assert not app.exception
+    (newest, *_) = jobs.views()
+    assert newest.request.source == replace(two_sites, site="site")
+
+
+def test_a_run_of_other_masses_asks_for_the_site(two_sites):
+    app = select(open_page("runs"), 1)
+    (cohort,) = (box for box in app.selectbox if box.label == "Cohort")
+    assert cohort.value == DataSource()  # this run is one of the demo
+    assert "Training site" not in [box.label for box in app.selectbox]
+
+    cohort.set_value(two_sites).run()
+
+    assert not app.exception
+    assert "Training site" in [box.label for box in app.selectbox]
+    assert "trained on other masses than those of this cohort" in texts(app)
 
 
 def test_repeating_needs_a_budget(trained):
@@ -122,7 +163,6 @@ def test_card_says_of_an_imported_run_where_it_was_made(
     trained, tmp_path, monkeypatch, private_home
 ):
     from mammo_core.results.exchange.export import export_runs
-    from pages.ui.state import resources
 
     (run_id, *_) = trained.rows()["run_id"]
     content = export_runs(private_home, [run_id])

@@ -257,6 +257,7 @@ def gaps_on_bench(dataset, monkeypatch):
     source = DataSource(Path("real masses"), Path("synthetic masses"))
     started = []
     monkeypatch.setattr(resources, "installed_sources", lambda: [source])
+    monkeypatch.setattr(resources, "training_sites", lambda _: ["here"])
     monkeypatch.setattr(resources, "backbone_for", lambda _: dataset.backbone)
     monkeypatch.setattr(resources, "feature_dataset", lambda _: dataset)
     monkeypatch.setattr(resources, "count_missing", lambda _: 0)
@@ -285,6 +286,29 @@ def test_gaps_are_counted_without_what_was_run_and_started_as_one_job(own_runs, 
     assert request.plan.strategies == ("real",)
     assert request.plan.seeds == (42, 43, 44)
     assert request.plan.delta == PAPER_DELTA
+
+
+def test_missing_runs_are_trained_on_the_chosen_one_of_two_sites(gaps_on_bench, monkeypatch):
+    monkeypatch.setattr(resources, "training_sites", lambda _: ["elsewhere", "here"])
+    app = open_page("trade_off")
+    app.toggle(key="gaps").set_value(True).run()
+    assert app.selectbox(key="gaps_site").options == ["elsewhere", "here"]
+
+    app.selectbox(key="gaps_site").set_value("here").run()
+    app.button(key="fill_gaps").click().run()
+
+    assert not app.exception
+    assert gaps_on_bench[0].source.site == "here"
+
+
+def test_cohort_with_one_site_is_not_asked_for_it(gaps_on_bench):
+    app = open_page("trade_off")
+    app.toggle(key="gaps").set_value(True).run()
+
+    app.button(key="fill_gaps").click().run()
+
+    assert "gaps_site" not in [box.key for box in app.selectbox]
+    assert gaps_on_bench[0].source.site is None
 
 
 def test_cohort_without_gaps_says_so(dataset, private_home, gaps_on_bench, monkeypatch):

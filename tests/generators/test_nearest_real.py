@@ -46,6 +46,16 @@ def test_missing_features_are_counted_and_asked_for(real, tmp_path):
         open_neighbourhood(real, EIGHT, empty)
 
 
+def test_one_of_several_training_sites_is_searched_when_it_is_named(real, tmp_path):
+    several = join([real, make_cohort(5, site="elsewhere", seed=8)])
+    empty = FeatureStore(tmp_path)
+
+    assert missing_for_search(several, EIGHT, empty, site="site") == 60 + 80
+    assert missing_for_search(several, EIGHT, empty, site="elsewhere") == 10 + 12
+    with pytest.raises(CohortError, match="exactly one site with a train split; found 2"):
+        missing_for_search(several, EIGHT, empty)
+
+
 def test_validation_masses_are_searched_once_they_have_features(real, store, neighbourhood):
     assert len(neighbourhood.heldout) == 80
 

@@ -10,6 +10,7 @@ import streamlit as st
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui.case import models as case_models
+from pages.ui.components.cohort_choice import choose_site
 from pages.ui.components.image_grid import Tile, image_grid
 from pages.ui.masses import drawing, nearest
 from pages.ui.state import resources
@@ -70,6 +71,7 @@ def show_nearest_real(image: np.ndarray) -> None:
         source = st.selectbox(
             "Cohort", sources, format_func=lambda item: item.name, key="case_cohort"
         )
+    source = choose_site(source, "case_site", persist_state="session")
     found = nearest.neighbourhood(source).search(image, _SHOWN)
     st.markdown("**Nearest masses of the train split**")
     nearest.show_row(found.train, "training")

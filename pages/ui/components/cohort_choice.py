@@ -26,16 +26,26 @@ def choose_source(key: str, **selectbox: Any) -> DataSource:
     )
 
 
-def choose_site(source: DataSource, key: str) -> DataSource:
-    """The cohort with the site to train on; asks only where several sites have a train split."""
+def choose_site(
+    source: DataSource, key: str, *, default: str | None = None, **selectbox: Any
+) -> DataSource:
+    """The cohort with the site to train on; asks only where several sites have a train split.
+
+    Args:
+        key: Of the widget.
+        default: The site chosen at first, if it is there.
+        selectbox: Other arguments of `st.selectbox`.
+    """
     sites = resources.sources_of_visit().get(source, [])
     if len(sites) < 2:
         return source
     site = st.selectbox(
         "Training site",
         sites,
+        index=sites.index(default) if default in sites else 0,
         key=key,
-        bind="query-params",
-        help="Trains on this site's train split. The test masses of all sites are used for testing.",
+        help="The train split of this site is used for training. The test splits of all sites are "
+        "used for testing.",
+        **selectbox,
     )
     return replace(source, site=site)

@@ -10,6 +10,7 @@ from mammo_core.cohorts.installed import DataSource
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import home_dir
+from pages.ui.components.cohort_choice import choose_site
 from pages.ui.components.feature_job import open_dataset
 from pages.ui.components.image_grid import Tile, image_grid
 from pages.ui.components.messages import GET_DATA
@@ -37,6 +38,7 @@ def show_nearest(name: str, mass: MassId) -> None:
         source = st.selectbox(
             "Cohort", sources, format_func=lambda item: item.name, key="nearest_cohort"
         )
+    source = choose_site(source, "nearest_site", persist_state="session")
     real_masses = neighbourhood(source)
     (image,) = drawing.draw(name, [mass])
     found = _search(source, name, mass)
@@ -113,7 +115,10 @@ def _missing(source: DataSource) -> int:
 
     store = FeatureStore(home_dir() / "features")
     return missing_for_search(
-        resources.loaded_data(source).real, resources.backbone_for(source), store
+        resources.loaded_data(source).real,
+        resources.backbone_for(source),
+        store,
+        site=source.site,
     )
 
 
@@ -124,7 +129,10 @@ def _neighbourhood(source: DataSource) -> RealNeighbourhood:
 
     store = FeatureStore(home_dir() / "features")
     return open_neighbourhood(
-        resources.loaded_data(source).real, resources.backbone_for(source), store
+        resources.loaded_data(source).real,
+        resources.backbone_for(source),
+        store,
+        site=source.site,
     )
 
 

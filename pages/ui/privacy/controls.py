@@ -105,7 +105,7 @@ def choose() -> PrivacyChoices:
 def choose_source() -> DataSource:
     """Asks for the cohort, for the tabs that need one."""
     source = cohort_choice.choose_source("privacy_cohort", bind="query-params", width=360)
-    source = cohort_choice.choose_site(source, "privacy_site")
+    source = cohort_choice.choose_site(source, "privacy_site", bind="query-params", width=360)
     if source.is_demo:
         st.caption(
             "This is the built-in demo cohort: synthetic masses and made-up patients. It shows "

@@ -107,6 +107,6 @@ def _masses_of_patients(source: DataSource) -> np.ndarray:
         patients = demo_training_patients()
     else:
         real = resources.loaded_data(source).real
-        patients = real.select(site=real.training_site(), split="train").patient_ids
+        patients = real.select(site=real.training_site(source.site), split="train").patient_ids
     _, masses = np.unique(patients, return_counts=True)
     return np.bincount(masses)[1:]

@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -17,12 +18,17 @@ from mammo_core.figures.roc import roc_figure
 from mammo_core.privacy.statements.words import summary
 from mammo_core.text.numbers import budget_name
 from pages.ui.components.charts import chart
+from pages.ui.components.cohort_choice import choose_site, choose_source
 from pages.ui.components.export import ExportBundle, export_button, slug, table_bundle
 from pages.ui.components.inputs import ask
-from pages.ui.components.messages import escape_markdown
+from pages.ui.components.messages import escape_markdown, shown_errors
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS
 from pages.ui.state import jobs, resources
 from pages.ui.train.jobs import show_on_train
+
+if TYPE_CHECKING:
+    from mammo_core.cohorts.installed import DataSource
+    from mammo_core.training.outcome import FinishedRun
 
 _MAX_COMPARED = 5
 
@@ -84,12 +90,10 @@ def _differences(configs: dict[str, RunConfig]) -> pd.DataFrame:
 
 def repeat(run_id: str) -> None:
     """Draws a form that trains the same run again at another ε, as a job."""
-    config = resources.stored_run(run_id).config
-    sources = resources.installed_sources()
+    run = resources.stored_run(run_id)
+    with st.container(horizontal=True):
+        source = _choose_data(run)
     with st.form("repeat", border=False):
-        source = st.selectbox(
-            "Cohort", sources, format_func=lambda source: source.name, key="repeat_cohort"
-        )
         epsilons = st.multiselect(
             "At privacy budgets ε",
             EPSILONS,
@@ -105,9 +109,28 @@ def repeat(run_id: str) -> None:
         return
     from mammo_core.jobs.requests import requests_like
 
-    for request in requests_like(config, tuple(sorted(epsilons)), source):
+    for request in requests_like(run.config, tuple(sorted(epsilons)), source):
         show_on_train(jobs.start(request))
     st.switch_page("pages/train.py")
+
+
+def _choose_data(run: FinishedRun) -> DataSource:
+    """The cohort and the training site: at first those of the run, as far as they are known here."""
+    sources = resources.sources_of_visit()
+    of_demo = run.statement.is_demonstration
+    source = choose_source(
+        f"repeat_cohort_{run.run_id}", index=len(sources) - 1 if of_demo else 0, width=360
+    )
+    site = None
+    if len(sources[source]) > 1:
+        with shown_errors("This cohort cannot be used"):
+            site = resources.site_of_runs(source, run.data_hash)
+    chosen = choose_site(source, f"repeat_site_{run.run_id}", default=site, width=360)
+    if chosen.site is not None and site is None:
+        st.caption(
+            "This run was trained on other masses than those of this cohort. Choose the site."
+        )
+    return chosen
 
 
 def run_cards_zip(run_ids: Sequence[str]) -> bytes:

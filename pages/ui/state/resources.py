@@ -136,9 +136,17 @@ def training_data(source: DataSource) -> TrainingData:
     return read_training_data(source, load=loaded_data)
 
 
+@st.cache_resource(max_entries=32, show_spinner="Finding the training site of the run")
+def site_of_runs(source: DataSource, data_hash: str) -> str | None:
+    """The site of a source that runs with this data hash were trained on; None if on other masses."""
+    from mammo_core.training.dataset import site_of_runs
+
+    return site_of_runs(loaded_data(source), data_hash)
+
+
 def forget_cohorts() -> None:
     """Drops what was read of cohorts, after one was removed or before one is put in its place."""
-    for cached in (_loaded, count_missing, feature_dataset, training_data):
+    for cached in (_loaded, count_missing, feature_dataset, training_data, site_of_runs):
         cached.clear()
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import PAPER_DELTA, RunConfig, Strategy
 from mammo_core.text.numbers import budget_name
+from pages.ui.components.cohort_choice import choose_site, choose_source
 from pages.ui.components.inputs import choose_one
 from pages.ui.components.job_panel import show_job
 from pages.ui.components.messages import shown_errors
@@ -33,16 +34,9 @@ def show_missing_runs(choices: CurveChoices) -> None:
         "those, as a job.",
     ):
         return
-    sources = resources.installed_sources()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        source = st.selectbox(
-            "On",
-            sources,
-            format_func=lambda item: item.name,
-            key="gaps_source",
-            bind="query-params",
-            width=260,
-        )
+        source = choose_source("gaps_source", bind="query-params", width=260)
+        source = choose_site(source, "gaps_site", bind="query-params", width=260)
         num_seeds = choose_one(
             "Seeds per point",
             (1, 3, 10),
