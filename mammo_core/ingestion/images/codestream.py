@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)  # tables among the frame markers
 _JPEG_LS_FRAME = 0xF7
+_WITH_LOSS = (0xC0, 0xC1, 0xC2, 0xC5, 0xC6, 0xC9, 0xCA, 0xCD, 0xCE)
 _SCAN = 0xDA
 
 
@@ -29,8 +30,20 @@ def claimed_size(stream: bytes) -> tuple[int, int] | None:
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
+def jpeg_precision(stream: bytes) -> int | None:
+    """Reads the bits per sample of a JPEG that is coded with loss (DCT); None of any other stream."""
+    headers = _frame_headers(stream) if stream.startswith(b"\xff\xd8") else ()
+    return next((stream[place + 4] for marker, place in headers if marker in _WITH_LOSS), None)
+
+
 def _frame_sizes(stream: bytes) -> Iterator[tuple[int, int]]:
     """Yields the size in every frame header before the first scan."""
+    for _, place in _frame_headers(stream):
+        yield struct.unpack_from(">2H", stream, place + 5)
+
+
+def _frame_headers(stream: bytes) -> Iterator[tuple[int, int]]:
+    """Yields marker and place of every frame header before the first scan."""
     place = 2
     while place + 9 <= len(stream) and stream[place] == 0xFF and stream[place + 1] != _SCAN:
         marker = stream[place + 1]
@@ -38,5 +51,5 @@ def _frame_sizes(stream: bytes) -> Iterator[tuple[int, int]]:
             place += 1
             continue
         if marker == _JPEG_LS_FRAME or (0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES):
-            yield struct.unpack_from(">2H", stream, place + 5)
+            yield marker, place
         place += 2 + struct.unpack_from(">H", stream, place + 2)[0]

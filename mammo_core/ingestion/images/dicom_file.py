@@ -23,7 +23,7 @@ from pydicom.uid import (
 )
 
 from mammo_core.errors import IngestionError
-from mammo_core.ingestion.images.codestream import claimed_size
+from mammo_core.ingestion.images.codestream import claimed_size, jpeg_precision
 from mammo_core.ingestion.images.dicom_facts import (
     IMAGES,
     MODALITIES,
@@ -37,6 +37,7 @@ from mammo_core.ingestion.images.grey import Coding, GreyImage
 from mammo_core.ingestion.images.in_place import PixelsInPlace, header_in_place
 from mammo_core.ingestion.images.limits import MAX_FILE_BYTES, MAX_PIXELS, refusing_damage
 
+_JPEG_BITS = 8  # that decoders of lossy JPEG here read
 _META_BYTES = 4096  # within which the transfer syntax is found
 _GROUP_LENGTH = 140  # where the length of the meta information stands, counted from behind itself
 _NATIVE: dict[
@@ -177,12 +178,19 @@ def _decoded(data: Dataset, shape: tuple[int, int], name: str) -> np.ndarray:
 
 
 def _check_stream(data: Dataset, shape: tuple[int, int], name: str) -> None:
-    """Refuses compressed pixels that unpack to another size than the header says."""
-    claimed = claimed_size(next(generate_frames(data.PixelData, number_of_frames=1)))
+    """Refuses compressed pixels of another size than the header says, or of a coding that no decoder here reads."""
+    stream = next(generate_frames(data.PixelData, number_of_frames=1))
+    claimed = claimed_size(stream)
     if claimed not in (None, shape):
         raise IngestionError(
             f"Expected {shape[1]}×{shape[0]} pixels in {name}, as its header says; its compressed pixels say "
             f"{claimed[1]}×{claimed[0]}. It is damaged: export it again."
+        )
+    bits = jpeg_precision(stream)
+    if bits is not None and bits > _JPEG_BITS:
+        raise IngestionError(
+            f"Expected JPEG of {_JPEG_BITS} bits, or lossless; {name} has JPEG of {bits} bits with loss (Extended, "
+            "process 2 & 4), which is not read. Export it uncompressed."
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ def read_raster(source: Path | bytes, name: str) -> GreyImage:
     """
     with (
         refusing_damage(name, "an undamaged PNG, JPEG or TIFF"),
+        _refusing_bombs(name),
         Image.open(
             io.BytesIO(source) if isinstance(source, bytes) else source, formats=_FORMATS
         ) as image,
@@ -53,6 +56,25 @@ def read_raster(source: Path | bytes, name: str) -> GreyImage:
         facts=facts,
         warnings=tuple(warnings),
     )
+
+
+@contextmanager
+def _refusing_bombs(name: str) -> Iterator[None]:
+    """Says of files that unpack to too much that they do, and not that they are damaged."""
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise IngestionError(
+            f"Expected at most {MAX_PIXELS:,} pixels; {name} says it has more. Cut it or "
+            "export it smaller."
+        ) from error
+    except ValueError as error:
+        if "too large" not in str(error):  # as Pillow says of texts and profiles beside the pixels
+            raise
+        raise IngestionError(
+            f"Expected an image of at most {MAX_PIXELS:,} pixels with little else; {name} holds a text or colour "
+            "profile that unpacks to more than is read. Save it again without."
+        ) from error
 
 
 def _check(image: Image.Image, name: str) -> None:

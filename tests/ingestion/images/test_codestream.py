@@ -6,7 +6,7 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.encaps import generate_frames
 
-from mammo_core.ingestion.images.codestream import claimed_size
+from mammo_core.ingestion.images.codestream import claimed_size, jpeg_precision
 from tests.ingestion.images.made_dicom import SYNTAXES, breast, made
 
 
@@ -45,3 +45,15 @@ def test_stream_cut_short_claims_nothing(length):
 def test_other_streams_claim_nothing():
     assert claimed_size(stream_of("rle")) is None
     assert claimed_size(b"\xff\xd8" + bytes(100)) is None
+
+
+def test_precision_is_that_of_jpeg_with_loss():
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((50, 40), np.uint8)).save(file, "jpeg", comment=b"x" * 300)
+    stream = file.getvalue()
+
+    assert jpeg_precision(stream) == 8
+    assert jpeg_precision(stream.replace(b"\xff\xc0\0\x0b\x08", b"\xff\xc1\0\x0b\x0c")) == 12
+    for syntax in ("jpeg-ls", "jpeg 2000", "jpeg lossless", "rle"):
+        assert jpeg_precision(stream_of(syntax)) is None
+    assert jpeg_precision(stream[:4]) is None

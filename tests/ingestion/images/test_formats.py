@@ -7,7 +7,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
-from pydicom.uid import UID
+from pydicom.uid import UID, JPEGExtended12Bit
 
 from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.formats import Box, image_kind, read_image
@@ -86,6 +86,20 @@ def test_lossy_jpeg_is_read_with_a_warning():
 
     assert np.abs(picture.stored.astype(int) - pixels).mean() < 3
     assert any("compressed with loss" in warning for warning in picture.warnings)
+
+
+@pytest.mark.parametrize("marker", [b"\xff\xc1", b"\xff\xc2"])
+def test_lossy_jpeg_of_12_bits_is_refused_by_name(marker):
+    stream = encoded(breast(top=255).astype(np.uint8), "jpeg")
+    data = dataset(breast())
+    data.PixelData = encapsulate([stream.replace(b"\xff\xc0\0\x0b\x08", marker + b"\0\x0b\x0c", 1)])
+    data["PixelData"].is_undefined_length = True
+    data.file_meta.TransferSyntaxUID = JPEGExtended12Bit
+
+    with pytest.raises(
+        IngestionError, match=r"JPEG of 12 bits with loss .* Export it uncompressed"
+    ):
+        read_image(content(data))
 
 
 def test_preamble_and_meta_information_may_be_missing():

@@ -249,6 +249,29 @@ READABLE = (
 )
 
 
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (lambda: png_bomb(60_000, 60_000), "at most 100,000,000 pixels; bomb says it has more"),
+        (
+            lambda: png_bomb(12_000, 12_000),
+            "at most 100,000,000 pixels; bomb says it has ",
+        ),
+        (
+            lambda: jpeg_start(60_000, 60_000),
+            "at most 100,000,000 pixels; bomb says it has more",
+        ),
+        (png_text_bomb, "a text or colour profile that unpacks to more"),
+        (deflated_bomb, "unpacks to at most 512 MB; bomb unpacks to more"),
+    ],
+)
+def test_bombs_are_called_too_large_and_not_damaged(file, message):
+    with pytest.raises(IngestionError, match=message) as error:
+        read_image(file(), name="bomb")
+
+    assert "undamaged" not in str(error.value)
+
+
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bomb_ends_in_time(bomb, tmp_path):
     (tmp_path / "bomb").write_bytes(BOMBS[bomb]())
