@@ -20,10 +20,15 @@ Tables are CSV files with a header; comma, semicolon or tab; any order of column
   which image   file, or sop_instance_uid, or patient_id with side and view
   label         label: benign, malignant, 0 (benign) or 1 (malignant)
   whose         patient_id: needed for PNG, JPEG, TIFF; DICOM files contain it
-  where         x, y, width, height, or xmin, ymin, xmax, ymax, in pixels: one row for each mass;
+  where         x, y, width, height, or xmin, ymin, xmax, ymax, or x_center, y_center, radius, in pixels:
+                one row for each mass; bbox (COCO) and ROI_coords (EMBED) are read, too;
                 or mask: a file; or masks named like the image (NAME_mask.png); or DICOM segmentations
   split         split: train, val or test, with --split column
 Density, shape, margins, assessment and subtlety are kept for subgroups. No other column is read.
+Without any place, each picture is taken whole, as a mass that is cut out already.
+
+Privacy is promised to patients. If ids look like no patients', or the table and the files group images
+differently, the import stops and says so; --patients-as-in confirms one of the two.
 
 Ids of patients and images become pseudonyms under a salt in the program's home. Dates, names and
 file names are not kept. Research use only, not for diagnosis.
@@ -73,6 +78,12 @@ def add_part(parts: argparse._SubParsersAction) -> None:
         "--one-patient-per-file",
         action="store_true",
         help="for images without patient ids: treat each file as another patient's",
+    )
+    command.add_argument(
+        "--patients-as-in",
+        choices=("table", "files"),
+        default="",
+        help="whose ids of patients are right where they are in doubt: the table's, or those in DICOM files",
     )
     _add_recipe(command)
     _add_split(command)
@@ -152,6 +163,7 @@ def plan_from(options: argparse.Namespace) -> ImportPlan:
             test_share=options.test,
         ),
         one_patient_per_file=options.one_patient_per_file,
+        patients_as_in=options.patients_as_in,
     )
 
 
@@ -182,6 +194,7 @@ def run_import_command(options: argparse.Namespace) -> int:
 def _print_preview(preview: ImportPreview) -> None:
     for table in preview.tables:
         print(f"read {table}")
+    _print_lines(preview.notes)
     print(
         f"would import {preview.num_masses} masses of {preview.num_patients} patients from "
         f"{preview.num_images} images:"
@@ -191,6 +204,7 @@ def _print_preview(preview: ImportPreview) -> None:
 
 
 def _print_report(report: ImportReport) -> None:
+    _print_lines(report.notes)
     print(
         f"imported {report.num_masses} masses of {report.num_patients} patients into {report.folder} "
         f"in {report.seconds:.0f} s:"
@@ -199,6 +213,11 @@ def _print_report(report: ImportReport) -> None:
     _print_notes(report.skipped, report.warnings)
     for finding in report.findings:
         print(f"{finding.severity}: {finding.kind}: {finding.message}")
+
+
+def _print_lines(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(note)
 
 
 def _print_counts(counts: Sequence[SplitCount]) -> None:

@@ -277,6 +277,33 @@ def test_files_that_cannot_be_imported_are_explained(tmp_path):
     assert "Nothing can be imported like this" in app.error[0].value
 
 
+def test_doubtful_patients_are_asked_about_and_confirmed_on_the_form(data, tmp_path):
+    write_pictures(tmp_path / "pictures")
+    labels = tmp_path / "pictures" / "labels.csv"
+    lines = [line.split(",") for line in labels.read_text().splitlines()]
+    lines[1:] = [[line[0], "ANONYMOUS", *line[2:]] for line in lines[1:]]
+    labels.write_text("\n".join(",".join(line) for line in lines))
+    app = open_tab("Import")
+    app.segmented_control(key="data_way").set_value("On the computer that runs this app").run()
+    app.text_input(key="data_path").set_value(str(tmp_path / "pictures"))
+    app.text_input(key="data_labels_path").set_value(str(labels))
+    app.text_input(key="data_name_pictures").set_value("clinic").run()
+    app.button(key="data_try").click().run()
+
+    assert "'ANONYMOUS', a placeholder" in app.error[0].value
+
+    app.selectbox(key="data_patients_pictures").set_value("table").run()
+    app.button(key="data_try").click().run()
+
+    assert not app.exception and not app.error
+    assert {metric.label: metric.value for metric in app.metric}["patients"] == "1"
+    assert "a placeholder" in app.warning[0].value
+    assert "Patients are as in the table" in texts(app)
+    app.button(key="data_import").click().run()
+    wait_for_newest(app)
+    assert read_real(data / "clinic").cohort.num_patients == 1
+
+
 def test_visitor_of_a_server_for_others_can_only_name_files_of_the_data_folder(
     monkeypatch, data, tmp_path
 ):

@@ -65,3 +65,33 @@ def test_cbis_is_split_officially_unless_told_otherwise(tmp_path, capsys):
     assert status == 0
     assert set(read_real(tmp_path / "out/cbis").cohort.splits) == {"train", "test"}
     assert "left out" not in capsys.readouterr().out
+
+
+def test_doubtful_patients_stop_it_until_an_option_says_which(tmp_path, pictures, capsys):
+    rows = [[f"{n}.png", n % 2, "removed", LEFT, TOP, WIDTH, HEIGHT] for n in range(4)]
+    columns = ["file", "label", "patient_id", "x_min", "y_min", "width", "height"]
+    write_table(tmp_path / "labels.csv", columns, rows)
+
+    for extra in ([], ["--dry-run"]):
+        assert main([*pictures, *extra]) == 2
+        said = capsys.readouterr().err
+        assert "4 images have the patient id 'removed', a placeholder" in said
+        assert "The table names 1 patient, the files none." in said
+
+    assert main([*pictures, "--patients-as-in", "table"]) == 0
+    printed = capsys.readouterr().out
+    assert "Places of masses are read from x_min, y_min, width, height" in printed
+    assert "Labels are read from label." in printed
+    assert "Patients are as in the table." in printed
+    assert "warning: 4 images have the patient id 'removed', a placeholder" in printed
+
+
+def test_dry_run_says_that_images_are_taken_whole(tmp_path, pictures, capsys):
+    rows = [[f"{n}.png", n % 2, f"W{n}"] for n in range(4)]
+    write_table(tmp_path / "labels.csv", ["file", "label", "patient_id"], rows)
+
+    assert main([*pictures, "--dry-run", "--size", "64"]) == 0
+
+    printed = capsys.readouterr().out
+    assert "No boxes and no masks: each image is taken whole, as one mass." in printed
+    assert "warning: Each image is taken whole as one mass, and images are up to 240" in printed

@@ -28,6 +28,11 @@ _VIEW_CODES = {  # SNOMED CT and its older codes, DICOM PS3.16 CID 4014
     **dict.fromkeys(("399260004", "R-10224"), "ML"),
     **dict.fromkeys(("399352003", "R-10228"), "LM"),
     **dict.fromkeys(("399099002", "R-10230"), "LMO"),
+    **dict.fromkeys(("399196006", "R-10244"), "FB"),
+    **dict.fromkeys(("399192008", "R-1024A"), "XCCL"),
+    **dict.fromkeys(("399101009", "R-1024B"), "XCCM"),
+    **dict.fromkeys(("399188001", "R-102D0"), "SIO"),
+    **dict.fromkeys(("441555000", "R-40AAA"), "ISO"),
 }
 _LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81")
 _SAME_SPACING = 0.01  # relative difference of rows and columns that still counts as square
@@ -66,8 +71,7 @@ def facts(data: Dataset, coding: Coding) -> dict[str, str]:
     found = {
         "modality": _one_of(MODALITIES, text(data, "Modality")),
         "laterality": _one_of(("L", "R", "B", "U"), laterality),
-        "view": _one_of((*VIEWS, "SPECIMEN"), text(data, "ViewPosition").upper())
-        or _coded_view(data),
+        "view": view(data),
         "bits": str(coding.bits),
         "photometric": "MONOCHROME1" if coding.inverted else "MONOCHROME2",
         "transfer_syntax": syntax.name if syntax.is_transfer_syntax else "",
@@ -78,9 +82,11 @@ def facts(data: Dataset, coding: Coding) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _coded_view(data: Dataset) -> str:
+def view(data: Dataset) -> str:
+    """Returns the view, as the header's own word or its code says it; "" if neither is known."""
+    said = _one_of((*VIEWS, "SPECIMEN"), text(data, "ViewPosition").upper())
     codes = [text(item, "CodeValue") for item in data.get("ViewCodeSequence") or []]
-    return next((_VIEW_CODES[code] for code in codes if code in _VIEW_CODES), "")
+    return said or next((_VIEW_CODES[code] for code in codes if code in _VIEW_CODES), "")
 
 
 def _one_of(known: tuple[str, ...], value: str) -> str:

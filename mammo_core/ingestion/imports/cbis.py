@@ -2,7 +2,7 @@
 
 Lee et al. 2017, A curated mammography data set for use in computer-aided detection and diagnosis research.
 Known oddities, all met here: paths that end with a line break or name a folder that the download called
-otherwise, masks and crops swapped or in one folder, masks of another size than their image (see `cutting`),
+otherwise (headers then say which series a file belongs to), masks and crops swapped or in one folder, masks of another size than their image (see `cutting`),
 several masses on one image. Its patient ids are public and kept.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from mammo_core.errors import IngestionError
 from mammo_core.ingestion.imports.annotations import DETAILS
 from mammo_core.ingestion.imports.details import label_from_word, tidy_details
 from mammo_core.ingestion.imports.file_index import FolderIndex, all_files, named_parts
+from mammo_core.ingestion.imports.patients import PatientsRecord
+from mammo_core.ingestion.imports.source_files import NO_IMAGES, read_headers
 from mammo_core.ingestion.imports.survey import ImageToCut, MassToCut, Skipped, Survey
 from mammo_core.ingestion.imports.tables import Table, read_table
 
@@ -66,12 +68,20 @@ class _Row:
         return f"{self.patient} {side} {view} abnormality {self.abnormality}"
 
 
-def survey_cbis(source: Path, tables: Path | None = None) -> Survey:
+def survey_cbis(
+    source: Path,
+    tables: Path | None = None,
+    *,
+    workers: int,
+    on_progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Survey:
     """Finds the images and masks of every mass that the case descriptions list.
 
     Args:
         source: The folder of the download.
         tables: The folder of the case descriptions, if they are not below `source`.
+        on_progress: Called with (headers read, headers to read), where folders do not tell the series.
 
     Raises:
         IngestionError: If there is no case description, or one lacks a column.
@@ -85,12 +95,24 @@ def survey_cbis(source: Path, tables: Path | None = None) -> Survey:
         )
     read = [(read_table(path), split) for split, path in found]
     rows, skipped = _sorted_out(row for row in _rows(read))
-    images, missing = _locate(rows, FolderIndex.of(source))
+    index = FolderIndex.of(source)
+    images, missing = _locate(rows, index)
+    if missing:
+        series: dict[str, list[Path]] = defaultdict(list)
+        paths = [path for path in index.files if path.suffix.lower() not in NO_IMAGES]
+        for path, header in read_headers(paths, workers, on_progress, should_stop):
+            if not isinstance(header, IngestionError) and header.get("series"):
+                series[header["series"]].append(path)
+        images, missing = _locate(rows, index.with_series(series))
+    num_patients = len({image.patient for image in images})
     return Survey(
         images=images,
         skipped=(*skipped, *missing),
         tables=tuple(f"{table.name}: {len(table)} rows" for table, _ in read),
         splits={f"{SITE}__{row.patient}": row.split for row in rows},
+        patients_record=PatientsRecord(
+            as_in="table", confirmed=False, by_table=num_patients, by_files=0
+        ),
     )
 
 

@@ -44,8 +44,14 @@ def label_from_word(word: str) -> int | None:
         >>> label_from_word("BENIGN_WITHOUT_CALLBACK") == BENIGN, label_from_word("normal")
         (True, None)
     """
-    word = _plain(word)
+    word = _plain(without_decimals(word))
     return MALIGNANT if word in _MALIGNANT else BENIGN if word in _BENIGN else None
+
+
+def without_decimals(word: str) -> str:
+    """Takes the decimals from a whole number, as tables with gaps are often written: 1.0 becomes 1."""
+    number = re.fullmatch(r"(\d+)[.,]0+", word.strip())
+    return number[1] if number else word
 
 
 def tidy_details(cells: Mapping[str, str]) -> dict[str, str]:
@@ -60,7 +66,7 @@ def _tidy(field: str, cell: str) -> str:
         case "view":
             return cell.upper() if cell.upper() in VIEWS else ""
         case "density":
-            return _DENSITIES.get(cell.lower().removesuffix(".0"), "")
+            return _DENSITIES.get(without_decimals(cell).lower(), "")
         case "shape":
             return _words(cell, _SHAPES)
         case "margins":
@@ -68,7 +74,7 @@ def _tidy(field: str, cell: str) -> str:
         case "pathology":
             word = _plain(cell)
             return word if word in ("benign", "benign_without_callback", "malignant") else ""
-    number = cell.removesuffix(".0")
+    number = without_decimals(cell)
     return number if re.fullmatch(r"[0-6]|4[abc]", number.lower()) else ""
 
 

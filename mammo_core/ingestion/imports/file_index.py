@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 _UID = re.compile(r"\d+(\.\d+){3,}")
+_NAMED_BY_UID = re.compile(r"[a-z]+_(\d+(\.\d+){3,})")
 
 
 def all_files(folder: Path) -> Iterator[Path]:
@@ -25,28 +27,37 @@ def all_files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
+def plain_name(text: str) -> str:
+    """Spells a name as names are compared: in lower case, ä as one character however it was written."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).lower()
+
+
 def named_parts(text: str) -> tuple[str, ...]:
-    """Splits a path as a table writes it into parts, in lower case.
+    """Splits a path as a table writes it into parts, spelled as by `plain_name`.
 
     Example:
         >>> named_parts('"Mass-Test_P_00016/1.3.6/1.3.7\\\\000000.dcm\\n"')
         ('mass-test_p_00016', '1.3.6', '1.3.7', '000000.dcm')
     """
     parts = re.split(r"[\\/]+", text.strip("\"' \t\r\n"))
-    return tuple(part.strip("\"' \t\r\n").lower() for part in parts if part.strip("\"' .\t\r\n"))
+    return tuple(
+        plain_name(part.strip("\"' \t\r\n")) for part in parts if part.strip("\"' .\t\r\n")
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class FolderIndex:
     """The folders of an archive that hold files, to be found by a path or a series UID.
 
-    Two layouts of the NBIA Data Retriever are known: folders named by UIDs (CASE/STUDY/SERIES), and by
-    description, where dates and the last five digits of the UIDs remain (CASE/DATE-…-STUDY/N-…-SERIES).
+    Layouts that are known: folders named by UIDs (CASE/STUDY/SERIES), by a modality and a UID
+    (PATIENT/STUDY/MG_SERIES), and by description, where dates and the last five digits of the UIDs remain
+    (CASE/DATE-…-STUDY/N-…-SERIES). In any other, `with_series` finds files by the UID in their headers.
     """
 
     _files: dict[tuple[str, ...], list[Path]] = field(default_factory=dict)
     _by_last: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
     _by_case: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
+    _by_series: Mapping[str, Sequence[Path]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, root: Path) -> FolderIndex:
@@ -54,14 +65,25 @@ class FolderIndex:
         files: dict[tuple[str, ...], list[Path]] = defaultdict(list)
         for path in all_files(root):
             parts = path.relative_to(root).parent.parts
-            files[tuple(part.lower() for part in parts)].append(path)
+            files[tuple(map(plain_name, parts))].append(path)
         by_last, by_case = defaultdict(list), defaultdict(list)
         for parts in files:
             if parts:
                 by_last[parts[-1]].append(parts)
+                if match := _NAMED_BY_UID.fullmatch(parts[-1]):
+                    by_last[match[1]].append(parts)
             for part in parts[:-1]:
                 by_case[part].append(parts)
         return cls(dict(files), dict(by_last), dict(by_case))
+
+    def with_series(self, files: Mapping[str, Sequence[Path]]) -> FolderIndex:
+        """Returns the index with the files of each Series Instance UID, for paths that no folder fits."""
+        return replace(self, _by_series=files)
+
+    @property
+    def files(self) -> list[Path]:
+        """All files."""
+        return [path for paths in self._files.values() for path in paths]
 
     def files_like(self, text: str) -> list[Path]:
         """Finds the files in the folder that a path of a table means, the one of that name first.
@@ -72,7 +94,9 @@ class FolderIndex:
         *folders, name = named_parts(text) or ("",)
         found = self._folder(tuple(folders))
         files = self._files.get(found, []) if found is not None else []
-        return sorted(files, key=lambda path: (path.name.lower() != name, path.name))
+        if not files and folders:
+            files = self._by_series.get(folders[-1], [])
+        return sorted(files, key=lambda path: (plain_name(path.name) != name, path.name))
 
     def _folder(self, wanted: tuple[str, ...]) -> tuple[str, ...] | None:
         if not wanted:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mammo_core.ingestion.images.crops import Box
 from mammo_core.ingestion.imports.annotations import Annotation
+from mammo_core.ingestion.imports.file_index import plain_name
 
 _MASK_NAME = re.compile(r"(?P<stem>.+?)[_-](mask|roi|seg)[_-]?\d*", re.IGNORECASE)
 
@@ -19,15 +20,18 @@ class ImageFile:
     """One image file and what it says of itself.
 
     Attributes:
-        parts: Of its path below the source, in lower case.
+        parts: Of its path below the source, as `plain_name` spells them.
         uid: SOP Instance UID; "" for PNG, JPEG and TIFF.
         patient: Raw identifier; "" for PNG, JPEG and TIFF.
+        study: UID; "" for PNG, JPEG and TIFF, as `series` is.
     """
 
     path: Path = field(repr=False)
     parts: tuple[str, ...] = field(repr=False)
     uid: str = field(default="", repr=False)
     patient: str = field(default="", repr=False)
+    study: str = field(default="", repr=False)
+    series: str = field(default="", repr=False)
     side: str = ""
     view: str = ""
 
@@ -58,7 +62,7 @@ class ImageFiles:
 
     @property
     def names(self) -> set[str]:
-        """Names of all files in lower case, with and without suffix."""
+        """Names of all files as `plain_name` spells them, with and without suffix."""
         return {image.parts[-1] for image in self.images} | set(self._by_stem)
 
     def meant_by(self, row: Annotation) -> list[ImageFile]:
@@ -84,14 +88,29 @@ class ImageFiles:
 
 
 def mask_stem(path: Path) -> str | None:
-    """Returns the name of the image that a file is named as a mask of, in lower case; None if it is no mask.
+    """Returns the name of the image that a file is named as a mask of; None if it is no mask.
 
     Example:
         >>> mask_stem(Path("IM_0001_mask_2.png")), mask_stem(Path("IM_0001.png"))
         ('im_0001', None)
     """
     match = _MASK_NAME.fullmatch(path.stem)
-    return match["stem"].lower() if match else None
+    return plain_name(match["stem"]) if match else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskFile:
+    """A file that is a mask by its name, or as it lies in the folder of masks.
+
+    Attributes:
+        file: As if it were an image.
+        stem: Of the image that it is a mask of.
+        may_be_image: Whether its name alone makes it a mask, and its kind is that of the images.
+    """
+
+    file: ImageFile
+    stem: str = field(repr=False)
+    may_be_image: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,17 +122,15 @@ class Masks:
     boxes: Mapping[str, list[Box]]
 
     @classmethod
-    def of(
-        cls, files: Iterable[tuple[tuple[str, ...], str, Path]], boxes: Mapping[str, list[Box]]
-    ) -> Masks:
-        """Sorts masks, each given as the folder's parts, the stem of the image, and the path."""
+    def of(cls, files: Iterable[MaskFile], boxes: Mapping[str, list[Box]]) -> Masks:
+        """Sorts masks by folder and name of their image."""
         by_folder: dict[tuple[str, ...], list[Path]] = defaultdict(list)
         by_stem: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-        for folder, stem, path in files:
-            key = (*folder, stem)
+        for mask in files:
+            key = (*mask.file.parts[:-1], mask.stem)
             if key not in by_folder:
-                by_stem[stem].append(key)
-            by_folder[key].append(path)
+                by_stem[mask.stem].append(key)
+            by_folder[key].append(mask.file.path)
         return cls(dict(by_folder), dict(by_stem), boxes)
 
     def of_image(self, image: ImageFile) -> tuple[Path, ...]:

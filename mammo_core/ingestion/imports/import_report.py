@@ -12,6 +12,7 @@ import numpy as np
 
 from mammo_core.cohorts.checks import Finding
 from mammo_core.cohorts.cohort import SPLITS
+from mammo_core.ingestion.imports.patients import PatientsRecord
 from mammo_core.ingestion.imports.plan import ImportPlan
 from mammo_core.ingestion.imports.pseudonyms import Pseudonyms
 from mammo_core.ingestion.imports.survey import Skipped
@@ -46,6 +47,7 @@ class ImportPreview:
         counts: Per split. Of masks that may mark several masses, one each is counted.
         num_done: Images that an interrupted import has done already.
         skipped: What would be left out; `what` may identify patients and is for the screen only.
+        notes: What was understood of the source; for the screen only, as `skipped` is.
         samples: A few masses.
     """
 
@@ -54,6 +56,7 @@ class ImportPreview:
     num_patients: int
     counts: tuple[SplitCount, ...]
     tables: tuple[str, ...]
+    notes: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     warnings: tuple[str, ...]
     samples: tuple[SampleCrop, ...]
@@ -66,6 +69,8 @@ class ImportReport:
     Attributes:
         folder: The new cohort; None if it was stopped before its end and can be resumed.
         skipped: What was left out; `what` may identify patients and is for the screen only.
+        notes: What was understood of the source; for the screen only.
+        patients_record: How patients were told apart.
         findings: What the checks say of the new cohort.
         seconds: Of this start; an interrupted import took longer in all.
     """
@@ -75,8 +80,10 @@ class ImportReport:
     num_masses: int
     num_patients: int
     counts: tuple[SplitCount, ...]
+    notes: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     warnings: tuple[str, ...]
+    patients_record: PatientsRecord | None
     findings: tuple[Finding, ...]
     seconds: float
 
@@ -88,6 +95,7 @@ class ImportReport:
             "num_images": self.num_images,
             "num_masses": self.num_masses,
             "num_patients": self.num_patients,
+            "patients": self.patients_record and self.patients_record.to_dict(),
             "counts": [asdict(count) for count in self.counts],
             "skipped": [
                 {"what": skipped.what, "kind": skipped.kind, "reason": skipped.reason}

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
 from mammo_core.ingestion.images.crops import STANDARD, CropRecipe
+from mammo_core.ingestion.imports.patients import PATIENTS_AS_IN, PatientsAsIn
 from mammo_core.ingestion.imports.splitting import SplitPlan
 
 ImportKind = Literal["cbis-ddsm", "dicom", "pictures"]
@@ -42,6 +43,8 @@ class ImportPlan:
         split: How patients are divided.
         one_patient_per_file: For images whose table names no patients: treats each file as another
             patient's. Where that is wrong, guarantees per patient are too strong.
+        patients_as_in: Whose ids of patients are right, the table's or the files', where that is in doubt; ""
+            asks, see `patients`.
     """
 
     kind: ImportKind
@@ -54,9 +57,20 @@ class ImportPlan:
     recipe: CropRecipe = STANDARD
     split: SplitPlan = field(default_factory=SplitPlan)
     one_patient_per_file: bool = False
+    patients_as_in: PatientsAsIn = ""
 
     def __post_init__(self) -> None:
         validate.one_of(KINDS, kind=self.kind)
+        validate.one_of(PATIENTS_AS_IN, patients_as_in=self.patients_as_in)
+        if self.patients_as_in and self.one_patient_per_file:
+            raise InvalidRequestError(
+                "Expected patients as in the table or the files, or one for each file; got both. Choose one."
+            )
+        if self.patients_as_in == "files" and self.kind != "dicom":
+            raise InvalidRequestError(
+                f"Expected patients as in the table; got as in the files, and {self.kind} name no patient in "
+                "them. Leave the choice out, or take the table."
+            )
         for what, name in (("name", self.name), ("site", self.site or "site")):
             if not _NAME.fullmatch(name) or name.endswith(".") or name.lower() in _RESERVED:
                 raise InvalidRequestError(

@@ -6,10 +6,10 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -39,6 +39,9 @@ from mammo_core.ingestion.imports.survey import ImageToCut, MassToCut, Skipped, 
 
 _CUT = "mammo_core.ingestion.imports.cutting:cut"
 _CHECKED_BYTES = 256 << 20  # of pixels; a larger cohort is checked on demand, not in passing
+_LARGE_TIMES = 3  # as high as a mass: most likely a mammogram, and no mass that is cut out already
+_ENOUGH = 3  # masses, to judge all of them by where they are
+_FAR_LARGER_PX = 400  # than 100, which percentages end at
 _NOT_CHECKED = "The cohort is too large to be checked in passing: run `data check` on it."
 
 
@@ -90,8 +93,13 @@ def preview_import(
         num_patients=len(survey.patients),
         counts=count_splits(masses),
         tables=survey.tables,
+        notes=survey.notes,
         skipped=(*survey.skipped, *(one for cut in cuts for one in cut.skipped)),
-        warnings=counted(text for cut in cuts for text in cut.warnings),
+        warnings=(
+            *survey.warnings,
+            *_odd_places(plan, survey, [place for cut in cuts for place in cut.places]),
+            *counted(text for cut in cuts for text in cut.warnings),
+        ),
         samples=tuple(sample for cut in cuts for sample in cut.samples)[:num_samples],
     )
 
@@ -161,14 +169,37 @@ def run_import(
                 num_masses=len(writer.rows),
                 num_patients=len({row["patient"] for row in writer.rows}),
                 counts=count_splits(writer.rows),
+                notes=survey.notes,
                 skipped=tuple(skipped),
-                warnings=counted(warnings),
+                warnings=(
+                    *survey.warnings,
+                    *_odd_places(plan, survey, list(map(_place_of_row, writer.rows))),
+                    *counted(warnings),
+                ),
+                patients_record=survey.patients_record,
                 findings=findings,
                 seconds=time.monotonic() - started,
             )
             if not is_whole:
                 return report
             return replace(report, folder=writer.finish(report.for_record(plan, pseudonyms)))
+
+
+class _Place(NamedTuple):
+    """Where a mass is in its image, in pixels."""
+
+    image_height: int
+    image_width: int
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def may_be_percent(self) -> bool:
+        """Whether the box, taken as percentages, would lie in the image as well, which is far larger."""
+        end = max(self.top + self.height, self.left + self.width)
+        return end <= 100 and min(self.image_height, self.image_width) > _FAR_LARGER_PX
 
 
 class _Cut:
@@ -193,6 +224,12 @@ class _Cut:
 
     def _skip(self, kind: str, reason: str) -> None:
         self.skipped.append(Skipped(what=self._image.shown, kind=kind, reason=reason))
+
+    @property
+    def places(self) -> Iterator[_Place]:
+        """Where the masses are."""
+        for _, one in self.masses:
+            yield _Place(*self._result["shape"], *one["box"])
 
     @property
     def samples(self) -> Iterator[SampleCrop]:
@@ -233,6 +270,27 @@ class _Cut:
         return rows
 
 
+def _place_of_row(row: Mapping[str, Any]) -> _Place:
+    """Reads where a mass is from its row of metadata.csv."""
+    columns = ("image_height", "image_width", "box_top", "box_left", "box_height", "box_width")
+    return _Place(*(int(row[name]) for name in columns))
+
+
+def _odd_places(plan: ImportPlan, survey: Survey, places: list[_Place]) -> Iterator[str]:
+    """Warns where whole mammograms are taken for masses, or percentages for pixels."""
+    largest = max((place.image_height for place in places), default=0)
+    if survey.is_whole and largest > _LARGE_TIMES * plan.recipe.size_px:
+        yield (
+            f"Each image is taken whole as one mass, and images are up to {largest} pixels high, where a mass "
+            f"becomes {plan.recipe.size_px}. If they are mammograms, say where the masses are."
+        )
+    if len(places) >= _ENOUGH and all(place.may_be_percent for place in places):
+        yield (
+            "All masses lie within the first 100 pixels of far larger images. If the boxes are percentages, "
+            "multiply them by the image's width and height."
+        )
+
+
 def _cut_all(
     images: Sequence[ImageToCut], plan: ImportPlan, workers: int, should_stop: ShouldStop | None
 ) -> Iterator[tuple[ImageToCut, dict[str, Any] | IngestionError]]:
@@ -252,6 +310,8 @@ def _spread(images: Sequence[ImageToCut], count: int) -> list[ImageToCut]:
 
 def _identity(plan: ImportPlan, survey: Survey, pseudonyms: Pseudonyms) -> str:
     """Hashes what an interrupted import needs to resume: settings, images, labels, boxes and splits."""
+    settings = plan.without_paths()
+    del settings["patients_as_in"]  # the images' patients say it
     images = [
         [
             image.key,
@@ -261,7 +321,7 @@ def _identity(plan: ImportPlan, survey: Survey, pseudonyms: Pseudonyms) -> str:
         ]
         for image in survey.images
     ]
-    return pseudonyms.image(json.dumps([plan.without_paths(), images]))
+    return pseudonyms.image(json.dumps([settings, images]))
 
 
 def _checked(folder: Path, num_masses: int, plan: ImportPlan) -> tuple[Finding, ...]:

@@ -65,7 +65,13 @@ def survey_source(
         IngestionError: If a table cannot be used.
     """
     if plan.kind == "cbis-ddsm":
-        survey = survey_cbis(source, plan.labels)
+        survey = survey_cbis(
+            source,
+            plan.labels,
+            workers=workers,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
     else:
         survey = survey_folder(
             plan,

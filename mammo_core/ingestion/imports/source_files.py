@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.crops import Box
 from mammo_core.ingestion.images.sandbox import map_safely
-from mammo_core.ingestion.imports.file_index import all_files
-from mammo_core.ingestion.imports.image_files import ImageFile, mask_stem
+from mammo_core.ingestion.imports.file_index import all_files, plain_name
+from mammo_core.ingestion.imports.image_files import ImageFile, MaskFile, mask_stem
 from mammo_core.ingestion.imports.plan import ImportPlan
 from mammo_core.ingestion.imports.survey import Skipped
 
-_NO_IMAGES = {".csv", ".tsv", ".txt", ".json", ".xml", ".md", ".pdf", ".html", ".xlsx", ".zip"}
+NO_IMAGES = {".csv", ".tsv", ".txt", ".json", ".xml", ".md", ".pdf", ".html", ".xlsx", ".zip"}
 _READ_HEADER = "mammo_core.ingestion.imports.headers:read_header"
 
 
 @dataclass(kw_only=True)
 class SourceFiles:
-    """Files of a source by kind; `others` are PNG, JPEG and TIFF in a DICOM import, or the reverse."""
+    """Files of a source by kind.
+
+    Attributes:
+        others: PNG, JPEG and TIFF in a DICOM import, or the reverse.
+        boxes: Of segmentations, by the SOP Instance UID of the image.
+        notes: What was made of segmentations.
+    """
 
     images: list[ImageFile] = field(default_factory=list)
     others: list[ImageFile] = field(default_factory=list)
-    masks: list[tuple[tuple[str, ...], str, Path]] = field(default_factory=list)
+    masks: list[MaskFile] = field(default_factory=list)
     boxes: dict[str, list[Box]] = field(default_factory=lambda: defaultdict(list))
     skipped: list[Skipped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def scan_source(
@@ -50,16 +58,26 @@ def scan_source(
     if not files:
         raise IngestionError(f"Expected images in {source.name}; found none. Check the folder.")
     found = SourceFiles()
-    tasks = [path for _, path in files]
-    roots = dict(zip(tasks, (root for root, _ in files), strict=True))
-    headers = map_safely(_READ_HEADER, tasks, workers=workers, should_stop=should_stop)
-    for done, (path, header) in enumerate(headers, start=1):
-        if on_progress:
-            on_progress(done, len(tasks))
+    roots = {path: root for root, path in files}
+    for path, header in read_headers(list(roots), workers, on_progress, should_stop):
         _sort_in(plan, found, roots[path], path, header)
     found.images.sort(key=lambda image: image.parts)
-    found.masks.sort(key=lambda mask: mask[2])
+    found.masks.sort(key=lambda mask: mask.file.path)
     return found
+
+
+def read_headers(
+    paths: Sequence[Path],
+    workers: int,
+    on_progress: Callable[[int, int], None] | None,
+    should_stop: Callable[[], bool] | None,
+) -> Iterator[tuple[Path, dict[str, Any] | IngestionError]]:
+    """Yields each file with what `headers.read_header` says of it, in no order."""
+    found = map_safely(_READ_HEADER, paths, workers=workers, should_stop=should_stop)
+    for done, (path, header) in enumerate(found, start=1):
+        if on_progress:
+            on_progress(done, len(paths))
+        yield path, header
 
 
 def _files(plan: ImportPlan, source: Path) -> list[tuple[Path, Path]]:
@@ -72,24 +90,37 @@ def _files(plan: ImportPlan, source: Path) -> list[tuple[Path, Path]]:
         if not root.exists():
             raise IngestionError(f"Expected files at {root.name}; found nothing. Check the path.")
         for path in [root] if root.is_file() else all_files(root):
-            if path.suffix.lower() not in _NO_IMAGES and path.absolute() not in tables:
+            if path.suffix.lower() not in NO_IMAGES and path.absolute() not in tables:
                 files[path.absolute()] = (root if root.is_dir() else root.parent, path)
     return list(files.values())
 
 
 def _sort_in(
-    plan: ImportPlan, found: SourceFiles, root: Path, path: Path, header: dict | IngestionError
+    plan: ImportPlan,
+    found: SourceFiles,
+    root: Path,
+    path: Path,
+    header: dict[str, Any] | IngestionError,
 ) -> None:
-    parts = tuple(part.lower() for part in path.relative_to(root).parts)
+    parts = tuple(map(plain_name, path.relative_to(root).parts))
     shown = "/".join(parts)
     if isinstance(header, IngestionError):
         found.skipped.append(Skipped(what=shown, kind="cannot be read", reason=str(header)))
         return
     from_masks = plan.masks is not None and (root == plan.masks or path == plan.masks)
-    stem = mask_stem(path) or (path.stem.lower() if from_masks else None)
+    named_mask = mask_stem(path)
+    stem = named_mask or (plain_name(path.stem) if from_masks else None)
+    names = ("uid", "patient", "study", "series", "side", "view")
+    file = ImageFile(path=path, parts=parts, **{name: header.get(name, "") for name in names})
+    expected = "raster" if plan.kind == "pictures" else "dicom"
     if header["kind"] == "segmentation":
-        for uid, boxes in header["boxes"].items():
-            found.boxes[uid] += [Box(*numbers) for numbers in boxes]
+        _sort_in_segments(found, shown, header["segments"], from_masks=from_masks)
+    elif header["kind"] == "marks":
+        reason = (
+            f"Expected marks as a segmentation (SEG); got {header['name']}, which is not read. Export it as a "
+            "segmentation, or give the boxes as a table."
+        )
+        found.skipped.append(Skipped(what=shown, kind="marks not read", reason=reason))
     elif header["kind"] == "other":
         found.skipped.append(
             Skipped(
@@ -99,13 +130,40 @@ def _sort_in(
             )
         )
     elif stem is not None:
-        found.masks.append((parts[:-1], stem, path))
-    elif plan.kind == "pictures" and header["kind"] == "raster":
-        found.images.append(ImageFile(path=path, parts=parts))
-    elif plan.kind == "dicom" and header["kind"] == "dicom":
-        names = ("uid", "patient", "side", "view")
-        found.images.append(
-            ImageFile(path=path, parts=parts, **{name: header[name] for name in names})
-        )
+        may_be_image = not from_masks and header["kind"] == expected
+        found.masks.append(MaskFile(file=file, stem=stem, may_be_image=may_be_image))
+    elif header["kind"] == expected:
+        found.images.append(file)
     else:
-        found.others.append(ImageFile(path=path, parts=parts))
+        found.others.append(file)
+
+
+def _sort_in_segments(
+    found: SourceFiles, shown: str, segments: list[dict[str, Any]], *, from_masks: bool
+) -> None:
+    """Keeps the boxes of masses; names segments that are none, and leaves out those that may be.
+
+    Segments of an unknown kind count as masses where the user calls the file a mask and none is called a mass.
+    """
+    all_unknown = not any(segment["meaning"] == "mass" for segment in segments)
+    for segment in segments:
+        if not any(segment["boxes"].values()):
+            continue
+        if segment["meaning"] == "no abnormality":
+            found.notes.append(
+                f"Segments of the type {segment['name']} are no abnormality and no masses."
+            )
+            continue
+        if segment["meaning"] == "unknown" and not (from_masks and all_unknown):
+            reason = (
+                f"Expected the property type of a mass; got {segment['name']}. If it is a mass, name the file as "
+                "masks, or give the boxes as a table."
+            )
+            found.skipped.append(Skipped(what=shown, kind="segment not understood", reason=reason))
+            continue
+        if segment["meaning"] == "unknown":
+            found.notes.append(
+                f"Segments of the type {segment['name']} count as masses, as their files were named as masks."
+            )
+        for uid, boxes in segment["boxes"].items():
+            found.boxes[uid] += [Box(*numbers) for numbers in boxes]

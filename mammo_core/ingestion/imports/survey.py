@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mammo_core.ingestion.images.crops import Box
+from mammo_core.ingestion.imports.patients import PatientsRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class MassToCut:
         label: BENIGN or MALIGNANT.
         mass_id: Name of the mass in its image; empty if it follows from the box.
         box: Where it is; None if masks say so, or if the whole image is the mass.
+        from_bottom: Whether the box's top is counted from the bottom of the image.
         masks: Files of which one, told by its content, is the mask.
         several: Whether each separate region of the mask is a mass of its own.
         details: Columns of metadata.csv that tables said, all of them from fixed vocabularies.
@@ -26,6 +28,7 @@ class MassToCut:
     label: int
     mass_id: str = ""
     box: Box | None = None
+    from_bottom: bool = False
     masks: tuple[Path, ...] = field(default=(), repr=False)
     several: bool = False
     details: Mapping[str, str] = field(default_factory=dict)
@@ -69,12 +72,20 @@ class Survey:
     Attributes:
         tables: Names and numbers of rows of the tables read.
         splits: Of patients whose split somebody else decided.
+        notes: What was understood of tables and segmentations; for the screen only.
+        warnings: What may be wrong with the whole; they name no file and nobody.
+        patients_record: How patients were told apart.
+        is_whole: Whether nothing says where masses are, so that each image is one.
     """
 
     images: tuple[ImageToCut, ...]
     skipped: tuple[Skipped, ...] = ()
     tables: tuple[str, ...] = ()
     splits: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    patients_record: PatientsRecord | None = None
+    is_whole: bool = False
 
     @property
     def patients(self) -> dict[str, int]:

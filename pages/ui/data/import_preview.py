@@ -74,6 +74,8 @@ def _show(preview: ImportPreview) -> None:
         key="data_preview_counts",
         alt="Masses and patients by split",
     )
+    for note in preview.notes:
+        st.caption(escape_markdown(note, 500))
     for warning in preview.warnings:
         st.warning(escape_markdown(warning, 500), icon=":material/warning:")
     if preview.skipped:

@@ -16,6 +16,7 @@ from pages.ui.data.import_source import choose_files
 from pages.ui.data.jobs import newest_job, show_newest
 
 if TYPE_CHECKING:
+    from mammo_core.ingestion.imports.patients import PatientsAsIn
     from mammo_core.ingestion.imports.plan import ImportKind
     from mammo_core.ingestion.imports.splitting import SplitBy
     from mammo_core.jobs.store import JobView
@@ -28,8 +29,8 @@ _KIND_NAMES: dict[ImportKind, str] = {
 _NEEDS = {
     "pictures": "Grey images, and a table (CSV) with one row per mass: `file`, `patient_id`, `label` (benign "
     "or malignant), and the place of the mass. The place is `x`, `y`, `width`, `height` in "
-    "pixels, or the file of a `mask`. Without a place, each image counts as one mass that is "
-    "already cut out.",
+    "pixels, or the file of a `mask`. Other usual spellings are read, too. Without a place, each image "
+    "counts as one mass that is already cut out.",
     "dicom": "Mammograms (MG, DX, CR, SC), and a table (CSV) with one row per mass: `file` or "
     "`sop_instance_uid`, `label`, and a box as `x`, `y`, `width`, `height`. A DICOM segmentation "
     "among the files can replace the box. Names and dates of patients are not copied. Keyed "
@@ -41,6 +42,11 @@ _RECIPE_NAMES = {
     "standard": "around the middle of the mass",
     "paper": "as in the paper",
     "whole": "the whole box, for masses already cut out",
+}
+_PATIENT_NAMES: dict[PatientsAsIn, str] = {
+    "": "as the ids say; stop if they are in doubt",
+    "table": "as the table says; I checked its ids",
+    "files": "as the DICOM files say; I checked their ids",
 }
 _SPLIT_NAMES = {
     "random": "drawn at random, by patient",
@@ -102,6 +108,7 @@ def _choose_plan(kind: ImportKind) -> ImportPlan | None:
         help="If two images do show one patient, the stated privacy guarantees are better than the "
         "true ones. One patient may then be in both training and testing.",
     )
+    as_in = "" if one_each else _choose_patients(kind)
     if files is None:
         return None
     return ImportPlan(
@@ -114,6 +121,21 @@ def _choose_plan(kind: ImportKind) -> ImportPlan | None:
         recipe=RECIPES[recipe],
         split=split,
         one_patient_per_file=one_each,
+        patients_as_in=as_in,
+    )
+
+
+def _choose_patients(kind: ImportKind) -> PatientsAsIn:
+    """Asks whose ids of patients are right where they are in doubt."""
+    if kind == "cbis-ddsm":
+        return ""
+    return st.selectbox(
+        "Whose image it is",
+        ("", "table", "files") if kind == "dicom" else ("", "table"),
+        format_func=lambda where: _PATIENT_NAMES[where],
+        key=f"data_patients_{kind}",
+        help="Privacy is promised to patients. If ids are placeholders, differ by view only, or if the table "
+        "and the files group images differently, the import stops. Choose here which ids are right.",
     )
 
 

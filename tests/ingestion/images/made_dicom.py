@@ -24,6 +24,7 @@ from pydicom.uid import (
 )
 
 MAMMOGRAM = "1.2.840.10008.5.1.4.1.1.1.2"
+LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 SYNTAXES = {
     "explicit": ExplicitVRLittleEndian,
@@ -111,8 +112,27 @@ def baseline_jpeg(pixels):
     return content(data)
 
 
-def segmentation(masks, image_ids, *, kind="BINARY"):
-    """A DICOM segmentation of masks (N, H, W), each on one image."""
+MASS = ("49755003", "4147007", "Mass")  # category, type and its name
+BREAST = ("91723000", "76752008", "Breast")
+CALCIFICATION = ("49755003", "129770007", "Individual Calcification")
+
+
+def mask_of(*boxes, shape=(100, 80)):
+    """(H, W) uint8: 255 in boxes, else 0."""
+    mask = np.zeros(shape, np.uint8)
+    for box in boxes:
+        mask[box.top : box.top + box.height, box.left : box.left + box.width] = 255
+    return mask
+
+
+def segmentation(masks, image_ids, *, kind="BINARY", segments=(MASS,), of_frames=None):
+    """A DICOM segmentation of masks (N, H, W), each on one image.
+
+    Args:
+        kind: "BINARY", "FRACTIONAL", or "LABELMAP" with masks of numbers of segments.
+        segments: Category, type and name of segments 1, 2, …
+        of_frames: Number of the segment of each frame; all 1 by default.
+    """
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -121,6 +141,9 @@ def segmentation(masks, image_ids, *, kind="BINARY"):
     data.NumberOfFrames, data.Rows, data.Columns = masks.shape
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
     data.PixelRepresentation = 0
+    data.SegmentSequence = Sequence([_described(*one) for one in enumerate(segments, start=1)])
+    if kind == "LABELMAP":
+        data.SOPClassUID = LABEL_MAP
     if kind == "BINARY":
         data.BitsAllocated, data.BitsStored, data.HighBit = 1, 1, 0
         packed = np.packbits(masks.astype(bool).ravel(), bitorder="little").tobytes()
@@ -130,12 +153,31 @@ def segmentation(masks, image_ids, *, kind="BINARY"):
         packed = masks.astype(np.uint8).tobytes()
     data.PixelData = packed + b"\0" * (len(packed) % 2)
     data["PixelData"].VR = "OB"
-    data.PerFrameFunctionalGroupsSequence = Sequence([_frame_of(uid) for uid in image_ids])
+    numbers = of_frames or [1] * len(image_ids)
+    data.PerFrameFunctionalGroupsSequence = Sequence(
+        [_frame_of(*one, kind) for one in zip(image_ids, numbers, strict=True)]
+    )
     return content(data)
 
 
-def _frame_of(image_id):
-    source, derivation, frame = Dataset(), Dataset(), Dataset()
+def _described(number, codes):
+    segment = Dataset()
+    segment.SegmentNumber, segment.SegmentLabel = number, f"s{number}"
+    for what, code, meaning in (
+        ("Category", codes[0], "a category"),
+        ("Type", codes[1], codes[2]),
+    ):
+        item = Dataset()
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code, "SCT", meaning
+        setattr(segment, f"SegmentedProperty{what}CodeSequence", Sequence([item]))
+    return segment
+
+
+def _frame_of(image_id, number, kind):
+    source, derivation, frame, segment = Dataset(), Dataset(), Dataset(), Dataset()
+    if kind != "LABELMAP":
+        segment.ReferencedSegmentNumber = number
+        frame.SegmentIdentificationSequence = Sequence([segment])
     source.ReferencedSOPInstanceUID = image_id
     derivation.SourceImageSequence = Sequence([source])
     frame.DerivationImageSequence = Sequence([derivation])

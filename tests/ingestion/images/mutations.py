@@ -11,7 +11,7 @@ from PIL import Image
 
 from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.formats import read_image
-from mammo_core.ingestion.images.regions import boxes_from_segmentation
+from mammo_core.ingestion.images.segmentation import read_segmentation
 from tests.ingestion.images.made_dicom import SYNTAXES, baseline_jpeg, breast, made, segmentation
 
 SMALL = (40, 32)  # JPEG 2000 needs 32
@@ -119,7 +119,7 @@ def read_segmentations(task):
         for number in range(task[0], task[0] + task[1]):
             path.write_bytes(_damaged(whole, 128, np.random.default_rng(number)))
             try:
-                boxes_from_segmentation(path)
+                read_segmentation(path)
                 counts[0] += 1
             except IngestionError:
                 counts[1] += 1

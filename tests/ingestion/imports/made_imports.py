@@ -75,7 +75,8 @@ class CbisDownload:
     """A download of CBIS-DDSM that is put together image by image.
 
     Attributes:
-        layout: "uids" (CASE/STUDY/SERIES) or "described" (CASE/DATE-DDSM-NA-…/1.000000-…-…).
+        layout: "uids" (CASE/STUDY/SERIES), "described" (CASE/DATE-DDSM-NA-…/1.000000-…-…), "modality"
+            (CASE/STUDY/MG_SERIES) or "flat" (all files in one folder, told apart by their headers).
     """
 
     root: Path
@@ -102,7 +103,7 @@ class CbisDownload:
         number = self.count
         case = f"Mass-{'Training' if split == 'train' else 'Test'}_{patient}_{side}_{view}"
         image_path = self._place(case, number, 0, "full mammogram images", "1-1.dcm")
-        write(image_path[0], made(mammogram(number), PatientID=case))
+        write(image_path[0], made(mammogram(number), PatientID=case, **image_path[2]))
         for index, place in enumerate(places, start=1):
             roi_case = f"{case}_{index}"
             mask_file = self._place(roi_case, number, 10 * index, "ROI mask images", "1-2.dcm")
@@ -114,8 +115,8 @@ class CbisDownload:
             scaled = np.asarray(
                 Image.fromarray(mask(place)).resize(mask_shape[::-1], Image.Resampling.NEAREST)
             )
-            write(mask_file[0], made(scaled))
-            write(crop_file[0], made(crop(number, place)))
+            write(mask_file[0], made(scaled, **mask_file[2]))
+            write(crop_file[0], made(crop(number, place), **crop_file[2]))
             named_mask, named_crop = (
                 (crop_file[1], mask_file[1]) if swapped else (mask_file[1], crop_file[1])
             )
@@ -137,13 +138,21 @@ class CbisDownload:
         return self.root
 
     def _place(self, case, number, series, kind, name):
-        """Where a file lies, and what the table says of it."""
+        """Where a file lies, what the table says of it, and elements of its header."""
         study_uid, series_uid = f"{UID}.{10**6 + number}", f"{UID}.{10**7 + 100 * number + series}"
         said = f"{case}/{study_uid}/{series_uid}/000000.dcm"
+        elements = {"SeriesInstanceUID": series_uid, "StudyInstanceUID": study_uid}
         if self.layout == "uids":
-            return self.root / "CBIS-DDSM" / case / study_uid / series_uid / name, said
+            path = self.root / "CBIS-DDSM" / case / study_uid / series_uid / name
+            return path, said, elements
+        if self.layout == "modality":
+            path = self.root / "cbis_ddsm" / case / study_uid / f"MG_{series_uid}" / name
+            return path, said, elements
+        if self.layout == "flat":
+            return self.root / "files" / f"{series_uid[-5:]}_{name}", said, elements
         study = f"07-20-2016-DDSM-NA-{study_uid[-5:]}"
         return (
             self.root / "CBIS-DDSM" / case / study / f"1.000000-{kind}-{series_uid[-5:]}" / name,
             said,
+            {},
         )

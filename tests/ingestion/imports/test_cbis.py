@@ -38,7 +38,7 @@ def box(row):
     return tuple(int(row[name]) for name in ("box_top", "box_left", "box_height", "box_width"))
 
 
-@pytest.mark.parametrize("layout", ["uids", "described"])
+@pytest.mark.parametrize("layout", ["uids", "described", "modality", "flat"])
 def test_a_download_becomes_a_cohort_with_the_official_test_set(tmp_path, imported, layout):
     download = CbisDownload(tmp_path / "tcia", layout)
     download.add("P_00001", pathology="MALIGNANT").add("P_00002", view="MLO")

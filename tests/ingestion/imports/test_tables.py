@@ -65,7 +65,6 @@ def test_formulas_are_text_when_read(table):
         (b"", "got: No columns to parse"),
         (b"\n\n", "got: No columns"),
         (b"file,label\n", "Expected rows below the header of labels.csv; got none"),
-        (b"file,File\na,b\n", "name of its own; got file twice"),
         (
             b"file,label\na,b,c,d\n",
             r"as many cells in each row; got: .*Expected 2 fields in line 2",
@@ -96,6 +95,46 @@ def test_too_large_a_table_is_refused_before_it_is_read(table, monkeypatch):
         table("file,label\na,benign\n")
 
 
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;", "sep=;;;"])
+def test_first_line_of_excel_names_the_delimiter(table, line):
+    found = table(f"{line}\nfile;label;x\na.dcm;benign;85,5\nb,c.dcm;malignant;1\n")
+
+    assert found.column("file").tolist() == ["a.dcm", "b,c.dcm"]
+    assert found.column("x").tolist() == ["85,5", "1"]
+    assert found.line(1) == 4
+    assert (found.delimiter, table("file,label\na,1\n").line(0)) == (";", 2)
+
+
+@pytest.mark.parametrize(("written", "mark"), [(r"\t", "\t"), ("\t", "\t"), ("|", "|"), (",", ",")])
+def test_any_delimiter_may_be_named(table, written, mark):
+    found = table(f"sep={written}\nfile{mark}label\na.dcm{mark}benign\n")
+
+    assert found.column("label").tolist() == ["benign"]
+
+
+def test_columns_of_one_name_do_no_harm_where_they_are_not_needed(table):
+    found = table("file,note,label,Note,other\na,x,1,y,z\n")
+
+    assert found.column("label").tolist() == ["1"]
+    with pytest.raises(
+        IngestionError, match="one column note in labels.csv; got several that diff"
+    ):
+        found.column("note")
+
+
+def test_columns_of_one_name_that_say_the_same_are_one(table):
+    found = table("file,File,label\na.dcm,a.dcm,1\n")
+
+    assert found.column("file").tolist() == ["a.dcm"]
+
+
+def test_names_are_compared_as_one_reads_them(table):
+    found = table("file,gr\u006f\u0308\u00dfe\nMu\u0308ller.png,1\n")
+
+    assert found.column("file").tolist() == ["M\u00fcller.png"]
+    assert found.column("gr\u00f6\u00dfe").tolist() == ["1"]
+
+
 @few_or_many("num_rows", 100_000, 1_000_000)
 def test_many_rows_are_read_and_understood_within_bounds(num_rows, tmp_path):
     path = tmp_path / "big.csv"
@@ -115,7 +154,8 @@ def test_many_rows_are_read_and_understood_within_bounds(num_rows, tmp_path):
 
 
 def annotations(table, text, **settings):
-    return read_annotations(table(text), **{"with_labels": True, **settings})
+    found = read_annotations(table(text), **{"with_labels": True, **settings})
+    return found.rows, found.bad
 
 
 def test_box_that_cannot_be_is_named_with_its_line(table):
