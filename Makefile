@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
+# Tests start many processes: each would compile this project anew where no bytecode may be kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-all slow check docs setup
 
 run: setup

@@ -71,7 +71,9 @@ def installers(python: Path) -> list[tuple[list[str], dict[str, str]]]:
     settings = subprocess.run(
         [str(python), "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     )
-    return [([uv, "pip", "install", "--python", str(python)], uv_settings(settings.stdout)), *usual]
+    # compiled once here, as pip does, not by each of the processes that serve, work and test
+    with_uv = [uv, "pip", "install", "--compile-bytecode", "--python", str(python)]
+    return [(with_uv, uv_settings(settings.stdout)), *usual]
 
 
 def uv_settings(pip_settings: str) -> dict[str, str]:

@@ -19,7 +19,6 @@ from mammo_core.privacy.accounting.gaussian import (
 History = list[Steps]
 _LEAST_NOISE, _MOST_NOISE = 0.3, 1e5
 _PRECISION = 1e-3
-_SEARCH_STEP = 0.9
 
 
 def epsilon_spent(history: History, delta: float, accountant: Accountant = "prv") -> float:
@@ -66,30 +65,31 @@ def calibrate_sampled(
     if sample_rate == 1 and accountant == "prv" and not before:
         return calibrate_gaussian(target_epsilon, delta, steps)
 
-    def excess(noise: float, accountant: Accountant = accountant) -> float:
+    def excess(noise: float) -> float:
         history = [*before, (noise, sample_rate, steps)]
         return composed_epsilon(history, delta, accountant) - target_epsilon
 
-    if excess(_MOST_NOISE) > 0:
-        raise PrivacyError(
-            f"Expected a budget that leaves something for {steps} steps; ε = {target_epsilon:g} does not. "
-            "Use a larger ε or fewer images."
-        )
-    if excess(_LEAST_NOISE, "rdp") <= 0:  # a budget so large that hardly any noise is needed
-        return _LEAST_NOISE
-    enough = _MOST_NOISE
-    if excess(enough, "rdp") <= 0:
-        enough = find_root(
-            lambda noise: excess(noise, "rdp"), _LEAST_NOISE, enough, xtol=_PRECISION
-        )
+    if before and composed_epsilon(before, delta, accountant) >= target_epsilon:
+        raise _nothing_left(target_epsilon, steps)
+    # what steps over all units need is more than enough where units are sampled
+    enough = max(_LEAST_NOISE, calibrate_gaussian(target_epsilon, delta, steps))
     while excess(enough) > 0:
-        enough /= _SEARCH_STEP
-    too_little = enough
+        if enough > _MOST_NOISE:
+            raise _nothing_left(target_epsilon, steps)
+        enough *= 2
+    too_little = max(_LEAST_NOISE, enough / 2)
     while excess(too_little) <= 0:
-        if too_little <= _LEAST_NOISE:
+        if too_little <= _LEAST_NOISE:  # a budget so large that hardly any noise is needed
             return _LEAST_NOISE
-        enough, too_little = too_little, max(_LEAST_NOISE, _SEARCH_STEP * too_little)
+        enough, too_little = too_little, max(_LEAST_NOISE, too_little / 2)
     noise = find_root(excess, too_little, enough, xtol=_PRECISION)
     while excess(noise) > 0:  # the root finder may stop on the wrong side
         noise += _PRECISION
     return noise
+
+
+def _nothing_left(target_epsilon: float, steps: int) -> PrivacyError:
+    return PrivacyError(
+        f"Expected a budget that leaves something for {steps} steps; ε = {target_epsilon:g} does not. "
+        "Use a larger ε or fewer images."
+    )
