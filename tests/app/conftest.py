@@ -37,8 +37,13 @@ def small_demo(monkeypatch):
 
 @pytest.fixture(scope="session")
 def demo_features(tmp_path_factory):
-    """Where all served apps keep the demo's features: computed once."""
-    return tmp_path_factory.mktemp("features")
+    """Where all served apps keep the demo's features, those of other pytest workers too: computed once."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder = folder / "demo_features"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @contextmanager
@@ -84,11 +89,31 @@ def browser():
         launched.close()
 
 
+@pytest.fixture(scope="module")
+def window(browser):
+    """What the tests of one file share: the page's scripts are fetched once."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900},
+        reduced_motion="reduce",  # a spinner would be painted again and again, without a GPU
+    )
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def page(browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
+def page(window):
+    """A new page, which knows nothing of those before it."""
+    page = window.new_page()
     page.set_default_timeout(30_000)
     yield page
     expect(page.get_by_test_id("stException")).to_have_count(0)
-    context.close()
+    page.evaluate("localStorage.clear()")
+    window.clear_cookies()
+    page.close()
+
+
+@pytest.fixture
+def phone(page):
+    """A new page on a narrow screen."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    return page

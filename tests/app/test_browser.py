@@ -56,12 +56,9 @@ def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, p
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
 
-def test_narrow_window_has_no_sideways_scrolling(browser, address):
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    page = context.new_page()
+def test_narrow_window_has_no_sideways_scrolling(phone, address):
     for file in sorted((ROOT / "pages").glob("*.py")):
-        page.goto(f"{address}/{'' if file.stem == 'home' else file.stem}")
-        settle(page)
+        phone.goto(f"{address}/{'' if file.stem == 'home' else file.stem}")
+        settle(phone)
         wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert page.evaluate(wider) <= 0
-    context.close()
+        assert phone.evaluate(wider) <= 0

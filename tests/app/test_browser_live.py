@@ -103,12 +103,9 @@ def test_talk_mode_steps_by_arrow_keys_and_a_remote_and_ends_by_escape(page, own
 
 
 @pytest.mark.parametrize("query", ["", "?talk=1"])
-def test_live_on_a_phone_does_not_scroll_sideways(browser, own_address, query):
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    open_live(page, own_address, query)
+def test_live_on_a_phone_does_not_scroll_sideways(phone, own_address, query):
+    open_live(phone, own_address, query)
 
     wider = "part => part.scrollWidth - part.clientWidth"
-    assert page.locator("html").evaluate(wider) <= 0
-    assert page.get_by_test_id("stMain").evaluate(wider) <= 0
-    context.close()
+    assert phone.locator("html").evaluate(wider) <= 0
+    assert phone.get_by_test_id("stMain").evaluate(wider) <= 0

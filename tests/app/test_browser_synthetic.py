@@ -220,16 +220,13 @@ def test_escape_and_arrows_in_talk_mode(page, address):
 @pytest.mark.parametrize(
     "query", ["count=6", "mass=3", "mass=3&mass_view=To+another+seed", "talk=1"]
 )
-def test_narrow_window_has_no_sideways_scrolling(browser, address, query):
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    page.goto(f"{address}/synthetic?{query}")
-    expect(page.locator("canvas").first).to_be_visible(timeout=30_000)
-    settle(page)
+def test_narrow_window_has_no_sideways_scrolling(phone, address, query):
+    phone.goto(f"{address}/synthetic?{query}")
+    expect(phone.locator("canvas").first).to_be_visible(timeout=30_000)
+    settle(phone)
 
     wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(wider) <= 0
-    for canvas in page.locator("canvas").all():
+    assert phone.evaluate(wider) <= 0
+    for canvas in phone.locator("canvas").all():
         box = canvas.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390
-    context.close()

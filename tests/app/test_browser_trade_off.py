@@ -163,9 +163,8 @@ def test_talk_mode_is_stepped_by_arrow_keys_without_any_chrome(page, address):
     expect(page.get_by_test_id("stSidebar")).to_be_visible()
 
 
-def test_talk_mode_fits_a_projector_without_scrolling_to_the_figures_end(browser, address):
-    context = browser.new_context(viewport={"width": 1280, "height": 720})
-    page = context.new_page()
+def test_talk_mode_fits_a_projector_without_scrolling_to_the_figures_end(page, address):
+    page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(f"{address}/trade_off?talk=1&step=4")
     expect(page.locator(".js-plotly-plot .point").first).to_be_visible(timeout=30_000)
     settle(page)
@@ -173,18 +172,14 @@ def test_talk_mode_fits_a_projector_without_scrolling_to_the_figures_end(browser
     figure = page.locator(".st-key-story").bounding_box()
     bar = page.locator(".st-key-talk_steps_trade_off").bounding_box()
     assert figure["y"] + figure["height"] <= bar["y"]
-    context.close()
 
 
 @pytest.mark.parametrize("query", ["", "?talk=1&step=3", "?talk=1&step=5"])
-def test_trade_off_on_a_phone_does_not_scroll_sideways(browser, address, query):
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    page.goto(f"{address}/trade_off{query}")
-    expect(page.locator(".js-plotly-plot .xtick").first).to_be_visible(timeout=30_000)
-    settle(page)
+def test_trade_off_on_a_phone_does_not_scroll_sideways(phone, address, query):
+    phone.goto(f"{address}/trade_off{query}")
+    expect(phone.locator(".js-plotly-plot .xtick").first).to_be_visible(timeout=30_000)
+    settle(phone)
 
     wider = "part => part.scrollWidth - part.clientWidth"
-    assert page.locator("html").evaluate(wider) <= 0
-    assert page.get_by_test_id("stMain").evaluate(wider) <= 0
-    context.close()
+    assert phone.locator("html").evaluate(wider) <= 0
+    assert phone.get_by_test_id("stMain").evaluate(wider) <= 0
