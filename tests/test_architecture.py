@@ -16,8 +16,8 @@ PAGES = [*sorted((ROOT / "pages").rglob("*.py")), ROOT / "app.py"]
 LEVELS = {
     **dict.fromkeys(("text", "reference", "errors", "labels"), 0),
     **dict.fromkeys(("storage", "config"), 1),
-    **dict.fromkeys(("system", "evaluation", "privacy", "figures"), 2),
-    **dict.fromkeys(("classifiers", "synthesis"), 3),
+    **dict.fromkeys(("system", "evaluation", "privacy"), 2),
+    **dict.fromkeys(("classifiers", "synthesis", "figures"), 3),
     **dict.fromkeys(("cohorts",), 4),
     **dict.fromkeys(("ingestion", "ledger"), 5),
     **dict.fromkeys(("training",), 6),

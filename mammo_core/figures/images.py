@@ -23,6 +23,7 @@ from mammo_core.errors import InvalidRequestError
 from mammo_core.figures.plotly_text import plotly_text
 from mammo_core.figures.provenance import RESEARCH_USE, Provenance, with_png_facts, with_svg_facts
 from mammo_core.figures.style import layout_of, traces_of
+from mammo_core.system.paths import child_environment
 
 ImageKind = Literal["png", "svg"]
 SECONDS = 45
@@ -113,7 +114,7 @@ def _legend_height(figure: go.Figure) -> int:
 def _draw(asked: bytes) -> bytes:
     worker = subprocess.Popen(
         [sys.executable, "-m", "mammo_core.figures.image_worker"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=child_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -6,6 +6,7 @@ checks visitors. Only HTTPS, which a reverse proxy adds, keeps the password from
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import hmac
 import ipaddress
@@ -102,7 +103,7 @@ def _password(environment: Mapping[str, str]) -> str | None:
     if path := environment.get(PASSWORD_FILE):
         source = path
         try:
-            password = Path(path).read_text(encoding="utf-8").strip("\r\n")
+            password = _decoded(Path(path).read_bytes()).strip()
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidRequestError(
                 f"Expected a file with the password at {path}; got {error}. Set {PASSWORD_FILE} to a text "
@@ -116,6 +117,12 @@ def _password(environment: Mapping[str, str]) -> str | None:
             f"{len(password)}. Use a longer one."
         )
     return password
+
+
+def _decoded(content: bytes) -> str:
+    """Reads a text file as editors write it: UTF-8 with or without a byte order mark, or UTF-16 with one."""
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 class PasswordCheck:

@@ -46,11 +46,15 @@ def data_dir() -> Path:
 def child_environment(**changes: str) -> dict[str, str]:
     """Returns this process' environment for a Python child that must import what this process can import.
 
+    The working folder is left out: a folder in it could have the name of a module.
+
     Args:
         changes: Further variables.
     """
-    places = [str(_PACKAGE.parent), *(place or str(Path.cwd()) for place in sys.path)]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(places), **changes}
+    here = Path.cwd()
+    others = [place for place in sys.path if place and Path(place).resolve() != here]
+    places = os.pathsep.join([str(_PACKAGE.parent), *others])
+    return {**os.environ, "PYTHONPATH": places, "PYTHONSAFEPATH": "1", **changes}
 
 
 def _is_installed() -> bool:

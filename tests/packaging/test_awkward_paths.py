@@ -1,5 +1,6 @@
 """Folders with spaces, umlauts and apostrophes, and a program started from elsewhere."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from mammo_core.ingestion.images.sandbox import read_safely
 from mammo_core.jobs import dask_executor
@@ -50,6 +54,45 @@ def test_child_process_imports_the_package_from_any_folder(awkward):
     done = subprocess.run([sys.executable, "-c", code], env=child_environment(), timeout=60)
 
     assert done.returncode == 0
+
+
+@pytest.fixture
+def misleading(tmp_path, monkeypatch):
+    """A working folder whose folders have names of modules that the decoders ask for."""
+    for name in ("dl", "gdcm", "numpy"):
+        (tmp_path / "work" / name).mkdir(parents=True)
+        (tmp_path / "work" / name / "__init__.py").write_text(
+            "raise AssertionError('wrong module')"
+        )
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+def test_folders_named_like_modules_are_not_taken_for_them(misleading):
+    compressed = misleading / "a.dcm"
+    dataset = dcmread(get_testdata_file("MR_small_jp2klossless.dcm"))
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    dataset.save_as(compressed)
+    command = [
+        sys.executable,
+        "-m",
+        "mammo_core",
+        "data",
+        "import",
+        "dicom",
+        str(compressed.parent),
+    ]
+
+    seen = read_safely(compressed, name="a.dcm").stored
+    done = subprocess.run(
+        [*command, "--labels", "missing.csv", "--name", "site"],
+        env={**os.environ, "PYTHONPATH": str(app_dir())},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    assert seen.shape == (64, 64)
+    assert (done.returncode, "missing.csv" in done.stderr) == (2, True), done.stderr
 
 
 def test_images_are_read_from_an_awkward_path(awkward):

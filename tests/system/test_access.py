@@ -29,6 +29,23 @@ def test_a_named_proxy_is_repeated_to_the_operator():
     assert "without a password, because: nginx, hospital sign-on." in access.summary
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"\ufeff{LONG}\r\n".encode(),
+        f"{LONG} \n\n".encode(),
+        f"\ufeff{LONG}\r\n".encode("utf-16-le"),
+        f"{LONG}\n".encode("utf-16"),
+    ],
+)
+def test_password_file_may_be_of_any_editor(tmp_path, content):
+    (tmp_path / "password").write_bytes(content)
+
+    access = access_to("0.0.0.0", {"MAMMO_PASSWORD_FILE": str(tmp_path / "password")})
+
+    assert access.password == LONG
+
+
 def test_password_comes_from_a_file_and_is_never_shown(tmp_path):
     file = tmp_path / "password"
     file.write_text(LONG + "\n")
