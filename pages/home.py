@@ -4,6 +4,7 @@ import importlib.metadata
 
 import streamlit as st
 
+from mammo_core.text.numbers import counted
 from pages.ui.components.messages import GET_DATA, escape_markdown
 from pages.ui.shell.header import page_header
 from pages.ui.shell.navigation import enter
@@ -76,7 +77,7 @@ with results.container(border=True, height="stretch"):
         f"- shipped: {resources.measured_rows()['run_key'].nunique()} runs, measured {made['made']} with "
         f"{made['backbone']['name']} on {made['train']['patients']} training patients"
     )
-    st.markdown(f"- your own: {num_runs} run(s)")
+    st.markdown(f"- your own: {counted(num_runs, 'run')}")
     if num_runs:
         st.page_link("pages/runs.py", label="Runs", icon=":material/table_rows:")
 with computer.container(border=True, height="stretch"):

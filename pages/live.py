@@ -29,7 +29,9 @@ if on_big_screen:
     view.show_step(step_through([name for name, _ in view.STORY], "live"))
 else:
     page_header(
-        "Live", "Move the privacy budget: a classifier retrains on the spot and is tested at once."
+        "Live",
+        "Move the slider to change the privacy budget ε. A classifier retrains at once and is tested on "
+        "patients it has not seen.",
     )
     talk_link()
 
@@ -78,7 +80,7 @@ with choices, st.container(horizontal=True, vertical_alignment="bottom"):
         key="live_specificity",
         bind="query-params",
         width=220,
-        help="The share of benign masses that are rightly called benign. Sets the threshold above "
+        help="The share of benign masses that are rightly called benign. It sets the threshold above "
         "which a mass is called malignant.",
     )
     seed = st.number_input(
@@ -87,7 +89,7 @@ with choices, st.container(horizontal=True, vertical_alignment="bottom"):
         key="live_seed",
         bind="query-params",
         width=140,
-        help="Tells repetitions apart: another seed is another release, with noise of its own.",
+        help="Each seed is a separate repetition with its own noise. A new seed makes a new release.",
     )
 
 with shown_errors("Cannot train with these choices"):

@@ -1,4 +1,4 @@
-"""Train: choose a guarantee, see what it means, start, watch; the work survives the tab."""
+"""Train: choose a guarantee, see what it means, start, watch. The work goes on without the page."""
 
 import streamlit as st
 
@@ -20,8 +20,8 @@ from pages.ui.train.results import show_results
 enter()
 page_header(
     "Train",
-    "Train classifiers by **DP-SGD** (gradient descent that bounds what any one patient can change, and adds "
-    "noise) at a privacy budget ε of your choice. The work goes on when you reload or close this page.",
+    "Train a classifier at a privacy budget ε of your choice, by **DP-SGD**. This gradient descent limits the "
+    "influence of each patient and adds noise. Training continues when you reload or close this page.",
 )
 
 choices, meaning = st.columns([2, 3], gap="large")
@@ -34,7 +34,7 @@ with choices:
     source = choose_site(source, "train_site", bind="query-params")
     if source.is_demo:
         st.caption(
-            "The built-in demo cohort: synthetic masses and patients. Its numbers say nothing about real ones."
+            "This is the built-in demo cohort of synthetic masses. Its numbers say nothing about real patients."
         )
     with shown_errors("These choices cannot be trained"):
         asked = choose_network(source) if choose_kind() else choose_plan(source)
@@ -59,8 +59,8 @@ st.subheader("Jobs", anchor="jobs")
 job_id = choose_job()
 if job_id is None:
     st.info(
-        "Nothing was trained here yet. Choose above and press *Start*: progress, live curve and result "
-        "appear here. " + (GET_DATA if source.is_demo else ""),
+        "Nothing was trained here yet. Choose above and press *Start training*. Progress, a live curve and "
+        "the result then appear here. " + (GET_DATA if source.is_demo else ""),
         icon=":material/model_training:",
     )
     st.stop()

@@ -27,10 +27,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
     parser = commands.add_parser(
         "audit",
-        help="attack trained classifiers and bound from below what they spend",
-        description="Trains shadow models on random halves of the patients and guesses who took part in each; "
-        "trains models with made-up canaries and bounds ε from below, beside the ε that is claimed. The "
-        "results are computed from real patients without noise: no ε covers them.",
+        help="attack trained classifiers and bound their ε from below",
+        description="Trains shadow models on random halves of the patients and guesses who took part in each. "
+        "Trains models with made-up canaries, which bound ε from below, beside the claimed ε. The results are "
+        "computed from real patients without noise, so no ε covers them.",
     )
     add_data_options(parser)
     add_backbone_options(parser)
@@ -108,9 +108,9 @@ def run_audit_command(options: argparse.Namespace) -> int:
         write_provenance(options.out / "provenance.json", dataset, command)
     print_table(list(_lines(tables)))
     print(
-        "\nAUC and TPR of the best attack on units, with 95 % intervals over patients; bound: what no attacker can "
-        "exceed if the claim holds. Audited ε: with 95 % confidence at least so much is spent; an audit "
-        "below the claim does not prove the claim. Computed from patients without noise."
+        "\nAUC and TPR are those of the best attack on units, with 95 % intervals over patients. No attacker can exceed "
+        "the bound if the claim holds. With 95 % confidence, the true ε is at least the audited ε. An audit below the "
+        "claim does not prove the claim. All numbers are computed from patients without noise."
     )
     return 0
 

@@ -17,8 +17,8 @@ def add_part(parts: argparse._SubParsersAction) -> None:
         "fetch",
         help="fetch the paper's data and verify every file",
         description="Fetches the masses of the paper (CBIS-DDSM, BCDR, synthetic; about 50 MB) from the public "
-        "repository RichardObi/mammo_dp, or from a copy. Every file is compared with the shipped list of checksums; "
-        "the folder appears only when all are right. An interrupted download resumes if the server supports it.",
+        "repository RichardObi/mammo_dp, or from a copy. Every file is compared with the shipped list of checksums. "
+        "The folder appears only when all are right. An interrupted download resumes if the server supports it.",
     )
     fetch.add_argument(
         "--from",

@@ -47,9 +47,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "fine-tune",
         help="train the network itself privately, on images (slow)",
-        description="Trains a network, its adapters or its head on images by DP-SGD, spending at most the privacy "
-        "budget, tests it on every site and says what the budget guarantees. Interrupted, the same command goes on "
-        "from its last checkpoint. `train` trains a head on cached features: minutes where this takes hours.",
+        description="Trains a network, its adapters or its head on images by DP-SGD, within the privacy budget. "
+        "Tests it on every site and says what the budget guarantees. After an interruption, the same command resumes "
+        "from the last checkpoint. This takes hours. `train` trains a head on cached features in minutes.",
     )
     add_data_options(parser)
     add_backbone_options(parser, "network, where its training starts", default=BackboneConfig())

@@ -24,11 +24,10 @@ def add_attack(parts: argparse._SubParsersAction) -> None:
     attack = parts.add_parser(
         "attack",
         help="guess from synthetic masses who was in the training data",
-        description="Attacks generators as somebody would who holds their masses, or their weights, and asks of a "
-        "real mass, or of a patient, whether it was in the training data. Members are the train split, non-members val "
-        "and test. An attack that fails proves nothing; one that succeeds beyond the control (val against "
-        "test, where nobody took part) shows a leak. A set with planted copies is attacked, too, to see that the "
-        "attacks work.",
+        description="Attacks generators through their masses or their weights. Each attack asks whether a real mass, or a "
+        "patient, was in the training data. Members are the train split, non-members val and test. An attack that "
+        "fails proves nothing. An attack that beats the control (val against test, where nobody took part) shows a "
+        "leak. A set with planted copies is attacked too, to show that the attacks work.",
     )
     add_data_options(attack)
     add_backbone_options(attack, default=BackboneConfig())
@@ -114,8 +113,8 @@ def run_attack(options: argparse.Namespace) -> int:
     print(
         "\nAn AUC of .5 is guessing. TPR: the share of members that is found at a false positive rate of 1 % or 0.1 %. "
         "95 % intervals: bootstrap over patients. Control: nobody of either split took part. "
-        "Planted copies: one training mass in ten, rotated and with noise; an attack that works finds about these.\n"
-        "A failed attack is no privacy guarantee; only training with differential privacy gives one."
+        "Planted copies: one training mass in ten, rotated and with noise. An attack that works finds about these.\n"
+        "A failed attack is no privacy guarantee. Only training with differential privacy gives one."
     )
     return 0
 

@@ -23,8 +23,8 @@ def add_part(parts: argparse._SubParsersAction) -> None:
         "space, in full detail and after a low-pass, it reports KID, precision, recall, density and coverage. "
         "It also reports radiomics, whether masses show their class, how well a classifier trained on "
         "them alone does on real masses, and whether any mass is a copy of a training mass. Held-out real "
-        "masses go through the same measures for comparison. Evaluates the folder --synthetic; or, with "
-        "--generator, masses sampled from a generator, and writes the result into its card. The measures are "
+        "masses go through the same measures for comparison. It evaluates the folder --synthetic. With "
+        "--generator, it samples masses from a generator and writes the result into its card. The measures are "
         "computed from real masses without noise, so the ledger records them as a release without DP.",
     )
     add_data_options(evaluate)
@@ -115,5 +115,5 @@ def _print_report(report: SyntheticReport) -> None:
         f"\nPossible copies: {copies.flagged.sum()} of {report.num_synthetic} "
         f"({copies.flagged_rate:.2%}; {copies.expected_rate:.0%} of unseen real masses would be flagged; "
         f"p = {copies.p_value:.2g})."
-        "\nFinding no copies is no privacy guarantee; only training with differential privacy gives one."
+        "\nFinding no copies is no privacy guarantee. Only training with differential privacy gives one."
     )

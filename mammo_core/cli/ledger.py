@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mammo_core.config.runs import UNITS
+from mammo_core.text.numbers import counted
 
 if TYPE_CHECKING:
     from mammo_core.ledger.book import LedgerBook
@@ -51,8 +52,8 @@ def _add_budget(parts: argparse._SubParsersAction) -> None:
     budget = parts.add_parser(
         "budget",
         help="set, change or remove the budget of a cohort",
-        description="From 80 %% of it on there is a warning; what would go beyond is refused before anything is "
-        "trained, unless --beyond-budget gives a reason. Changes stay on record.",
+        description="From 80 %% of the budget on, there is a warning. A training that would exceed the budget is refused "
+        "before it starts, unless --beyond-budget gives a reason. Changes stay on record.",
     )
     _add_cohort_options(budget)
     ways = budget.add_mutually_exclusive_group(required=True)
@@ -88,7 +89,7 @@ def run_show(options: argparse.Namespace) -> int:
     if options.cohort is None and options.data is None:
         print_table([_summary(book, cohort, options.delta) for cohort in book.cohorts.values()])
         print(
-            f"{len(book.cohorts)} cohort(s), {len(book.entries)} release(s). --cohort KEY lists those of one."
+            f"{counted(len(book.cohorts), 'cohort')}, {counted(len(book.entries), 'release')}. --cohort KEY lists those of one."
         )
         return 0
     cohort = _cohort(book, options)
@@ -126,8 +127,8 @@ def run_what_if(options: argparse.Namespace) -> int:
         short_total(book.total(cohort.patients, options.delta, more)) for more in ((), planned)
     )
     print(
-        f"{options.runs} more run(s) with ε = {options.epsilon:g} each, by {options.unit}: everything released "
-        f"from {cohort.name} goes from {before} to {after}, for a whole patient at δ = {options.delta:g}."
+        f"{counted(options.runs, 'more run')} with ε = {options.epsilon:g} each, by {options.unit}: the total of {cohort.name} "
+        f"goes from {before} to {after}, per patient at δ = {options.delta:g}."
     )
     _print_budgets(book, cohort, planned)
     return 0
@@ -200,6 +201,6 @@ def _print_budgets(book: LedgerBook, cohort: CohortIdentity, more: Sequence[Rele
 def _warn_of_gaps(book: LedgerBook) -> None:
     if book.num_missing:
         print(
-            f"{book.num_missing} record(s) of the ledger were deleted from the store for good: totals are too low.",
+            f"Deleted from the store for good: {counted(book.num_missing, 'record')} of the ledger. Totals are too low.",
             file=sys.stderr,
         )

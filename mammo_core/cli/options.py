@@ -137,9 +137,9 @@ def add_noise_option(parser: argparse._ActionsContainer) -> None:
         action="store_const",
         const="reproducible",
         default="secret",
-        help="draw the noise from the seed, so that others can repeat the result: for demonstration "
-        "and tables only, since whoever knows the seed can subtract the noise. Default: secret noise from "
-        "the operating system, another one each time",
+        help="draw the noise from the seed, so that others can repeat the result. This is for demonstration "
+        "and tables only, since anyone who knows the seed can subtract the noise. Default: secret noise from "
+        "the operating system, new each time",
     )
 
 
@@ -149,8 +149,8 @@ def add_budget_option(parser: argparse._ActionsContainer) -> None:
         "--beyond-budget",
         default="",
         metavar="REASON",
-        help="go beyond the budget set for these patients, if there is one (see `ledger budget`); the reason "
-        "is kept in the ledger",
+        help="go beyond the budget set for these patients, if there is one (see `ledger budget`). The ledger "
+        "keeps the reason",
     )
 
 

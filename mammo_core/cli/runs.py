@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mammo_core.text.numbers import counted
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -80,7 +82,7 @@ def run_list(options: argparse.Namespace) -> int:
             for row in rows.to_dict("records")
         ]
     )
-    print(f"{rows['run_id'].nunique()} run(s). Research use only, not for diagnosis.")
+    print(f"{counted(rows['run_id'].nunique(), 'run')}. Research use only, not for diagnosis.")
     return 0
 
 
@@ -105,7 +107,7 @@ def run_export(options: argparse.Namespace) -> int:
     content = export_runs(home_dir(), ids, keep_patient_ids=options.keep_patient_ids)
     write_bytes(options.out, content)
     kept = "as the cohort names them" if options.keep_patient_ids else "replaced by numbers"
-    print(f"{len(ids)} run(s) in {options.out}; ids of patients are {kept}.")
+    print(f"{counted(len(ids), 'run')} in {options.out}. Ids of patients are {kept}.")
     return 0
 
 
@@ -117,7 +119,7 @@ def run_import(options: argparse.Namespace) -> int:
     found = import_runs(options.source, home_dir())
     new = [run for run in found if run.is_new]
     print(
-        f"{len(new)} run(s) imported, {len(found) - len(new)} there already. They were trained elsewhere: the ledger of "
+        f"{counted(len(new), 'run')} imported, {len(found) - len(new)} there already. They were trained elsewhere: the ledger of "
         "this computer does not count them as releases."
     )
     return 0

@@ -12,9 +12,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "train",
         help="train and test one private classifier",
-        description="Trains a linear head on frozen features by full-batch DP gradient descent, spending at "
-        "most the privacy budget, tests it on every site and says what the budget guarantees. A run that is "
-        "recorded already is shown again, not trained again.",
+        description="Trains a linear head on frozen features by full-batch DP gradient descent, within the privacy "
+        "budget. Tests it on every site and says what the budget guarantees. A run that is recorded already is "
+        "shown again, not trained again.",
     )
     add_data_options(parser)
     add_backbone_options(parser)

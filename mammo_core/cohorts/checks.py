@@ -13,6 +13,7 @@ from mammo_core.cohorts.cohort import SPLITS, Cohort
 from mammo_core.cohorts.folders import CohortReading
 from mammo_core.labels import CLASS_NAMES, MALIGNANT
 from mammo_core.storage.hashing import image_hash
+from mammo_core.text.numbers import counted
 
 MANY_MASSES = 6
 BALANCE_SHIFT = 0.05
@@ -119,7 +120,7 @@ def _many_masses(reading: CohortReading) -> Iterator[Finding]:
             yield Finding(
                 "patients with many masses",
                 "warning",
-                f"{name}: {int(many.sum())} patient(s) with more than {MANY_MASSES} masses, up to "
+                f"{name}: {counted(int(many.sum()), 'patient')} with more than {MANY_MASSES} masses, up to "
                 f"{counts[worst]} (patient {patients[worst]}). With the image as the unit of "
                 "privacy, ε does not protect such a patient as a whole.",
             )

@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 from mammo_core.cohorts.cohort import SPLITS, Cohort, Source
 from mammo_core.errors import CohortError
 from mammo_core.labels import CLASS_NAMES, label_from_is_benign
+from mammo_core.text.numbers import counted
 
 REAL_NAME = re.compile(
     r"patient(?P<patient>.+)_image(?P<image>.+?)_mass(?P<mass>[^_]+)_is_benign_(?P<flag>[01])"
@@ -166,7 +167,7 @@ def _read(
             decoded.append((entry, image))
     if not decoded:
         hint = (
-            f" {len(skipped)} file(s) were left out; the first: {skipped[0].reason}"
+            f" Left out: {counted(len(skipped), 'file')}. The first: {skipped[0].reason}"
             if skipped
             else ""
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.metrics import METRIC_NAMES, weighted_metrics
+from mammo_core.text.numbers import counted
 
 LEVEL = 0.95
 
@@ -54,7 +55,7 @@ class PatientBootstrap:
         if len(np.unique(labels)) != 2 or len(patients) < 2:
             raise InvalidRequestError(
                 f"Expected both classes and two patients or more in a test set; got labels "
-                f"{np.unique(labels).tolist()} and {len(patients)} patient(s). Use a larger test set."
+                f"{np.unique(labels).tolist()} and {counted(len(patients), 'patient')}. Use a larger test set."
             )
         rng = np.random.default_rng(seed)
         draws = rng.multinomial(

@@ -17,7 +17,7 @@ class Provenance:
 
     Attributes:
         title: What it shows.
-        notes: How it was made, of which data; where it shows scores, what their ε promises.
+        notes: How it was made, of which data; where it shows scores, what their ε guarantees.
     """
 
     title: str

@@ -150,7 +150,7 @@ def _described(
         source=source,
         num_masses=num_masses,
         num_patients=num_patients,
-        num_bytes=disk_use(folder),
+        num_bytes=disk_use(folder.resolve()),  # also where the folder itself is a link
         home_bytes=disk_use(home),
         origin=origin,
         details=details,

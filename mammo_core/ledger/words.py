@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mammo_core.ledger.book import BudgetState, LedgerTotal
+from mammo_core.text.numbers import counted
 
 
 def short_total(total: LedgerTotal) -> str:
@@ -10,7 +11,7 @@ def short_total(total: LedgerTotal) -> str:
     uncovered = total.num_without_dp
     if not uncovered:
         return f"ε = {total.covered_epsilon:.4g}"
-    others = f"{uncovered} release{'' if uncovered == 1 else 's'} without DP"
+    others = f"{counted(uncovered, 'release')} without DP"
     if uncovered == total.num_releases:
         return others
     return f"ε = {total.covered_epsilon:.4g}, and {others}"
@@ -24,18 +25,18 @@ def total_sentences(total: LedgerTotal, delta: float) -> list[str]:
     sentences: list[str] = []
     if private:
         sentences.append(
-            f"{private} of {total.num_releases} release(s) have differential privacy. Published together they "
+            f"With differential privacy: {private} of {counted(total.num_releases, 'release')}. Published together they "
             f"cost any one patient at most ε = {total.covered_epsilon:.4g} at δ = {delta:g} (composed by "
             "mechanism, not by adding ε)."
         )
     if total.num_without_dp:
         sentences.append(
-            f"{total.num_without_dp} without DP: no ε covers what they reveal. Counted in, all together promise "
-            "nothing."
+            f"Without DP: {total.num_without_dp}. No ε covers what they reveal. Together with them, all releases "
+            "guarantee nothing."
         )
     if total.num_reproducible:
         sentences.append(
-            f"{total.num_reproducible} with reproducible noise, for demonstration: their ε does not hold against "
+            f"With reproducible noise, for demonstration: {total.num_reproducible}. Their ε does not hold against "
             "those who know the configuration."
         )
     return sentences

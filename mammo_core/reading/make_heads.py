@@ -198,19 +198,18 @@ class _HeadMaking:
         """What all heads of the file guarantee together, in words."""
         count = sum(config.privacy.is_private for config in self._configs)
         words = (
-            f"The {count} private heads are {count} releases from the same patients: their training steps "
-            f"together spend ε = {composed:.4g} at δ = {self._delta:g} per patient (each hides a "
-            f"{_UNIT}), far more than any one of them. "
+            f"The {count} private heads are {count} releases from the same patients. Together, their training steps "
+            f"cost ε = {composed:.4g} at δ = {self._delta:g} per {_UNIT}, far more than any one of them. "
         )
         if self._dataset.origin.guarantee is None:
             words += (
-                "That counts the training steps only: projection and starting point were learned from synthetic masses "
-                f"of {self._generator_name}, which promises nothing. "
+                "This counts the training steps only. Projection and starting point were learned from synthetic masses "
+                f"of {self._generator_name}, which has no guarantee. "
             )
         if count < len(self._configs):
             words += (
                 "The file also holds a head trained without noise, for which there is no bound. The file as a whole "
-                "therefore promises its patients nothing; it may be published because their images are public data."
+                "therefore guarantees nothing to its patients. It may be published because their images are public data."
             )
         return words
 

@@ -9,10 +9,10 @@ from mammo_core.labels import BENIGN, MALIGNANT
 from mammo_core.reading.case import BudgetReading, OutlierCheck
 
 CAUTION = (
-    "**Not a diagnosis.** A score is no chance of cancer: it ranks masses. The models learned from masses picked for "
-    "study, far more of them malignant than among the masses of a clinic or of a screening, where the same score "
-    "stands for far less cancer. Their threshold flags one benign mass in ten of validation masses like those they "
-    "learned from; elsewhere it may be more or fewer."
+    "**Not a diagnosis.** A score ranks masses. It is not a probability of cancer. The models learned from masses chosen "
+    "for study, and far more of these are malignant than in a clinic or in screening. There, the same score means far "
+    "less cancer. Their threshold flags one in ten benign masses of their own validation data. Elsewhere it may flag more "
+    "or fewer."
 )
 
 
@@ -47,8 +47,8 @@ def noise_words(readings: Sequence[BudgetReading]) -> str:
     ]
     if any(not reading.differ_in_noise_only for reading in several):
         return (
-            "Models chosen here differ in more than noise: in their data, strategy, unit or recipe. Choose runs that "
-            "differ in their seed only to see what noise alone does."
+            "The models chosen here differ in more than noise: in their data, strategy, unit or recipe. To see what noise "
+            "alone does, choose runs that differ only in their seed."
         )
     if not several:
         return ""
@@ -58,21 +58,21 @@ def noise_words(readings: Sequence[BudgetReading]) -> str:
         f"{budget_words(first.target_epsilon)} they score this mass between {_range(first)}"
     )
     if last is not first:
-        words += f"; at {budget_words(last.target_epsilon)} between {_range(last)}"
-    return words + ". Who releases one model draws one of these answers."
+        words += f". At {budget_words(last.target_epsilon)} they score it between {_range(last)}"
+    return words + ". A released model gives one of these answers, by chance."
 
 
 def outlier_words(usual: OutlierCheck) -> str:
     """Warns of a mass unlike those that the models know; empty if it is like them."""
     if usual.is_low_contrast:
         return (
-            "**Hardly any contrast.** Its grey levels differ less than in 99 % of the masses they learned from. Check the "
-            "crop and its window; the scores below mean little."
+            "**Hardly any contrast.** Its grey levels differ less than in 99 % of the training masses. Check the crop "
+            "and its window. The scores below mean little."
         )
     if usual.is_outlier:
         return (
-            "**Not like the masses these models were trained on.** In the features they see it lies further away than "
-            "99 % of the masses they learned from. The scores below mean little."
+            "**Not like the masses these models were trained on.** In the models' features, it lies further away than "
+            "99 % of the training masses. The scores below mean little."
         )
     return ""
 

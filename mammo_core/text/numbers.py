@@ -44,6 +44,16 @@ def with_interval(value: float, low: float, high: float) -> str:
     return f"{shown[0]} ({shown[1]} to {shown[2]})"
 
 
+def counted(number: int, name: str) -> str:
+    """Writes a number of things, whose plural ends in s.
+
+    Example:
+        >>> counted(1, "run"), counted(2000, "run"), counted(0, "run")
+        ('1 run', '2,000 runs', '0 runs')
+    """
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
 def budget_name(epsilon: float) -> str:
     """Writes a budget.
 

@@ -62,7 +62,9 @@ def test_paper_data_are_fetched_looked_at_and_removed(page, own_address, reposit
     settle(page)
     card = page.locator("[class*='st-key-cohort_mammo_dp-dataset16062024']")
     expect(card.get_by_text("2,804 masses of 1,286 patients")).to_be_visible(timeout=60_000)
-    expect(page.get_by_text(re.compile(r"error\(s\), \d+ warning"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile(r"\d+ errors?, \d+ warnings?"))).to_be_visible(
+        timeout=60_000
+    )
     expect(page.locator(".st-key-data_masses canvas").first).to_be_visible()
 
     card.get_by_role("button", name="Remove").click()

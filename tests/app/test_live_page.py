@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import streamlit as st
@@ -165,7 +166,7 @@ def test_live_shows_a_recorded_run_again_after_a_restart_and_releases_nothing(
     again = open_page("live")
 
     assert not again.exception
-    assert "shown again, **no new release**" in texts(again)
+    assert "shown again. This is **no new release**" in texts(again)
     after = metrics(again), [figure(again, key)["data"] for key in ("live_roc", "live_scores")]
     assert after == before
     assert len(resources.ledger().book().entries) == 1
@@ -217,8 +218,8 @@ def test_live_adds_up_what_was_released(demo_features):
     set_slider(app, 8.0)
     set_slider(app, 6.0)  # the same model again is no new release
 
-    assert "Shown in this session: 2 model(s)" in texts(app)
-    assert "2 with the patient as the unit: **ε = 10.9" in texts(app)
+    assert "Shown in this session: 2 models" in texts(app)
+    assert "they cost **ε = 10.9" in texts(app)
     assert metrics(app)["Total ε so far, patient"].startswith("10.9")
     assert [round(y, 1) for y in figure(app, "live_total")["data"][1]["y"]] == [6.0, 10.9]
 
@@ -280,7 +281,9 @@ def test_live_chooses_the_threshold_on_validation_masses_where_there_are_any(
 
     app.get_by_key("live_test_set").set_value("demo-external").run()
 
-    assert "chosen on validation masses" in texts(app) and "optimistic" not in texts(app)
+    assert "specificity on validation masses of the training site" in texts(
+        app
+    ) and "optimistic" not in texts(app)
     *_, false_alarms, cleared = counts(app)
     assert cleared / (cleared + false_alarms) >= 0.9  # the very masses it was chosen on
     assert counts(app) != elsewhere
@@ -292,7 +295,7 @@ def test_live_judges_the_chosen_test_set(demo_features):
     app.get_by_key("live_test_set").set_value("demo-external").run()
 
     assert not app.exception
-    assert "On demo-external: of 100 malignant masses" in texts(app)
+    assert "On demo-external, the model finds" in texts(app)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +333,7 @@ def test_live_plays_every_budget_and_ends_without_privacy(demo_features):
         assert not app.exception
         shown.append(app.select_slider(key="live_epsilon").value)
     assert shown == [epsilon for epsilon in EPSILONS if epsilon >= 0.1]
-    assert f"Shown in this session: {len(shown)} model(s)" in texts(app)
+    assert f"Shown in this session: {len(shown)} models" in texts(app)
 
 
 def test_live_pauses_resumes_and_stops_where_it_began(demo_features):
@@ -408,7 +411,7 @@ def test_live_lists_files_left_out_and_asks_before_a_long_computation(real_cohor
 
     assert not app.exception
     assert "have no features yet" in app.warning[0].value
-    assert app.expander[0].label == "1 file(s) of this cohort were left out"
+    assert app.expander[0].label == "Left out of this cohort: 1 file"
     assert not started
 
 
@@ -416,7 +419,8 @@ def test_live_has_the_features_computed_by_a_job(real_cohort, monkeypatch):
     started, shown = [], []
     monkeypatch.setattr(feature_job.jobs, "views", list)
     monkeypatch.setattr(feature_job.jobs, "start", lambda job: started.append(job) or "job 1")
-    monkeypatch.setattr(feature_job, "show_job", shown.append)
+    job = SimpleNamespace(is_over=False)
+    monkeypatch.setattr(feature_job, "show_job", lambda job_id: shown.append(job_id) or job)
     app = open_page("live")
 
     app.button(key="compute_features").click().run()
@@ -426,4 +430,10 @@ def test_live_has_the_features_computed_by_a_job(real_cohort, monkeypatch):
     assert isinstance(request, FeaturesRequest)
     assert request.source.name == "cohort"
     assert shown == ["job 1"]
+    assert "continues by itself" in texts(app)
     assert not app.metric  # nothing is claimed before there are features
+
+    job.is_over = True
+    app.button(key="compute_features").click().run()
+
+    assert "continues by itself" not in texts(app)  # a job that was cancelled or broke off

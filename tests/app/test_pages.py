@@ -24,4 +24,4 @@ def test_front_page_says_how_to_get_data_and_what_is_shipped():
     assert "cascade: no guarantee" in texts(app)
     assert "cascade_private: (10, 0.0001)-differential privacy per patient" in texts(app)
     assert "processor cores" in texts(app)
-    assert "your own: 0 run(s)" in texts(app)
+    assert "your own: 0 runs" in texts(app)

@@ -88,7 +88,7 @@ def test_releases_without_dp_are_told_apart(ledger):
 
     assert metrics(app)["Total ε, with DP"] == "4"
     assert metrics(app)["Without DP"] == "1"
-    assert "Counted in, all together promise nothing" in texts(app)
+    assert "Together with them, all releases guarantee nothing" in texts(app)
     assert "∞ (not DP)" in table(app)["ε alone, per patient"].tolist()
 
 
@@ -166,7 +166,7 @@ def test_train_says_what_a_plan_adds_and_asks_for_a_reason_beyond_the_budget(
     started = []
     monkeypatch.setattr(jobs, "start", lambda request: started.append(request) or "job")
     app = open_page("train")
-    assert "This cohort's ledger" in texts(app) and "after this at most ε = 6" in texts(app)
+    assert "ε = 0 so far, at most ε = 6 after this" in texts(app)
     patients = resources.training_data(resources.installed_sources()[0]).patients
     ledger.set_budget(cohort(*patients), Budget(epsilon=2.0, delta=DELTA))
 
@@ -186,5 +186,5 @@ def test_plan_of_synthetic_masses_adds_nothing(ledger, no_dask):
 
     app.selectbox(key="train_strategy").set_value("synthetic").run()
 
-    assert "add nothing" in texts(app)
+    assert "They add nothing to its ledger" in texts(app)
     assert not app.button(key="train_start").disabled

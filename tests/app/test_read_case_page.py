@@ -261,7 +261,7 @@ def test_runs_of_this_installation_read_a_mass_too_and_older_ones_are_left_out(p
     app = choose(open_page("read_case"), "case_source", case_picture.EXAMPLE)
 
     app = choose(app, "case_models", case_models.OWN)
-    assert "1 run(s) are left out" in texts(app)
+    assert "Left out: 1 run." in texts(app)
     app.multiselect(key="case_runs").set_value([first, second]).run(timeout=90)
 
     assert not app.exception and not app.error

@@ -126,7 +126,7 @@ def test_deleting_asks_first_and_then_deletes(trained):
 
     app.button(key="delete_runs").click().run()
     assert trained.count() == 4
-    assert "Delete **2 run(s)**" in texts(app)
+    assert "Delete **2 runs**" in texts(app)
     app.button(key="delete_yes").click().run()
 
     assert not app.exception
@@ -176,10 +176,10 @@ def test_card_says_of_an_imported_run_where_it_was_made(
     app.button(key="runs_import").click().run()
 
     assert not app.exception
-    assert app.success[0].value == "1 run(s) imported, 0 there already."
+    assert app.success[0].value == "1 run imported, 0 there already."
     app = select(app, 0)
     assert "**Imported**: trained elsewhere" in texts(app)
-    assert "there it was charged to the cohort(s)" in texts(app)
+    assert "There it was charged to cohort " in texts(app)
     assert app.dataframe[0].value["from"].tolist() == ["imported"]
 
 

@@ -45,9 +45,11 @@ def test_choice_is_explained_before_anything_starts(page):
     assert "An attacker who sees this model" in said
     assert "Trains on **CPU, " in said
     assert "no GPU" in said
-    assert "Every step sends images through the network: minutes to hours with a GPU" in said
-    assert "cannot be asked on *Read a case* yet" in said
-    assert "This cohort's ledger" in said
+    assert (
+        "Every step runs images through the network. This takes minutes to hours with a GPU" in said
+    )
+    assert "*Read a case* cannot use its model yet" in said
+    assert "Ledger of this cohort" in said
 
 
 def test_sampled_units_are_explained_without_mu(page):
@@ -91,7 +93,7 @@ def test_network_is_trained_shown_as_a_card_and_told_apart_among_runs(page, priv
     assert {"AUROC, demo", "AUROC, demo-external"} <= {element.label for element in page.metric}
     run_id = RunArchive(private_home).rows()["run_id"].iloc[0]
     facts = facts_of(resources.stored_run(run_id))
-    assert facts["backbone"] == "test_efficientnet, random weights, 32 px, 1 view(s)"
+    assert facts["backbone"] == "test_efficientnet, random weights, 32 px, 1 view"
     assert (facts["the paper's experiment"], facts["weights kept"]) == ("none", "last")
     runs = open_page("runs")
     assert runs.dataframe[0].value["trained part"].tolist() == ["head of a network"]
@@ -136,7 +138,7 @@ def test_preset_on_a_frozen_network_is_explained_as_such_and_runs_on_another_one
 
     said = texts(page)
     assert "features of every mass are computed once and kept" in said
-    assert "Another network than the paper's" in said
+    assert "no longer the paper's experiment" in said
     assert "masses in 8 views" in said
     start(page)
     (job, *_) = jobs.views()

@@ -56,7 +56,7 @@ def test_page_says_what_a_choice_means_before_training(executors):
     assert "at most 19.3% of the 24 patients it was trained on" in texts(app)
     assert "ε = 6 per patient, δ = 0.0001, end to end" in texts(app)
     assert "Demonstration with no patients behind the masses" in texts(app)
-    assert "the generator cascade, which learned from other patients" in texts(app)
+    assert "come from the generator cascade. It learned from other patients" in texts(app)
     assert "Nothing was trained here yet" in texts(app)
 
     app.select_slider(key="train_epsilon").set_value(1.0).run()
@@ -164,7 +164,7 @@ def test_waiting_job_shows_its_place_and_can_be_cancelled_and_continued(waiting_
     start(app)
     second = job_of(app)
     assert second != first
-    assert "1 job(s) before this one" in texts(app)
+    assert "1 job before this one" in texts(app)
 
     app.button(key=f"cancel_{second}").click().run()
     assert not app.exception

@@ -74,7 +74,7 @@ def test_train_prints_measures_and_guarantee(capsys):
     assert again.startswith(printed.split("ε spent")[0])
     assert "shown again: nothing was trained and nothing released" in again
     assert main(["ledger", "show", "--data", "demo"]) == 0
-    assert "1 of 1 release(s) have differential privacy" in capsys.readouterr().out
+    assert "With differential privacy: 1 of 1 release" in capsys.readouterr().out
 
 
 def test_impossible_budget_is_refused_before_anything_is_computed(capsys, private_home):
@@ -289,7 +289,7 @@ def test_ledger_shows_looks_ahead_and_keeps_a_budget(tmp_path, capsys):
     assert main(["ledger", "show", "--data", "demo", "--out", str(out)]) == 0
 
     printed = capsys.readouterr().out
-    assert "2 of 2 release(s) have differential privacy" in printed
+    assert "With differential privacy: 2 of 2 releases" in printed
     assert "is beyond it" in printed
     with out.open(newline="") as file:
         assert [row["reason"] for row in csv.DictReader(file)] == ["", "for the talk"]

@@ -74,7 +74,7 @@ def test_interrupted_command_goes_on_where_it_was_and_spends_nothing_more(
     assert "step 2/4" not in said
     assert "step 3/4" in said
     assert main(["ledger", "show"]) == 0
-    assert "1 cohort(s), 1 release(s)" in capsys.readouterr().out
+    assert "1 cohort, 1 release." in capsys.readouterr().out
     assert not list(private_home.glob("networks/*/checkpoint.json"))
 
 

@@ -23,13 +23,13 @@ def test_runs_travel_from_one_installation_to_another(run_id, tmp_path, monkeypa
 
     assert main(["runs", "list", "--out", str(table)]) == 0
     assert main(["runs", "export", run_id[:6], "--out", str(file)]) == 0
-    assert "ids of patients are replaced by numbers" in capsys.readouterr().out
+    assert "Ids of patients are replaced by numbers" in capsys.readouterr().out
     monkeypatch.setenv("MAMMO_HOME", str(tmp_path / "elsewhere"))
     assert main(["runs", "import", str(file)]) == 0
     assert main(["runs", "import", str(file)]) == 0
     printed = capsys.readouterr().out
-    assert "1 run(s) imported, 0 there already" in printed
-    assert "0 run(s) imported, 1 there already" in printed
+    assert "1 run imported, 0 there already" in printed
+    assert "0 runs imported, 1 there already" in printed
 
     (new_id,) = RunArchive(tmp_path / "elsewhere").rows()["run_id"].unique()
     assert main(["runs", "card", new_id]) == 0

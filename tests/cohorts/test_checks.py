@@ -57,7 +57,7 @@ def test_patient_with_many_masses_is_named():
     (finding,) = check_cohort(reading_of(cohort))
 
     assert finding.kind == "patients with many masses"
-    assert "10 patient(s)" in finding.message
+    assert "10 patients" in finding.message
     assert "up to 7" in finding.message
 
 

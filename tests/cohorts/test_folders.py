@@ -91,7 +91,7 @@ def test_folder_in_which_nothing_is_readable_names_the_first_reason(tmp_path):
     path = tmp_path / "s/train/is_benign_true/x.png"
     write_png(path)
 
-    with pytest.raises(CohortError, match="1 file.* left out; the first: Expected patientP"):
+    with pytest.raises(CohortError, match="Left out: 1 file. The first: Expected patientP"):
         read_real(tmp_path)
 
 

@@ -64,6 +64,16 @@ def test_disk_use_is_that_of_all_files_and_not_of_links(tmp_path):
     assert disk_use(folder) == 1010
 
 
+def test_linked_cohort_takes_the_room_of_its_masses_and_frees_none(data, tmp_path):
+    write_cohort(tmp_path / "elsewhere")
+    (data / "linked").symlink_to(tmp_path / "elsewhere")
+
+    (linked,) = (cohort for cohort in installed_cohorts(data) if cohort.name == "linked")
+
+    assert linked.num_bytes == disk_use(tmp_path / "elsewhere") > 0
+    assert linked.home_bytes == 0
+
+
 def test_nothing_is_installed_where_there_is_no_folder(tmp_path):
     assert installed_cohorts(tmp_path / "nowhere") == []
 

@@ -165,7 +165,7 @@ def test_noise_is_told_by_the_range_of_scores_and_only_where_models_differ():
     words = noise_words(read_case(FEATURES, [spread]))
 
     assert "ε = 1 they score this mass between 0.05 and 0.95" in words
-    assert "ε = 60 between 0.52 and 0.55" in words
+    assert "ε = 60 they score it between 0.52 and 0.55" in words
     assert noise_words(read_case(FEATURES, [group([1.0], [model(1.0)])])) == ""
 
 
@@ -175,7 +175,7 @@ def test_models_that_differ_in_more_than_noise_are_not_blamed_on_noise():
     (reading,) = read_case(FEATURES, [mixed])
 
     assert not reading.differ_in_noise_only
-    assert noise_words([reading]).startswith("Models chosen here differ in more than noise")
+    assert noise_words([reading]).startswith("The models chosen here differ in more than noise")
 
 
 def test_models_without_dp_have_no_noise_to_tell_of():

@@ -81,23 +81,23 @@ def test_every_head_is_charged_before_it_is_trained():
         make_small_heads(small_bench(), Full())
 
 
-def test_card_adds_up_the_private_heads_and_says_the_whole_promises_nothing():
+def test_card_adds_up_the_private_heads_and_says_the_whole_guarantees_nothing():
     card = small_heads().card
     mu = math.hypot(*(100**0.5 / head.noise_multiplier for head in card.heads[:3]))
 
     assert card.composed_private_epsilon == pytest.approx(spent_epsilon(mu, 1e-4))
     assert card.composed_private_epsilon > 2
-    assert "promises its patients nothing" in card.together
+    assert "guarantees nothing to its patients" in card.together
     assert "no ε covers" in card.without_noise
     assert card.notice == "Research use only, not for diagnosis."
     assert card.statements["2"]["facts"]["noise"] == "secret"
     assert card.feature_space == feature_space_id(card.backbone)
 
 
-def test_private_heads_alone_are_not_said_to_promise_nothing():
+def test_private_heads_alone_are_not_said_to_guarantee_nothing():
     card = make_small_heads(small_bench(), FreeLedger(), epsilons=(2.0,), repeats=1).card
 
-    assert "promises its patients nothing" not in card.together
+    assert "guarantees nothing to its patients" not in card.together
     assert card.composed_private_epsilon == pytest.approx(2, rel=1e-4)
 
 

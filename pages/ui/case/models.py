@@ -8,6 +8,7 @@ import streamlit as st
 
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.system.paths import home_dir, models_dir
+from mammo_core.text.numbers import counted
 from pages.ui.components.messages import escape_markdown
 from pages.ui.components.runs_table import one_line_per_run
 from pages.ui.state import resources
@@ -73,8 +74,8 @@ def _own() -> list[CaseModels]:
     kept = table[table.index.isin(_ids_with_head())]
     if len(kept) < len(table):
         st.caption(
-            f"{len(table) - len(kept)} run(s) are left out. They train a network on images, which "
-            "cannot read a case here, or they were recorded before heads were kept."
+            f"Left out: {counted(len(table) - len(kept), 'run')}. Networks on images cannot read a "
+            "case here, and old versions kept no heads."
         )
     names = {
         str(

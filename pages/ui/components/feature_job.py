@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from mammo_core.cohorts.installed import DataSource
-from mammo_core.text.numbers import duration
+from mammo_core.text.numbers import counted, duration
 from pages.ui.components.job_panel import show_job
 from pages.ui.state import jobs, resources
 
@@ -25,7 +25,7 @@ def show_left_out(source: DataSource) -> None:
     skipped = resources.loaded_data(source).skipped
     if skipped:
         with st.expander(
-            f"{len(skipped)} file(s) of this cohort were left out", icon=":material/warning:"
+            f"Left out of this cohort: {counted(len(skipped), 'file')}", icon=":material/warning:"
         ):
             rows = [
                 {"file": file.path.name, "why": file.kind, "what to do": file.reason}
@@ -57,11 +57,12 @@ def open_dataset(source: DataSource) -> FeatureDataset:
         job_id = jobs.start(request)
     else:
         job_id = job.id
-    show_job(job_id)
-    st.caption(
-        "The page continues by itself when the features are ready. You may close it in the "
-        "meantime."
-    )
+    job = show_job(job_id)
+    if not job.is_over:
+        st.caption(
+            "The page continues by itself when the features are ready. You may close it in the "
+            "meantime."
+        )
     st.stop()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import streamlit as st
 
 from mammo_core.figures.progress import training_figure
-from mammo_core.text.numbers import duration
+from mammo_core.text.numbers import counted, duration
 from pages.ui.components.messages import escape_markdown, shown_errors
 from pages.ui.state import jobs
 
@@ -107,9 +107,9 @@ def _resume(job_id: str) -> None:
 def _draw_queue(view: JobView) -> None:
     before = jobs.job_queue().place(view)
     st.markdown(
-        f"{before} job(s) before this one."
+        f"{counted(before, 'job')} before this one."
         if before
-        else "Next. The workers take a few seconds to start the first time."
+        else "This job is next. The first job waits some seconds until its worker has started."
     )
 
 

@@ -16,7 +16,7 @@ from mammo_core.text.untrusted import single_line
 
 GET_DATA = (
     "The page **Data** fetches the paper's data in one step from the public repository "
-    "**RichardObi/mammo_dp** (about 50 MB). CBIS-DDSM is CC BY 3.0; BCDR has its own terms. The "
+    "**RichardObi/mammo_dp** (about 50 MB). CBIS-DDSM is CC BY 3.0. BCDR has its own terms. The "
     "page also imports your own mammograms."
 )
 INTERVALS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
 from mammo_core.privacy.statements.words import summary
-from mammo_core.text.numbers import number_text
+from mammo_core.text.numbers import counted, number_text
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, download, export_button, slug
 from pages.ui.components.inputs import draw_open_tab, number_box
@@ -64,12 +64,11 @@ def _head(run: FinishedRun) -> None:
     if run.made_elsewhere:
         st.info(
             f"**Imported**: trained elsewhere ({escape_markdown(run.made_elsewhere)}). The ledger "
-            "of this machine does not list it"
+            "of this machine does not list it."
             + (
-                "; there it was charged to the cohort(s) "
-                f"{', '.join(key[:6] for key in run.charged_cohorts)}."
+                f" There it was charged to {_cohorts(run.charged_cohorts)}."
                 if run.charged_cohorts
-                else "."
+                else ""
             ),
             icon=":material/move_to_inbox:",
         )
@@ -82,9 +81,14 @@ def _head(run: FinishedRun) -> None:
                 f"AUROC, {escape_markdown(name)}",
                 f"{auroc.value:.3f}",
                 f"95 % interval {auroc.low:.3f} to {auroc.high:.3f}",
-                "The probability that a malignant mass scores higher than a benign one; 0.5 is "
-                "guessing. The interval is over test patients (bootstrap).",
+                "The probability that a malignant mass scores higher than a benign one. 0.5 is "
+                "chance. The interval is over test patients (bootstrap).",
             )
+
+
+def _cohorts(keys: Sequence[str]) -> str:
+    """Names cohorts by the first digits of their keys."""
+    return f"cohort{'' if len(keys) == 1 else 's'} {', '.join(key[:6] for key in keys)}"
 
 
 def _roc(run: FinishedRun) -> None:
@@ -223,7 +227,7 @@ def _backbone_words(backbone: BackboneConfig) -> str:
     weights = {"auto": "ImageNet weights", "random": "random weights"}.get(
         backbone.weights, "weights of a file"
     )
-    return f"{backbone.name}, {weights}, {backbone.image_size_px} px, {backbone.views} view(s)"
+    return f"{backbone.name}, {weights}, {backbone.image_size_px} px, {counted(backbone.views, 'view')}"
 
 
 def _predictions(run: FinishedRun, keep_patient_ids: bool) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import streamlit as st
 from mammo_core.cohorts.checks import Finding, check_cohort, summary_rows
 from mammo_core.cohorts.folders import read_real, read_synthetic
 from mammo_core.labels import CLASS_NAMES
+from mammo_core.text.numbers import counted
 from pages.ui.components.image_grid import Tile, image_grid
 from pages.ui.components.messages import shown_errors
 
@@ -87,7 +88,7 @@ def _show_findings(findings: list[Finding]) -> None:
         st.success("The checks found nothing wrong.", icon=":material/check:")
         return
     errors = sum(finding.severity == "error" for finding in findings)
-    title = f"{errors} error(s), {len(findings) - errors} warning(s)"
+    title = f"{counted(errors, 'error')}, {counted(len(findings) - errors, 'warning')}"
     with st.expander(title, icon=":material/rule:", expanded=bool(errors)):
         st.dataframe(
             pd.DataFrame(
@@ -99,6 +100,8 @@ def _show_findings(findings: list[Finding]) -> None:
                 for finding in findings[:_MAX_LISTED]
             ),
             hide_index=True,
+            row_height=64,  # long findings take several lines
+            column_config={"where and how": st.column_config.TextColumn(width="large")},
             key="data_findings",
             alt="What the checks found",
         )

@@ -28,8 +28,8 @@ _KIND_NAMES: dict[ImportKind, str] = {
 }
 _NEEDS = {
     "pictures": "Grey images, and a table (CSV) with one row per mass: `file`, `patient_id`, `label` (benign "
-    "or malignant), and the place of the mass. The place is `x`, `y`, `width`, `height` in "
-    "pixels, or the file of a `mask`. Other usual spellings are read, too. Without a place, each image "
+    "or malignant), and the position of the mass. The position is a box (`x`, `y`, `width`, `height` in "
+    "pixels) or the file of a `mask`. Other usual spellings are read, too. Without a position, each image "
     "counts as one mass that is already cut out.",
     "dicom": "Mammograms (MG, DX, CR, SC), and a table (CSV) with one row per mass: `file` or "
     "`sop_instance_uid`, `label`, and a box as `x`, `y`, `width`, `height`. A DICOM segmentation "
@@ -58,7 +58,7 @@ _SPLIT_NAMES = {
 def show_import() -> None:
     """Draws the form, its trial, and the newest import."""
     kinds: tuple[ImportKind, ...] = ("pictures", "dicom", "cbis-ddsm")
-    kind = choose_one("What they are", kinds, "data_kind", shown=lambda kind: _KIND_NAMES[kind])
+    kind = choose_one("Kind of images", kinds, "data_kind", shown=lambda kind: _KIND_NAMES[kind])
     st.markdown(_NEEDS[kind])
     with shown_errors("These files cannot be imported"):
         plan = _choose_plan(kind)
@@ -144,7 +144,7 @@ def _choose_split(kind: ImportKind) -> SplitPlan:
         ("official", "random") if kind == "cbis-ddsm" else ("random", "column")
     )
     by = st.selectbox(
-        "Train, validate, test",
+        "Split into train, validation and test",
         ways,
         format_func=lambda way: _SPLIT_NAMES[way],
         key=f"data_split_{kind}",

@@ -11,6 +11,7 @@ import streamlit as st
 from mammo_core.errors import MammoError
 from mammo_core.ingestion.installed import NOT_UNDONE, installed_cohorts, remove_cohort
 from mammo_core.system.paths import data_dir
+from mammo_core.text.numbers import counted
 from pages.ui.components.inputs import ask
 from pages.ui.components.messages import escape_markdown, shown_errors
 from pages.ui.data.cohort_view import show_look
@@ -97,7 +98,7 @@ def _show_import(cohort: InstalledCohort) -> None:
     warnings = cohort.details.get("warnings") or []
     if not skipped and not warnings:
         return
-    title = f"Import: {len(skipped)} left out, {len(warnings)} note(s)"
+    title = f"Import: {len(skipped)} left out, {counted(len(warnings), 'note')}"
     with st.expander(title, icon=":material/info:"):
         if skipped:
             counts = pd.Series([entry["kind"] for entry in skipped]).value_counts()

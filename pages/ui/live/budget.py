@@ -47,6 +47,6 @@ def _show(dataset: FeatureDataset) -> None:
             "Go beyond the budget, because …",
             key=_REASON,
             persist_state="session",
-            help="Without a reason a model that would exceed the budget is not trained. The reason is kept in the "
-            "ledger (page Privacy).",
+            help="Without a reason, a model that would exceed the budget is not trained. The ledger on the page "
+            "*Privacy* keeps the reason.",
         )

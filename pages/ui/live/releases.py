@@ -13,6 +13,7 @@ from mammo_core.cohorts.installed import DataSource
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import PAPER_DELTA, UNITS, Unit
 from mammo_core.figures.running_total import running_total_figure
+from mammo_core.text.numbers import counted
 
 if TYPE_CHECKING:
     from mammo_core.privacy.accounting.cost import PrivacyCost
@@ -47,8 +48,7 @@ def history_table(history: list[Release]) -> pd.DataFrame:
 def total_metric(history: list[Release], unit: Unit) -> tuple[str, str]:
     """What all releases from real masses with this unit spend together, and how many they are."""
     costs = _costs(history, unit)
-    number = len(costs)
-    count = f"{number} model{'' if number == 1 else 's'} of this session"
+    count = f"{counted(len(costs), 'model')} of this session"
     if not costs:
         return "0", count
     epsilon = _total(costs, unit)
@@ -73,18 +73,17 @@ def total_text(history: list[Release]) -> str:
     }
     totals: dict[Unit, float] = {unit: _total(found, unit) for unit, found in by_unit.items()}
     if any(math.isinf(epsilon) for epsilon in totals.values()):
-        return "One of these models was trained without privacy: taken together, nothing is guaranteed."
+        return "One of these models was trained without privacy. Together they guarantee nothing."
     if not totals:
         return "None of these used real masses."
     words = [
-        f"{len(by_unit[unit])} with the {unit} as the unit: **ε = {epsilon:.4g}**"
+        f"**ε = {epsilon:.4g}** for {counted(len(by_unit[unit]), 'model')} with the {unit} as the unit"
         for unit, epsilon in totals.items()
     ]
     return (
-        "Every model trained from the same patients is a release, also those played as an animation. "
-        "If you published all of them, their ε add up (exact Gaussian composition, δ = 1e-4): "
-        + "; ".join(words)
-        + ". The ledger on the page *Privacy* has those of all sessions."
+        "Every model trained on the same patients is a release, also those of *Play*. Published together, "
+        f"they cost {' and '.join(words)} (exact Gaussian composition, δ = 1e-4). The ledger on the page "
+        "*Privacy* lists the models of all sessions."
     )
 
 

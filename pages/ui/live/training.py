@@ -123,38 +123,38 @@ def decision_text(decision: Decision, test_set: str, specificity: float) -> str:
     """What the threshold means for 100 malignant and 100 benign masses, and how far to trust it."""
     found, cleared = decision.rates
     chosen = (
-        f"The threshold was chosen on validation masses of the training site, for {specificity:.0%} "
-        "specificity there; their labels are not covered by ε."
+        f"The threshold gives {specificity:.0%} specificity on validation masses of the training site. ε "
+        "does not cover their labels."
         if decision.on_validation
-        else f"The threshold was chosen on {escape_markdown(test_set)} itself, for lack of validation masses: that is "
-        "**optimistic**."
+        else f"The threshold was chosen on {escape_markdown(test_set)} itself, since there are no validation masses. "
+        "This is **optimistic**."
     )
     return (
-        f"On {escape_markdown(test_set)}: of 100 malignant masses it finds **{100 * found.value:.0f}** "
-        f"({100 * found.low:.0f} to {100 * found.high:.0f}); of 100 benign masses it wrongly calls "
-        f"**{100 * (1 - cleared.value):.0f}** malignant ({100 * (1 - cleared.high):.0f} to "
+        f"On {escape_markdown(test_set)}, the model finds **{100 * found.value:.0f}** of 100 malignant masses "
+        f"({100 * found.low:.0f} to {100 * found.high:.0f}). It wrongly calls "
+        f"**{100 * (1 - cleared.value):.0f}** of 100 benign masses malignant ({100 * (1 - cleared.high):.0f} to "
         f"{100 * (1 - cleared.low):.0f}). {chosen}"
     )
 
 
 def spent_text(result: FinishedRun) -> str:
     """What was spent and what an attacker gains, in a few lines."""
-    took = f"Retrained and tested in **{result.seconds:.2f} s**"
+    took = f"Retrained and tested in **{result.seconds:.2f} s**."
     if result.started is not None:
         took = (
-            f"Recorded on {result.started:%Y-%m-%d at %H:%M} UTC and shown again, **no new release**; another seed "
-            "retrains"
+            f"Recorded on {result.started:%Y-%m-%d at %H:%M} UTC and shown again. This is **no new release**. Another "
+            "seed retrains."
         )
     if math.isinf(result.epsilon):
-        return f"**No privacy (not DP).** An attacker is not limited at all. {took}."
+        return f"**No privacy (not DP).** An attacker is not limited at all. {took}"
     if result.config.strategy == "synthetic":
         return (
-            f"ε spent **{result.epsilon:.4g}** on synthetic masses only: it guarantees nothing to any "
-            f"patient. {took}."
+            f"ε spent **{result.epsilon:.4g}** on synthetic masses only. It guarantees nothing to any "
+            f"patient. {took}"
         )
     return (
         f"ε spent **{result.epsilon:.4g}**, δ {result.config.privacy.target_delta:g}, noise multiplier "
         f"{result.noise_multiplier:.3g}. From this training alone, an attacker who wrongly accuses 1 in 100 finds at most "
         f"**{result.statement.attacker_tpr(0.01):.1%}** of the {result.config.privacy.unit}s who took part. "
-        f"{took}."
+        f"{took}"
     )

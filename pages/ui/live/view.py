@@ -16,7 +16,7 @@ from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
 from mammo_core.privacy.statements.words import summary
-from mammo_core.text.numbers import budget_name
+from mammo_core.text.numbers import budget_name, counted
 from pages.ui.components.charts import chart, readable_type
 from pages.ui.components.export import ExportBundle, export_button
 from pages.ui.components.messages import escape_markdown
@@ -57,13 +57,13 @@ def places(on_big_screen: bool) -> tuple[DeltaGenerator, DeltaGenerator]:
 def say_demo(on_big_screen: bool) -> None:
     """Says that the built-in demo is no mammogram."""
     text = (
-        "**Built-in demo cohort**: synthetic masses, not mammograms, the two classes moved apart so "
-        "that there is something to learn. Its numbers say nothing about patients."
+        "This is the **built-in demo cohort**: synthetic masses, not mammograms. Its two classes differ "
+        "more than the generator's usual masses do. Its numbers say nothing about patients."
     )
     if on_big_screen:
         st.caption(text)
     else:
-        st.info(f"{text} *Home* says how to get real ones.", icon=":material/draw:")
+        st.info(f"{text} The page *Data* installs real masses.", icon=":material/draw:")
 
 
 def choose_test_set(dataset: FeatureDataset) -> str:
@@ -79,7 +79,7 @@ def choose_test_set(dataset: FeatureDataset) -> str:
         format_func=escape_markdown,
         key="live_test_set",
         bind="query-params",
-        help="Whose masses the histograms and the table of decisions show. The ROC shows all.",
+        help="The scores and decisions below are of this test set. The ROC curves show all test sets.",
     )
 
 
@@ -95,8 +95,8 @@ def show_metrics(result: FinishedRun, history: list[releases.Release], unit: Uni
             delta_color="off",
             delta_arrow="off",
             border=True,
-            help="How often a malignant mass scores above a benign one: 1 always, 0.5 by chance. "
-            "Interval over test patients (bootstrap); another seed of the noise moves it further.",
+            help="The probability that a malignant mass scores higher than a benign one. 0.5 is chance. "
+            "The interval is over test patients (bootstrap). It leaves out the noise of training.",
         )
     columns[-2].metric(
         "ε of this model",
@@ -105,7 +105,7 @@ def show_metrics(result: FinishedRun, history: list[releases.Release], unit: Uni
         delta_color="off",
         delta_arrow="off",
         border=True,
-        help="Spent by this model alone. Delta bounds how likely the guarantee may fail altogether.",
+        help="The privacy cost of this model alone. δ bounds the probability that the guarantee fails.",
     )
     total, count = releases.total_metric(history, unit)
     columns[-1].metric(
@@ -115,8 +115,8 @@ def show_metrics(result: FinishedRun, history: list[releases.Release], unit: Uni
         delta_color="off",
         delta_arrow="off",
         border=True,
-        help="What all models of this session with this unit guarantee together, were they all "
-        "published: every new model adds to it.",
+        help="The privacy cost of all models of this session with this unit, if all were published. "
+        "Every new model adds to it.",
     )
 
 
@@ -187,17 +187,17 @@ def show_rates(decision: training.Decision) -> None:
     with st.expander(f"Sensitivity, specificity, PPV, NPV at threshold {decision.threshold:.3f}"):
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="live_rates")
         st.caption(
-            "Wilson intervals; they take every mass as a draw of its own, so they are somewhat too "
-            "narrow where a patient has several. PPV (of those called malignant, how many are) and NPV "
-            "(of those called benign, how many are) hold for this test set's share of malignant "
-            "masses, far higher than in screening."
+            "The intervals (Wilson) treat masses as independent. They are somewhat too narrow where a "
+            "patient has several masses. PPV is the share of malignant masses among those called "
+            "malignant. NPV is the share of benign masses among those called benign. Both depend on the "
+            "share of malignant masses in this test set, which is far higher than in screening."
         )
 
 
 def show_total(history: list[releases.Release], unit: Unit) -> None:
     """The running total of what was released, as a chart, in words and as a list."""
     with st.container(border=True):
-        st.markdown(f"**Shown in this session: {len(history)} model(s)**")
+        st.markdown(f"**Shown in this session: {counted(len(history), 'model')}**")
         st.markdown(releases.total_text(history))
         figure = releases.total_figure(history, unit)
         if figure is not None and len(history) > 1:

@@ -12,6 +12,7 @@ from mammo_core.config.runs import PAPER_DELTA
 from mammo_core.figures.ledger import ledger_figure
 from mammo_core.figures.provenance import Provenance
 from mammo_core.system.paths import models_dir
+from mammo_core.text.numbers import counted
 from pages.ui.components.charts import chart, readable_type
 from pages.ui.components.export import ExportBundle, export_button
 from pages.ui.components.inputs import choose_one, number_box
@@ -55,8 +56,8 @@ def show_ledger() -> None:
     book = resources.ledger().book()
     if book.num_missing:
         st.error(
-            f"{book.num_missing} record(s) of the ledger were deleted from the run store for "
-            "good. All totals are too low.",
+            f"Deleted from the run store for good: {counted(book.num_missing, 'record')} of the ledger. "
+            "All totals are too low.",
             icon=":material/warning:",
         )
     if not book.cohorts:
@@ -180,8 +181,8 @@ def _show_imported(cohort: CohortIdentity) -> None:
     count = resources.archive().count_imported(cohort.key)
     if count:
         st.info(
-            f"{count} run(s) imported from another installation were recorded for this cohort "
-            "**there**. They are in no total here. Look at both ledgers together.",
+            f"Imported from another installation: {counted(count, 'run')}. The ledger **there** recorded "
+            "them for this cohort. They are in no total here. Look at both ledgers together.",
             icon=":material/move_to_inbox:",
         )
 

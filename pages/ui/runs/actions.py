@@ -16,7 +16,7 @@ from mammo_core.config.runs import RunConfig
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.privacy.statements.words import summary
-from mammo_core.text.numbers import budget_name
+from mammo_core.text.numbers import budget_name, counted
 from pages.ui.components.charts import chart
 from pages.ui.components.cohort_choice import choose_site, choose_source
 from pages.ui.components.export import ExportBundle, export_button, slug, table_bundle
@@ -147,7 +147,7 @@ def run_cards_zip(run_ids: Sequence[str]) -> bytes:
 def confirm_delete(run_ids: Sequence[str]) -> None:
     """Asks before runs are deleted."""
     ask(
-        f"Delete **{len(run_ids)} run(s)**? They disappear from every table and curve here. "
+        f"Delete **{counted(len(run_ids), 'run')}**? Deleted runs disappear from every table and curve here. "
         "MLflow keeps them as deleted until its own clean-up. What was released stays released: "
         "deleting a run does not reduce the privacy cost.",
         "Delete",

@@ -13,6 +13,7 @@ import streamlit as st
 
 from mammo_core.errors import MammoError
 from mammo_core.system.paths import home_dir
+from mammo_core.text.numbers import counted
 from pages.ui.components.export import download, export_button, table_bundle
 from pages.ui.components.messages import escape_markdown
 from pages.ui.runs import actions
@@ -33,7 +34,9 @@ def show_export(rows: pd.DataFrame, run_ids: Sequence[str]) -> None:
     export_button(table_bundle("runs", "Recorded runs", rows, (note,)), "Table")
     if not run_ids:
         return
-    with st.popover(f"Export {len(run_ids)} run(s)", icon=":material/folder_zip:", type="tertiary"):
+    with st.popover(
+        f"Export {counted(len(run_ids), 'run')}", icon=":material/folder_zip:", type="tertiary"
+    ):
         keep = st.toggle(
             "With ids of patients",
             key="runs_keep_ids",
@@ -98,7 +101,7 @@ def _import(file: UploadedFile) -> None:
             st.session_state["runs_import_outcome"] = ("error", str(error))
             return
     new = sum(run.is_new for run in found)
-    said = f"{new} run(s) imported, {len(found) - new} there already."
+    said = f"{counted(new, 'run')} imported, {len(found) - new} there already."
     st.session_state["runs_import_outcome"] = ("success", said)
     resources.archive_rows.clear()
     resources.num_runs.clear()

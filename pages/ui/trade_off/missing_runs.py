@@ -9,7 +9,7 @@ import streamlit as st
 
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import PAPER_DELTA, RunConfig, Strategy
-from mammo_core.text.numbers import budget_name
+from mammo_core.text.numbers import budget_name, counted
 from pages.ui.components.cohort_choice import choose_site, choose_source
 from pages.ui.components.inputs import choose_one
 from pages.ui.components.job_panel import show_job
@@ -56,11 +56,11 @@ def show_missing_runs(choices: CurveChoices) -> None:
         )
         st.dataframe(_table(missing, plan), key="gaps_table")
         if plan.strategies != choices.strategies:
-            st.caption("This cohort has no synthetic masses: only *real only* can be trained.")
+            st.caption("This cohort has no synthetic masses. Only *real only* can be trained.")
         if resources.count_missing(source):
             st.caption("The features of its masses are computed first, once.")
         if st.button(
-            f"Train {len(missing)} run(s)",
+            f"Train {counted(len(missing), 'run')}",
             type="primary",
             key="fill_gaps",
             icon=":material/playlist_add:",

@@ -22,8 +22,9 @@ _ONE, _SEVERAL = "one model", "several at once"
 _FIRST_SEED = 42
 KINDS = ("heads on features", "networks on images")
 _STRATEGY_HELP = (
-    "real only: no synthetic mass is used. real + synthetic: both in one private training. synthetic only: "
-    "never sees a real mass. synthetic, then private on real: starts from what synthetic masses teach."
+    "*real only* uses no synthetic mass. *real + synthetic* trains on both together. *synthetic only* never "
+    "reads a real mass. *synthetic, then private on real* first learns from synthetic masses, then trains "
+    "privately on real ones."
 )
 
 
@@ -38,8 +39,9 @@ def choose_kind() -> bool:
             wrap=True,
             key="train_kind",
             bind="query-params",
-            help="Heads on features: a linear head on what a frozen network saw once in each mass; minutes. Networks on "
-            "images: a whole network, adapters in it, or the paper's own experiments; slow, a GPU helps.",
+            help="*heads on features* trains a linear classifier on features that a frozen network computes once "
+            "per mass. It takes seconds to minutes. *networks on images* trains a whole network, adapters in it, or "
+            "the paper's own experiments. It is slow, and a GPU helps.",
         )
         == KINDS[1]
     )
@@ -62,7 +64,7 @@ def choose_plan(source: DataSource) -> SweepPlan:
         required=True,
         key="train_many",
         bind="query-params",
-        help="Several: every combination of training data, unit, ε and seed, a sweep.",
+        help="*several at once* trains every combination of training data, unit, ε and seed (a sweep).",
     )
     strategies, units, epsilons, num_seeds = (
         choose_one(available) if many == _ONE else _choose_several(available)
@@ -79,8 +81,8 @@ def choose_plan(source: DataSource) -> SweepPlan:
             required=True,
             key=f"train_engine_{many}",
             persist_state="session",
-            help="Vectorised trains all runs at once, in milliseconds; Opacus trains one after the other, in seconds. "
-            "The update and the noise are the same, the result up to rounding.",
+            help="*vectorised* trains all runs together, in milliseconds. *opacus* trains one after the other, in "
+            "seconds. Update and noise are the same. The results agree up to rounding.",
         )
         changes = _choose_changes()
     return SweepPlan(
@@ -106,7 +108,7 @@ def choose_delta() -> float:
         format="%.1e",
         key="train_delta",
         persist_state="session",
-        help="Keep it well below 1 / number of patients; the paper uses 1e-4.",
+        help="Keep it well below 1 / number of patients. The paper uses 1e-4.",
     )
 
 
@@ -119,7 +121,7 @@ def choose_seed(name: str) -> int:
             value=_FIRST_SEED,
             key="train_seed",
             persist_state="session",
-            help="Tells repetitions apart: another seed is another release.",
+            help="Each seed is a separate repetition. A new seed makes a new release.",
         )
     )
 
@@ -130,8 +132,8 @@ def choose_reproducible() -> bool:
         "Reproducible noise, for demonstration",
         key="train_reproducible",
         persist_state="session",
-        help="The noise follows from the seed, so that others can repeat the result; whoever knows the "
-        "seed can subtract it again. Otherwise the noise is secret: drawn from the operating system.",
+        help="The noise follows from the seed, so others can repeat the result. But anyone who knows the seed can "
+        "subtract the noise. Leave this off for secret noise from the operating system.",
     )
 
 
@@ -201,7 +203,7 @@ def _choose_several(
         value=3,
         key="train_num_seeds",
         bind="query-params",
-        help="How many times each is trained with other noise; three or more show the spread.",
+        help="How often each model is trained, each time with new noise. Three or more show the spread.",
     )
     return tuple(strategies), tuple(units), tuple(sorted(epsilons)), int(num_seeds)
 
@@ -217,7 +219,7 @@ def choose_backbone(source: DataSource) -> BackboneConfig:
         accept_new_options=True,
         persist_state="session",
         help="A frozen network with ImageNet weights that turns masses into features. The listed ones are "
-        "installed; any other timm model is fetched from its hub when there is a network.",
+        "installed. Any other timm model is downloaded when it is first used.",
     )
     return default if name == default.name else BackboneConfig(name=name, views=default.views)
 
@@ -229,8 +231,8 @@ def _choose_changes() -> RecipeChanges:
         "Change the recipe",
         key="train_change_recipe",
         persist_state="session",
-        help="The recipes were chosen on CBIS-DDSM validation. Trying several on your own data uses "
-        "them more often than ε accounts for.",
+        help="The recipes were chosen on validation data of CBIS-DDSM. If you try several recipes on your own "
+        "data, ε does not account for that choice.",
     ):
         return RecipeChanges()
     steps = st.number_input("Training steps", 1, 2000, 100, key="train_steps")
@@ -241,7 +243,7 @@ def _choose_changes() -> RecipeChanges:
         value=0.1,
         format="%.3f",
         key="train_clipping",
-        help="A patient's gradient longer than this is shortened to it; the noise is in proportion.",
+        help="A longer gradient of a patient is shortened to this norm. The noise is proportional to it.",
     )
     rate = st.number_input("Learning rate", 0.01, 1000.0, 15.0, key="train_rate")
     return RecipeChanges(steps=int(steps), max_grad_norm=clipping, learning_rate=rate)

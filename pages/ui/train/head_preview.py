@@ -10,7 +10,7 @@ import streamlit as st
 
 from mammo_core.config.runs import RunConfig
 from mammo_core.errors import InvalidRequestError, MammoError
-from mammo_core.text.numbers import budget_name
+from mammo_core.text.numbers import budget_name, counted
 from pages.ui.components.messages import escape_markdown
 from pages.ui.components.statement import show_statement
 from pages.ui.state import resources
@@ -94,17 +94,17 @@ def show_guarantee(statement: Statement) -> None:
             _mu_text(statement),
             border=True,
             width="content",
-            help="Gaussian DP, the whole guarantee in one number: telling with or without you apart is as hard as telling "
-            "two bell curves apart whose centres lie μ standard deviations from each other. Where units are sampled there is "
-            "no such number.",
+            help="Gaussian DP: one number for the whole guarantee. To detect whether one patient took part is as hard as "
+            "to distinguish two normal distributions whose means lie μ standard deviations apart. There is no such number "
+            "where units are sampled.",
         )
         st.metric(
             "Attacker finds ≤",
             f"{statement.attacker_tpr(_FALSE_ALARMS):.1%}",
             border=True,
             width="content",
-            help="At most this share of those who took part, when 1 in 100 others is wrongly accused. Without "
-            "any model: 1 %.",
+            help="The largest share of those who took part that an attacker can name while wrongly accusing 1 in 100 "
+            "others. Guessing without a model names 1%.",
         )
     show_statement(statement, key="train")
 
@@ -123,8 +123,8 @@ def _show_several(plan: SweepPlan, statements: list[Statement]) -> None:
         for statement in statements
     ]
     st.markdown(
-        f"**{plan.num_runs} runs**: {len(rows)} combinations with {len(plan.seeds)} seed(s) each. Each row "
-        "is the guarantee of **one** released model; publishing several adds up."
+        f"**{plan.num_runs} runs**: {counted(len(rows), 'combination')} with {counted(len(plan.seeds), 'seed')} "
+        "each. Each row is the guarantee of **one** released model. The privacy costs of several releases add up."
     )
     table = pd.DataFrame(rows)
     table["ε"] = table["ε"].map(budget_name)
@@ -132,6 +132,6 @@ def _show_several(plan: SweepPlan, statements: list[Statement]) -> None:
     table["attacker finds at most"] = table["attacker finds at most"].map("{:.1%}".format)
     st.dataframe(table, hide_index=True, key="train_promises")
     st.caption(
-        "Attacker: share of those who took part that are rightly named when 1 in 100 others is wrongly "
-        "accused. Rows of synthetic data only guarantee nothing to any patient."
+        "The attacker names at most this share of those who took part, while wrongly accusing 1 in 100 "
+        "others. Rows of *synthetic only* guarantee nothing to any patient."
     )

@@ -29,15 +29,15 @@ def show_ledger_line(source: DataSource, asked: SweepPlan | NetworkRequest) -> s
     data = resources.training_data(source)
     more = _planned(asked, data)
     if not more:
-        st.caption("This cohort's ledger: these runs never see its patients and add nothing.")
+        st.caption("These runs never read this cohort's patients. They add nothing to its ledger.")
         return ""
     book = resources.ledger().book()
     before, after = (
         short_total(book.total(data.patients, PAPER_DELTA, added)) for added in ((), more)
     )
     st.caption(
-        f"This cohort's ledger, for a whole patient at δ = {PAPER_DELTA:g}: so far {before}; after this at most "
-        f"{after}. Runs that are recorded already are not trained again and add nothing."
+        f"Ledger of this cohort, per patient at δ = {PAPER_DELTA:g}: {before} so far, at most {after} after this. "
+        "A run that is already recorded is not trained again and adds nothing."
     )
     exceeded = [state for state in book.budget_states(data.patients, more) if state.is_exceeded]
     if not exceeded:

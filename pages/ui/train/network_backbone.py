@@ -27,7 +27,7 @@ def choose_start(default: BackboneConfig, key: str) -> BackboneConfig:
         key=f"network_name_{key}",
         accept_new_options=True,
         persist_state="session",
-        help="Any timm model, typed by its name. The EfficientNets listed are installed with their weights.",
+        help="Type the name of any timm model. The listed EfficientNets are installed with their weights.",
     )
     weights = st.selectbox(
         "First weights",
@@ -36,8 +36,8 @@ def choose_start(default: BackboneConfig, key: str) -> BackboneConfig:
         key=f"network_weights_{key}",
         accept_new_options=True,
         persist_state="session",
-        help="ImageNet: installed, or fetched from timm's hub. random: to try things out. Or type the path of a file "
-        "on this computer: timm's weights, or torchvision's of a Swin.",
+        help="ImageNet weights are installed, or fetched from timm's hub. Random weights are for trying things out. You "
+        "can also type the path of a file on this computer, with timm's weights or torchvision's weights of a Swin.",
     )
     size = st.number_input(
         "Input size (pixels)",
@@ -46,7 +46,7 @@ def choose_start(default: BackboneConfig, key: str) -> BackboneConfig:
         value=default.image_size_px,
         key=f"network_size_{key}",
         persist_state="session",
-        help="Masses are resized to it. The time grows with its square.",
+        help="Masses are resized to this side. The time grows with its square.",
     )
     return replace(
         default, name=name, weights=_WEIGHTS.get(weights, weights), image_size_px=int(size)
@@ -57,6 +57,6 @@ def show_where_weights_come_from(backbone: BackboneConfig) -> None:
     """Says that weights must be fetched, where they are not installed."""
     if backbone.weights == "auto" and backbone.name not in INSTALLED_BACKBONES:
         st.caption(
-            f"The ImageNet weights of {escape_markdown(backbone.name)} are not installed: they are fetched from timm's hub once, "
-            "before anything is trained or released. Without a connection, type the path of a file under *First weights*."
+            f"The ImageNet weights of {escape_markdown(backbone.name)} are not installed. They are fetched from timm's hub "
+            "once, before anything is trained or released. Without a connection, type the path of a file under *First weights*."
         )

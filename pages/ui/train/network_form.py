@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _OWN = "my own"
 _PART_HELP = (
-    "The network itself: all of it, or its last stages. Adapters: small updates of frozen layers, which need far "
-    "fewer noisy numbers. Head: the backbone stays frozen; cached features train it much faster."
+    "*the network itself* trains all of it, or its last stages. *adapters* are small updates of frozen layers, so far "
+    "fewer numbers need noise. *head* keeps the backbone frozen. Cached features train a head much faster."
 )
 
 
@@ -45,7 +45,7 @@ def choose_network(source: DataSource) -> NetworkRequest:
         format_func=lambda name: name if name == _OWN else _short(presets[name]),
         key="network_preset",
         persist_state="session",
-        help="Your own choices, or one of the paper's 21 experiments with all its settings, under the paper's name.",
+        help="Your own choices, or one of the paper's 21 experiments with all its settings.",
     )
     config = _own_config(source) if name == _OWN else _preset_config(source, presets[name])
     with st.expander("This computer", icon=":material/memory:"):
@@ -56,7 +56,7 @@ def choose_network(source: DataSource) -> NetworkRequest:
             required=True,
             key="network_device",
             persist_state="session",
-            help="auto: a GPU if there is one. It changes the time only.",
+            help="*auto* uses a GPU if there is one. The device changes only the time.",
         )
     return NetworkRequest(source=source, config=config, device=device)
 
@@ -104,7 +104,8 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
         value=usual.sample_rate,
         format="%.3f",
         key=f"network_rate_{key}",
-        help="Chance of each unit to take part in a step. At 1 all do: slowest, with the least noise for its ε.",
+        help="The probability that a unit takes part in a step. At 1 all units take part. This is slowest and needs "
+        "the least noise for its ε.",
     )
     learning_rate = st.number_input(
         "Learning rate",
@@ -120,7 +121,7 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
         16,
         usual.views,
         key=f"network_views_{key}",
-        help="Flips and quarter turns, averaged before clipping: they cost time, not privacy.",
+        help="Flips and quarter turns, averaged before clipping. They cost time, not privacy.",
     )
     before = usual.pretraining_steps
     if strategy == "pretrain":
@@ -130,7 +131,7 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
             20_000,
             usual.pretraining_steps,
             key=f"network_before_{key}",
-            help="Plain steps of the whole network on batches of 128; they see no real mass.",
+            help="Plain steps of the whole network on batches of 128. They see no real mass.",
         )
     stages = None
     if part == "network":
@@ -141,7 +142,7 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
                 20,
                 0,
                 key=f"network_stages_{key}",
-                help="0: all of the network.",
+                help="0 trains all of the network.",
             )
             or None
         )
@@ -151,7 +152,7 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
         default=usual.precision,
         required=True,
         key=f"network_precision_{key}",
-        help="Of forward and backward passes; bfloat16 is faster on recent GPUs.",
+        help="Of the forward and backward passes. bfloat16 is faster on recent GPUs.",
     )
     return replace(
         usual,
@@ -179,14 +180,14 @@ def _preset_config(source: DataSource, preset: Preset) -> RunConfig:
     published = ", ".join(f"{of.test_set.upper()} {of.mean:.3f}" for of in preset.published)
     st.caption(
         f"AUROC in the paper, mean of {len(preset.published[0].by_seed)} seeds: {published}."
-        + (" On the demo cohort other numbers come out." if source.is_demo else "")
+        + (" The demo cohort gives other numbers." if source.is_demo else "")
     )
     with st.expander("How this differs from the paper", icon=":material/difference:"):
         st.markdown("\n".join(f"- {text}" for text in (*preset.differences, *preset.inferred)))
     with st.expander("Advanced settings", icon=":material/settings:"):
         backbone = choose_start(preset.config.backbone, preset.path)
         if backbone.name != preset.config.backbone.name:
-            st.caption("Another network than the paper's: no longer its experiment.")
+            st.caption("With another network, this is no longer the paper's experiment.")
         seed = choose_seed("Seed")
         noise = "reproducible" if choose_reproducible() else "secret"
     return preset.for_data(

@@ -9,7 +9,7 @@ import streamlit as st
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import RunConfig, to_dict
 from mammo_core.errors import MammoError
-from mammo_core.text.numbers import duration
+from mammo_core.text.numbers import counted, duration
 from pages.ui.components.messages import escape_markdown
 from pages.ui.state import resources
 from pages.ui.train.head_preview import planned_statement, show_guarantee
@@ -76,14 +76,14 @@ def _show_time(request: NetworkRequest, device: torch.device) -> None:
 
 
 _NETWORK_WORDS = (
-    "Every step sends images through the network: minutes to hours with a GPU, hours to days without. Fewer steps, smaller "
-    "inputs, and training adapters or the head alone shorten it. Cancelled or interrupted, it goes on from its last "
-    "checkpoint and spends nothing more. Its model cannot be asked on *Read a case* yet."
+    "Every step runs images through the network. This takes minutes to hours with a GPU, and hours to days without one. "
+    "Fewer steps, smaller inputs, adapters or the head alone take less time. After a cancellation, training continues from "
+    "its last checkpoint at no further privacy cost. *Read a case* cannot use its model yet."
 )
 _FEATURES_WORDS = (
-    "The network stays as it is: features of every mass are computed once and kept, then the head trains for some minutes. "
-    "Cancelled or interrupted, the features stay, but the head begins anew and is released again, because its noise is "
-    "drawn anew. Its model cannot be asked on *Read a case* yet."
+    "The network stays frozen. The features of every mass are computed once and kept. Then the head trains for some "
+    "minutes. After a cancellation, the features are kept, but the head starts again with new noise. That is another "
+    "release. *Read a case* cannot use its model yet."
 )
 
 
@@ -92,13 +92,13 @@ def _time_words(request: NetworkRequest, step_time: StepTime, *, on_features: bo
 
     config, data = request.config, resources.training_data(request.source)
     assert isinstance(config.recipe, NetworkRecipe)
-    measured = f"on {step_time.device}, from steps measured on a few made-up images"
+    measured = f"on {step_time.device}, estimated from a few steps on made-up images"
     if on_features:
         masses = data.num_images + (data.num_synthetic if config.strategy != "real" else 0)
         seconds = time_of_features(config, masses, step_time)
         return (
-            f"About **{duration(seconds)}** for the features of {masses} masses in {config.backbone.views} views, those "
-            f"for testing not counted, {measured}. Features that are there already cost nothing."
+            f"About **{duration(seconds)}** for the features of {masses} masses in {counted(config.backbone.views, 'view')}, "
+            f"{measured}. Test masses are not counted. Features that are already there take no time."
         )
     time = time_of_run(config, data, step_time)
     return (
@@ -109,7 +109,7 @@ def _time_words(request: NetworkRequest, step_time: StepTime, *, on_features: bo
             if step_time.pretraining
             else ""
         )
-        + ". Scoring validation and test masses comes on top."
+        + ". Scoring validation and test masses takes extra time."
     )
 
 

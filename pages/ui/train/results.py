@@ -11,7 +11,7 @@ from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.evaluation.curves import curve_points
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.trade_off import trade_off_figure
-from mammo_core.text.numbers import budget_name
+from mammo_core.text.numbers import budget_name, counted
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, slug
 from pages.ui.components.messages import INTERVALS, escape_markdown
@@ -45,7 +45,7 @@ def show_results(job: JobView) -> None:
     if len(run_ids) == 1:
         show_run_card(run_ids[0])
         return
-    st.subheader(f"{len(run_ids)} runs")
+    st.subheader(counted(len(run_ids), "run"))
     for unit, of_unit in rows.groupby("unit"):
         _show_curves(str(unit), of_unit)
     st.caption(INTERVALS)
@@ -62,7 +62,7 @@ def _show_network(job: JobView, config: RunConfig) -> None:
     run_id = resources.archive().id_of(config, job.data_hash)
     if run_id is None:
         st.info(
-            "Not finished. What was done is kept: *Continue* goes on from the last checkpoint.",
+            "The run is not finished. *Continue* resumes from its last checkpoint.",
             icon=":material/hourglass_empty:",
         )
         return
@@ -90,7 +90,7 @@ def _bundle(unit: str, site: str, rows: pd.DataFrame) -> ExportBundle:
     """The figure with the runs behind it."""
     name = f"mammo_privacy_{unit}_{slug(site)}"
     notes = (
-        f"Unit of privacy: {unit}. Each ε is of one run; what it covers is in the statement of each run's card.",
+        f"Unit of privacy: {unit}. Each ε is of one run. The card of each run states what it covers.",
         INTERVALS.replace("**", ""),
         f"Data {rows['data_hash'].iloc[0]}.",
     )
