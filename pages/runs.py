@@ -68,7 +68,10 @@ chosen = st.dataframe(
     on_select="rerun",
     selection_mode="multi-row",
     key="runs_table",
-    column_config={"when": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")}
+    column_config={
+        "when": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+        "target ε": st.column_config.TextColumn(width=95),
+    }
     | {
         name: st.column_config.NumberColumn(format="%.3f")
         for name in shown.columns

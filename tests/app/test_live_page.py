@@ -209,7 +209,7 @@ def test_live_at_infinity_says_no_privacy_and_gives_no_total(demo_features):
     assert not app.exception
     assert "No privacy (not DP)" in texts(app)
     assert metrics(app)["ε of this model"] == "∞ (not DP)"
-    assert metrics(app)["Total ε so far, patient"] == "no guarantee"
+    assert metrics(app)["Total ε so far, patient"] == "∞ (not DP)"
 
 
 def test_live_adds_up_what_was_released(demo_features):

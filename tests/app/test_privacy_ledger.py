@@ -166,7 +166,7 @@ def test_train_says_what_a_plan_adds_and_asks_for_a_reason_beyond_the_budget(
     started = []
     monkeypatch.setattr(jobs, "start", lambda request: started.append(request) or "job")
     app = open_page("train")
-    assert "ε = 0 so far, at most ε = 6 after this" in texts(app)
+    assert "So far: ε = 0. After this, at most: ε = 6." in texts(app)
     patients = resources.training_data(resources.installed_sources()[0]).patients
     ledger.set_budget(cohort(*patients), Budget(epsilon=2.0, delta=DELTA))
 

@@ -1,6 +1,7 @@
 """The Train page and its jobs, with a thread in place of Dask."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,8 +9,15 @@ from mammo_core.cohorts.installed import DataSource
 from mammo_core.jobs.store import JobStore
 from mammo_core.results.archive import RunArchive
 from pages.ui.state import jobs
+from pages.ui.train import results
 from tests.app.helpers import open_page
-from tests.helpers.jobs import ThreadExecutors, wait_for, wait_until_over, write_cohort
+from tests.helpers.jobs import (
+    ThreadExecutors,
+    features_request,
+    wait_for,
+    wait_until_over,
+    write_cohort,
+)
 
 
 def texts(app):
@@ -85,6 +93,18 @@ def requested(app):
     view = jobs.job_queue().store.view(job_of(start(app)))
     jobs.job_queue().cancel(view.id)
     return view.request
+
+
+def test_only_finished_features_are_called_ready(monkeypatch):
+    said = []
+    monkeypatch.setattr(results.st, "success", lambda text, **_: said.append(text))
+
+    for state in ("interrupted", "failed", "cancelled"):
+        results.show_results(SimpleNamespace(request=features_request(DataSource()), state=state))
+    assert not said
+
+    results.show_results(SimpleNamespace(request=features_request(DataSource()), state="finished"))
+    assert said == ["The features are ready."]
 
 
 def test_no_privacy_is_called_so(executors):

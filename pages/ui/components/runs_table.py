@@ -18,19 +18,22 @@ def one_line_per_run(rows: pd.DataFrame) -> pd.DataFrame:
         {
             "when": first["started"].dt.tz_localize(None),  # UTC
             "training data": first["strategy"].map(STRATEGY_NAMES),
-            "trained part": first["trained_part"].map(TRAINED_PART_NAMES),
             "unit": first["unit"],
             "target ε": first["target_epsilon"].map(budget_name),
             "seed": first["seed"],
-            "from": first["origin"],
-            "data": first["data_hash"].str[:6],
         }
     )
     auroc = rows.pivot(index="run_id", columns="test_set", values="auroc")
     for test_set in auroc.columns:
         table[f"AUROC {test_set}"] = auroc[test_set].round(3)
-    table["backbone"] = first["backbone"]
-    return table
+    return table.assign(
+        **{
+            "trained part": first["trained_part"].map(TRAINED_PART_NAMES),
+            "from": first["origin"],
+            "data": first["data_hash"].str[:6],
+            "backbone": first["backbone"],
+        }
+    )
 
 
 def filtered(

@@ -13,7 +13,7 @@ from mammo_core.cohorts.installed import DataSource
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import PAPER_DELTA, UNITS, Unit
 from mammo_core.figures.running_total import running_total_figure
-from mammo_core.text.numbers import counted
+from mammo_core.text.numbers import budget_name, counted
 
 if TYPE_CHECKING:
     from mammo_core.privacy.accounting.cost import PrivacyCost
@@ -52,7 +52,7 @@ def total_metric(history: list[Release], unit: Unit) -> tuple[str, str]:
     if not costs:
         return "0", count
     epsilon = _total(costs, unit)
-    return ("no guarantee" if math.isinf(epsilon) else f"{epsilon:.4g}"), count
+    return (budget_name(epsilon) if math.isinf(epsilon) else f"{epsilon:.4g}"), count
 
 
 def total_figure(history: list[Release], unit: Unit) -> go.Figure | None:

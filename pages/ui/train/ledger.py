@@ -36,7 +36,7 @@ def show_ledger_line(source: DataSource, asked: SweepPlan | NetworkRequest) -> s
         short_total(book.total(data.patients, PAPER_DELTA, added)) for added in ((), more)
     )
     st.caption(
-        f"Ledger of this cohort, per patient at δ = {PAPER_DELTA:g}: {before} so far, at most {after} after this. "
+        f"Ledger of this cohort, per patient at δ = {PAPER_DELTA:g}. So far: {before}. After this, at most: {after}. "
         "A run that is already recorded is not trained again and adds nothing."
     )
     exceeded = [state for state in book.budget_states(data.patients, more) if state.is_exceeded]

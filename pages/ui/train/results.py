@@ -35,7 +35,8 @@ def show_results(job: JobView) -> None:
         _show_network(job, job.request.config)
         return
     if not isinstance(job.request, SweepRequest):
-        st.success("The features are ready.", icon=":material/check:")
+        if job.state == "finished":
+            st.success("The features are ready.", icon=":material/check:")
         return
     rows = resources.archive().rows_of_plan(job.request.plan, job.data_hash)
     if rows.empty:
