@@ -31,7 +31,6 @@ from mammo_core.config.runs import (
     RunConfig,
     Strategy,
     Unit,
-    to_dict,
 )
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.bootstrap import Estimate
@@ -94,21 +93,6 @@ class AuditPlan:
             recipe=RECIPES[self.strategy],
             backbone=self.backbone,
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Writes JSON-ready values, see `audit_plan_from_dict`."""
-        return to_dict(self)
-
-
-def audit_plan_from_dict(values: dict[str, Any]) -> AuditPlan:
-    """Reads what `AuditPlan.to_dict` wrote."""
-    return AuditPlan(
-        **values
-        | {
-            "epsilons": tuple(float(epsilon) for epsilon in values["epsilons"]),
-            "backbone": BackboneConfig(**values["backbone"]),
-        }
-    )
 
 
 @dataclass

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal, cast, get_args
 
 from mammo_core.config import validate
@@ -33,7 +34,7 @@ INSTALLED_BACKBONES = tuple(f"tf_efficientnet_lite{size}" for size in (0, 1, 2))
 PAPER_DELTA = 1e-4
 KEY_LENGTH = 16
 # fields left out of `to_dict` at these values, so that runs hashed before the fields existed keep their hash
-_ADDED_LATER = {"normalisation": "backbone", "layer": ""}
+_ADDED_LATER = {"normalisation": "backbone", "layer": "", "site": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,7 @@ class PrivacyConfig:
     target_delta: float = PAPER_DELTA
     unit: Unit = "patient"
     noise: Noise = "secret"
+    UNWRITTEN: ClassVar[dict[str, str]] = {"noise": "reproducible"}  # before there was secret noise
 
     def __post_init__(self) -> None:
         validate.privacy_budget(self.target_epsilon)
@@ -214,32 +216,13 @@ class RunConfig:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Writes a configuration as JSON-ready values; infinity becomes the text "inf".
+    """Writes a dataclass as JSON-ready values, which `from_dict` reads; infinity becomes the text "inf", a path absolute.
 
     Example:
         >>> to_dict(PrivacyConfig(target_epsilon=math.inf))["target_epsilon"]
         'inf'
     """
     return _plain(dataclasses.asdict(config, dict_factory=_without_late_defaults))
-
-
-def run_config_from_dict(values: dict[str, Any]) -> RunConfig:
-    """Reads a RunConfig from what `to_dict` wrote."""
-    privacy = dict(values["privacy"])
-    privacy["target_epsilon"] = float(privacy["target_epsilon"])
-    privacy.setdefault("noise", "reproducible")  # of runs recorded before there was secret noise
-    return RunConfig(
-        strategy=values["strategy"],
-        privacy=PrivacyConfig(**privacy),
-        recipe=_recipe(values["recipe"]),
-        backbone=BackboneConfig(**values["backbone"]),
-        seed=values["seed"],
-    )
-
-
-def _recipe(values: dict[str, Any]) -> HeadRecipe | NetworkRecipe:
-    kind = NetworkRecipe if "trained_part" in values else HeadRecipe
-    return kind(**values)
 
 
 def run_key(config: object, data_hash: str) -> str:
@@ -266,4 +249,6 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in cast("Sequence[Any]", value)]
+    if isinstance(value, Path):
+        return str(value.resolve())
     return "inf" if isinstance(value, float) and math.isinf(value) else value

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_type_hints
+from typing import Any, ClassVar
 
-from mammo_core.auditing.heads import AuditPlan, audit_plan_from_dict
+from mammo_core.auditing.heads import AuditPlan
 from mammo_core.cohorts.installed import DataSource
+from mammo_core.config.from_dict import from_dict
 from mammo_core.config.names import STRATEGY_NAMES, name_of_run
-from mammo_core.config.runs import (
-    HEAD_ON_FEATURES,
-    BackboneConfig,
-    RunConfig,
-    run_config_from_dict,
-    to_dict,
-)
+from mammo_core.config.runs import HEAD_ON_FEATURES, BackboneConfig, RunConfig, to_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.ingestion.download.paper_data import FetchPlan
-from mammo_core.ingestion.imports.plan import ImportPlan, import_plan_from_dict
+from mammo_core.ingestion.imports.plan import ImportPlan
 from mammo_core.system.device import DeviceWish
-from mammo_core.training.heads.sweep import SweepPlan, plan_from_dict, plan_like
+from mammo_core.training.heads.sweep import SweepPlan, plan_like
 
 _FORGOTTEN = Path("forgotten")
 
@@ -44,15 +38,7 @@ class JobRequest:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values: the kind and every field."""
-        values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
-        return {"kind": self.kind} | {name: _written(value) for name, value in values.items()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`; a field that an older version did not write keeps its default."""
-        types = get_type_hints(cls)
-        names = [each.name for each in dataclasses.fields(cls) if each.name in values]
-        return cls(**{name: _READERS.get(types[name], _same)(values[name]) for name in names})
+        return {"kind": self.kind} | to_dict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,13 +179,14 @@ _REQUESTS: dict[str, type[JobRequest]] = {each.kind: each for each in JobRequest
 
 
 def request_from_dict(values: Mapping[str, Any]) -> JobRequest:
-    """The inverse of every request's `to_dict`.
+    """The inverse of every request's `to_dict`; a field that an older version did not write keeps its default.
 
     Raises:
         InvalidRequestError: If it is no request that this version knows.
     """
     try:
-        return _REQUESTS[values["kind"]].from_dict(values)
+        written = {name: value for name, value in values.items() if name != "kind"}
+        return from_dict(_REQUESTS[values["kind"]], written)
     except (KeyError, TypeError) as error:
         raise InvalidRequestError(
             f"Expected a job of kind {', '.join(_REQUESTS)} as this version writes it; got "
@@ -207,40 +194,5 @@ def request_from_dict(values: Mapping[str, Any]) -> JobRequest:
         ) from error
 
 
-def _written(value: Any) -> Any:
-    """A field's value as JSON-ready values."""
-    if isinstance(value, DataSource):
-        site = {} if value.site is None else {"site": value.site}
-        return {name: _written(getattr(value, name)) for name in ("real", "synthetic")} | site
-    if isinstance(value, Path):
-        return str(value.resolve())
-    if isinstance(value, FetchPlan | ImportPlan):
-        return value.to_dict()
-    return to_dict(value) if dataclasses.is_dataclass(value) else value
-
-
-def _source_from_dict(values: Mapping[str, str | None]) -> DataSource:
-    real, synthetic = (
-        None if values[name] is None else Path(values[name] or "") for name in ("real", "synthetic")
-    )
-    return DataSource(real, synthetic, values.get("site"))
-
-
 def _listed(epsilons: tuple[float, ...]) -> str:
     return ", ".join(f"{epsilon:g}" for epsilon in epsilons).replace("inf", "∞")
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-_READERS: dict[object, Callable[[Any], Any]] = {
-    AuditPlan: audit_plan_from_dict,
-    BackboneConfig: lambda values: BackboneConfig(**values),
-    DataSource: _source_from_dict,
-    FetchPlan: lambda values: FetchPlan(**values),
-    ImportPlan: import_plan_from_dict,
-    Path: Path,
-    RunConfig: run_config_from_dict,
-    SweepPlan: plan_from_dict,
-}

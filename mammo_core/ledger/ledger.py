@@ -16,12 +16,12 @@ from typing import Any
 
 from filelock import FileLock
 
+from mammo_core.config.from_dict import from_dict
 from mammo_core.config.runs import to_dict
 from mammo_core.errors import BudgetExceededError, InvalidRequestError
 from mammo_core.ledger.book import Budget, BudgetChange, BudgetState, LedgerBook, LedgerEntry
 from mammo_core.ledger.records import LedgerRecord, MlflowRecords, Records
 from mammo_core.ledger.releases import CohortIdentity, Release
-from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost
 from mammo_core.privacy.accounting.gaussian import require_meaningful_delta
 
 
@@ -188,11 +188,11 @@ def _book(records: Sequence[LedgerRecord]) -> LedgerBook:
         content = record.content
         match record.kind:
             case "cohort":
-                cohorts[content["key"]] = _cohort(content)
+                cohorts[content["key"]] = from_dict(CohortIdentity, content)
             case "charges":
                 entries += _entries(record)
             case "budget":
-                budget = content["budget"] and Budget(**content["budget"])
+                budget = content["budget"] and from_dict(Budget, content["budget"])
                 changes.append(
                     BudgetChange(cohort=content["cohort"], budget=budget, made=record.made)
                 )
@@ -217,7 +217,7 @@ def _entries(record: LedgerRecord) -> list[LedgerEntry]:
     content = record.content
     return [
         LedgerEntry(
-            release=_release(values),
+            release=from_dict(Release, values),
             cohort=content["cohort"],
             made=record.made,
             origin=content["origin"],
@@ -226,22 +226,3 @@ def _entries(record: LedgerRecord) -> list[LedgerEntry]:
         )
         for values in content["charges"]
     ]
-
-
-def _cohort(values: dict[str, Any]) -> CohortIdentity:
-    read: dict[str, Any] = {"patients": frozenset(values["patients"])}
-    return CohortIdentity(**values | read)
-
-
-def _release(values: dict[str, Any]) -> Release:
-    spending = values["spending"]
-    steps = spending["steps"]
-    read: dict[str, Any] = {
-        "target_epsilon": float(values["target_epsilon"]),
-        "spending": PrivacyCost(
-            steps=None if steps is None else tuple(NoisySteps(**part) for part in steps),
-            unit=spending["unit"],
-            largest_patient=spending["largest_patient"],
-        ),
-    }
-    return Release(**values | read)

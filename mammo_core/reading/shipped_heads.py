@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mammo_core.classifiers.heads import LinearHeads, projection_tensors
 from mammo_core.classifiers.projection import Projection
+from mammo_core.config.from_dict import from_dict
 from mammo_core.config.runs import BackboneConfig, HeadRecipe, Strategy, Unit, to_dict
 from mammo_core.errors import CheckpointError
 from mammo_core.evaluation.bootstrap import Estimate
@@ -172,12 +173,7 @@ def load_heads_card(path: Path) -> HeadsCard:
     """
     card = path.with_suffix(".json")
     try:
-        values = json.loads(card.read_text(encoding="utf-8"))
-        values["recipe"] = HeadRecipe(**values["recipe"])
-        values["backbone"] = BackboneConfig(**values["backbone"])
-        values["drawn"] = SampledMasses(**values["drawn"])
-        values["heads"] = tuple(_facts(head) for head in values["heads"])
-        return HeadsCard(**values)
+        return from_dict(HeadsCard, json.loads(card.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise CheckpointError(
             f"Expected a card of heads at {card}; found none. Get the file again, or make heads: "
@@ -187,17 +183,6 @@ def load_heads_card(path: Path) -> HeadsCard:
         raise CheckpointError(
             f"Expected a card of heads at {card}; got something else ({error}). Get the file again."
         ) from error
-
-
-def _facts(values: dict[str, Any]) -> HeadFacts:
-    return HeadFacts(
-        target_epsilon=float(values["target_epsilon"]),
-        epsilon=float(values["epsilon"]),
-        noise_multiplier=float(values["noise_multiplier"]),
-        seed=int(values["seed"]),
-        threshold=float(values["threshold"]),
-        auroc={name: Estimate(**estimate) for name, estimate in values["auroc"].items()},
-    )
 
 
 def _model(facts: HeadFacts, tested: list[str], quantiles: np.ndarray) -> CaseModel:

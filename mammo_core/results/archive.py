@@ -13,7 +13,8 @@ import pandas as pd
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from mammo_core.config.runs import HEAD_ON_FEATURES, RunConfig, run_config_from_dict, run_key
+from mammo_core.config.from_dict import from_dict
+from mammo_core.config.runs import HEAD_ON_FEATURES, RunConfig, run_key
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.evaluation.metrics import METRIC_NAMES
@@ -165,7 +166,7 @@ def run_of_numbers(
         predictions: `PREDICTION_COLUMNS` of test and validation masses.
         about: Other fields of `FinishedRun`.
     """
-    config, estimates = run_config_from_dict(card["config"]), _estimates(metrics, names)
+    config, estimates = from_dict(RunConfig, card["config"]), _estimates(metrics, names)
     is_validation = predictions["test_set"] == VALIDATION
     tested = predictions[~is_validation]
     return FinishedRun(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mammo_core.config.from_dict import from_dict
 from mammo_core.errors import CheckpointError
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.privacy.accounting.guarantee import Guarantee
@@ -98,13 +99,7 @@ def load_card(path: Path) -> GeneratorCard:
     """
     card = path.with_suffix(".json")
     try:
-        values = json.loads(card.read_text(encoding="utf-8"))
-        values["config"] = GanConfig(**values["config"])
-        if values["guarantee"] is not None:
-            values["guarantee"] = Guarantee(**values["guarantee"])
-        for name in ("patients", "class_order"):
-            values[name] = tuple(values[name])
-        return GeneratorCard(**values)
+        return from_dict(GeneratorCard, json.loads(card.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise CheckpointError(
             f"Expected a generator's card at {card}; found none. Check the name."

@@ -8,7 +8,6 @@ from mammo_core.auditing.heads import (
     HEADLINE_METHOD,
     AuditPlan,
     AuditTables,
-    audit_plan_from_dict,
     best_attacks,
     headline_audits,
     run_audit,
@@ -94,12 +93,6 @@ def test_same_seed_gives_the_same_tables_and_calls_back_after_each_budget(datase
 
     assert seen == [5, 10]
     assert tables.frames()["attacks"].equals(audited(dataset)["attacks"])
-
-
-def test_plan_travels_as_json(dataset):
-    plan = make_plan(dataset)
-
-    assert audit_plan_from_dict(plan.to_dict()) == plan
 
 
 def test_what_cannot_be_attacked_is_refused(dataset):

@@ -3,6 +3,7 @@ import math
 
 import pytest
 
+from mammo_core.config.from_dict import from_dict
 from mammo_core.config.network_recipe import TRAINED_PARTS, NetworkRecipe
 from mammo_core.config.runs import (
     HEAD_ON_FEATURES,
@@ -10,7 +11,6 @@ from mammo_core.config.runs import (
     HeadRecipe,
     PrivacyConfig,
     RunConfig,
-    run_config_from_dict,
     short_hash,
     to_dict,
 )
@@ -34,7 +34,7 @@ def run(recipe, epsilon=6.0, **values):
 def test_run_survives_json(config):
     written = json.dumps(to_dict(config), allow_nan=False)
 
-    assert run_config_from_dict(json.loads(written)) == config
+    assert from_dict(RunConfig, json.loads(written)) == config
 
 
 @pytest.mark.parametrize("part", TRAINED_PARTS)
@@ -62,12 +62,12 @@ def test_recipe_with_an_unknown_setting_is_refused():
     values["recipe"]["warmup"] = 3
 
     with pytest.raises(TypeError, match="warmup"):
-        run_config_from_dict(values)
+        from_dict(RunConfig, values)
 
 
 def test_backbone_setting_added_later_is_recorded_only_where_it_is_used():
     half = run(HeadRecipe(), backbone=BackboneConfig(normalisation="half"))
 
     assert to_dict(half)["backbone"]["normalisation"] == "half"
-    assert run_config_from_dict(to_dict(half)) == half
+    assert from_dict(RunConfig, to_dict(half)) == half
     assert "normalisation" not in to_dict(run(HeadRecipe()))["backbone"]

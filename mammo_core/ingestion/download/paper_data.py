@@ -9,9 +9,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -44,10 +43,6 @@ class FetchPlan:
 
     source: str = paper_files.URL
     includes_bcdr: bool = True
-
-    def to_dict(self) -> dict[str, Any]:
-        """Converts the plan to JSON-ready values."""
-        return asdict(self)
 
     @property
     def is_address(self) -> bool:

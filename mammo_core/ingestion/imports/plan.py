@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -102,37 +101,9 @@ class ImportPlan:
         """Whether ids in the source are public, so that they are kept and shown."""
         return self.kind == "cbis-ddsm"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Converts to JSON-ready values, paths included; see `import_plan_from_dict`."""
-        return self.without_paths() | {
-            name: path and str(path.resolve()) for name, path in self._paths().items()
-        }
-
     def without_paths(self) -> dict[str, Any]:
         """Converts to JSON-ready values that name no file: file names can identify patients."""
         values = asdict(self)
-        for name in self._paths():
+        for name in ("source", "labels", "boxes", "masks"):
             del values[name]
         return values
-
-    def _paths(self) -> dict[str, Path | None]:
-        return {name: getattr(self, name) for name in ("source", "labels", "boxes", "masks")}
-
-
-def import_plan_from_dict(values: Mapping[str, Any]) -> ImportPlan:
-    """Builds a plan from what `ImportPlan.to_dict` returned.
-
-    Raises:
-        InvalidRequestError: If they are not what this version writes.
-    """
-    try:
-        paths = {
-            name: values[name] and Path(values[name])
-            for name in ("source", "labels", "boxes", "masks")
-        }
-        parts = {"recipe": CropRecipe(**values["recipe"]), "split": SplitPlan(**values["split"])}
-        return ImportPlan(**{**values, **paths, **parts})
-    except (KeyError, TypeError) as error:
-        raise InvalidRequestError(
-            f"Expected an import as this version writes it; got another ({error}). Plan it anew."
-        ) from error

@@ -22,7 +22,8 @@ import numpy as np
 import pandas as pd
 
 from mammo_core.classifiers.heads import HeadFile, head_from_bytes
-from mammo_core.config.runs import NOISES, RunConfig, run_config_from_dict, run_key, to_dict
+from mammo_core.config.from_dict import from_dict
+from mammo_core.config.runs import NOISES, RunConfig, run_key, to_dict
 from mammo_core.errors import CheckpointError, IngestionError, MammoError
 from mammo_core.evaluation.metrics import METRIC_NAMES, weighted_metrics
 from mammo_core.privacy.statements.card import statement_from_dict, statement_to_dict
@@ -68,7 +69,7 @@ def read_package(folder: Path) -> FinishedRun:
             )
         files = _listed_files(folder, manifest["files"])
         card, numbers = _json(files[CARD]), _json(files[NUMBERS])
-        config, data_hash = run_config_from_dict(card["config"]), str(card["data_hash"])
+        config, data_hash = from_dict(RunConfig, card["config"]), str(card["data_hash"])
         statement = _statement(card, config)
         metrics = _metrics(numbers["metrics"])
         test_sets = _test_sets(numbers["test_sets"])

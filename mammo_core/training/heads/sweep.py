@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import ClassVar
 
 from mammo_core.config.recipes import RECIPES
 from mammo_core.config.runs import (
@@ -16,7 +16,6 @@ from mammo_core.config.runs import (
     Strategy,
     Unit,
     run_key,
-    to_dict,
 )
 from mammo_core.errors import InvalidRequestError
 from mammo_core.ledger.releases import Release, ReleaseLedger, releases_of_run
@@ -66,6 +65,7 @@ class SweepPlan:
     noise: Noise = "secret"
     changes: RecipeChanges = RecipeChanges()
     engine: TrainingBackend = "vectorised"
+    UNWRITTEN: ClassVar[dict[str, str]] = {"noise": "reproducible"}  # before there was secret noise
 
     def configs(self) -> list[RunConfig]:
         """Every run; those of one strategy and unit one after the other.
@@ -97,10 +97,6 @@ class SweepPlan:
         """Number of runs in all."""
         return len(self.strategies) * len(self.units) * len(self.epsilons) * len(self.seeds)
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values, see `plan_from_dict`."""
-        return to_dict(self)
-
 
 def plan_like(config: RunConfig, epsilons: tuple[float, ...]) -> SweepPlan:
     """The same run at other budgets."""
@@ -119,23 +115,6 @@ def plan_like(config: RunConfig, epsilons: tuple[float, ...]) -> SweepPlan:
         backbone=config.backbone,
         noise=config.privacy.noise,
         changes=RecipeChanges(**changes),
-    )
-
-
-def plan_from_dict(values: dict[str, Any]) -> SweepPlan:
-    """The inverse of `SweepPlan.to_dict`."""
-    return SweepPlan(
-        strategies=tuple(values["strategies"]),
-        units=tuple(values["units"]),
-        epsilons=tuple(float(epsilon) for epsilon in values["epsilons"]),
-        seeds=tuple(values["seeds"]),
-        delta=values["delta"],
-        backbone=BackboneConfig(**values["backbone"]),
-        noise=values.get(
-            "noise", "reproducible"
-        ),  # of jobs asked for before there was secret noise
-        changes=RecipeChanges(**values["changes"]),
-        engine=values["engine"],
     )
 
 

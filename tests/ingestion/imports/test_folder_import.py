@@ -8,9 +8,11 @@ import pytest
 from pydicom.dataset import Dataset
 
 from mammo_core.cohorts.folders import read_real
+from mammo_core.config.from_dict import from_dict
+from mammo_core.config.runs import to_dict
 from mammo_core.errors import IngestionError, InvalidRequestError
 from mammo_core.ingestion.imports import folder_survey
-from mammo_core.ingestion.imports.plan import ImportPlan, import_plan_from_dict
+from mammo_core.ingestion.imports.plan import ImportPlan
 from mammo_core.ingestion.imports.run import preview_import, run_import
 from mammo_core.ingestion.imports.splitting import SplitPlan
 from mammo_core.labels import BENIGN, MALIGNANT
@@ -468,11 +470,11 @@ def test_plan_travels_as_json(tmp_path):
         patients_as_in="table",
     )
 
-    assert import_plan_from_dict(plan.to_dict()) == plan
-    before = {name: value for name, value in plan.to_dict().items() if name != "patients_as_in"}
-    assert import_plan_from_dict(before) == replace(plan, patients_as_in="")
-    with pytest.raises(InvalidRequestError, match="Plan it anew"):
-        import_plan_from_dict({"kind": "dicom"})
+    assert from_dict(ImportPlan, to_dict(plan)) == plan
+    before = {name: value for name, value in to_dict(plan).items() if name != "patients_as_in"}
+    assert from_dict(ImportPlan, before) == replace(plan, patients_as_in="")
+    with pytest.raises(TypeError, match="source"):
+        from_dict(ImportPlan, {"kind": "dicom"})
 
 
 def test_table_of_a_whole_hospital_is_used_for_the_few_images_at_hand(

@@ -14,6 +14,7 @@ import pytest
 
 from mammo_core.cohorts.folders import read_real
 from mammo_core.cohorts.installed import find_sources
+from mammo_core.config.runs import to_dict
 from mammo_core.errors import IngestionError, StoreError
 from mammo_core.ingestion.imports import run as importing
 from mammo_core.ingestion.imports.cohort_writer import discard_partial, open_cohort, partial_folder
@@ -250,12 +251,13 @@ def test_the_new_cohort_carries_its_mark_with_plan_and_counts(plan, run):
 
 def test_killed_import_goes_on_from_its_journal(tmp_path):
     plan = make_source(tmp_path / "source", count=30)
-    (tmp_path / "plan.json").write_text(json.dumps(plan.to_dict()))
+    (tmp_path / "plan.json").write_text(json.dumps(to_dict(plan)))
     code = (
         "import json, sys; from pathlib import Path\n"
         "from mammo_core.ingestion.imports.run import run_import\n"
-        "from mammo_core.ingestion.imports.plan import import_plan_from_dict\n"
-        "plan = import_plan_from_dict(json.loads(Path(sys.argv[1], 'plan.json').read_text()))\n"
+        "from mammo_core.config.from_dict import from_dict\n"
+        "from mammo_core.ingestion.imports.plan import ImportPlan\n"
+        "plan = from_dict(ImportPlan, json.loads(Path(sys.argv[1], 'plan.json').read_text()))\n"
         "run_import(plan, Path(sys.argv[1], 'data'), Path(sys.argv[1], 'home'), workers=2)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT)

@@ -7,8 +7,9 @@ import torch
 
 from mammo_core.cohorts.cohort import join
 from mammo_core.cohorts.installed import LoadedData
+from mammo_core.config.from_dict import from_dict
 from mammo_core.config.recipes import RECIPES
-from mammo_core.config.runs import PrivacyConfig, RunConfig, run_config_from_dict, to_dict
+from mammo_core.config.runs import PrivacyConfig, RunConfig, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError, MammoError, PrivacyError
 from mammo_core.privacy.statements.training_data import SyntheticOrigin
 from mammo_core.synthesis.cards import hash_patient
@@ -198,7 +199,7 @@ def test_configuration_survives_json(dataset, epsilon):
 
     config = make_config(dataset, epsilon=epsilon)
 
-    assert run_config_from_dict(json.loads(json.dumps(to_dict(config), allow_nan=False))) == config
+    assert from_dict(RunConfig, json.loads(json.dumps(to_dict(config), allow_nan=False))) == config
 
 
 @pytest.mark.parametrize(

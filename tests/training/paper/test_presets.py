@@ -3,7 +3,8 @@ import math
 
 import pytest
 
-from mammo_core.config.runs import BackboneConfig, run_config_from_dict, to_dict
+from mammo_core.config.from_dict import from_dict
+from mammo_core.config.runs import BackboneConfig, RunConfig, to_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.reference import paper_results
 from mammo_core.training.paper.presets import (
@@ -55,7 +56,7 @@ def test_preset_trains_as_the_paper_and_survives_json(preset):
     assert preset.config.privacy.target_delta == 1e-4
     assert preset.config.privacy.unit == "image"
     assert recipe.preset == preset.name
-    assert run_config_from_dict(to_dict(preset.config)) == preset.config
+    assert from_dict(RunConfig, to_dict(preset.config)) == preset.config
 
 
 def test_steps_of_an_epoch_are_the_batches_that_the_papers_loader_cuts():
