@@ -20,7 +20,6 @@ from mammo_core.errors import CohortError
 from mammo_core.synthesis.cards import GeneratorCard, hash_patient
 from mammo_core.synthesis.memorisation import CopyDetector, calibrate, nearest_views
 
-COPY_FLAG_RATE = 0.01
 _HELDOUT_SPLITS = ("val", "test")
 
 
@@ -143,7 +142,6 @@ def open_neighbourhood(
         train_views,
         heldout_views,
         heldout.patient_ids,
-        expected_rate=max(COPY_FLAG_RATE, 1 / len(heldout)),  # a few masses allow no finer one
     )
     return RealNeighbourhood(train, heldout, detector, backbone, load_backbone(backbone))
 

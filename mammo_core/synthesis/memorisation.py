@@ -15,8 +15,6 @@ import torch
 from scipy.stats import binom
 from torch import Tensor
 
-from mammo_core.errors import InvalidRequestError
-
 
 @dataclass(frozen=True)
 class CopyCheck:
@@ -89,16 +87,9 @@ def calibrate(
         train_views: (N, V, D) features of all flips and turns of the training masses.
         heldout_views: (H, V, D) of real masses that the generator never saw; the upright view first.
         heldout_patients: (H,) str. A held-out mass is never compared with its own patient's.
-        expected_rate: Share of held-out masses that the threshold flags.
-
-    Raises:
-        InvalidRequestError: If there are fewer than 1 / expected_rate held-out masses.
+        expected_rate: Share of held-out masses that the threshold flags; a few masses allow no finer one than one of them.
     """
-    if len(heldout_views) * expected_rate < 1:
-        raise InvalidRequestError(
-            f"Expected at least {1 / expected_rate:.0f} held-out masses to calibrate a flag rate of "
-            f"{expected_rate:g}; got {len(heldout_views)}. Use more masses or a higher rate."
-        )
+    expected_rate = max(expected_rate, 1 / len(heldout_views))
     own = torch.from_numpy(heldout_patients[:, None] == heldout_patients[None])  # (H, H)
     upright = heldout_views[:, 0]
     among_heldout = view_distances(upright, heldout_views).masked_fill(own, torch.inf)
