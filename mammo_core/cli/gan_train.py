@@ -85,12 +85,10 @@ def run_train(options: argparse.Namespace) -> int:
     import dataclasses
     import shlex
     import sys
-    from functools import partial
 
     from mammo_core.cli.options import backbone_from, data_from, ledger_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.config.runs import PrivacyConfig
-    from mammo_core.generators.recording import GeneratorRecord
     from mammo_core.generators.training import TrainingPlan, train_generator
     from mammo_core.synthesis.config import DEFAULTS
     from mammo_core.system.paths import home_dir
@@ -120,9 +118,8 @@ def run_train(options: argparse.Namespace) -> int:
             data.real,
             config,
             plan,
-            home_dir() / "gan",
+            home_dir(),
             backbone_from(options),
-            partial(GeneratorRecord, home_dir()),
             ledger=ledger_from(options, "gan train"),
             is_demonstration=data.is_demonstration,
             site=options.site,

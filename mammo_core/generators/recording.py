@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
-from mammo_core.generators.training import Evaluation
 from mammo_core.storage.mlflow_store import open_experiment
 from mammo_core.synthesis.config import GanConfig
 
 EXPERIMENT = "generators"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The state of a running training; losses are means since the evaluation before.
+
+    Attributes:
+        grid: (2 H, 8 W) uint8, masses of each class from the same seeds every time.
+    """
+
+    images_seen: int
+    generator_loss: float
+    discriminator_loss: float
+    kid: float
+    best_kid: float
+    masses_per_second: float
+    grid: np.ndarray
+
+
 class GeneratorRecord:
-    """Records a training (`training.TrainingLog`) in the MLflow store of this installation.
+    """Records a training in the MLflow store of this installation.
 
     Args:
         key: Identifies the training; a run with this key is continued.

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config import validate
 from mammo_core.config.runs import BackboneConfig, PrivacyConfig, short_hash, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError
+from mammo_core.generators.recording import Evaluation, GeneratorRecord
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.ledger.releases import Release, ReleaseLedger, cohort_identity
 from mammo_core.privacy.accounting.cost import PrivacyCost
@@ -66,44 +66,12 @@ class TrainingPlan:
         validate.one_of(MECHANISMS, mechanism=self.mechanism)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """The state of a running training; losses are means since the evaluation before.
-
-    Attributes:
-        grid: (2 H, 8 W) uint8, masses of each class from the same seeds every time.
-    """
-
-    images_seen: int
-    generator_loss: float
-    discriminator_loss: float
-    kid: float
-    best_kid: float
-    masses_per_second: float
-    grid: np.ndarray
-
-
-class TrainingLog(Protocol):
-    """Records one training; a resumed training continues the same log."""
-
-    def best_kid(self) -> float:
-        """Returns the lowest KID so far, infinity for a new training."""
-        ...
-
-    def write(self, evaluation: Evaluation) -> None:
-        """Records one evaluation."""
-
-    def finish(self, out: Path) -> None:
-        """Keeps the generator OUT.safetensors and OUT.json and closes the log."""
-
-
 def train_generator(
     real: Cohort,
     config: GanConfig,
     plan: TrainingPlan,
-    state_folder: Path,
+    home: Path,
     backbone: BackboneConfig,
-    open_log: Callable[[str, GanConfig], TrainingLog],
     *,
     ledger: ReleaseLedger,
     is_demonstration: bool = False,
@@ -118,9 +86,8 @@ def train_generator(
     with the same data, configuration and plan.
 
     Args:
-        state_folder: Where the state of unfinished trainings is kept.
-        open_log: Given the training's identity and configuration, returns where evaluations are recorded:
-            `recording.GeneratorRecord` for MLflow.
+        home: Of the installation: its MLflow store records evaluations, its folder gan keeps the state of unfinished
+            trainings.
         ledger: Records the release, with all steps to the end, before the first step and before anything is
             written. A resumed training is not counted again.
         is_demonstration: Whether synthetic masses stand in for real ones.
@@ -146,9 +113,9 @@ def train_generator(
             f"Expected masses of {side}×{side} px; got {train.images.shape[1:]}. "
             "Choose another --size or other data."
         )
-    training = _Training(train, config, plan, state_folder, backbone)
+    training = _Training(train, config, plan, home, backbone)
     ledger.record(cohort_identity(train, is_demonstration=is_demonstration), [training.release()])
-    training.begin(heldout, open_log)
+    training.begin(heldout)
     while not training.is_done:
         training.step(on_step)
     card = training.finish()
@@ -164,10 +131,11 @@ class _Training:
         train: Cohort,
         config: GanConfig,
         plan: TrainingPlan,
-        state_folder: Path,
+        home: Path,
         backbone: BackboneConfig,
     ) -> None:
         self._train, self._config, self._plan, self._backbone = train, config, plan, backbone
+        self._home = home
         self._device = choose_device()
         self._trainer = _open_trainer(config, plan, train, self._device, backbone)
         self._identity = short_hash(
@@ -178,7 +146,7 @@ class _Training:
                 "privacy": plan.privacy and [to_dict(plan.privacy), plan.mechanism, plan.images],
             }
         )
-        self._state_file = state_folder / f"{self._identity}.pt"
+        self._state_file = home / "gan" / f"{self._identity}.pt"
         self._is_resumed = self._state_file.exists()
         if self._is_resumed:
             self._trainer.load(self._state_file)
@@ -209,7 +177,7 @@ class _Training:
             is_counted_once=self._is_resumed,
         )
 
-    def begin(self, heldout: Cohort, open_log: Callable[[str, GanConfig], TrainingLog]) -> None:
+    def begin(self, heldout: Cohort) -> None:
         """Prepares the evaluation by held-out masses and opens the log."""
         train, plan = self._train, self._plan
         (site,) = np.unique(train.sites)
@@ -228,7 +196,7 @@ class _Training:
                 else f"Kept for its lowest KID to {len(heldout)} validation masses; not private."
             ),
         )
-        self._log = open_log(self._identity, self._config)
+        self._log = GeneratorRecord(self._home, self._identity, self._config)
         self._best = self._log.best_kid()
         self._started, self._seen_before = time.perf_counter(), self._trainer.images_seen
 

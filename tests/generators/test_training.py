@@ -1,6 +1,5 @@
 import csv
 import dataclasses
-from functools import partial
 
 import pytest
 from mlflow import MlflowClient
@@ -12,7 +11,7 @@ from mammo_core.config.runs import PrivacyConfig
 from mammo_core.errors import BudgetExceededError, CohortError, InvalidRequestError, PrivacyError
 from mammo_core.generators import training
 from mammo_core.generators.files import DrawRequest, write_masses
-from mammo_core.generators.recording import EXPERIMENT, GeneratorRecord
+from mammo_core.generators.recording import EXPERIMENT
 from mammo_core.generators.training import TrainingPlan
 from mammo_core.ledger.book import Budget
 from mammo_core.ledger.releases import cohort_identity
@@ -47,9 +46,8 @@ def plan(tmp_path):
 
 
 def train_generator(real, config, plan, home, backbone, **options):
-    record = partial(GeneratorRecord, home)
     return training.train_generator(
-        real, config, plan, home / "gan", backbone, record, **{"ledger": FreeLedger()} | options
+        real, config, plan, home, backbone, **{"ledger": FreeLedger()} | options
     )
 
 
