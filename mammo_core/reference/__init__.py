@@ -38,11 +38,6 @@ def measured_attack_roc() -> pd.DataFrame:
     return pd.read_csv(_ATTACKS / "roc.csv")
 
 
-def measured_attacks_provenance() -> dict[str, Any]:
-    """Tells how these attacks were made: date, command, backbone, data."""
-    return json.loads((_ATTACKS / "provenance.json").read_text(encoding="utf-8"))
-
-
 def measured_provenance() -> dict[str, Any]:
     """Tells how our sweep was made: date, command, backbone, data."""
     return json.loads((_FOLDER / "measured_results.json").read_text(encoding="utf-8"))
@@ -76,9 +71,3 @@ def measured_generator_attacks() -> pd.DataFrame:
     The rows whose members are val are the control: nobody in val took part, so splits alone make the difference.
     """
     return pd.read_csv(_FOLDER / "measured_generator_attacks.csv")
-
-
-def measured_generator_attacks_provenance() -> dict[str, Any]:
-    """Tells how these attacks were made: date, command, backbone, splits, generators."""
-    text = (_FOLDER / "measured_generator_attacks.json").read_text(encoding="utf-8")
-    return json.loads(text)
