@@ -10,35 +10,19 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from mammo_core.errors import InvalidRequestError, MammoError
 from mammo_core.jobs.requests import JobRequest
 from mammo_core.jobs.store import BEAT_SECONDS, JobStore, JobView
 from mammo_core.jobs.worker import run_job
 
+if TYPE_CHECKING:
+    from mammo_core.jobs.dask_executor import DaskExecutors
+
 _LOG = logging.getLogger(__name__)
-
-
-class ExecutorSource(Protocol):
-    """Where executors come from: `dask_executor.DaskExecutors`, or a simple one in tests."""
-
-    def open(self) -> Executor:
-        """A working executor; opens a new one if the last one died. MammoError if there can be none."""
-        ...
-
-    def submit_options(self, priority: int) -> dict[str, object]:
-        """Keywords for the executor's `submit`."""
-        ...
-
-    def is_alive(self) -> bool:
-        """Whether the last executor opened still works."""
-        ...
-
-    def close(self) -> None:
-        """Ends it."""
 
 
 class JobQueue:
@@ -49,7 +33,7 @@ class JobQueue:
         executors: Where they run.
     """
 
-    def __init__(self, home: Path, executors: ExecutorSource) -> None:
+    def __init__(self, home: Path, executors: DaskExecutors) -> None:
         self.store = JobStore(home)
         self._home = home
         self._executors = executors

@@ -20,7 +20,7 @@ from mammo_core.config.from_dict import from_dict
 from mammo_core.config.runs import to_dict
 from mammo_core.errors import BudgetExceededError, InvalidRequestError
 from mammo_core.ledger.book import Budget, BudgetChange, BudgetState, LedgerBook, LedgerEntry
-from mammo_core.ledger.records import LedgerRecord, MlflowRecords, Records
+from mammo_core.ledger.records import LedgerRecord, MlflowRecords
 from mammo_core.ledger.releases import CohortIdentity, Release
 from mammo_core.privacy.accounting.gaussian import require_meaningful_delta
 
@@ -33,7 +33,7 @@ class PrivacyLedger:
         lock: Entered while it is read and written; the same for all who write.
     """
 
-    def __init__(self, records: Records, lock: AbstractContextManager[Any]) -> None:
+    def __init__(self, records: MlflowRecords, lock: AbstractContextManager[Any]) -> None:
         self._records = records
         self._lock = lock
         self._read: tuple[Sequence[LedgerRecord], LedgerBook] = ((), LedgerBook())

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mlflow.entities import Run
 
@@ -41,24 +41,8 @@ class LedgerRecord:
     content: dict[str, Any]
 
 
-class Records(Protocol):
-    """Records that are only ever added."""
-
-    def read(self) -> Sequence[LedgerRecord]:
-        """All of them, the oldest first."""
-        ...
-
-    def add(self, kind: str, title: str, content: dict[str, Any]) -> Sequence[LedgerRecord]:
-        """Writes one after those that were read last.
-
-        Returns:
-            Those and the new one, the oldest first.
-        """
-        ...
-
-
 class MlflowRecords:
-    """The records in the MLflow store of this installation. What was read once is not read again."""
+    """Records that are only ever added, in the MLflow store of this installation. What was read once is not read again."""
 
     def __init__(self, home: Path) -> None:
         self._client, self._experiment_id = open_experiment(home, EXPERIMENT)
@@ -77,7 +61,7 @@ class MlflowRecords:
             return self._with({run_id: _record(run) for run_id, run in new.items()})
 
     def add(self, kind: str, title: str, content: dict[str, Any]) -> Sequence[LedgerRecord]:
-        """Writes one record; returns all that are known, the oldest first."""
+        """Writes one record after those that were read last; returns all that are known, the oldest first."""
         text = json.dumps(content)
         chunks = [text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK)]
         with self._reading, store_errors_explained():

@@ -12,7 +12,8 @@ import streamlit as st
 from mammo_core.system.paths import home_dir
 
 if TYPE_CHECKING:
-    from mammo_core.jobs.queue import ExecutorSource, JobQueue
+    from mammo_core.jobs.dask_executor import DaskExecutors
+    from mammo_core.jobs.queue import JobQueue
     from mammo_core.jobs.requests import JobRequest
     from mammo_core.jobs.store import JobView
 
@@ -25,7 +26,7 @@ def job_queue() -> JobQueue:
     return JobQueue(home_dir(), make_executors())
 
 
-def make_executors() -> ExecutorSource:
+def make_executors() -> DaskExecutors:
     """Makes what runs jobs: Dask; tests put a simple executor here."""
     from mammo_core.jobs.dask_executor import DaskExecutors
 
