@@ -6,7 +6,7 @@ from mammo_core import reference
 from mammo_core.cohorts.origins import PAPER_ORIGIN
 from mammo_core.config.recipes import RECIPES
 from mammo_core.config.runs import HEAD_BACKBONE, PrivacyConfig, RunConfig, Strategy, Unit
-from mammo_core.privacy.accounting.gaussian import calibrate_gaussian
+from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.statements.statement import Statement, make_statement
 from mammo_core.privacy.statements.training_data import TrainingData
 
@@ -21,12 +21,7 @@ def shipped_statement(
     config = RunConfig(
         strategy=strategy, privacy=privacy, recipe=RECIPES[strategy], backbone=HEAD_BACKBONE
     )
-    noise = (
-        calibrate_gaussian(target_epsilon, target_delta, config.recipe.steps)
-        if privacy.is_private
-        else 0.0
-    )
-    return make_statement(config, shipped_training_data(), noise)
+    return make_statement(config, shipped_training_data(), calibrate_run(config))
 
 
 def shipped_training_data() -> TrainingData:

@@ -149,19 +149,12 @@ def _training(
     _bench: FeatureDataset, data_hash: str, config: RunConfig
 ) -> tuple[torch.Tensor, HeadTrainingData]:
     """Trains without keeping the model; returns weights over all steps (T + 1, K) and the data."""
-    from mammo_core.privacy.accounting.gaussian import calibrate_gaussian
     from mammo_core.privacy.heads.gradients import weights_over_steps
-    from mammo_core.privacy.heads.vectorised import HeadSettings
+    from mammo_core.training.heads.runs import head_settings
 
-    privacy, recipe = config.privacy, RECIPES[config.strategy]
-    problem = _bench.prepare(config.strategy, recipe, privacy.unit)
-    noise = calibrate_gaussian(privacy.target_epsilon, privacy.target_delta, recipe.steps)
-    job = HeadSettings(
-        noise_multiplier=noise or None,
-        learning_rate=recipe.learning_rate_at(privacy.target_epsilon),
-        seed=config.noise_seed,
-    )
-    return weights_over_steps(problem, recipe, job), problem
+    recipe = RECIPES[config.strategy]
+    problem = _bench.prepare(config.strategy, recipe, config.privacy.unit)
+    return weights_over_steps(problem, recipe, head_settings(config)), problem
 
 
 def _nearest(clip: float) -> float:
