@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
-from functools import cache
+from dataclasses import is_dataclass
+from functools import cache, partial
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
@@ -19,7 +19,7 @@ def from_dict(kind: type[T], values: Mapping[str, Any]) -> T:
     A field that was not written has its default, or the value that the class names for it in `UNWRITTEN`.
 
     Raises:
-        TypeError: If a field is missing or unknown, or a value is of another form.
+        TypeError: If a field is missing or unknown, or a value is not of its field's type.
         MammoError: If a value is impossible.
     """
     readers = _readers(kind)
@@ -36,33 +36,45 @@ def _reader(kind: Any) -> Reader:
     """How a value of a type is read."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        kinds = tuple(part for part in parts if part is not NoneType)
-        return _reader_of_one(kinds, may_be_none=len(kinds) < len(parts))
+        none_first = sorted(parts, key=lambda part: part is not NoneType)
+        return _first_that_fits([_reader(part) for part in none_first])
     if origin in (tuple, frozenset):
+        make: Any = origin
         item = _reader(parts[0])
-        return lambda values: origin(map(item, values))
+        return lambda values: make(map(item, values))
     if origin is dict:
         item = _reader(parts[1])
         return lambda values: {key: item(value) for key, value in values.items()}
-    if is_dataclass(kind):
-        return lambda values: from_dict(kind, values)
-    if kind is float:
-        return lambda value: float(value) if isinstance(value, str) else value  # "inf"
-    return Path if kind is Path else _as_it_is
+    if isinstance(kind, type) and is_dataclass(kind):
+        return partial(from_dict, kind)
+    if kind is Any or kind is Path:
+        return _as_it_is if kind is Any else Path
+    return _checked(kind, parts if origin is Literal else ())
 
 
-def _reader_of_one(kinds: tuple[Any, ...], *, may_be_none: bool) -> Reader:
-    """How a value of one of several types is read; of dataclasses the one with most of its fields."""
-    first, names = _reader(kinds[0]), {}
-    if len(kinds) > 1 and all(map(is_dataclass, kinds)):
-        names = {kind: {each.name for each in fields(kind)} for kind in kinds}
+def _first_that_fits(readers: list[Reader]) -> Reader:
+    def read(value: Any) -> Any:
+        for reader in readers[:-1]:
+            try:
+                return reader(value)
+            except TypeError:
+                continue
+        return readers[-1](value)
+
+    return read
+
+
+def _checked(kind: Any, literals: tuple[Any, ...]) -> Reader:
+    """Reads one of several literals, or a text, number or truth value; infinity is written as the text "inf"."""
+    types = (float, int) if kind is float else kind
 
     def read(value: Any) -> Any:
-        if value is None and may_be_none:
-            return None
-        if not names:
-            return first(value)
-        return from_dict(max(names, key=lambda kind: len(names[kind] & set(value))), value)
+        if kind is float and value == "inf":
+            return float(value)
+        is_other = isinstance(value, bool) and kind is not bool
+        if is_other or not (value in literals if literals else isinstance(value, types)):
+            raise TypeError(f"{value!r} where {kind} is expected")
+        return value
 
     return read
 

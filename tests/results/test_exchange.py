@@ -246,7 +246,7 @@ CLAIMS = [
     ("run.json", lambda v: v["config"].update(strategy="<script>"), "of another form"),
     ("run.json", lambda v: v.update(data_hash="' or 1=1"), "of another"),
     ("run.json", lambda v: v["statement"]["facts"].update(noise_multiplier=0.0), "other noise"),
-    ("run.json", lambda v: v["statement"]["facts"].update(generator={"a": 1}), "has no name"),
+    ("run.json", lambda v: v["statement"]["facts"].update(generator={"a": 1}), "of another form"),
     ("run.json", lambda v: v["statement"]["facts"].update(unit="image"), "another configuration"),
     ("run.json", lambda v: v["statement"].update(schema="other/2"), "of the schema"),
     ("ledger.json", lambda v: v[0].update(cohort="x' or 'a'='a"), "names no cohort"),

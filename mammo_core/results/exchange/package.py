@@ -14,7 +14,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ import pandas as pd
 
 from mammo_core.classifiers.heads import HeadFile, head_from_bytes
 from mammo_core.config.from_dict import from_dict
-from mammo_core.config.runs import NOISES, RunConfig, run_key, to_dict
+from mammo_core.config.runs import RunConfig, run_key, to_dict
 from mammo_core.errors import CheckpointError, IngestionError, MammoError
 from mammo_core.evaluation.metrics import METRIC_NAMES, weighted_metrics
 from mammo_core.privacy.statements.card import statement_from_dict, statement_to_dict
@@ -179,49 +178,28 @@ def _listed_files(folder: Path, listed: Mapping[str, Mapping[str, Any]]) -> dict
 
 
 def _json(content: bytes) -> dict[str, Any]:
-    values = json.loads(content, parse_constant=_no_number)
+    values = json.loads(content, parse_constant=_number, parse_float=_number)
     _require(isinstance(values, dict), "a JSON file holds no object")
     return values
 
 
-def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number")
+def _number(text: str) -> float:
+    _require(math.isfinite(float(text)), f"{text} is no number")
+    return float(text)
 
 
 def _statement(card: Mapping[str, Any], config: RunConfig) -> Statement | None:
     """With words made anew from its facts: what a file claims beside them is not taken over."""
     if "statement" not in card:
         return None
-    statement = statement_from_dict(card["statement"])
-    numbers = {
-        "num_units": statement.num_units,
-        "delta": statement.delta,
-        "steps": statement.steps,
-        "noise_multiplier": statement.noise_multiplier,
-        "max_grad_norm": statement.max_grad_norm,
-    }
-    for name, value in numbers.items():
-        _require(_is_number(value) and value >= 0, f"{name} of its statement is no number")
-    largest = statement.largest_patient
-    _require(
-        largest is None or (type(largest) is int and largest > 0), "its largest patient is none"
-    )
-    weights = statement.num_weights
-    _require(weights is None or (type(weights) is int and weights > 0), "it counts no weights")
-    for name in ("is_demonstration", "backbone_saw_no_patients"):
-        _require(type(getattr(statement, name)) is bool, f"{name} is neither true nor false")
-    _require(statement.noise in NOISES, "its noise is of no known kind")
-    generator = statement.generator
-    _require(generator is None or type(generator) is str, "its generator has no name")
-    _require(
-        statement.generator_patients in (None, "same", "other", "unknown"), "its overlap is unknown"
-    )
-    if statement.generator_guarantee is not None:
-        for field in fields(statement.generator_guarantee):
-            value = getattr(statement.generator_guarantee, field.name)
-            is_text = field.name in ("unit", "mechanism")
-            allowed = type(value) is str if is_text else value is None or _is_number(value)
-            _require(allowed, f"{field.name} of its generator's guarantee is wrong")
+    statement_from_dict(card["statement"])  # of this schema
+    statement = from_dict(Statement, card["statement"]["facts"])
+    own = statement.generator_guarantee
+    _require(statement.num_units >= 0, "it counts no units")
+    _require(0 <= statement.noise_multiplier < math.inf, "its noise is no number")
+    counts = (statement.largest_patient, statement.num_weights)
+    _require(all(count is None or count > 0 for count in counts), "it counts fewer than one")
+    _require(own is None or math.isfinite(own.epsilon), "its generator's guarantee is none")
     same = (
         (statement.strategy, config.strategy),
         (statement.unit, config.privacy.unit),
