@@ -58,13 +58,22 @@ class ValidationMonitor:
     def evaluate(self, state: TrainingState) -> Evaluated:
         """Computes the ε spent so far, scores the validation masses, and remembers the best weights."""
         epsilon = replace(self._statement, steps=state.step).epsilon
+        if self._labels is not None:
+            load_weights(self._network, state.weights)
+        return Evaluated(epsilon=epsilon, validation_auroc=self.judge(state.step))
+
+    def judge(self, step: int) -> float | None:
+        """Scores the validation masses under the network as it is, and remembers the best weights.
+
+        Returns:
+            Their AUROC; None if there are none.
+        """
         if self._labels is None:
-            return Evaluated(epsilon=epsilon)
-        load_weights(self._network, state.weights)
+            return None
         scores = self._score()
         if self._config.recipe.kept == "best on validation":
-            self._consider(state.step, self._labels, scores)
-        return Evaluated(epsilon=epsilon, validation_auroc=auroc(self._labels, scores))
+            self._consider(step, self._labels, scores)
+        return auroc(self._labels, scores)
 
     def settle(self, state: TrainingState) -> int:
         """Puts the weights that the recipe keeps into the network; returns the step after which they were."""

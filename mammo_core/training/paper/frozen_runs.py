@@ -19,7 +19,6 @@ from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import RunConfig
 from mammo_core.errors import CohortError, InvalidRequestError
-from mammo_core.evaluation.metrics import auroc
 from mammo_core.ledger.releases import ReleaseLedger, releases_of_run
 from mammo_core.privacy.accounting import gaussian
 from mammo_core.privacy.accounting.calibration import calibrate_run
@@ -27,10 +26,11 @@ from mammo_core.privacy.networks.network_training import train_network
 from mammo_core.privacy.networks.training_settings import NetworkStep
 from mammo_core.privacy.noise.sources import noise_from
 from mammo_core.privacy.statements.statement import make_statement
-from mammo_core.training.heads.feature_dataset import FeatureDataset, TestSet
-from mammo_core.training.networks.best_epoch import BestEpoch, evaluate_epoch, first_choice
+from mammo_core.training.heads.feature_dataset import FeatureDataset
+from mammo_core.training.networks.best_epoch import first_choice
 from mammo_core.training.networks.loop import NetworkProgress, TrainingStopped
 from mammo_core.training.networks.plan import training_settings
+from mammo_core.training.networks.validation import ValidationMonitor
 from mammo_core.training.outcome import FinishedRun, finish_run
 
 _UPRIGHT = 0  # the view that masses are judged by
@@ -75,8 +75,43 @@ def run_frozen_preset(
     head = build_head(
         dataset.train_features.shape[-1], recipe, torch.Generator().manual_seed(config.seed)
     )
-    epochs = _Epochs(dataset.validation, head, config, noise_multiplier, on_progress, should_stop)
-    train_network(
+    statement = make_statement(
+        config,
+        dataset.training_data,
+        noise_multiplier,
+        num_weights=sum(parameter.numel() for parameter in head.parameters()),
+    )
+    validation, steps = dataset.validation, recipe.steps
+
+    def score() -> np.ndarray:
+        assert validation is not None  # without labels nothing is scored
+        return _scores(head, validation.features)
+
+    labels = None if validation is None else validation.cohort.labels
+    first = first_choice(config, noise_multiplier)
+    monitor = ValidationMonitor(config, head, statement, first, labels, score)
+
+    def after_step(done: NetworkStep) -> None:
+        if done.step % round(1 / recipe.sample_rate):
+            return  # within an epoch
+        on_progress(
+            NetworkProgress(
+                phase="training",
+                step=done.step,
+                steps=steps,
+                loss=done.loss,
+                epsilon=None,
+                validation_auroc=monitor.judge(done.step),
+                seconds_each=done.seconds,
+                message=done.message,
+            )
+        )
+        if should_stop() and done.step < steps:
+            raise TrainingStopped(
+                "Nothing of it is kept: trained again, it is a new release from the same patients."
+            )
+
+    state = train_network(
         head,
         source,
         training_settings(config, noise_multiplier),
@@ -84,87 +119,20 @@ def run_frozen_preset(
         device=torch.device(device),
         seed=config.seed,
         micro_batch=_UNITS_AT_ONCE,
-        on_step=epochs.after_step,
+        on_step=after_step,
     )
-    kept_step = epochs.settle()
+    kept_step = monitor.settle(state)
     scores = {name: _scores(head, test.features) for name, test in dataset.test_sets.items()}
-    statement = make_statement(
-        config,
-        dataset.training_data,
-        noise_multiplier,
-        num_weights=sum(parameter.numel() for parameter in head.parameters()),
-    )
     return finish_run(
         config,
         dataset,
         statement,
         scores,
-        None if dataset.validation is None else _scores(head, dataset.validation.features),
+        None if validation is None else score(),
         seconds=time.perf_counter() - start,
         num_units=source.num_units,
         kept_step=kept_step,
     )
-
-
-class _Epochs:
-    """Listens to a training: evaluates the validation masses after every epoch, and remembers the best weights.
-
-    Weights are remembered only where the recipe keeps the best ones.
-    """
-
-    def __init__(
-        self,
-        validation: TestSet | None,
-        head: nn.Module,
-        config: RunConfig,
-        noise_multiplier: float,
-        on_progress: Callable[[NetworkProgress], None],
-        should_stop: Callable[[], bool],
-    ) -> None:
-        self._validation, self._head, self._recipe = validation, head, config.network_recipe
-        self._on_progress, self._should_stop = on_progress, should_stop
-        self._steps_each = round(1 / config.recipe.sample_rate)
-        self._first_choice = first_choice(config, noise_multiplier)
-        self._best: BestEpoch | None = None
-
-    def after_step(self, done: NetworkStep) -> None:
-        """Called by the training."""
-        if done.step % self._steps_each:
-            return
-        self._on_progress(
-            NetworkProgress(
-                phase="training",
-                step=done.step,
-                steps=self._recipe.steps,
-                loss=done.loss,
-                epsilon=None,
-                validation_auroc=self._evaluate(done.step),
-                seconds_each=done.seconds,
-                message=done.message,
-            )
-        )
-        if self._should_stop() and done.step < self._recipe.steps:
-            raise TrainingStopped(
-                "Nothing of it is kept: trained again, it is a new release from the same patients."
-            )
-
-    def settle(self) -> int:
-        """Puts the kept weights into the head; returns the step after which they were."""
-        if self._best is None:
-            return self._recipe.steps
-        self._head.load_state_dict(self._best.weights)
-        return self._best.step
-
-    def _evaluate(self, step: int) -> float | None:
-        """The AUROC on validation masses; None if there are none."""
-        if self._validation is None:
-            return None
-        labels = self._validation.cohort.labels
-        scores = _scores(self._head, self._validation.features)
-        if self._recipe.kept == "best on validation" and step >= self._first_choice:
-            epoch = evaluate_epoch(step, self._head, labels, scores, self._recipe.label_smoothing)
-            self._best = epoch if epoch.beats(self._best) else self._best
-        return auroc(labels, scores)
 
 
 def _require_frozen(dataset: FeatureDataset, config: RunConfig) -> NetworkRecipe:

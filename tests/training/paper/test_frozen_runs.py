@@ -21,9 +21,9 @@ from mammo_core.results.exchange.export import export_runs
 from mammo_core.results.exchange.load import import_runs
 from mammo_core.results.recording import RunRecorder
 from mammo_core.training.heads.feature_dataset import load_feature_dataset
+from mammo_core.training.networks import validation
 from mammo_core.training.networks.best_epoch import evaluate_epoch
 from mammo_core.training.networks.loop import TrainingStopped
-from mammo_core.training.paper import frozen_runs
 from mammo_core.training.paper.frozen_runs import run_frozen_preset
 from mammo_core.training.paper.presets import paper_preset
 from tests.conftest import make_cohort
@@ -63,7 +63,7 @@ def finished(dataset):
         epochs.append(evaluate_epoch(*values))
         return epochs[-1]
 
-    with mock.patch.object(frozen_runs, "evaluate_epoch", noted):
+    with mock.patch.object(validation, "evaluate_epoch", noted):
         outcome = run_frozen_preset(
             dataset, short_run(dataset), ledger=ledger, on_progress=reports.append
         )
