@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from torch.nn import functional
+
 from mammo_core.auditing.heads import AuditTables, run_audit
 from mammo_core.cohorts.installed import DataSource, load_source
 from mammo_core.config.runs import BackboneConfig
+from mammo_core.evaluation.metrics import auroc
 from mammo_core.ingestion.download.paper_data import run_fetch
 from mammo_core.ingestion.imports.run import run_import
 from mammo_core.ingestion.uploads import discard_upload
@@ -26,7 +29,9 @@ from mammo_core.jobs.requests import (
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.results.plans import train_plan
 from mammo_core.training.heads.feature_dataset import FeatureDataset, load_feature_dataset
-from mammo_core.training.heads.progress import TrainingCurve
+from mammo_core.training.heads.runs import HeadStep
+
+_POINTS = 40  # of a curve
 
 
 def run_request(request: JobRequest, job: JobContext, home: Path) -> None:
@@ -49,7 +54,7 @@ def train_heads(request: SweepRequest, job: JobContext, home: Path) -> None:
     plan = request.plan
     dataset = _load_features(request.source, plan.backbone, job, home)
     origin, total = "train" if plan.num_runs == 1 else "sweep", plan.num_runs
-    curve = TrainingCurve(job, total)
+    curve = _Curve(job, total)
     job.report(0, total, "Training")
     runs = train_plan(
         dataset,
@@ -71,6 +76,50 @@ def train_heads(request: SweepRequest, job: JobContext, home: Path) -> None:
             f"; {num_recorded} were recorded before and not trained again" if num_recorded else ""
         )
         job.report(done, total, f"Tested run {done} of {total}{known}")
+
+
+class _Curve:
+    """Reports the first of the runs in training, at about forty of its steps.
+
+    Attributes:
+        runs_done: Kept up to date by whoever counts the runs.
+    """
+
+    def __init__(self, job: JobContext, num_runs: int) -> None:
+        self._job, self._num_runs = job, num_runs
+        self.runs_done = 0
+
+    def on_step(self, step: HeadStep) -> None:
+        """Listens after every step, see `run_plan`."""
+        self._job.check()
+        config = step.configs[0]
+        steps, together = config.recipe.steps, len(step.configs)
+        if step.step % max(1, steps // _POINTS) and step.step not in (1, steps):
+            return
+        self._job.add_point(step.step, _curve_point(step))
+        self._job.report(
+            self.runs_done,
+            self._num_runs,
+            f"{config.strategy}, ε = {config.privacy.target_epsilon:g}, seed {config.seed}: "
+            f"step {step.step} of {steps}"
+            + (f" ({together} runs at once)" if together > 1 else ""),
+            epsilon=step.spent_epsilon(0) if config.privacy.is_private else None,
+        )
+
+
+def _curve_point(step: HeadStep) -> dict[str, float]:
+    """Measures the first run in training: "loss" on its training masses, "validation_auroc" if there are any.
+
+    The loss is computed from private masses without noise, and no ε covers it: show it only to those who hold
+    the data.
+    """
+    weights, inputs = step.weights[0], step.inputs
+    loss = functional.binary_cross_entropy_with_logits(inputs.vectors @ weights, inputs.labels)
+    point = {"loss": float(loss)}
+    labels, scores = inputs.validation_labels, inputs.validation_scores(weights)
+    if labels is not None and scores is not None:
+        point["validation_auroc"] = auroc(labels, scores)
+    return point
 
 
 def attack_heads(request: AuditRequest, job: JobContext, home: Path) -> None:
