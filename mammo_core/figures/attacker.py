@@ -7,7 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.style import NEUTRAL, TEST_SET_COLOURS, diagonal, faded, put_legend_below
+from mammo_core.figures.style import (
+    TEST_SET_COLOURS,
+    diagonal,
+    faded,
+    put_legend_above,
+    put_legend_below,
+)
 
 LOWEST_RATE = 1e-4  # where logarithmic axes begin
 _DASHES = ("solid", "dash", "dashdot", "longdash", "dot")
@@ -29,11 +35,7 @@ def attacker_figure(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go.F
     percent = {"range": [-0.01, 1.01], "tickformat": ".0%"}
     figure.update_xaxes(title="of those who did not take part, wrongly accused", **percent)
     figure.update_yaxes(title="of those who took part, found at most", **percent)
-    figure.update_layout(
-        height=470,
-        margin={"l": 10, "r": 10, "t": 20, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-    )
+    put_legend_above(figure, height=470, top=20)
     return figure
 
 
@@ -69,16 +71,7 @@ def attacker_region_figure(
     )
     told = "accuses wrongly %{x:.2%}<br>names at most %{y:.2%}<extra></extra>"
     figure.add_trace(_curve("no attack rises above", fpr, tpr, told, _BOUND))
-    figure.add_trace(
-        go.Scatter(
-            x=[lowest, 1],
-            y=[lowest, 1],
-            mode="lines",
-            line={"color": NEUTRAL, "width": 1, "dash": "dot"},
-            name="guessing",
-            hoverinfo="skip",
-        )
-    )
+    figure.add_trace(diagonal("guessing", start=lowest))
     for index, (name, (fpr, tpr)) in enumerate(attacks.items()):
         is_shown = (fpr >= lowest) & (tpr >= lowest)
         told = "accuses wrongly %{x:.2%}<br>named %{y:.2%}<extra></extra>"

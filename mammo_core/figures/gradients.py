@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.style import NEUTRAL, TEST_SET_COLOURS, faded, log_axis
+from mammo_core.figures.style import NEUTRAL, TEST_SET_COLOURS, faded, log_axis, put_legend_above
 
 _NUM_BINS = 40
 _KEPT, _CLIPPED = TEST_SET_COLOURS[0], TEST_SET_COLOURS[1]
@@ -68,7 +68,8 @@ def norms_figure(norms: np.ndarray, max_grad_norm: float, *, unit: str, units: s
         range=np.log10([low, high]),
     )
     figure.update_yaxes(title=units)
-    _lay_out(figure)
+    figure.update_layout(barmode="overlay", bargap=0)
+    put_legend_above(figure, height=380, top=20)
     return figure
 
 
@@ -107,7 +108,7 @@ def signal_noise_figure(
     figure.add_vline(x=chosen, line={"color": NEUTRAL, "width": 3, "dash": "dash"})
     figure.update_xaxes(**log_axis(clips), title="clipping norm C (log scale)")
     figure.update_yaxes(title="signal over noise", rangemode="tozero", showgrid=False)
-    _lay_out(figure)
+    put_legend_above(figure, height=380, top=20)
     figure.update_layout(
         yaxis2={
             "title": "cosine",
@@ -120,13 +121,3 @@ def signal_noise_figure(
         }
     )
     return figure
-
-
-def _lay_out(figure: go.Figure) -> None:
-    figure.update_layout(
-        barmode="overlay",
-        bargap=0,
-        height=380,
-        margin={"l": 10, "r": 10, "t": 20, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-    )

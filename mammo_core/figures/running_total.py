@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from mammo_core.figures.style import TEST_SET_COLOURS, faded
+from mammo_core.figures.style import TEST_SET_COLOURS, faded, put_legend_above
 
 _COLOUR = TEST_SET_COLOURS[0]
 
@@ -54,9 +54,5 @@ def running_total_figure(alone: Sequence[float], together: Sequence[float]) -> g
         )
     figure.update_xaxes(title="models released, in order", range=[0.4, len(together) + 0.6])
     figure.update_yaxes(title="ε spent", rangemode="tozero")
-    figure.update_layout(
-        height=280,
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-    )
+    put_legend_above(figure, height=280, top=40)
     return figure

@@ -20,6 +20,7 @@ STRATEGY_COLOURS: dict[Strategy, str] = {
 TEST_SET_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC5FA0", "#E69F00")
 CLASS_COLOURS = {"benign": "#56B4E9", "malignant": "#D55E00"}
 NEUTRAL = "#888888"
+LEGEND_ABOVE = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}  # in a row
 _LINE_PX, _GAP_PX = 21, 75  # of a legend below the axes
 
 
@@ -34,11 +35,11 @@ def faded(colour: str, opacity: float) -> str:
     return f"rgba({red}, {green}, {blue}, {opacity:g})"
 
 
-def diagonal(name: str, *, in_legend: bool = True) -> go.Scatter:
-    """Draws the line y = x from 0 to 1."""
+def diagonal(name: str, *, start: float = 0.0, in_legend: bool = True) -> go.Scatter:
+    """Draws the line y = x up to 1."""
     return go.Scatter(
-        x=[0, 1],
-        y=[0, 1],
+        x=[start, 1],
+        y=[start, 1],
         mode="lines",
         line={"color": NEUTRAL, "width": 1, "dash": "dot"},
         name=name,
@@ -118,7 +119,7 @@ def put_legend_above(figure: go.Figure, *, height: int, top: int = 10) -> None:
     figure.update_layout(
         height=height,
         margin={"l": 10, "r": 10, "t": top, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+        legend=LEGEND_ABOVE,
     )
 
 

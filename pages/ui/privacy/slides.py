@@ -10,6 +10,7 @@ from mammo_core.figures.attacker import attacker_region_figure
 from mammo_core.figures.audit import audit_figure
 from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.figures.odds import odds_figure
+from mammo_core.figures.style import LEGEND_ABOVE
 from mammo_core.privacy.accounting.risk import attacker_curve, careful_odds, fair_odds
 from pages.ui.components.slides import Slide, show_slides
 from pages.ui.privacy.attacks import shipped_tables
@@ -23,12 +24,6 @@ _TOLD = PrivacyChoices(6.0, "patient", "real")
 _STRONG = PrivacyChoices(1.0, "patient", "real")
 _NONE = PrivacyChoices(math.inf, "patient", "real")
 _RELEASES = 10
-_LEGEND = {
-    "orientation": "h",
-    "yanchor": "bottom",
-    "y": 1.02,
-    "x": 0,
-}  # above the figure, as a big screen is wide
 _NOTE = "Unit: the patient. One released model, δ = 1e-4, real masses only."
 
 
@@ -140,5 +135,5 @@ def _dots(named: int, accused: int, sentence: str, note: str) -> Slide:
 
 
 def _with_figure(sentence: str, note: str, figure: go.Figure, alt: str) -> Slide:
-    figure.update_layout(legend=_LEGEND)
+    figure.update_layout(legend=LEGEND_ABOVE)  # as a big screen is wide
     return Slide(sentence, note, figure, alt)
