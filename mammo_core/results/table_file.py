@@ -9,7 +9,6 @@ import platform
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
 
 from mammo_core import __version__
 from mammo_core.config.runs import KEY_LENGTH, to_dict
@@ -58,7 +57,7 @@ class ResultsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows = self._read()
-        self._write(self.rows)
+        self._write()
 
     def finished(self, num_test_sets: int) -> set[str]:
         """Keys of the runs that are in the file with all their test sets."""
@@ -67,19 +66,13 @@ class ResultsFile:
 
     def forget(self, keys: set[str]) -> None:
         """Removes the rows of runs that will be run again."""
-        kept = [row for row in self.rows if row["run_key"] not in keys]
-        if len(kept) < len(self.rows):
-            self.rows = kept
-            self._write(kept)
+        self.rows = [row for row in self.rows if row["run_key"] not in keys]
+        self._write()
 
     def add(self, rows: list[dict[str, object]]) -> None:
-        """Appends the rows of one run."""
+        """Adds the rows of one run."""
         self.rows += rows
-        with (
-            disk_errors_explained(self.path),
-            self.path.open("a", newline="", encoding="utf-8") as file,
-        ):
-            _writer(file).writerows(map(_neutralised, rows))
+        self._write()
 
     def _read(self) -> list[dict[str, object]]:
         """All whole rows; a line that a crash left half written is dropped."""
@@ -98,23 +91,16 @@ class ResultsFile:
                 if len(row["run_key"] or "") == KEY_LENGTH
             ]
 
-    def _write(self, rows: list[dict[str, object]]) -> None:
+    def _write(self) -> None:
         text = io.StringIO(newline="")
-        writer = _writer(text)
+        writer = csv.DictWriter(text, list[str](COLUMNS), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(map(_neutralised, rows))
+        writer.writerows(  # test sets are named by folders, so a spreadsheet must not run a cell
+            {name: escape_formula(cell) for name, cell in row.items()} for row in self.rows
+        )
         with disk_errors_explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
         write_text(self.path, text.getvalue())
-
-
-def _writer(file: TextIO) -> csv.DictWriter[str]:
-    return csv.DictWriter(file, list[str](COLUMNS), lineterminator="\n")
-
-
-def _neutralised(row: dict[str, object]) -> dict[str, object]:
-    """Without cells that a spreadsheet would run: test sets are named by folders."""
-    return {name: escape_formula(cell) for name, cell in row.items()}
 
 
 def write_provenance(path: Path, dataset: FeatureDataset, command: str) -> None:
