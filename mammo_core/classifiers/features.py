@@ -75,7 +75,7 @@ class FeatureStore:
                     images[[row_of[key] for key in shard]],
                     backbone,
                     config,
-                    on_progress=on_progress and _shifted(on_progress, start, len(missing)),
+                    on_progress=on_progress and shifted(on_progress, start, len(missing)),
                 )
                 self._save(config, shard, computed)
                 known.update(zip(shard, computed, strict=True))
@@ -237,5 +237,6 @@ def _space_description(config: BackboneConfig) -> dict[str, object]:
     return description
 
 
-def _shifted(on_progress: Progress, start: int, total: int) -> Progress:
+def shifted(on_progress: Progress, start: int, total: int) -> Progress:
+    """Progress of a part, reported as that of the whole."""
     return lambda done, _: on_progress(start + done, total)

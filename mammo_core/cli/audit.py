@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -76,7 +74,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def run_audit_command(options: argparse.Namespace) -> int:
     """Attacks, prints, and writes the tables."""
     from mammo_core.auditing.heads import AuditPlan, AuditTables, run_audit
-    from mammo_core.cli.options import backbone_from, feature_dataset_from
+    from mammo_core.cli.options import backbone_from, command_line, feature_dataset_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table
     from mammo_core.results.table_file import write_provenance
@@ -104,8 +102,7 @@ def run_audit_command(options: argparse.Namespace) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
         for name, frame in tables.frames().items():
             frame.to_csv(options.out / f"{name}.csv", index=False, float_format="%.6g")
-        command = f"python -m mammo_core {shlex.join(sys.argv[1:])}"
-        write_provenance(options.out / "provenance.json", dataset, command)
+        write_provenance(options.out / "provenance.json", dataset, command_line())
     print_table(list(_lines(tables)))
     print(
         "\nAUC and TPR are those of the best attack on units, with 95 % intervals over patients. No attacker can exceed "

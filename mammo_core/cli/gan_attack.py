@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,7 +67,7 @@ def add_attack(parts: argparse._SubParsersAction) -> None:
 def run_attack(options: argparse.Namespace) -> int:
     """Attacks and prints the table."""
     from mammo_core.auditing.generators import attack_generators, planted_copies, write_attacks
-    from mammo_core.cli.options import backbone_from, data_from
+    from mammo_core.cli.options import backbone_from, command_line, data_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table
     from mammo_core.errors import InvalidRequestError
@@ -106,7 +104,7 @@ def run_attack(options: argparse.Namespace) -> int:
             real=real,
             targets=targets,
             backbone=backbone,
-            command=f"python -m mammo_core {shlex.join(sys.argv[1:])}",
+            command=command_line(),
             site=options.site,
         )
     print_table([_printed(attack) for attack in attacks])

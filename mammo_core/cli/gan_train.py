@@ -83,10 +83,8 @@ def add_part(parts: argparse._SubParsersAction) -> None:
 def run_train(options: argparse.Namespace) -> int:
     """Trains with a progress bar and prints where the generator is and how good it is."""
     import dataclasses
-    import shlex
-    import sys
 
-    from mammo_core.cli.options import backbone_from, data_from, ledger_from
+    from mammo_core.cli.options import backbone_from, command_line, data_from, ledger_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.config.runs import PrivacyConfig
     from mammo_core.generators.training import TrainingPlan, train_generator
@@ -109,7 +107,7 @@ def run_train(options: argparse.Namespace) -> int:
         images=options.images,
         eval_every=options.eval_every,
         out=options.out,
-        command=f"python -m mammo_core {shlex.join(sys.argv[1:])}",
+        command=command_line(),
         licence=options.licence,
     )
     data = data_from(options)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 
 
@@ -95,7 +93,7 @@ def _add_read(parts: argparse._SubParsersAction) -> None:
 
 def run_make(options: argparse.Namespace) -> int:
     """Trains, writes and prints what was made."""
-    from mammo_core.cli.options import feature_dataset_from, ledger_from
+    from mammo_core.cli.options import command_line, feature_dataset_from, ledger_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table
     from mammo_core.reading.make_heads import make_heads
@@ -110,7 +108,7 @@ def run_make(options: argparse.Namespace) -> int:
             options.repeats,
             ledger=ledger_from(options, "heads make"),
             licence=options.licence,
-            command=f"python -m mammo_core {shlex.join(sys.argv[1:])}",
+            command=command_line(),
             generator=options.generator,
             delta=options.delta,
             on_progress=on_progress,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -152,6 +153,11 @@ def add_budget_option(parser: argparse._ActionsContainer) -> None:
         help="go beyond the budget set for these patients, if there is one (see `ledger budget`). The ledger "
         "keeps the reason",
     )
+
+
+def command_line() -> str:
+    """This command as it was typed, to be kept with what it makes."""
+    return f"python -m mammo_core {shlex.join(sys.argv[1:])}"
 
 
 def ledger_from(options: argparse.Namespace, origin: str) -> LedgerForWork:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +64,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run_sweep_command(options: argparse.Namespace) -> int:
     """Runs what is missing and prints the means."""
-    from mammo_core.cli.options import backbone_from, feature_dataset_from, ledger_from
+    from mammo_core.cli.options import (
+        backbone_from,
+        command_line,
+        feature_dataset_from,
+        ledger_from,
+    )
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table, printable_curves
     from mammo_core.config import validate
@@ -90,7 +94,7 @@ def run_sweep_command(options: argparse.Namespace) -> int:
     plan.configs()  # every value is checked before anything is computed
     dataset = feature_dataset_from(options)
     results = ResultsFile(options.out)
-    write_provenance(options.out, dataset, f"python -m mammo_core {shlex.join(sys.argv[1:])}")
+    write_provenance(options.out, dataset, command_line())
     done = 0
     with progress_bar("runs", "runs") as on_progress:
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mammo_core.figures.style import CLASS_COLOURS, NEUTRAL, faded, put_legend_above
+from mammo_core.text.numbers import budget_name
 
 _SIDES = {"benign": -0.22, "malignant": 0.22}  # of each budget's place on the axis
 _SPREAD = 0.16  # of the single models around it
@@ -50,7 +50,7 @@ def case_scores_figure(budgets: Sequence[BudgetScores]) -> go.Figure:
     figure.update_xaxes(
         title="privacy budget ε: ← better privacy · worse privacy →",
         tickvals=places,
-        ticktext=[_name(budget.epsilon) for budget in budgets],
+        ticktext=[budget_name(budget.epsilon) for budget in budgets],
         range=[-0.6, len(budgets) - 0.4],
         showgrid=False,
         zeroline=False,
@@ -141,7 +141,3 @@ def _dots(budgets: Sequence[BudgetScores], places: np.ndarray, *, is_malignant: 
         name=f"this mass, {call}",
         hovertemplate=f"this mass: %{{y:.2f}}, {call} by this model<extra></extra>",
     )
-
-
-def _name(epsilon: float) -> str:
-    return "∞ (not DP)" if math.isinf(epsilon) else f"{epsilon:g}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mammo_core.labels import BENIGN, MALIGNANT
 from mammo_core.reading.case import BudgetReading, OutlierCheck
+from mammo_core.text.numbers import budget_name
 
 CAUTION = (
     "**Not a diagnosis.** A score ranks masses. It is not a probability of cancer. The models learned from masses chosen "
@@ -82,9 +83,7 @@ def reading_rows(readings: Sequence[BudgetReading]) -> list[dict[str, object]]:
     rows = []
     for reading in readings:
         row: dict[str, object] = {
-            "ε": "∞ (not DP)"
-            if math.isinf(reading.target_epsilon)
-            else f"{reading.target_epsilon:g}",
+            "ε": budget_name(reading.target_epsilon),
             "models": len(reading.scores),
             "mean score": round(float(reading.scores.mean()), 3),
             "lowest": round(float(reading.scores.min()), 3),

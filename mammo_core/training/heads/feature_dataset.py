@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mammo_core.classifiers.features import FeatureStore, feature_space_id
+from mammo_core.classifiers.features import FeatureStore, feature_space_id, shifted
 from mammo_core.classifiers.projection import Projection, fit_projection
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.cohorts.installed import LoadedData
@@ -213,15 +213,11 @@ def _features_of(
     total, before = sum(missing.values()), 0
     features: dict[str, Tensor] = {}
     for name, part in images.items():
-        shifted = on_progress and partial(_report, on_progress, before, total)
-        computed = store.features(part, backbone, on_progress=shifted)
+        own = on_progress and shifted(on_progress, before, total)
+        computed = store.features(part, backbone, on_progress=own)
         features[name] = torch.as_tensor(computed)
         before += missing[name]
     return features
-
-
-def _report(on_progress: Progress, before: int, total: int, done: int, _: int) -> None:
-    on_progress(before + done, total)
 
 
 def _prepare(dataset: FeatureDataset, strategy: Strategy, recipe: HeadRecipe) -> HeadInputs:
