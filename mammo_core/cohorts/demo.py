@@ -60,15 +60,15 @@ def demo_cohort(seed: int = 0, *, on_progress: Progress | None = None) -> Cohort
     return join([_sampled_part(seed, *part, on_progress) for part in _PARTS])
 
 
-def demo_training_patients(seed: int = 0) -> np.ndarray:
+def demo_training_patients() -> np.ndarray:
     """Lists the patient of each mass of the train split, (N,) str, without sampling any mass."""
-    return np.array(_plan_part(seed, *_PARTS[0]).names)
+    return np.array(_plan_part(0, *_PARTS[0]).names)
 
 
 @lru_cache(maxsize=4)
-def demo_synthetic(count: int = DEMO_SYNTHETIC, seed: int = 0) -> Cohort:
+def demo_synthetic(count: int = DEMO_SYNTHETIC) -> Cohort:
     """Samples synthetic masses from the same generator and other seeds, half of each class."""
-    return sample_cohort(_generator(), count, seed=_SYNTHETIC_SEED + seed)
+    return sample_cohort(_generator(), count, seed=_SYNTHETIC_SEED)
 
 
 @lru_cache(maxsize=1)

@@ -27,7 +27,7 @@ from mammo_core.system.paths import child_environment
 
 ImageKind = Literal["png", "svg"]
 SECONDS = 45
-_WIDTH, _SCALE, _TITLE_HEIGHT = 1100, 2, 75
+_WIDTH, _HEIGHT, _SCALE, _TITLE_HEIGHT = 1100, 600, 2, 75
 _LEGEND_ROW_PX, _LEGEND_MARK_PX, _LETTER_PX = 24, 50, 8
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -74,12 +74,8 @@ def figure_image(figure: go.Figure, kind: ImageKind, provenance: Provenance) -> 
     return with_png_facts(image, provenance) if kind == "png" else with_svg_facts(image, provenance)
 
 
-def titled(figure: go.Figure, provenance: Provenance, height: int = 600) -> go.Figure:
-    """Copies a figure for paper: white, its title and what it is not for above the axes.
-
-    Args:
-        height: In pixels, of a figure that has none; the title's room is added.
-    """
+def titled(figure: go.Figure, provenance: Provenance) -> go.Figure:
+    """Copies a figure for paper: white, its title and what it is not for above the axes, and so much higher."""
     copy = go.Figure(figure)
     layout = layout_of(copy)
     top = 40 if layout.margin.t is None else layout.margin.t
@@ -87,7 +83,7 @@ def titled(figure: go.Figure, provenance: Provenance, height: int = 600) -> go.F
     copy.update_layout(
         template="plotly_white",
         width=None,
-        height=(layout.height or height) + room,
+        height=(layout.height or _HEIGHT) + room,
         margin={"t": top + room},
         title={
             "text": plotly_text(provenance.title, longest=110),

@@ -176,10 +176,10 @@ def evaluate_synthetic(
     )
 
 
-def low_pass(images: np.ndarray, size_px: int = LOW_PASS_PX) -> np.ndarray:
+def low_pass(images: np.ndarray) -> np.ndarray:
     """Shrinks images by area and enlarges them again: (N, H, W) uint8 to the same shape."""
     grey = torch.from_numpy(images)[:, None].float()
-    small = functional.interpolate(grey, size=(size_px, size_px), mode="area")
+    small = functional.interpolate(grey, size=(LOW_PASS_PX, LOW_PASS_PX), mode="area")
     again = functional.interpolate(small, size=images.shape[1:], mode="bicubic")
     return again[:, 0].round().clamp(0, 255).to(torch.uint8).numpy()
 

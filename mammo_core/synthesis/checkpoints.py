@@ -32,9 +32,7 @@ def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> Gen
     return dataclasses.replace(card, sha256=sha256)
 
 
-def load_generator(
-    path: Path, device: torch.device | str = "cpu"
-) -> tuple[MassGenerator, GeneratorCard]:
+def load_generator(path: Path) -> tuple[MassGenerator, GeneratorCard]:
     """Loads a generator in eval mode and its card.
 
     Raises:
@@ -60,4 +58,4 @@ def load_generator(
     generator.load_state_dict(
         {name: tensor.to(own[name].dtype) for name, tensor in weights.items()}
     )
-    return generator.to(device).eval().requires_grad_(False), card
+    return generator.eval().requires_grad_(False), card

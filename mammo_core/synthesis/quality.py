@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
+
+_SUBSETS, _SUBSET_SIZE = 100, 500  # of masses of each side, for the spread of KID
+_NEIGHBOURS = 5
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,12 @@ class Neighbourhood:
     coverage: float
 
 
-def kernel_distance(
-    real: Tensor, synthetic: Tensor, *, subsets: int = 100, subset_size: int = 500, seed: int = 0
-) -> KernelDistance:
+def kernel_distance(real: Tensor, synthetic: Tensor) -> KernelDistance:
     """Estimates KID, the squared maximum mean discrepancy under the kernel (x·y / D + 1)³.
 
     Args:
         real: (N, D) features, N >= 4.
         synthetic: (M, D), M >= 4.
-        subsets: Number of random subsets that the spread is taken over.
-        subset_size: Masses of each side in a subset; at most half of either side, so that subsets differ.
 
     Raises:
         InvalidRequestError: If a side has fewer than four masses or the widths differ.
@@ -65,10 +63,10 @@ def kernel_distance(
     real, synthetic = real.double(), synthetic.double()
     within_real, within_synthetic = _kernel(real, real), _kernel(synthetic, synthetic)
     between = _kernel(real, synthetic)  # (N, M)
-    size = min(subset_size, len(real) // 2, len(synthetic) // 2)
-    rng = torch.Generator().manual_seed(seed)
+    size = min(_SUBSET_SIZE, len(real) // 2, len(synthetic) // 2)  # subsets differ
+    rng = torch.Generator().manual_seed(0)
     values = []
-    for _ in range(subsets):
+    for _ in range(_SUBSETS):
         rows = torch.randperm(len(real), generator=rng)[:size]
         columns = torch.randperm(len(synthetic), generator=rng)[:size]
         values.append(
@@ -85,8 +83,8 @@ def kernel_distance(
     )
 
 
-def neighbourhood(real: Tensor, synthetic: Tensor, *, k: int = 5) -> Neighbourhood:
-    """Computes precision, recall, density and coverage with neighbourhoods of k nearest neighbours.
+def neighbourhood(real: Tensor, synthetic: Tensor) -> Neighbourhood:
+    """Computes precision, recall, density and coverage with neighbourhoods of k = 5 nearest neighbours.
 
     Args:
         real: (N, D) features, N > k.
@@ -98,16 +96,15 @@ def neighbourhood(real: Tensor, synthetic: Tensor, *, k: int = 5) -> Neighbourho
     Source: Kynkäänniemi et al. 2019, arXiv:1904.06991 (precision, recall); Naeem et al. 2020,
     arXiv:2002.09797 (density, coverage).
     """
-    validate.at_least(1, k=k)
-    _require_features(real, synthetic, at_least=k + 1)
-    real_radius, synthetic_radius = _radius(real, k), _radius(synthetic, k)  # (N,), (M,)
+    _require_features(real, synthetic, at_least=_NEIGHBOURS + 1)
+    real_radius, synthetic_radius = _radius(real), _radius(synthetic)  # (N,), (M,)
     distances = _distances(real, synthetic)  # (N, M)
     inside_real = distances < real_radius[:, None]
     inside_synthetic = distances < synthetic_radius[None]
     return Neighbourhood(
         precision=inside_real.any(dim=0).float().mean().item(),
         recall=inside_synthetic.any(dim=1).float().mean().item(),
-        density=inside_real.sum(dim=0).float().mean().item() / k,
+        density=inside_real.sum(dim=0).float().mean().item() / _NEIGHBOURS,
         coverage=inside_real.any(dim=1).float().mean().item(),
     )
 
@@ -137,9 +134,11 @@ def _unbiased(within_left: Tensor, within_right: Tensor, between: Tensor) -> flo
     return float(left_mean + right_mean - 2 * between.mean())
 
 
-def _radius(features: Tensor, k: int) -> Tensor:
+def _radius(features: Tensor) -> Tensor:
     """Computes the distance of each mass to its k-th nearest other mass: (N,)."""
-    return _distances(features, features).kthvalue(k + 1, dim=1).values  # the nearest is itself
+    return (
+        _distances(features, features).kthvalue(_NEIGHBOURS + 1, dim=1).values
+    )  # the nearest is itself
 
 
 def _distances(left: Tensor, right: Tensor) -> Tensor:

@@ -145,11 +145,11 @@ class FlowStructure(nn.Module):
 class _FlowBlock(nn.Module):
     """A residual block whose normalised input is scaled and shifted by time and class."""
 
-    def __init__(self, width: int, dropout: float = 0.2) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.wide, self.out = nn.Linear(width, width), nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(0.2)
         nn.init.zeros_(self.out.weight)
 
     def forward(self, hidden: Tensor, condition: Tensor) -> Tensor:

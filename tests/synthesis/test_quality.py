@@ -69,7 +69,7 @@ def test_neighbourhoods_equal_those_of_scikit_learn():
     distances = np.linalg.norm(real.numpy()[:, None] - synthetic.numpy()[None], axis=2)
     inside = distances < radius[:, None]
 
-    around = neighbourhood(real, synthetic, k=5)
+    around = neighbourhood(real, synthetic)
 
     assert around.precision == pytest.approx(inside.any(0).mean())
     assert around.coverage == pytest.approx(inside.any(1).mean())

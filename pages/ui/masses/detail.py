@@ -53,15 +53,10 @@ def show_large(request: MassRequest, mass: MassId) -> None:
     st.dialog(title, width="large", on_dismiss=_close)(_content)(request, mass)
 
 
-def captioned(mass: MassId, image: np.ndarray, caption: str = "", role: str = "") -> Tile:
-    """Makes a tile of a synthetic mass; caption and key as usual unless given."""
-    alt = f"Synthetic {mass.class_name} mass, seed {mass.seed}{f', {role}' if role else ''}"
-    return Tile(role or mass.key, image, caption or caption_of(mass), alt)
-
-
-def caption_of(mass: MassId) -> str:
-    """Writes class and seed; the sign tells classes apart without colour."""
-    return f"{'●' if mass.label else '○'} {mass.class_name} · {mass.seed}"
+def captioned(mass: MassId, image: np.ndarray) -> Tile:
+    """Makes a tile of a synthetic mass; the sign in its caption tells classes apart without colour."""
+    caption = f"{'●' if mass.label else '○'} {mass.class_name} · {mass.seed}"
+    return Tile(mass.key, image, caption, f"Synthetic {mass.class_name} mass, seed {mass.seed}")
 
 
 def _close() -> None:
