@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
@@ -27,7 +25,6 @@ def score_masses(
     views: int = 1,
     device: torch.device | str = "cpu",
     autocast: torch.dtype | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
     """Computes P(malignant) of every mass, the mean over its views.
 
@@ -37,7 +34,6 @@ def score_masses(
         config: Of the size of the inputs.
         views: Of each mass: 1 (upright), 4 (flips) or 8 (flips and quarter turns).
         autocast: For example torch.bfloat16; None computes in float32.
-        on_progress: Called with (masses scored, masses to score).
 
     Returns:
         (N,) float64 in [0, 1].
@@ -59,9 +55,4 @@ def score_masses(
         return malignancy(outputs.double()).view(len(batch), views).mean(dim=1).cpu().numpy()
 
     masses_at_once = inputs_at_once(device, config) // views
-    scores = np.empty(0)
-    for part in parts_that_fit(of_rows, len(images), masses_at_once):
-        scores = np.concatenate([scores, part])
-        if on_progress:
-            on_progress(len(scores), len(images))
-    return scores
+    return np.concatenate([np.empty(0), *parts_that_fit(of_rows, len(images), masses_at_once)])

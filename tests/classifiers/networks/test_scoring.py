@@ -67,15 +67,6 @@ def test_half_precision_scores_are_close(classifier, images):
     assert 0 < np.abs(half - exact).max() < 0.02
 
 
-def test_progress_counts_up_to_all_masses(classifier, images):
-    seen = []
-
-    score_masses(classifier, images, TINY, on_progress=lambda *args: seen.append(args))
-
-    assert seen[-1] == (40, 40)
-    assert seen == sorted(seen)
-
-
 def test_other_numbers_of_views_are_refused(classifier, images):
     with pytest.raises(InvalidRequestError, match="views to be one of: 1, 4, 8; got 3"):
         score_masses(classifier, images, TINY, views=3)
