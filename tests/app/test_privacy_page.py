@@ -359,7 +359,7 @@ def test_attacks_tab_shows_generators_beside_their_control_on_the_level_of_the_u
         for one, other, auc, bound in compared
     ]
     shown = pd.DataFrame([one | {"level": "patient"} for one in rows])
-    monkeypatch.setattr(reference, "measured_generator_attacks", lambda: shown)
+    monkeypatch.setattr(resources, "measured_generator_attacks", lambda: shown)
 
     table = open_tab("Attacks and audit").dataframe[-1].value
 

@@ -179,7 +179,7 @@ def test_chosen_point_opens_its_card_with_roc_and_guarantee(monkeypatch):
             "tpr_high": [0.0, 0.8, 1.0],
         }
     )
-    monkeypatch.setattr(reference, "measured_roc", lambda: curve)
+    monkeypatch.setattr(resources, "measured_roc", lambda: curve)
     app = open_page("trade_off")
 
     app.selectbox(key="point").set_value("shipped/real/patient/6/bcdr").run()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from mammo_core import reference
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_band_figure
@@ -22,6 +21,7 @@ from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle
 from pages.ui.components.run_card import show_run_card
 from pages.ui.components.statement import show_statement
+from pages.ui.state import resources
 from pages.ui.trade_off.points import TEST_SET_NAMES, Drawn, clickable, runs_of
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _show_shipped(drawn: Drawn, point: pd.Series, metric: str) -> None:
 
 
 def _show_roc(point: pd.Series, statement: Statement) -> None:
-    curve = _shipped_roc()
+    curve = resources.measured_roc()
     keys = ["strategy", "unit", "target_epsilon", "test_set"]
     curve = curve[(curve[keys] == [point[key] for key in keys]).all(axis=1)].sort_values("fpr")
     chart(
@@ -141,9 +141,3 @@ def _show_roc(point: pd.Series, statement: Statement) -> None:
             ),
         ),
     )
-
-
-@st.cache_data
-def _shipped_roc() -> pd.DataFrame:
-    """Loads the mean ROC and its range over seeds for every shipped point."""
-    return reference.measured_roc()
