@@ -29,15 +29,15 @@ def test_first_page_of_a_fresh_server_is_there_soon(page, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "title"),
     [
-        "trade_off?unit=image",
-        "",
-        pytest.param("train?train_epsilon=1", marks=pytest.mark.slow),
-        pytest.param("read_case", marks=pytest.mark.slow),
+        ("trade_off?unit=image", "Trade-off · "),
+        ("", ""),
+        pytest.param("train?train_epsilon=1", "Train · ", marks=pytest.mark.slow),
+        pytest.param("read_case", "Read a case · ", marks=pytest.mark.slow),
     ],
 )
-def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, path):
+def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, path, title):
     home = {"MAMMO_HOME": str(tmp_path / "home"), "MAMMO_DATA": str(tmp_path / "data")}
     with served_app(tmp_path, **home) as address:
         page.goto(f"{address}/{path}")
@@ -45,7 +45,7 @@ def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, p
 
         links = page.get_by_test_id("stSidebarNavLink")
         expect(links).to_have_text([re.compile(name) for name in PAGES])
-        expect(page).to_have_title("Mammo Privacy Explorer")
+        expect(page).to_have_title(f"{title}Mammo Privacy Explorer")
         expect(page.get_by_role("dialog")).to_have_count(0)
         if "unit=image" in path:
             chosen = page.get_by_role("radio", name="image")

@@ -12,6 +12,7 @@ from pages.ui.components.messages import shown_errors
 from pages.ui.shell.access_gate import require_access
 from pages.ui.state import resources
 
+_APP = "Mammo Privacy Explorer"
 _ENTERED = "entered_by_navigation"
 _SHOWN = "page_shown"
 
@@ -19,7 +20,7 @@ _SHOWN = "page_shown"
 def run_app() -> None:
     """Declares the pages, then runs the one that was asked for."""
     st.set_page_config(
-        page_title="Mammo Privacy Explorer",
+        page_title=_APP,
         page_icon="🛡️",
         layout="wide",
         menu_items={
@@ -94,6 +95,8 @@ def run_app() -> None:
             ),
         ]
     )
+    if page.url_path:  # Home, too, is called as the app
+        st.set_page_config(page_title=f"{page.title} · {_APP}")
     st.session_state[_ENTERED] = True
     if st.session_state.get(_SHOWN) != page.url_path:
         st.session_state[_SHOWN] = page.url_path
