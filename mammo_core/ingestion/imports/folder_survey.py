@@ -214,6 +214,7 @@ class _Matching:
                 study=image.study,
                 series=image.series,
                 uid=image.uid,
+                name=Path(image.shown).stem,
             )
             for image, rows in usable
         ]

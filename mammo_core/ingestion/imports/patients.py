@@ -46,6 +46,7 @@ class Owned:
     Attributes:
         by_table: Raw identifier, as is `by_file`.
         study: UID, as are `series` and `uid`.
+        name: Of the file, without folder and suffix.
     """
 
     by_table: str = field(default="", repr=False)
@@ -53,6 +54,7 @@ class Owned:
     study: str = field(default="", repr=False)
     series: str = field(default="", repr=False)
     uid: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,14 +116,17 @@ def decide_patients(
     by_table = [_plain(one.by_table) for one in images]
     by_file = [_plain(one.by_file) for one in images]
     if one_per_file:
-        doubts = list(_doubts_of_files(by_table, by_file))
+        refused = list(_doubts_of_files(by_table, by_file))
+        doubts = [*refused, *_doubts_of_names([image.name for image in images])]
         ids, where = ["" for _ in images], "each file"
     elif as_in:
         ids, where = {"table": by_table, "files": by_file}[as_in], as_in
         doubts = [*_doubts_of_two(by_table, by_file), *_doubts_of_ids(ids, images)]
+        refused = []
     else:
         ids, where = _together(by_table, by_file)
         doubts = [*_doubts_of_two(by_table, by_file), *_doubts_of_ids(ids, images)]
+        refused = doubts
     record = PatientsRecord(
         as_in=where,
         confirmed=bool(as_in) or one_per_file,
@@ -129,10 +134,10 @@ def decide_patients(
         by_files=len({*by_file} - {""}),
         doubts=tuple(doubts),
     )
-    if doubts and not as_in:
+    if refused:
         raise IngestionError(
             "Expected to know which images are of one patient, as privacy is promised to patients; "
-            f"{' Also: '.join(doubts)} {record.counts} {HOW_TO_SAY}"
+            f"{' Also: '.join(refused)} {record.counts} {HOW_TO_SAY}"
         )
     return Patients(ids=tuple(ids), record=record)
 
@@ -193,6 +198,16 @@ def _doubts_of_files(by_table: Sequence[str], by_file: Sequence[str]) -> Iterato
             yield (
                 f"one patient per file makes {_patients(len(ids))} of {len(ids)} files, but {what} {len(said)}."
             )
+
+
+def _doubts_of_names(names: Sequence[str]) -> Iterator[str]:
+    """Says whether files that each count as a patient's are called as views of one."""
+    count = len({_without_view(name) for name in names})
+    if count < len(set(names)):
+        yield (
+            f"names of files differ by side or view only: one patient per file makes {len(names)}, without that "
+            f"there are {count}."
+        )
 
 
 def _doubts_of_ids(ids: Sequence[str], images: Sequence[Owned]) -> Iterator[str]:

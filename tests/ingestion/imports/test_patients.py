@@ -213,6 +213,15 @@ def test_one_patient_per_file_is_refused_where_ids_say_otherwise():
         decide_patients(owned(["P1", "P1", "P2"]), "", one_per_file=True)
 
 
+def test_one_patient_per_file_is_doubted_where_files_are_called_as_views():
+    names = ("12_L_CC", "12_R_CC", "13_L_CC", "14")
+    found = decide_patients([Owned(name=name) for name in names], "", one_per_file=True)
+
+    assert found.record.doubts == (
+        "names of files differ by side or view only: one patient per file makes 4, without that there are 3.",
+    )
+
+
 def test_an_id_is_one_however_its_umlauts_are_written():
     assert set(decide_patients(owned(["Mu\u0308ller", "M\u00fcller "]), "").ids) == {"M\u00fcller"}
 
