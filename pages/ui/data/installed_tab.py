@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from mammo_core.errors import MammoError
+from mammo_core.ingestion.imports.patients import PatientsRecord
 from mammo_core.ingestion.installed import NOT_UNDONE, installed_cohorts, remove_cohort
 from mammo_core.system.paths import data_dir
 from mammo_core.text.numbers import counted
@@ -93,10 +94,11 @@ def _made(cohort: InstalledCohort) -> str:
 
 
 def _show_import(cohort: InstalledCohort) -> None:
-    """Shows what an import left out, from its record."""
+    """Shows from the record of an import what it left out and how it told patients apart."""
     skipped = cohort.details.get("skipped") or []
     warnings = cohort.details.get("warnings") or []
-    if not skipped and not warnings:
+    patients = cohort.details.get("patients")
+    if not skipped and not warnings and not patients:
         return
     title = f"Import: {len(skipped)} left out, {counted(len(warnings), 'note')}"
     with st.expander(title, icon=":material/info:"):
@@ -107,6 +109,8 @@ def _show_import(cohort: InstalledCohort) -> None:
                 hide_index=True,
                 key=f"skipped_{cohort.name}",
             )
+        if patients:
+            st.markdown(f"- {escape_markdown(PatientsRecord(**patients).said, 500)}")
         for warning in warnings:
             st.markdown(f"- {escape_markdown(warning, 500)}")
 
