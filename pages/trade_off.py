@@ -52,7 +52,8 @@ elif choices.with_paper and choices.unit == "patient":
 made = resources.provenance()
 st.caption(
     f"{INTERVALS} Dotted lines: the same training without privacy. Squares: no privacy (not DP). "
-    "δ (delta) = 1e-4 bounds how likely the guarantee fails. Backbone: "
+    "δ (delta) = 1e-4: taking part changes the probability of any outcome at most by the factor e^ε, "
+    "plus δ. Backbone: "
     f"{made['backbone']['name']} with ImageNet weights, frozen. Measured {made['made']}."
 )
 

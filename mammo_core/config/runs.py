@@ -101,7 +101,7 @@ class PrivacyConfig:
 
     def __post_init__(self) -> None:
         validate.privacy_budget(self.target_epsilon)
-        validate.in_open_unit(target_delta=self.target_delta)
+        validate.privacy_slack(self.target_delta)
         validate.one_of(UNITS, unit=self.unit)
         validate.one_of(NOISES, noise=self.noise)
 

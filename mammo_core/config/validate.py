@@ -6,6 +6,7 @@ from collections.abc import Collection
 from mammo_core.errors import InvalidRequestError, PrivacyError
 
 MIN_EPSILON, MAX_EPSILON = 0.05, 1000.0
+MIN_DELTA = 1e-16
 
 
 def positive(**named: float) -> None:
@@ -24,6 +25,15 @@ def privacy_budget(target_epsilon: float) -> None:
             f"Expected a privacy budget ε between {MIN_EPSILON:g} and {MAX_EPSILON:g}, or inf; got "
             f"{target_epsilon:g}. Below, noise leaves nothing to learn from a few hundred patients; "
             "above, use inf (no privacy) and call it that."
+        )
+
+
+def privacy_slack(delta: float) -> None:
+    """Requires a δ that double precision can account for, below 1; raises PrivacyError."""
+    if not MIN_DELTA <= delta < 1:
+        raise PrivacyError(
+            f"Expected δ of at least {MIN_DELTA:g} and below 1; got {delta!r}. Use for example 0.0001; it should be "
+            "below 0.1 / number of patients."
         )
 
 

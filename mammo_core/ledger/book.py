@@ -49,7 +49,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         validate.at_least(validate.MIN_EPSILON, epsilon=self.epsilon)
-        validate.in_open_unit(delta=self.delta)
+        validate.privacy_slack(self.delta)
 
 
 @dataclass(frozen=True, kw_only=True)

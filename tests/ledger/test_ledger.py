@@ -200,9 +200,16 @@ def test_latest_budget_holds_and_those_before_stay_on_record(ledger, work):
     ]
 
 
-@pytest.mark.parametrize("wrong", [{"epsilon": 0.0}, {"epsilon": math.inf}, {"delta": 0.0}])
-def test_impossible_budget_is_refused(wrong):
-    with pytest.raises(InvalidRequestError, match="Expected"):
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"epsilon": 0.0}, InvalidRequestError),
+        ({"epsilon": math.inf}, InvalidRequestError),
+        ({"delta": 0.0}, PrivacyError),
+    ],
+)
+def test_impossible_budget_is_refused(wrong, error):
+    with pytest.raises(error, match="Expected"):
         Budget(**{"epsilon": 1.0, "delta": DELTA} | wrong)
 
 

@@ -150,7 +150,7 @@ class _Total:
     """Adds up releases one by one."""
 
     def __init__(self, delta: float, unit: Unit) -> None:
-        validate.in_open_unit(delta=delta)
+        validate.privacy_slack(delta)
         self._delta = delta
         self._unit: Unit = unit
         self._squared_mu = 0.0

@@ -54,7 +54,7 @@ def spent_epsilon(mu: float, delta: float) -> float:
         >>> round(spent_epsilon(mu=1.0, delta=1e-4), 3)
         3.804
     """
-    validate.in_open_unit(delta=delta)
+    validate.privacy_slack(delta)
     validate.positive(mu=mu)
     if math.isinf(mu):
         return math.inf
@@ -66,7 +66,7 @@ def spent_epsilon(mu: float, delta: float) -> float:
 
 def mu_for(epsilon: float, delta: float) -> float:
     """Finds the largest μ whose Gaussian mechanism is (ε, δ)-DP: the inverse of `spent_epsilon`."""
-    validate.in_open_unit(delta=delta)
+    validate.privacy_slack(delta)
     validate.positive(epsilon=epsilon)
     if math.isinf(epsilon):
         return math.inf
@@ -104,7 +104,7 @@ def calibrate_gaussian(target_epsilon: float, delta: float, steps: int) -> float
 
 def require_meaningful_delta(delta: float, num_units: int) -> None:
     """Raises PrivacyError unless δ < 1 / number of units: above, one unit could be published outright."""
-    validate.in_open_unit(delta=delta)
+    validate.privacy_slack(delta)
     if delta * num_units >= 1:
         raise PrivacyError(
             f"Expected δ below 1 / {num_units} (the number of units of privacy); got {delta:g}. "

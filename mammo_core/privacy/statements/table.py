@@ -158,12 +158,12 @@ def _mechanism(statement: Statement) -> list[tuple[str, str, str]]:
         (
             "ε spent",
             number_text(statement.epsilon),
-            "Taking part changes the probability of any outcome at most by the factor e^ε, up to δ.",
+            "Taking part changes the probability of any outcome at most by the factor e^ε, plus δ.",
         ),
         (
             "δ",
             f"{statement.delta:g}",
-            "The probability by which the factor e^ε may be exceeded. It is below 1 / units.",
+            "The slack: a probability may exceed the factor e^ε by at most δ. It is below 1 / units.",
         ),
         *(_sampled_steps(statement) if statement.is_sampled else _full_steps(statement)),
         ("randomness", randomness(statement), _NOISE_MEANING[_source(statement)]),

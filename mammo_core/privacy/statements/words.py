@@ -10,6 +10,7 @@ from mammo_core.text.numbers import number_text
 UNIT_NAMES: dict[Unit, str] = {"patient": "patient", "image": "mass"}
 _PLURALS: dict[Unit, str] = {"patient": "patients", "image": "masses"}
 _FPR = 0.01
+LARGEST_DELTA_SHARE = 0.1  # of δ times units, without a warning
 
 
 def guarantee_text(guarantee: Guarantee | None) -> str:
@@ -45,6 +46,7 @@ def caveats(statement: Statement) -> tuple[str, ...]:
         return tuple(notes)
     return (
         *notes,
+        *_about_delta(statement),
         "One release only. Every further model, generator or number released from the same patients adds to the "
         "privacy cost (see the ledger).",
         "Choices made by private validation labels, such as the recipe and the thresholds, are not covered.",
@@ -212,6 +214,17 @@ def _how_composed(statement: Statement) -> str:
     if statement.require_generator_guarantee().mu is not None:
         return "their privacy losses are composed numerically, and the ε is an upper bound"
     return "their ε and their δ add up, which holds for any two mechanisms"
+
+
+def _about_delta(statement: Statement) -> list[str]:
+    share = statement.delta * statement.num_units
+    if share <= LARGEST_DELTA_SHARE:
+        return []
+    return [
+        f"δ is large for {statement.num_units} {_PLURALS[statement.unit]}: δ × units is {share:.2g}. With about this "
+        f"probability, such a δ allows to publish one unit's data. Use δ of at most "
+        f"{LARGEST_DELTA_SHARE / statement.num_units:.1g}."
+    ]
 
 
 def _about_patients(statement: Statement) -> list[str]:

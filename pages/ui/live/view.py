@@ -105,7 +105,8 @@ def show_metrics(result: FinishedRun, history: list[releases.Release], unit: Uni
         delta_color="off",
         delta_arrow="off",
         border=True,
-        help="The privacy cost of this model alone. δ bounds the probability that the guarantee fails.",
+        help="The privacy cost of this model alone. Taking part changes the probability of any outcome "
+        "at most by the factor e^ε, plus δ.",
     )
     total, count = releases.total_metric(history, unit)
     columns[-1].metric(

@@ -115,8 +115,8 @@ def guarantee_in_words(name: str) -> str:
         f"{guarantee.delta:g})-differential privacy to each {guarantee.unit}** of "
         f"{guarantee.num_units} ({escape_markdown(card.training_data, longest=500)}). Its masses "
         "would look almost the same without any one of them. ε bounds how much anyone can learn "
-        f"about one {guarantee.unit}. A smaller ε protects more, and 10 is a loose bound. δ is the "
-        "small probability that the bound fails."
+        f"about one {guarantee.unit}. A smaller ε protects more, and 10 is a loose bound. δ is "
+        "the slack: a probability may exceed the bound by at most δ."
     )
 
 

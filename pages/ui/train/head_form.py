@@ -101,14 +101,15 @@ def choose_plan(source: DataSource) -> SweepPlan:
 def choose_delta() -> float:
     """δ."""
     return st.number_input(
-        "δ (chance that the guarantee fails)",
+        "δ (slack of the guarantee)",
         min_value=1e-9,
         max_value=0.1,
         value=PAPER_DELTA,
         format="%.1e",
         key="train_delta",
         persist_state="session",
-        help="Keep it well below 1 / number of patients. The paper uses 1e-4.",
+        help="The probability of any outcome may exceed the factor e^ε by at most δ. Keep δ below "
+        "0.1 / number of patients. The paper uses 1e-4.",
     )
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opacus.accountants import PRVAccountant
 
-from mammo_core.errors import InvalidRequestError, PrivacyError
+from mammo_core.errors import PrivacyError
 from mammo_core.privacy.accounting.gaussian import (
     calibrate_gaussian,
     mu_for,
@@ -102,7 +102,14 @@ def test_delta_of_one_over_n_is_refused():
         require_meaningful_delta(1e-4, 10_000)
 
 
-@pytest.mark.parametrize("delta", [0, 1, -0.1, math.nan])
+@pytest.mark.parametrize("epsilon", [0.05, 1.0, 1000.0])
+def test_smallest_delta_is_accounted_for(epsilon):
+    mu = mu_for(epsilon, 1e-16)
+
+    assert spent_epsilon(mu, 1e-16) == pytest.approx(epsilon, rel=1e-6)
+
+
+@pytest.mark.parametrize("delta", [0, 1, -0.1, math.nan, 9e-17, 1e-300])
 def test_delta_outside_the_unit_interval_is_refused(delta):
-    with pytest.raises(InvalidRequestError, match="Expected 0 < delta < 1"):
+    with pytest.raises(PrivacyError, match="Expected δ of at least 1e-16 and below 1"):
         spent_epsilon(1.0, delta)

@@ -258,6 +258,16 @@ def test_delta_that_would_allow_a_patient_to_be_published_does_not_compose():
     assert said.coverage == "training step only, guarantees do not compose"
 
 
+@pytest.mark.pitfall("δ too large")
+@pytest.mark.parametrize(("num_patients", "is_large"), [(1000, False), (1001, True), (9960, True)])
+def test_delta_that_is_large_for_so_few_units_is_warned_of(num_patients, is_large):
+    said = make(num_patients=num_patients, num_images=2 * num_patients)
+
+    warned = [note for note in caveats(said) if "δ is large" in note]
+    assert len(warned) == is_large
+    assert all(f"{num_patients} patients" in note for note in warned)
+
+
 def test_model_of_synthetic_masses_promises_what_its_generator_does():
     said = make("synthetic", "patient", 6.0, "private, same patients")
 
