@@ -34,9 +34,10 @@ from mammo_core.classifiers.networks.building import build_classifier
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
+from mammo_core.privacy.noise.grid import add_noise
 from mammo_core.privacy.noise.optimizer import NoisyOptimizer
 from mammo_core.privacy.noise.sampled_steps import quiet_hooks
-from mammo_core.privacy.noise.sources import NoiseSource, noise_from
+from mammo_core.privacy.noise.sources import SecretNoise
 
 # ours for any network, Opacus' only where its layers see one row an input
 _WAYS, _WITHOUT_OPACUS = ("ours", "opacus", "not private"), ("ours", "not private")
@@ -137,8 +138,8 @@ def measure(sizes: Sizes, device: torch.device) -> Report:
             "belong to no layer are frozen.",
             "Opacus' hooks cannot train Swin's windows, because a layer sees 64 rows or more for each input. So for Swin, "
             "ours is compared only with the step without privacy.",
-            "Our noise is secret. It is drawn on the processor from the operating system's generator, or, for more than "
-            "two million weights, from a secret key that this generator made. Opacus' noise is drawn on the device from "
+            "Our noise is secret. It is drawn on the processor from the operating system's generator, and added and rounded "
+            "to a grid there. Opacus' noise is drawn on the device from "
             "a seed.",
             "Memory is what a step adds, at its peak, to that of the network, its inputs and its libraries.",
         ),
@@ -182,7 +183,7 @@ def make_step(case: Case, way: str, device: torch.device) -> Callable[[], None]:
             noise_multiplier=1.0,
             max_grad_norm=1.0,
             expected_units=case.batch,
-            noise=_secret_noise(trained),
+            noise=SecretNoise(),
         )
         gradients = UnitGradients(network, max_grad_norm=1.0, autocast=case.autocast)
         return partial(_our_step, gradients, noisy, inputs, labels)
@@ -198,15 +199,11 @@ def _trained(network: nn.Module) -> list[nn.Parameter]:
     return [one for one in network.parameters() if one.requires_grad]
 
 
-def _secret_noise(trained: list[nn.Parameter]) -> NoiseSource:
-    return noise_from(None, sum(one.numel() for one in trained))
-
-
 def _draw_noise(trained: list[nn.Parameter]) -> None:
     """All noise of a step, as ours draws it; Opacus draws on the device, from a generator with a short seed."""
-    noise = _secret_noise(trained)
+    noise = SecretNoise()
     for one in trained:
-        noise.normal(*one.shape).to(one)
+        add_noise(torch.zeros_like(one), 1.0, noise).to(one)
 
 
 def _network(case: Case) -> nn.Module:

@@ -134,6 +134,7 @@ def run_read(options: argparse.Namespace) -> int:
     from mammo_core.ingestion.images.crops import RECIPES, WHOLE, mass_crop
     from mammo_core.ingestion.images.formats import Box
     from mammo_core.ingestion.images.sandbox import read_safely
+    from mammo_core.privacy.noise.kinds import FLOAT_NOISE
     from mammo_core.reading.case import case_features, outlier_check, read_case
     from mammo_core.reading.shipped_heads import SHIPPED_HEADS, load_heads
     from mammo_core.reading.words import (
@@ -158,6 +159,7 @@ def run_read(options: argparse.Namespace) -> int:
         outlier_words(outlier_check(image, features, shipped)),
         *map(call_words, readings),
         noise_words(readings),
+        FLOAT_NOISE if shipped.card.uses_float_noise else "",
         CAUTION,
         shipped.card.notice,
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mammo_core.config.network_recipe import TrainedPart
-from mammo_core.config.runs import HEAD_ON_FEATURES, HeadOnFeatures, RunConfig, Strategy
+from mammo_core.config.runs import HEAD_ON_FEATURES, Arithmetic, HeadOnFeatures, RunConfig, Strategy
 
 STRATEGY_NAMES: dict[Strategy, str] = {
     "real": "real only",
@@ -18,6 +18,12 @@ TRAINED_PART_NAMES: dict[TrainedPart | HeadOnFeatures, str] = {
     "head": "head of a network",
     "adapters": "adapters in a network",
     "network": "the network itself",
+}
+
+
+ARITHMETIC_NAMES: dict[Arithmetic, str] = {
+    "grid": "rounded to a grid",
+    "float": "in single precision",
 }
 
 

@@ -22,10 +22,12 @@ from mammo_core.errors import InvalidRequestError
 Strategy = Literal["real", "real+synthetic", "synthetic", "pretrain"]
 Unit = Literal["patient", "image"]
 Noise = Literal["secret", "reproducible"]
+Arithmetic = Literal["float", "grid"]
 Normalisation = Literal["backbone", "half"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 UNITS: tuple[Unit, ...] = get_args(Unit)
 NOISES: tuple[Noise, ...] = get_args(Noise)
+ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
 HeadOnFeatures = Literal["head on cached features"]
 HEAD_ON_FEATURES: HeadOnFeatures = "head on cached features"
 NORMALISATIONS: tuple[Normalisation, ...] = get_args(Normalisation)
@@ -34,7 +36,7 @@ INSTALLED_BACKBONES = tuple(f"tf_efficientnet_lite{size}" for size in (0, 1, 2))
 PAPER_DELTA = 1e-4
 KEY_LENGTH = 16
 # fields left out of `to_dict` at these values, so that runs hashed before the fields existed keep their hash
-_ADDED_LATER = {"normalisation": "backbone", "layer": "", "site": None}
+_ADDED_LATER = {"normalisation": "backbone", "layer": "", "site": None, "arithmetic": "float"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,19 +93,24 @@ class PrivacyConfig:
         noise: "secret" comes from the operating system and can't be repeated. "reproducible" follows from the
             configuration, for tables and talks that others can repeat. It protects nobody from those who know
             the configuration.
+        arithmetic: How noise is added: "grid" as `privacy.noise.grid` does, "float" in single precision, as all runs did
+            before. No run is made with "float" any more.
     """
 
     target_epsilon: float
     target_delta: float = PAPER_DELTA
     unit: Unit = "patient"
     noise: Noise = "secret"
-    UNWRITTEN: ClassVar[dict[str, str]] = {"noise": "reproducible"}  # before there was secret noise
+    arithmetic: Arithmetic = "grid"
+    # of runs from before there was secret noise, or before noise was rounded to a grid
+    UNWRITTEN: ClassVar[dict[str, str]] = {"noise": "reproducible", "arithmetic": "float"}
 
     def __post_init__(self) -> None:
         validate.privacy_budget(self.target_epsilon)
         validate.privacy_slack(self.target_delta)
         validate.one_of(UNITS, unit=self.unit)
         validate.one_of(NOISES, noise=self.noise)
+        validate.one_of(ARITHMETICS, arithmetic=self.arithmetic)
 
     @property
     def is_private(self) -> bool:

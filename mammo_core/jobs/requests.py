@@ -167,7 +167,7 @@ def requests_like(
             source=source,
             config=replace(
                 config,
-                privacy=replace(config.privacy, target_epsilon=epsilon),
+                privacy=replace(config.privacy, target_epsilon=epsilon, arithmetic="grid"),
                 recipe=replace(config.recipe, preset=""),  # the paper's had its own ε
             ),
         )

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config.names import name_of_run
 from mammo_core.config.runs import Noise, RunConfig, Unit, short_hash, to_dict
+from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.accounting import gaussian
 from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost
 from mammo_core.synthesis.cards import hash_patient
@@ -121,7 +122,15 @@ def releases_of_run(
     Args:
         noise_multiplier: As calibrated for the run; 0 without DP.
         train: Real training masses.
+
+    Raises:
+        InvalidRequestError: If noise is not to be rounded to a grid, as in runs that an older version planned.
     """
+    if config.privacy.arithmetic != "grid":
+        raise InvalidRequestError(
+            "Expected a run whose noise is rounded to a grid; got one that version 0.2 or older planned, with noise in single "
+            "precision. Ask for it anew."
+        )
     cost = cost_of_run(config, train.largest_patient, noise_multiplier)
     if cost is None:
         return []

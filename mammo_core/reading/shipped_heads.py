@@ -22,6 +22,7 @@ from mammo_core.config.runs import BackboneConfig, HeadRecipe, Strategy, Unit, t
 from mammo_core.errors import CheckpointError
 from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
+from mammo_core.privacy.statements.card import statement_from_dict
 from mammo_core.reading.models import NUM_QUANTILES, CaseModel, CaseModels, ClassScores
 from mammo_core.storage.tensors import read_sealed, write_sealed
 
@@ -98,6 +99,12 @@ class HeadsCard:
     flat_below: float
     drawn: SampledMasses
     sha256: str = ""
+
+    @property
+    def uses_float_noise(self) -> bool:
+        """Whether a private head got its noise in single precision, as all did before noise was rounded to a grid."""
+        said = (statement_from_dict(values) for values in self.statements.values())
+        return any(statement.uses_float_noise for statement in said)
 
 
 @dataclass(frozen=True, eq=False)

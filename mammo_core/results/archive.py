@@ -35,7 +35,16 @@ from mammo_core.storage.mlflow_store import open_experiment, read_artefact, sear
 from mammo_core.training.heads.sweep import SweepPlan
 from mammo_core.training.outcome import PREDICTION_COLUMNS, VALIDATION, FinishedRun
 
-ARCHIVE_COLUMNS = (*COLUMNS, "trained_part", "run_id", "job", "origin", "data_hash", "started")
+ARCHIVE_COLUMNS = (
+    *COLUMNS,
+    "trained_part",
+    "arithmetic",
+    "run_id",
+    "job",
+    "origin",
+    "data_hash",
+    "started",
+)
 
 
 class RunArchive:
@@ -234,6 +243,7 @@ def _rows(run: Run) -> list[dict[str, object]]:
         "seconds": metrics["seconds"],
         "run_key": tags["run_key"],
         "trained_part": params.get("recipe.trained_part", HEAD_ON_FEATURES),
+        "arithmetic": params.get("privacy.arithmetic", "float"),
         "run_id": run.info.run_id,
         "job": tags["job"],
         "origin": tags["origin"],

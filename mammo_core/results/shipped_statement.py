@@ -16,7 +16,11 @@ def shipped_statement(
 ) -> Statement:
     """Makes the statement of one shipped point: CBIS-DDSM train, the paper's synthetic masses, reproducible noise."""
     privacy = PrivacyConfig(
-        target_epsilon=target_epsilon, target_delta=target_delta, unit=unit, noise="reproducible"
+        target_epsilon=target_epsilon,
+        target_delta=target_delta,
+        unit=unit,
+        noise="reproducible",
+        arithmetic=reference.measured_provenance().get("arithmetic", "float"),
     )
     config = RunConfig(
         strategy=strategy, privacy=privacy, recipe=RECIPES[strategy], backbone=HEAD_BACKBONE

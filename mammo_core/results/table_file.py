@@ -122,6 +122,7 @@ def write_provenance(path: Path, dataset: FeatureDataset, command: str) -> None:
         },
         "synthetic_masses": 0 if dataset.synthetic is None else len(dataset.synthetic),
         "intervals": "95 %, percentile bootstrap over patients, 1000 resamples",
+        "arithmetic": "grid",
         "python": platform.python_version(),
     }
     text = json.dumps(provenance, indent=2, ensure_ascii=False) + "\n"

@@ -20,6 +20,7 @@ from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.storage.atomic import json_text, write_text
 from mammo_core.synthesis.config import GanConfig
 
+_FLOAT_NOISE = " (noise in single precision, whose lowest digits may tell more)"
 MANIFEST = "manifest.csv"
 MANIFEST_COLUMNS = (
     "file",
@@ -66,7 +67,10 @@ class GeneratorCard:
     @property
     def guarantee_text(self) -> str:
         """Describes the guarantee in words; "none" without differential privacy."""
-        return "none" if self.guarantee is None else str(self.guarantee)
+        if self.guarantee is None:
+            return "none"
+        is_float = self.guarantee.arithmetic == "float"
+        return f"{self.guarantee}{_FLOAT_NOISE if is_float else ''}"
 
 
 def hash_patient(patient_id: str) -> str:

@@ -37,7 +37,8 @@ from mammo_core.privacy.accounting.cost import NoisySteps
 from mammo_core.privacy.accounting.gaussian import mu_for, spent_epsilon
 from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.privacy.accounting.sampled import History, calibrate_sampled
-from mammo_core.privacy.noise.noisy_sum import clip_rows, noisy_sum, unit_means
+from mammo_core.privacy.noise.clipping import clip_rows
+from mammo_core.privacy.noise.noisy_sum import noisy_sum, unit_means
 from mammo_core.privacy.noise.sampled_steps import NoisyGradients, quiet_hooks
 from mammo_core.privacy.noise.sources import SecretNoise
 from mammo_core.synthesis.augment import NUM_TURNS, all_turns, augment, turn_at_random
@@ -121,6 +122,7 @@ class _PrivateTrainer(DetailTrainer):
             num_units=len(self._unit_rows),
             mechanism=self.mechanism,
             mu=mu,
+            arithmetic="grid",
         )
 
     @abstractmethod

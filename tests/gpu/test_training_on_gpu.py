@@ -144,3 +144,11 @@ def changed(before: nn.Module, after: nn.Module) -> bool:
         not torch.equal(one, other)
         for one, other in zip(before.parameters(), after.parameters(), strict=True)
     )
+
+
+def test_low_digits_of_weights_that_a_gpu_trained_tell_nothing(gpu):
+    pytest.importorskip("opacus")
+    from tests.privacy.noise.test_attack_on_low_digits import by_network
+
+    for took_part in (True, False):
+        assert by_network(took_part, device=gpu).num_off_grid() == 0

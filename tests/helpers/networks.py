@@ -19,11 +19,24 @@ def small_data(**changes):
     return RunDataset(**values | changes)
 
 
-def small_config(strategy="real", epsilon=20.0, unit="patient", noise="reproducible", **recipe):
+def small_config(
+    strategy="real",
+    epsilon=20.0,
+    unit="patient",
+    noise="reproducible",
+    arithmetic="grid",
+    **recipe,
+):
     """Four full-batch steps unless told otherwise."""
     return RunConfig(
         strategy=strategy,
-        privacy=PrivacyConfig(target_epsilon=epsilon, target_delta=1e-3, unit=unit, noise=noise),
+        privacy=PrivacyConfig(
+            target_epsilon=epsilon,
+            target_delta=1e-3,
+            unit=unit,
+            noise=noise,
+            arithmetic=arithmetic,
+        ),
         recipe=NetworkRecipe(**{"steps": 4, "trained_part": "head"} | recipe),
         backbone=TINY,
         seed=1,

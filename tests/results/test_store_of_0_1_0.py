@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from mammo_core.errors import InvalidRequestError
 from mammo_core.jobs.requests import NetworkRequest, SweepRequest
 from mammo_core.jobs.store import JobStore
 from mammo_core.ledger.ledger import open_ledger
+from mammo_core.privacy.noise.kinds import FLOAT_NOISE
 from mammo_core.privacy.statements.card import statement_to_dict
+from mammo_core.privacy.statements.words import caveats, summary
 from mammo_core.reading.models import models_of_run
 from mammo_core.reading.shipped_heads import load_heads
 from mammo_core.results.archive import RunArchive
@@ -50,6 +53,9 @@ def test_runs_are_listed_with_card_and_statement(old_store, private_home):
     assert archive.rows()["run_id"].nunique() == old_store["runs"] == 5
     assert run.card == old_store["card"]
     assert statement_to_dict(run.statement)["facts"] == old_store["card"]["statement"]["facts"]
+    assert caveats(run.statement)[0] == FLOAT_NOISE
+    assert set(archive.rows()["arithmetic"]) == {"float"}
+    assert "in single precision" in summary(run.statement)
     assert set(run.estimates) == {"site", "elsewhere"}
     assert len(run.predictions) == 64
     assert len(run.validation) == 32
@@ -104,12 +110,12 @@ def test_finished_and_waiting_jobs_are_shown(old_store, private_home):
     assert set(made["data_hash"]) == {finished.data_hash}
     assert waiting.state == "interrupted"  # nobody has held it since: it can be continued
     assert isinstance(waiting.request, NetworkRequest)
-    assert waiting.request.config == small_config(sample_rate=0.5)
+    assert waiting.request.config == small_config(sample_rate=0.5, arithmetic="float")
 
 
 def test_half_finished_training_goes_on_and_spends_nothing_more(old_store, private_home):
     before = len(open_ledger(private_home).book().entries)
-    config = small_config(steps=12, sample_rate=0.5, learning_rate=0.01)
+    config = small_config(steps=12, sample_rate=0.5, learning_rate=0.01, arithmetic="float")
     steps = []
 
     outcome = run_network(
@@ -123,6 +129,21 @@ def test_half_finished_training_goes_on_and_spends_nothing_more(old_store, priva
     assert steps == list(range(5, 13))
     assert outcome.kept_step == 12
     assert len(open_ledger(private_home).book().entries) == before
+    assert outcome.statement.uses_float_noise  # of its first steps
+
+
+@pytest.mark.pitfall("Gaps in floating-point noise")
+def test_a_run_that_the_old_version_planned_is_not_begun(old_store, private_home):
+    """It would be recorded as one with noise in single precision, and found as one that was made then."""
+    config = small_config(steps=5, arithmetic="float")
+
+    with pytest.raises(InvalidRequestError, match="noise is rounded to a grid; got one"):
+        run_network(
+            prepare_network(small_data(), config),
+            ledger=open_ledger(private_home).on_behalf_of("fine-tune"),
+            home=private_home,
+            device=torch.device("cpu"),
+        )
 
 
 def test_package_of_runs_is_imported(old_store, private_home, tmp_path):
@@ -146,3 +167,4 @@ def test_made_heads_are_read(old_store, private_home):
     assert [head.target_epsilon for head in heads.card.heads] == [2, 2, float("inf")]
     assert heads.models.heads.weights.shape == (3, 9)
     assert heads.synthetic_features.shape[0] == heads.card.drawn.count == 6
+    assert heads.card.uses_float_noise

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scipy.special import expit
 
-from mammo_core.config.runs import Unit
+from mammo_core.config.runs import Arithmetic, Unit
 from mammo_core.privacy.accounting.gaussian import find_root, gaussian_delta, spent_epsilon
 
 
@@ -23,6 +23,7 @@ class Guarantee:
         mechanism: What a generator released with noise.
         mu: If all of it is together exactly one Gaussian mechanism, its μ; else None.
         largest_patient: Most masses of one patient in a generator's training data; None if not recorded.
+        arithmetic: How a generator's noise was added, see `PrivacyConfig`.
     """
 
     epsilon: float
@@ -32,6 +33,7 @@ class Guarantee:
     mechanism: str = ""
     mu: float | None = None
     largest_patient: int | None = None
+    arithmetic: Arithmetic = "float"
 
     def __str__(self) -> str:
         return f"({self.epsilon:.3g}, {self.delta:g})-differential privacy per {self.unit}"

@@ -16,7 +16,7 @@ from torch import Tensor
 from mammo_core.config.runs import HeadRecipe
 from mammo_core.privacy.heads.problem import HeadTrainingData
 from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
-from mammo_core.privacy.noise.noisy_sum import clip_rows, l2_norm
+from mammo_core.privacy.noise.clipping import clip_rows, l2_norm
 
 
 @dataclass(frozen=True)

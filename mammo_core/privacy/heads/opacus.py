@@ -23,7 +23,7 @@ class BagHead(nn.Module):
 
     def __init__(self, initial_weights: Tensor) -> None:
         super().__init__()
-        self.linear = nn.Linear(len(initial_weights), 1, bias=False)
+        self.linear = nn.Linear(len(initial_weights), 1, bias=False, dtype=initial_weights.dtype)
         with torch.no_grad():
             self.linear.weight.copy_(initial_weights[None])
 
@@ -46,9 +46,12 @@ def train_head(
 
     Raises:
         ValueError: If the job is not private; Opacus is then not the tool.
+        PrivacyError: As `vectorised.train_heads`.
     """
     if job.noise_multiplier is None:
         raise ValueError("Expected a private job; got noise_multiplier None. Use train_heads.")
+    problem.require_room_for_rounding(recipe.max_grad_norm)
+    problem = problem.in_float64()
     head = BagHead(problem.initial_weights)
     module = GradSampleModule(head)
     optimizer = NoisyOptimizer(
@@ -60,7 +63,7 @@ def train_head(
     )
     accountant = PRVAccountant()
     optimizer.attach_step_hook(accountant.get_optimizer_hook_fn(sample_rate=1.0))
-    mask = (problem.unit_rows >= 0).float()
+    mask = (problem.unit_rows >= 0).double()
     rows = problem.unit_rows.clamp(min=0)
     bag_vectors, bag_labels = problem.vectors[rows] * mask[..., None], problem.labels[rows]
     weight = head.linear.weight  # (1, K)
@@ -81,5 +84,5 @@ def train_head(
         if step >= first_averaged:
             average += weight.detach()
         if on_step:
-            on_step(step, weight.detach())
-    return (average / (recipe.steps - first_averaged + 1))[0], accountant
+            on_step(step, weight.detach().float())
+    return (average / (recipe.steps - first_averaged + 1))[0].float(), accountant

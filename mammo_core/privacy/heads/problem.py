@@ -11,8 +11,11 @@ from torch import Tensor
 
 from mammo_core.config.runs import Unit
 from mammo_core.errors import PrivacyError
+from mammo_core.privacy.noise.clipping import l2_norm
+from mammo_core.privacy.noise.kinds import CLIP_MARGIN
 
 MIN_UNITS = 10
+_LONGEST_WEIGHTS = 200  # of longer ones logits are rounded by more than is counted here
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,8 @@ class HeadTrainingData:
     """The training data of a linear head with logistic loss.
 
     Attributes:
-        vectors: (N, K) float32, one per private mass.
-        labels: (N,) float32, 0 or 1.
+        vectors: (N, K), one per private mass, which depends on that mass alone.
+        labels: (N,) float, 0 or 1.
         unit_rows: (U, B) int64, the rows of each unit's masses, padded with -1. Clipping is per unit.
         public_vectors: (M, K) whose gradient is added without noise; None for none.
         public_labels: (M,).
@@ -62,6 +65,34 @@ class HeadTrainingData:
             mask.sum(1)
         )
         return unit_of_row
+
+    def in_float64(self) -> HeadTrainingData:
+        """Copies what is trained on, in double precision."""
+        return HeadTrainingData(
+            vectors=self.vectors.double(),
+            labels=self.labels.double(),
+            unit_rows=self.unit_rows,
+            initial_weights=self.initial_weights.double(),
+            public_vectors=None if self.public_vectors is None else self.public_vectors.double(),
+            public_labels=None if self.public_labels is None else self.public_labels.double(),
+            public_weight=self.public_weight,
+        )
+
+    def require_room_for_rounding(self, max_grad_norm: float) -> None:
+        """Raises PrivacyError if rounding could move a sum of clipped gradients by more than the clipping margin.
+
+        One unit more can change every rounding in the sum of N masses, and in their logits. In float64 that moves
+        the sum by at most 2^-52 N (N + 100 K) times the longest vector, for weights of lengths up to 200.
+        """
+        num_masses, num_weights = self.vectors.shape
+        longest = float(l2_norm(self.vectors.double(), dim=1).max())
+        most = 2.0**-52 * num_masses * (num_masses + _LONGEST_WEIGHTS / 2 * num_weights) * longest
+        least = most / CLIP_MARGIN
+        if max_grad_norm < least:
+            raise PrivacyError(
+                f"Expected max_grad_norm >= {least:.1g} for {num_masses} masses; got {max_grad_norm:g}. Below, the rounding "
+                "of sums would move them by more than clipping allows. Use a larger clipping norm."
+            )
 
     def public_gradient(self, weights: Tensor) -> Tensor:
         """Computes the weighted mean gradient of the public data at each weight vector: (R, K) -> (R, K)."""

@@ -3,7 +3,8 @@
 The update is Opacus', step by step (a test compares the weights): per-unit gradients clipped to
 max_grad_norm, summed, Gaussian noise from the same generator added, divided by the number of units.
 For a linear head a unit's gradient norm follows from the Gram matrix of its masses, so no per-unit
-gradient is ever formed and a run of a hundred steps takes milliseconds.
+gradient is ever formed and a run of a hundred steps takes milliseconds. All of it is in float64, and the rounding
+that remains is bounded: of norms in `_unit_gradient_norms`, of sums in `HeadTrainingData.require_room_for_rounding`.
 """
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
@@ -17,9 +18,10 @@ from torch import Tensor
 
 from mammo_core.config.runs import HeadRecipe
 from mammo_core.privacy.heads.problem import HeadTrainingData
+from mammo_core.privacy.noise.clipping import clip_factors
+from mammo_core.privacy.noise.grid import add_noise
 from mammo_core.privacy.noise.sources import noise_from
 
-CLIP_EPSILON = 1e-6  # Opacus adds it to norms before dividing
 _UNITS_AT_ONCE = 4096  # whose vectors are copied, padded to the largest unit
 
 
@@ -67,28 +69,33 @@ def train_heads(
         recipe: Steps, clipping norm and averaging; the learning rate is the job's own.
         jobs: R of them.
         taking_part: Leaves units out of single heads; None lets all take part in each.
-        on_step: Called after each step with (steps done, weights (R, K)).
+        on_step: Called after each step with (steps done, weights (R, K) float32).
+
+    Raises:
+        PrivacyError: If the clipping norm is too small, see `HeadTrainingData.require_room_for_rounding`.
 
     Returns:
         (R, K) float32, the mean of the last iterates.
 
     Guarantee:
         Each private head is the result of `recipe.steps` Gaussian mechanisms of sensitivity
-        max_grad_norm on the sum over units (add or remove one unit), see `accounting.gaussian`. Public data
+        max_grad_norm on the sum over units (add or remove one unit), see `accounting.gaussian`. That holds for the sums as
+        they are computed, roundings included, and for noise as `noise.grid` adds it. Public data
         and the averaging of iterates cost nothing. With a seed the noise is pseudo-random, and the
         guarantee holds only against those who neither know nor guess the seed.
     """
     clip = recipe.max_grad_norm
+    problem.require_room_for_rounding(clip)
+    problem = problem.in_float64()
     is_private = torch.tensor([job.noise_multiplier is not None for job in jobs])[:, None]  # (R, 1)
-    noise_std = torch.tensor([(job.noise_multiplier or 0.0) * clip for job in jobs])[:, None]
-    rate = torch.tensor([job.learning_rate for job in jobs])[:, None]
+    rate = torch.tensor([job.learning_rate for job in jobs], dtype=torch.float64)[:, None]
     rate = torch.where(is_private, rate / clip, rate)
     sources = [noise_from(job.seed) for job in jobs]
     rows, mask = problem.unit_rows.clamp(min=0), problem.unit_rows >= 0  # (U, B)
     unit_of_row = problem.unit_of_row
     gram = _gram_matrices(problem.vectors, rows, mask)  # (U, B, B)
 
-    part = 1.0 if taking_part is None else taking_part.units.float()
+    part = 1.0 if taking_part is None else taking_part.units.double()
     divisor = problem.num_units if taking_part is None else taking_part.expected_units
 
     weights = problem.initial_weights.repeat(len(jobs), 1)  # (R, K)
@@ -96,17 +103,18 @@ def train_heads(
     first_averaged = first_averaged_step(recipe)
     for step in range(1, recipe.steps + 1):
         residuals = torch.sigmoid(weights @ problem.vectors.T) - problem.labels  # (R, N)
-        norms = _unit_gradient_norms(residuals[:, rows] * mask, gram)  # (R, U)
-        factors = torch.where(is_private, (clip / (norms + CLIP_EPSILON)).clamp(max=1), 1.0) * part
+        norms = _unit_gradient_norms(residuals[:, rows] * mask, gram, weights.shape[1])  # (R, U)
+        factors = torch.where(is_private, clip_factors(norms, clip), 1.0) * part
         summed = (residuals * factors[:, unit_of_row]) @ problem.vectors  # (R, K)
-        noise = torch.stack([source.normal(weights.shape[1]).float() for source in sources])
-        gradient = (summed + noise_std * noise) / divisor
-        weights = weights - rate * (gradient + problem.public_gradient(weights))
+        for row, (job, source) in enumerate(zip(jobs, sources, strict=True)):
+            if job.noise_multiplier is not None:
+                summed[row] = add_noise(summed[row], job.noise_multiplier * clip, source)
+        weights = weights - rate * (summed / divisor + problem.public_gradient(weights))
         if step >= first_averaged:
             average += weights
         if on_step:
-            on_step(step, weights)
-    return average / (recipe.steps - first_averaged + 1)
+            on_step(step, weights.float())
+    return (average / (recipe.steps - first_averaged + 1)).float()
 
 
 def _gram_matrices(vectors: Tensor, rows: Tensor, mask: Tensor) -> Tensor:
@@ -119,11 +127,22 @@ def _gram_matrices(vectors: Tensor, rows: Tensor, mask: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def _unit_gradient_norms(residuals: Tensor, gram: Tensor) -> Tensor:
-    """Computes the L2 norm of each unit's gradient, the sum of residual times vector: (R, U, B) -> (R, U)."""
+def _unit_gradient_norms(residuals: Tensor, gram: Tensor, num_weights: int) -> Tensor:
+    """Bounds the L2 norm of each unit's gradient, the sum of residual times vector: (R, U, B) -> (R, U).
+
+    Masses that are alike but labelled apart all but cancel in ‖Σ r x‖² = Σ Σ r r' (x·x'), and a norm that is too small
+    would be clipped too little. The most that rounding can have taken from the sum is added: that of inner products of K
+    numbers and of B² terms, relative to (Σ |r| ‖x‖)².
+
+    Source: Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1.
+    """
     by_unit = residuals.transpose(0, 1)  # (U, R, B)
     squared = (by_unit @ gram * by_unit).sum(dim=2)  # (U, R)
-    return squared.T.clamp(min=0).sqrt()
+    lengths = gram.diagonal(0, 1, 2).sqrt()[:, None]  # (U, 1, B)
+    largest = (by_unit.abs() * lengths).sum(dim=2).square()  # (U, R)
+    roundings = num_weights + 4 * gram.shape[2] + 16
+    squared = squared.clamp(min=0) + roundings * torch.finfo(squared.dtype).eps * largest
+    return squared.T.sqrt()
 
 
 def first_averaged_step(recipe: HeadRecipe) -> int:

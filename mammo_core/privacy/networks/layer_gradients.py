@@ -10,6 +10,7 @@ arXiv:2110.05679, section 4 (their Gram matrices, "ghost norm"); Bu et al. 2022,
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import cast
 
@@ -24,7 +25,7 @@ from mammo_core.privacy.networks.trained_layers import TrainedLayer
 
 Calls = list[tuple[Tensor, Tensor]]  # inputs and gradients of each call of a layer
 _NUMBERS_AT_ONCE = 2**25  # of gradients per unit that only their norm is taken of
-_SLACK = 4.0  # roundings of the last bit by which a norm from Gram matrices may be too small
+_SLACK = 4.0  # roundings of the last bit by which a norm may be too small
 
 
 def unit_gradients(layer: TrainedLayer, inputs: Tensor, gradients: Tensor) -> dict[str, Tensor]:
@@ -57,8 +58,29 @@ def squared_norms(layer: TrainedLayer, calls: Calls) -> Tensor:
             part = _in_precision_of(layer, part)
             found.append(_squared_norms_by_gram(layer, *_as_positions(layer.module, *part[0])))
         else:
-            found.append(squared_lengths(summed_over_calls(layer, part)))
+            norms = squared_lengths(summed_over_calls(layer, part)).sqrt()
+            found.append((norms + _rounding_of_sums(layer, part, norms.dtype)).square())
     return torch.cat(found)
+
+
+def _rounding_of_sums(layer: TrainedLayer, calls: Calls, dtype: torch.dtype) -> Tensor | float:
+    """Bounds by how much a unit's gradient may differ when it is summed again with those of other units: (U,).
+
+    A few roundings of Σ |a||g| over positions, which by the Cauchy-Schwarz inequality is at most ‖a‖ ‖g‖ times the root of
+    a kernel's size. Layers that are run again are small, see `unit_gradients`: their gradients are kept.
+    """
+    if not is_known(layer.module):
+        return 0.0
+    kernel = getattr(layer.module, "kernel_size", (1, 1))
+    largest = sum(
+        _length(inputs.to(dtype)) * _length(gradients.to(dtype)) for inputs, gradients in calls
+    )
+    return _SLACK * torch.finfo(dtype).eps * math.sqrt(math.prod(kernel)) * largest
+
+
+def _length(of_units: Tensor) -> Tensor:
+    """Computes the L2 norm of all of a unit's numbers: (U, ...) -> (U,)."""
+    return of_units.flatten(1).square().sum(1).sqrt()
 
 
 def squared_lengths(gradients: dict[str, Tensor]) -> Tensor:

@@ -30,7 +30,7 @@ from mammo_core.privacy.networks.trained_layers import (
     watched,
 )
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
-from mammo_core.privacy.noise.noisy_sum import l2_norm
+from mammo_core.privacy.noise.clipping import l2_norm
 
 _FREEZE = "Freeze it (requires_grad = False), or train only the head or adapters."
 _ROUNDING = 1e-3

@@ -1,4 +1,4 @@
-"""Makes Opacus' optimizer take noise from our sources: secret, or reproducible on purpose."""
+"""Makes Opacus' optimizer clip in float64 and add noise on a grid, from our sources: secret, or reproducible on purpose."""
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
@@ -13,11 +13,13 @@ from opacus.optimizers.optimizer import (
 )
 from torch import Tensor
 
+from mammo_core.privacy.noise.clipping import clip_factors, l2_norm
+from mammo_core.privacy.noise.grid import add_noise
 from mammo_core.privacy.noise.sources import NoiseSource
 
 
 class NoisyOptimizer(DPOptimizer):
-    """As `DPOptimizer`, whose own noise comes from a torch generator with a 32-bit seed.
+    """As `DPOptimizer`, which clips in the weights' precision and draws from a torch generator with a 32-bit seed.
 
     Args:
         noise: Where noise is drawn from.
@@ -42,14 +44,28 @@ class NoisyOptimizer(DPOptimizer):
         )
         self._noise = noise
 
+    def clip_and_accumulate(self) -> None:
+        """Sums units' gradients, each clipped over all parameters together; one that is not finite adds nothing."""
+        gradients = [gradient.double().flatten(1) for gradient in self.grad_samples]
+        lengths = torch.stack([l2_norm(gradient, dim=1) for gradient in gradients])  # (P, U)
+        factors = clip_factors(l2_norm(lengths, dim=0), self.max_grad_norm)
+        kept = factors > 0
+        for parameter, gradient in zip(self.params, gradients, strict=True):
+            samples: Tensor = getattr(parameter, "grad_sample")  # noqa: B009
+            _check_processed_flag(samples)
+            summed = (factors[kept] @ gradient[kept]).view_as(parameter)
+            before: Tensor | None = getattr(parameter, "summed_grad", None)
+            setattr(parameter, "summed_grad", summed if before is None else before + summed)  # noqa: B010
+            _mark_as_processed(samples)
+
     def add_noise(self) -> None:
         """Adds noise of standard deviation noise_multiplier · max_grad_norm to each clipped sum."""
         deviation = self.noise_multiplier * self.max_grad_norm
         for parameter in self.params:
             summed: Tensor = getattr(parameter, "summed_grad")  # noqa: B009
             _check_processed_flag(summed)
-            noise = self._noise.normal(*summed.shape).to(summed)
-            parameter.grad = (summed + deviation * noise).view_as(parameter)
+            released = add_noise(summed, deviation, self._noise)
+            parameter.grad = released.to(parameter.dtype).to(parameter.device).view_as(parameter)
             _mark_as_processed(summed)
 
     def set_gradients(self, sums: Sequence[Tensor]) -> None:

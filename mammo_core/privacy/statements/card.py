@@ -8,7 +8,13 @@ from mammo_core.config.runs import to_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.privacy.statements.statement import Statement
-from mammo_core.privacy.statements.table import NEIGHBOURING, accountant, randomness, sampling
+from mammo_core.privacy.statements.table import (
+    NEIGHBOURING,
+    accountant,
+    arithmetic,
+    randomness,
+    sampling,
+)
 from mammo_core.privacy.statements.words import caveats, summary
 
 SCHEMA = "mammo-privacy-statement/1"
@@ -21,6 +27,7 @@ def statement_to_dict(statement: Statement) -> dict[str, Any]:
         "sampling": sampling(statement),
         "accountant": accountant(statement),
         "randomness": randomness(statement),
+        "arithmetic": arithmetic(statement)[0],
         "coverage": statement.coverage,
         "step": _numbers(statement.step),
         "step_for_patient": _numbers(statement.step_for_patient),

@@ -11,6 +11,7 @@ from typing import Literal
 from mammo_core.config.network_recipe import Kept, TrainedPart
 from mammo_core.config.runs import (
     HEAD_ON_FEATURES,
+    Arithmetic,
     HeadOnFeatures,
     Noise,
     RunConfig,
@@ -62,6 +63,7 @@ class Statement:
         sample_rate: Chance of each unit to take part in a step; 1 if all take part in all.
         num_weights: How many weights got noise; None if not recorded.
         kept: Which step's weights are released; validation labels may have chosen it.
+        arithmetic: How noise was added, see `PrivacyConfig`.
     """
 
     strategy: Strategy
@@ -83,11 +85,20 @@ class Statement:
     sample_rate: float = 1.0
     num_weights: int | None = None
     kept: Kept = "last"
+    arithmetic: Arithmetic = "float"
 
     @property
     def is_private(self) -> bool:
         """Whether the training step itself was differentially private."""
         return self.noise_multiplier > 0
+
+    @property
+    def uses_float_noise(self) -> bool:
+        """Whether a guarantee here rests on noise in single precision: of the training step, or of the generator."""
+        step = self.is_private and self.strategy != "synthetic" and self.arithmetic == "float"
+        generator = self.generator_guarantee
+        rests = self.coverage in ("end to end, composed", "generator only")
+        return step or (rests and generator is not None and generator.arithmetic == "float")
 
     @property
     def is_sampled(self) -> bool:
@@ -274,6 +285,7 @@ def make_statement(
         sample_rate=config.recipe.sample_rate,
         num_weights=num_weights,
         kept=config.recipe.kept,
+        arithmetic=config.privacy.arithmetic,
     )
 
 

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mammo_core.config.runs import Unit
-from mammo_core.privacy.noise.kinds import Randomness, randomness_of
+from mammo_core.config.runs import HEAD_ON_FEATURES, Unit
+from mammo_core.privacy.noise.kinds import (
+    CLIP_MARGIN,
+    FLOAT_NOISE,
+    Randomness,
+    randomness_of,
+)
 from mammo_core.privacy.statements.statement import Coverage, Statement
 from mammo_core.privacy.statements.words import guarantee_text
 from mammo_core.text.numbers import number_text
 
 NEIGHBOURING = "add or remove one whole unit"
 _RANDOMNESS: dict[Randomness, str] = {
-    "secret": "secret: operating system's cryptographic generator, sum of four Gaussians",
+    "secret": "secret: operating system's cryptographic generator",
+    "sum of four": "secret: operating system's cryptographic generator, sum of four Gaussians",
     "keyed": "secret: expanded by Philox from a key of 128 bits of the operating system's generator",
     "reproducible": "reproducible noise: for demonstration",
 }
 _UNITS: dict[Unit, str] = {"patient": "patient", "image": "image (one mass)"}
 _NOISE_MEANING: dict[Randomness, str] = {
-    "secret": "Nobody can draw it again; the sum of four makes attacks on floating-point numbers harder.",
+    "secret": "Nobody can draw it again.",
+    "sum of four": "Nobody can draw it again; the sum of four makes attacks on floating-point numbers harder.",
     "keyed": "Drawn so where millions of weights need noise. Philox was made for simulation, not against "
     "attackers: none is known, and none is ruled out. Gaussians are not sums of four.",
     "reproducible": "It follows from the configuration: whoever knows that can subtract it.",
@@ -77,6 +84,22 @@ def accountant(statement: Statement) -> str:
 def randomness(statement: Statement) -> str:
     """Says where the noise comes from."""
     return _RANDOMNESS[_source(statement)]
+
+
+def arithmetic(statement: Statement) -> tuple[str, str]:
+    """Says how noise and sums are computed, and how far the guarantee holds for what is computed."""
+    if statement.arithmetic == "float":
+        return "single precision", FLOAT_NOISE
+    exact = (
+        "Noisy sums are those of the Gaussian mechanism on real numbers, rounded to multiples of a power of two that noise and "
+        "clipping norm decide: arithmetic adds nothing to δ. "
+    )
+    kept = f"Clipping leaves {CLIP_MARGIN:.1%} of its norm to roundings of sums, "
+    if statement.trained_part == HEAD_ON_FEATURES:
+        kept += "which is more than they can come to."
+    else:
+        kept += "which is more than they came to in tests; for a network there is no proof."
+    return "float64, noise rounded to a grid", exact + kept
 
 
 def table(statement: Statement) -> list[StatementRow]:
@@ -167,6 +190,7 @@ def _mechanism(statement: Statement) -> list[tuple[str, str, str]]:
         ),
         *(_sampled_steps(statement) if statement.is_sampled else _full_steps(statement)),
         ("randomness", randomness(statement), _NOISE_MEANING[_source(statement)]),
+        ("arithmetic", *arithmetic(statement)),
     ]
 
 
@@ -227,7 +251,7 @@ def _noise_and_clipping(statement: Statement) -> str:
 
 
 def _source(statement: Statement) -> Randomness:
-    return randomness_of(statement.num_weights or 1, statement.noise)
+    return randomness_of(statement.num_weights or 1, statement.noise, statement.arithmetic)
 
 
 def _generator(statement: Statement) -> list[tuple[str, str, str]]:

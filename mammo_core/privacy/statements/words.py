@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mammo_core.config.runs import Unit
 from mammo_core.privacy.accounting.guarantee import Guarantee
+from mammo_core.privacy.noise.kinds import FLOAT_NOISE
 from mammo_core.privacy.statements.statement import Statement
 from mammo_core.text.numbers import number_text
 
@@ -34,6 +35,8 @@ def summary(statement: Statement) -> str:
             said.append(
                 "This holds only if the backbone, whose weights come from a file or a hub, never saw these patients."
             )
+    if statement.uses_float_noise:
+        said.append("Noise was added in single precision, and its lowest digits may tell more.")
     if statement.is_demonstration:
         said.insert(0, "Demonstration with no patients behind the masses.")
     return " ".join(said)
@@ -45,6 +48,7 @@ def caveats(statement: Statement) -> tuple[str, ...]:
     if statement.coverage in ("none", "no patient"):
         return tuple(notes)
     return (
+        *([FLOAT_NOISE] if statement.uses_float_noise else []),
         *notes,
         *_about_delta(statement),
         "One release only. Every further model, generator or number released from the same patients adds to the "

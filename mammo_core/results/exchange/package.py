@@ -211,6 +211,7 @@ def _statement(card: Mapping[str, Any], config: RunConfig) -> Statement | None:
         (statement.trained_part, config.trained_part),
         (statement.sample_rate, config.recipe.sample_rate),
         (statement.kept, config.recipe.kept),
+        (statement.arithmetic, config.privacy.arithmetic),
     )
     _require(all(one == other for one, other in same), "its statement is of another configuration")
     statement_to_dict(statement)  # every sentence can be said

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from mammo_core.config.recipes import RECIPES
 from mammo_core.config.runs import (
+    Arithmetic,
     BackboneConfig,
     HeadRecipe,
     Noise,
@@ -54,6 +55,7 @@ class SweepPlan:
         noise: Secret, or reproducible for demonstration.
         changes: To each strategy's own recipe.
         engine: Which code trains; results are the same up to rounding.
+        arithmetic: As of `PrivacyConfig`; "float" in plans from before noise was rounded to a grid.
     """
 
     strategies: tuple[Strategy, ...]
@@ -65,7 +67,9 @@ class SweepPlan:
     noise: Noise = "secret"
     changes: RecipeChanges = RecipeChanges()
     engine: TrainingBackend = "vectorised"
-    UNWRITTEN: ClassVar[dict[str, str]] = {"noise": "reproducible"}  # before there was secret noise
+    arithmetic: Arithmetic = "grid"
+    # of runs from before there was secret noise, or before noise was rounded to a grid
+    UNWRITTEN: ClassVar[dict[str, str]] = {"noise": "reproducible", "arithmetic": "float"}
 
     def configs(self) -> list[RunConfig]:
         """Every run; those of one strategy and unit one after the other.
@@ -81,6 +85,7 @@ class SweepPlan:
                     target_delta=self.delta,
                     unit=unit,
                     noise=self.noise,
+                    arithmetic=self.arithmetic,
                 ),
                 recipe=self.changes.applied_to(RECIPES[strategy]),
                 backbone=self.backbone,

@@ -186,7 +186,7 @@ class _Training:
     def _train_chunk(self) -> TrainChunk:
         """Trains on the run's masses, with DP if it is private."""
         run = self._run
-        noise = noise_from(run.config.noise_seed, run.num_weights)
+        noise = noise_from(run.config.noise_seed)
         source = run.source(run.masses, self._device)
         is_mixed = run.config.strategy == "real+synthetic"
         public = run.source(run.synthetic, self._device) if is_mixed else None

@@ -16,7 +16,8 @@ from mammo_core.config.runs import BackboneConfig, RunConfig
 from mammo_core.privacy.networks.network_training import train_network
 from mammo_core.privacy.networks.training_settings import NetworkStep, NetworkTraining
 from mammo_core.privacy.networks.unit_source import UnitBatch
-from mammo_core.privacy.noise.sources import ReproducibleNoise
+from mammo_core.privacy.noise.grid import add_noise
+from mammo_core.privacy.noise.sources import SecretNoise
 from mammo_core.privacy.statements.training_data import TrainingData
 from mammo_core.system.device import device_name
 
@@ -26,11 +27,12 @@ _STEPS = 4  # the fastest counts: the first warms up, and others may use the com
 
 @dataclass(frozen=True)
 class StepTime:
-    """What was measured on a device, in seconds per input; everything else follows by counting.
+    """What was measured on a device, in seconds per input unless told; everything else follows by counting.
 
     Attributes:
         device: In words.
         training: Of a step of the run, forward and backward.
+        noise: Of a whole step, however many inputs it has; 0 without DP.
         pretraining: Of a plain step on synthetic masses; 0 without such.
         scoring: Of a forward pass.
     """
@@ -39,6 +41,7 @@ class StepTime:
     training: float
     pretraining: float
     scoring: float
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,12 @@ def measure_step_time(config: RunConfig, device: torch.device) -> StepTime:
     """
     classifier = build_classifier(config.backbone, config.network_recipe, seed=config.seed)
     classifier.network.eval()
+    noise = _noise_seconds(classifier) if config.privacy.is_private else 0.0
+    step = _training_seconds(classifier, config, device)
     return StepTime(
         device=device_name(device),
-        training=_training_seconds(classifier, config, device) / _INPUTS,
+        training=max(step - noise, step / _INPUTS) / _INPUTS,
+        noise=noise,
         pretraining=_pretraining_seconds(classifier, config, device) / _INPUTS
         if _is_pretrained(config)
         else 0.0,
@@ -97,7 +103,7 @@ def time_of_run(config: RunConfig, data: TrainingData, step_time: StepTime) -> N
     if config.strategy == "real+synthetic":
         units = data.num_units(config.strategy, config.privacy.unit)
         inputs += min(data.num_synthetic, units * recipe.sample_rate)
-    step_seconds = inputs * recipe.views * step_time.training
+    step_seconds = inputs * recipe.views * step_time.training + step_time.noise
     before = recipe.pretraining_steps if _is_pretrained(config) else 0
     batch = min(BATCH_MASSES, data.num_synthetic)
     return NetworkTime(
@@ -126,12 +132,23 @@ def _training_seconds(classifier: Classifier, config: RunConfig, device: torch.d
             noise_multiplier=1.0 if config.privacy.is_private else None,
             autocast=AUTOCAST[config.network_recipe.precision],
         ),
-        noise=ReproducibleNoise(0),
+        noise=SecretNoise(),
         device=device,
         micro_batch=_INPUTS,
         on_step=steps.append,
     )
     return min(step.seconds for step in steps)
+
+
+def _noise_seconds(classifier: Classifier) -> float:
+    trained = [p for p in classifier.network.parameters() if p.requires_grad]
+    seconds: list[float] = []
+    for _ in range(_STEPS):
+        started = time.monotonic()
+        for parameter in trained:
+            add_noise(torch.zeros(parameter.shape), 1.0, SecretNoise())
+        seconds.append(time.monotonic() - started)
+    return min(seconds)
 
 
 def _pretraining_seconds(classifier: Classifier, config: RunConfig, device: torch.device) -> float:

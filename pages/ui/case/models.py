@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mammo_core.config.runs import BackboneConfig
+from mammo_core.privacy.noise.kinds import FLOAT_NOISE
 from mammo_core.system.paths import home_dir, models_dir
 from mammo_core.text.numbers import counted
 from pages.ui.components.messages import escape_markdown
@@ -59,7 +60,7 @@ def choose_models() -> list[CaseModels]:
         shipped = shipped_heads()
         st.caption(
             f"{len(shipped.models.models)} models, trained on {escape_markdown(shipped.card.training_data)}. "
-            f"{shipped.card.licence}."
+            f"{shipped.card.licence}. {FLOAT_NOISE if shipped.card.uses_float_noise else ''}"
         )
         return [shipped.models]
     return _own()

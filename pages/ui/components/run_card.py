@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from mammo_core.config.names import TRAINED_PART_NAMES, name_of_run
+from mammo_core.config.names import ARITHMETIC_NAMES, TRAINED_PART_NAMES, name_of_run
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.evaluation.calibration import reliability
 from mammo_core.evaluation.operating_point import confusion_at, threshold_at_specificity
@@ -215,6 +215,7 @@ def facts_of(run: FinishedRun) -> dict[str, str]:
         "steps": str(run.config.recipe.steps),
         "sample rate": f"{run.config.recipe.sample_rate:.4g}",
         "clipping norm": f"{run.config.recipe.max_grad_norm:g}",
+        "noise": ARITHMETIC_NAMES[run.config.privacy.arithmetic],
     }
     if isinstance(run.config.recipe, NetworkRecipe):
         facts["the paper's experiment"] = run.config.recipe.preset or "none"

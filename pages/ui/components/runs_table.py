@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from mammo_core.config.names import STRATEGY_NAMES, TRAINED_PART_NAMES
+from mammo_core.config.names import ARITHMETIC_NAMES, STRATEGY_NAMES, TRAINED_PART_NAMES
 from mammo_core.config.runs import Strategy, Unit
 from mammo_core.text.numbers import budget_name
 
@@ -29,6 +29,7 @@ def one_line_per_run(rows: pd.DataFrame) -> pd.DataFrame:
     return table.assign(
         **{
             "trained part": first["trained_part"].map(TRAINED_PART_NAMES),
+            "noise": first["arithmetic"].map(ARITHMETIC_NAMES),
             "from": first["origin"],
             "data": first["data_hash"].str[:6],
             "backbone": first["backbone"],

@@ -11,7 +11,14 @@ import pandas as pd
 
 from mammo_core.config.names import STRATEGY_NAMES, TRAINED_PART_NAMES
 from mammo_core.config.network_recipe import TrainedPart
-from mammo_core.config.runs import HEAD_ON_FEATURES, PAPER_DELTA, HeadOnFeatures, Strategy, Unit
+from mammo_core.config.runs import (
+    HEAD_ON_FEATURES,
+    PAPER_DELTA,
+    Arithmetic,
+    HeadOnFeatures,
+    Strategy,
+    Unit,
+)
 from mammo_core.evaluation.curves import curve_points
 from mammo_core.figures.trade_off import METRIC_LABELS
 from mammo_core.figures.trade_off_marks import OWN, SHIPPED, point_id
@@ -21,7 +28,7 @@ from pages.ui.state import resources
 
 TEST_SET_NAMES = {"cbis-ddsm": "CBIS-DDSM test (same site)", "bcdr": "BCDR (another site)"}
 SHIPPED_TEST_SETS = tuple(TEST_SET_NAMES)
-_TOGETHER = ["data_hash", "backbone", "trained_part"]
+_TOGETHER = ["data_hash", "backbone", "trained_part", "arithmetic"]
 
 
 @dataclass(frozen=True)
@@ -43,11 +50,12 @@ class CurveChoices:
 
 @dataclass(frozen=True)
 class OwnData:
-    """Own runs that can be drawn together: on the same masses, training the same part of one network."""
+    """Own runs that can be drawn together: on the same masses, training the same part of one network, with noise alike."""
 
     data_hash: str
     backbone: str
     trained_part: TrainedPart | HeadOnFeatures
+    arithmetic: Arithmetic
     test_sets: tuple[str, ...]
     num_runs: int
     is_shipped_data: bool
@@ -58,9 +66,8 @@ class OwnData:
         same = ", the data of the shipped results" if self.is_shipped_data else ""
         part = TRAINED_PART_NAMES[self.trained_part]
         trained = "" if self.trained_part == HEAD_ON_FEATURES else f", {part}"
-        return (
-            f"{' + '.join(self.test_sets)} ({self.data_hash[:6]}{same}), {self.backbone}{trained}"
-        )
+        old = ", noise in single precision" if self.arithmetic == "float" else ""
+        return f"{' + '.join(self.test_sets)} ({self.data_hash[:6]}{same}), {self.backbone}{trained}{old}"
 
 
 @dataclass(frozen=True)
@@ -162,7 +169,7 @@ def _own_rows() -> pd.DataFrame:
         return (
             resources.measured_rows()
             .iloc[:0]
-            .assign(data_hash="", run_id="", trained_part=HEAD_ON_FEATURES)
+            .assign(data_hash="", run_id="", trained_part=HEAD_ON_FEATURES, arithmetic="grid")
         )
     rows = resources.archive_rows()
     is_own = (rows["delta"] == PAPER_DELTA) & (rows["origin"] != ORIGIN_IMPORTED)

@@ -8,6 +8,7 @@ from mammo_core.config.runs import HeadRecipe
 from mammo_core.privacy.heads.gradients import clipped_step, unit_gradients, weights_over_steps
 from mammo_core.privacy.heads.problem import HeadTrainingData, rows_of_units
 from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
+from mammo_core.privacy.noise.kinds import CLIP_MARGIN
 
 
 @pytest.fixture
@@ -67,11 +68,12 @@ def test_clipped_step_by_hand():
     step = clipped_step(gradients, max_grad_norm=1.0, noise_multiplier=2.0)
 
     assert step.clipped_share == 0.5
-    assert step.signal == pytest.approx(math.hypot(0.6, 1.3))
+    clipped = [0.6 * (1 - CLIP_MARGIN), 0.8 * (1 - CLIP_MARGIN) + 0.5]
+    assert step.signal == pytest.approx(math.hypot(*clipped))
     assert step.noise_along == 2.0
     assert step.noise_length == pytest.approx(2 * math.sqrt(2))
     assert step.ratio == pytest.approx(step.signal / 2)
-    cosine = (0.6 * 3 + 1.3 * 4.5) / (math.hypot(0.6, 1.3) * math.hypot(3, 4.5))
+    cosine = (clipped[0] * 3 + clipped[1] * 4.5) / (math.hypot(*clipped) * math.hypot(3, 4.5))
     assert step.agreement == pytest.approx(cosine)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mammo_core.privacy.networks.private_layers import freeze_raw_parameters
 from mammo_core.privacy.networks.unit_source import UnitBatch
+from mammo_core.privacy.noise.kinds import CLIP_MARGIN
 
 UNITS = torch.tensor([0, 0, 1, 2, 2, 2, 3])  # four units of 2, 1, 3 and 1 inputs
 
@@ -153,7 +154,7 @@ def one_unit_after_another(
         norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
         norms.append(norm)
         for summed, gradient in zip(sums, gradients, strict=True):
-            summed += min(1.0, max_grad_norm / (float(norm) + 1e-6)) * gradient
+            summed += min(1.0, max_grad_norm * (1 - CLIP_MARGIN) / float(norm)) * gradient
     return sums, torch.stack(norms)
 
 

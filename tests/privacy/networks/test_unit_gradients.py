@@ -8,6 +8,7 @@ from torch import nn
 from mammo_core.errors import PrivacyError
 from mammo_core.privacy.networks import layer_gradients
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
+from mammo_core.privacy.noise.kinds import CLIP_MARGIN
 from mammo_core.privacy.noise.optimizer import NoisyOptimizer
 from mammo_core.privacy.noise.sampled_steps import quiet_hooks
 from mammo_core.privacy.noise.sources import ReproducibleNoise
@@ -165,7 +166,7 @@ def test_one_unit_moves_the_sum_by_the_bound_at_most(kind, size):
     others, _ = added(network, inputs[without].float(), torch.tensor([0, 0, 1, 2]))
 
     difference = torch.cat([(a - b).flatten() for a, b in zip(everybody, others, strict=True)])
-    assert 0.1 < difference.norm() <= 0.5 * (1 + 1e-4)
+    assert 0.1 < difference.norm() <= 0.5
 
 
 @pytest.mark.pitfall("Norms rounded down")
@@ -184,10 +185,10 @@ def test_rounding_does_not_let_a_unit_through_the_bound(autocast):
         )
 
         assert norms > 1e-3
-        length = torch.cat([summed.flatten().double() for summed in sums]).norm()
+        length = torch.cat([summed.flatten() for summed in sums]).norm()
         assert length == pytest.approx(1e-3, rel=0.02)
-        assert length <= 1e-3 * (1 + 1e-5)
-        assert all(summed.dtype == torch.float32 for summed in sums)
+        assert length <= 1e-3 * (1 - CLIP_MARGIN / 2)
+        assert all(summed.dtype == torch.float64 for summed in sums)
 
 
 @pytest.fixture
@@ -247,6 +248,39 @@ def test_norm_of_gradients_that_cancel_is_never_too_small(seed):
     length = torch.cat([summed.flatten() for summed in sums]).norm()
     assert length > 1
     assert norms >= length
+
+
+@pytest.mark.pitfall("Norms rounded down")
+@pytest.mark.parametrize("max_grad_norm", [1.0, 0.1, 0.01, 0.001])
+@pytest.mark.parametrize("kind", ["convolutions", "mlp without biases", "Swin", "EfficientNet"])
+def test_a_unit_of_near_twins_moves_the_sum_by_the_bound_at_most(kind, max_grad_norm):
+    """Two inputs that are alike and pull apart: their gradients all but cancel, in single precision."""
+    network, size = make_network(kind)
+    network = network.float()
+    one, aside = make_inputs(size, 2).float().split(1)
+    unit, opposite = torch.tensor([0, 0]), torch.tensor([1.0, -1.0])
+
+    def clipped(apart):
+        twins = torch.cat([one, one + apart * aside])
+        return added(
+            network,
+            twins,
+            unit,
+            max_grad_norm=max_grad_norm,
+            losses=lambda outputs: outputs.flatten(1).sum(1) * opposite,
+        )
+
+    apart = 1e-3
+    for _ in range(4):  # until the gradient is a little longer than the bound
+        apart *= 1.2 * max_grad_norm / float(clipped(apart)[1])
+    sums, _ = clipped(apart)
+
+    length = torch.cat([summed.flatten() for summed in sums]).norm()
+    assert length <= max_grad_norm
+    if (
+        max_grad_norm >= 0.1
+    ):  # below, what rounding may have taken from the norm counts for more than the norm
+        assert length > 0.5 * max_grad_norm
 
 
 @pytest.mark.pitfall("Features that are not finite")

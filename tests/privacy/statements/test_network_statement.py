@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent, SelfComposedDpEvent
@@ -156,13 +157,20 @@ def test_statement_survives_json_and_has_a_summary(strategy, unit, noise):
     assert summary(said).endswith(".")
 
 
-@pytest.mark.pitfall("Noise expanded from a key")
-def test_noise_expanded_from_a_key_is_named_where_millions_of_weights_get_it():
-    row = rows(make())["randomness"]
+def test_noise_expanded_from_a_key_is_named_where_millions_of_weights_got_it():
+    """As before noise was rounded to a grid."""
+    old = replace(make(), arithmetic="float")
+    row = rows(old)["randomness"]
 
     assert "Philox" in row.value
     assert "not against attackers" in row.meaning
-    assert statement_to_dict(make())["follows"]["randomness"] == row.value
+    assert statement_to_dict(old)["follows"]["randomness"] == row.value
+    assert rows(make())["randomness"].value.startswith("secret: operating system's")
+
+
+@pytest.mark.pitfall("Order of summation")
+def test_statement_of_a_network_says_that_the_rounding_of_its_sums_was_measured_only():
+    assert "for a network there is no proof" in rows(make())["arithmetic"].meaning
 
 
 def test_statement_written_before_networks_were_trained_reads_as_a_head_on_features():

@@ -24,6 +24,7 @@ from mammo_core.privacy.accounting.gaussian import (
     spent_epsilon,
 )
 from mammo_core.privacy.accounting.guarantee import Guarantee
+from mammo_core.privacy.noise.kinds import FLOAT_NOISE
 from mammo_core.privacy.statements.card import statement_from_dict, statement_to_dict
 from mammo_core.privacy.statements.statement import make_statement
 from mammo_core.privacy.statements.table import table
@@ -371,3 +372,43 @@ def test_statement_of_another_schema_is_refused():
 
     with pytest.raises(InvalidRequestError, match="schema mammo-privacy-statement/1; got .*/9"):
         statement_from_dict(values)
+
+
+@pytest.mark.pitfall("Gaps in floating-point noise")
+def test_statement_from_before_noise_was_rounded_carries_the_word():
+    now = make("pretrain", origin_name="private, others")
+    values = json.loads(json.dumps(statement_to_dict(now)))
+    assert values["facts"].pop("arithmetic") == "grid"
+
+    old = statement_from_dict(values)
+
+    assert now.arithmetic == "grid" and old.arithmetic == "float"
+    assert "in single precision" in summary(old) and "in single precision" not in summary(now)
+    assert caveats(old)[0] == FLOAT_NOISE
+    assert FLOAT_NOISE not in caveats(now)
+    arithmetic = {row.name: row for row in table(old)}["arithmetic"]
+    assert (arithmetic.value, arithmetic.meaning) == ("single precision", FLOAT_NOISE)
+    assert "adds nothing to δ" in {row.name: row for row in table(now)}["arithmetic"].meaning
+    assert statement_from_dict(statement_to_dict(old)) == old
+
+
+@pytest.mark.pitfall("Gaps in floating-point noise")
+@pytest.mark.parametrize("strategy", ["pretrain", "synthetic"])
+def test_statement_that_rests_on_an_older_generator_carries_the_word(strategy):
+    old, new = (
+        replace(
+            make(strategy), generator="g", generator_patients="same", generator_guarantee=promise
+        )
+        for promise in (guarantee(), replace(guarantee(), arithmetic="grid"))
+    )
+
+    assert old.coverage in ("end to end, composed", "generator only")
+    assert old.uses_float_noise and not new.uses_float_noise
+    assert FLOAT_NOISE in caveats(old) and FLOAT_NOISE not in caveats(new)
+
+
+def test_a_run_without_privacy_has_no_word_about_noise():
+    run = replace(make("real", epsilon=math.inf), arithmetic="float")
+
+    assert not run.uses_float_noise
+    assert FLOAT_NOISE not in caveats(run)

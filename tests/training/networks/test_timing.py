@@ -36,6 +36,13 @@ def test_time_grows_with_masses_views_and_steps(changes, step, total):
     assert (found.step_seconds, found.total_seconds) == pytest.approx((step, total))
 
 
+def test_noise_takes_its_time_once_a_step():
+    config = small_config(sample_rate=0.5)
+    plain, noisy = (time_of_run(config, DATA, pace) for pace in (PACE, replace(PACE, noise=3.0)))
+
+    assert noisy.step_seconds - plain.step_seconds == pytest.approx(3.0)
+
+
 def test_features_cost_a_forward_pass_per_view():
     config = small_config()
     config = replace(config, backbone=replace(config.backbone, views=8))
@@ -68,6 +75,7 @@ def test_steps_are_really_measured(epsilon):
 
     assert found.device.startswith("CPU, ")
     assert min(found.training, found.pretraining, found.scoring) > 0
+    assert (found.noise > 0) == math.isfinite(epsilon)
     assert max(found.training, found.pretraining, found.scoring) < 60
 
 
