@@ -17,18 +17,19 @@ EXPERIMENT = "generators"
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The state of a running training; losses are means since the evaluation before.
+    """The state of a running training.
 
     Attributes:
+        generator_loss: Mean since the evaluation before; None if it is not known any more. So the other loss.
         grid: (2 H, 8 W) uint8, masses of each class from the same seeds every time.
     """
 
     images_seen: int
-    generator_loss: float
-    discriminator_loss: float
-    kid: float
-    best_kid: float
+    generator_loss: float | None
+    discriminator_loss: float | None
     masses_per_second: float
+    best_kid: float
+    kid: float
     grid: np.ndarray
 
 
@@ -56,14 +57,20 @@ class GeneratorRecord:
         """The lowest KID so far, infinity for a new training."""
         return self._run.data.metrics.get("best_kid", float("inf"))
 
+    def last_evaluated(self) -> int:
+        """The number of masses seen at the last evaluation that was recorded wholly; 0 without any."""
+        history = self._client.get_metric_history(self._run.info.run_id, "kid")
+        return max((point.step for point in history), default=0)
+
     def write(self, evaluation: Evaluation) -> None:
-        """Records one evaluation as metrics and an image."""
+        """Records one evaluation as an image and metrics, the KID last."""
         values = dataclasses.asdict(evaluation)
         grid, seen = values.pop("grid"), values.pop("images_seen")
         run_id = self._run.info.run_id
-        for name, value in values.items():
-            self._client.log_metric(run_id, name, value, step=seen)
         self._client.log_image(run_id, Image.fromarray(grid), f"grids/{seen:09d}.png")
+        for name, value in values.items():
+            if value is not None:
+                self._client.log_metric(run_id, name, value, step=seen)
 
     def finish(self, out: Path) -> None:
         """Keeps the generator with the run and closes it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -199,9 +199,16 @@ class _Training:
         self._log = GeneratorRecord(self._home, self._identity, self._config)
         self._best = self._log.best_kid()
         self._started, self._seen_before = time.perf_counter(), self._trainer.images_seen
+        if (
+            self._log.last_evaluated() < self._trainer.images_seen
+        ):  # killed before its state was looked at
+            self._evaluate([])
 
     def step(self, on_step: Callable[[GanStep], None] | None) -> None:
-        """Trains up to the next evaluation, evaluates, and keeps the generator if it is the one to keep."""
+        """Trains up to the next evaluation, saves the state, and only then lets anything out.
+
+        A kill between would otherwise take the same steps again, with other noise, after the first had left.
+        """
         trainer, losses = self._trainer, list[GanStep]()
 
         def watch(report: GanStep) -> None:
@@ -210,6 +217,16 @@ class _Training:
                 on_step(report)
 
         trainer.train(min(trainer.images_seen + self._plan.eval_every, self._plan.images), watch)
+        trainer.save(self._state_file)
+        self._evaluate(losses)
+
+    def _evaluate(self, losses: Sequence[GanStep]) -> None:
+        """Evaluates the state, and keeps the generator if it is the one to keep.
+
+        Args:
+            losses: Of the steps since the evaluation before; empty if they are not known any more.
+        """
+        trainer = self._trainer
         kid = self._judge.distance(trainer.averaged)
         if kid < self._best or self._plan.privacy:
             self._keep(kid)
@@ -218,15 +235,14 @@ class _Training:
         self._log.write(
             Evaluation(
                 images_seen=trainer.images_seen,
-                generator_loss=float(np.mean([loss.generator_loss for loss in losses])),
-                discriminator_loss=float(np.mean([loss.discriminator_loss for loss in losses])),
-                kid=kid,
-                best_kid=self._best,
+                generator_loss=_mean([loss.generator_loss for loss in losses]),
+                discriminator_loss=_mean([loss.discriminator_loss for loss in losses]),
                 masses_per_second=(trainer.images_seen - self._seen_before) / seconds,
+                best_kid=self._best,
+                kid=kid,
                 grid=sample_grid(trainer.averaged),
             )
         )
-        trainer.save(self._state_file)
 
     def _keep(self, kid: float) -> None:
         guarantee = self._trainer.guarantee
@@ -277,6 +293,10 @@ def _open_trainer(
         return NoisyMomentsTrainer(config, masses, plan.privacy, device, network)
     steps = math.ceil(plan.images / config.batch_size)
     return PrivateDiscriminatorTrainer(config, masses, plan.privacy, device, network, steps)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
 
 
 def sample_grid(generator: MassGenerator) -> np.ndarray:

@@ -122,7 +122,7 @@ def test_image_unit_speaks_of_masses_and_what_it_is_worth_to_a_patient(nothing_m
 
     assert not app.exception
     assert "Of 100 masses that took part" in texts(app)
-    assert "to a patient with 14 masses only ε = 283.9 is guaranteed" in texts(app)
+    assert "A patient with 14 masses is guaranteed only ε = 283.9." in texts(app)
 
 
 def test_synthetic_masses_from_outside_limit_what_the_odds_mean(nothing_measured):

@@ -221,6 +221,7 @@ def test_verdict_tells_a_copy_from_chance_and_from_another_cohort(
     monkeypatch, tmp_path, ratio, trained, verdict
 ):
     source = resources.DataSource(tmp_path / "real")
+    source.real.mkdir()
     monkeypatch.setattr(resources, "installed_sources", lambda: [source])
     monkeypatch.setattr(nearest, "_missing", lambda source: 0)
     found = FoundNearby(ratio=ratio, trained=trained)

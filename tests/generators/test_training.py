@@ -16,6 +16,7 @@ from mammo_core.generators.training import TrainingPlan
 from mammo_core.ledger.book import Budget
 from mammo_core.ledger.releases import cohort_identity
 from mammo_core.privacy.accounting.cost import total_epsilon
+from mammo_core.privacy.noise.sampled_steps import NoisyGradients
 from mammo_core.synthesis.cards import hash_patient
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.config import MECHANISMS
@@ -95,6 +96,67 @@ def test_killed_training_goes_on_and_ends_with_the_same_generator(real, plan, tm
     assert steps[0].images_seen == 12  # from the evaluation at 8
     assert resumed.sha256 == whole.sha256
     assert len(tracked_runs(tmp_path)[1]) == 1
+
+
+def killed(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("place", ["save_generator", "GeneratorRecord.write"])
+def test_training_killed_while_it_lets_something_out_takes_no_step_again(
+    real, plan, tmp_path, monkeypatch, place
+):
+    whole = train_generator(real, CONFIG, plan, tmp_path / "whole", TINY_BACKBONE)
+    elsewhere = dataclasses.replace(plan, out=tmp_path / "models/again")
+    steps = []
+
+    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patched:
+
+        def kill_in_the_first_evaluation(report):
+            steps.append(report.images_seen)
+            if report.images_seen == 8:
+                patched.setattr(f"mammo_core.generators.training.{place}", killed)
+
+        train_generator(
+            real, CONFIG, elsewhere, tmp_path, TINY_BACKBONE, on_step=kill_in_the_first_evaluation
+        )
+    resumed = train_generator(
+        real,
+        CONFIG,
+        elsewhere,
+        tmp_path,
+        TINY_BACKBONE,
+        on_step=lambda report: steps.append(report.images_seen),
+    )
+
+    assert steps == [4, 8, 12, 16, 20, 24]
+    assert resumed.sha256 == whole.sha256
+    client, (run,) = tracked_runs(tmp_path)
+    history = client.get_metric_history(run.info.run_id, "kid")
+    assert [point.step for point in history] == [8, 16, 24]
+
+
+@pytest.mark.pitfall("A release repeated when a training goes on")
+def test_private_training_killed_before_its_generator_is_written_takes_the_charged_steps_only(
+    real, plan, tmp_path, monkeypatch
+):
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
+    private = dataclasses.replace(plan, privacy=privacy, mechanism="discriminator")
+    noisy, ledger = [], memory_ledger()
+    step = NoisyGradients.step
+    monkeypatch.setattr(
+        NoisyGradients, "step", lambda self, *given: (noisy.append(1), step(self, *given))
+    )
+    options = {"ledger": ledger.on_behalf_of("gan train")}
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(training, "save_generator", killed)
+        train_generator(real, CONFIG, private, tmp_path, TINY_BACKBONE, **options)
+    card = train_generator(real, CONFIG, private, tmp_path, TINY_BACKBONE, **options)
+
+    (charge,) = charged(ledger)
+    assert len(noisy) == charge.spending.steps[-1].times == 6
+    assert card.images_seen == 24
 
 
 def test_finished_training_only_returns_its_card(real, plan, tmp_path):

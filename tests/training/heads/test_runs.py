@@ -208,7 +208,7 @@ def test_configuration_survives_json(dataset, epsilon):
         ({"target_epsilon": 0.0}, "between 0.05 and 1000, or inf; got 0"),
         ({"target_epsilon": math.nan}, "between 0.05 and 1000, or inf; got nan"),
         ({"target_epsilon": -math.inf}, "between 0.05 and 1000, or inf; got -inf"),
-        ({"target_epsilon": 1.0, "target_delta": 1.0}, "Expected 0 < target_delta < 1"),
+        ({"target_epsilon": 1.0, "target_delta": 1.0}, "Expected δ of at least 1e-16 and below 1"),
         ({"target_epsilon": 1.0, "unit": "breast"}, "Expected unit to be one of: patient, image"),
     ],
 )
