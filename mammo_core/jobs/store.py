@@ -201,11 +201,12 @@ class JobStore:
 
     def tables(self, job_id: str) -> dict[str, pd.DataFrame]:
         """All tables that a job keeps, by name."""
-        run = self._client.get_run(job_id)
         kept: list[FileInfo] = self._client.list_artifacts(job_id)  # pyright: ignore[reportUnknownMemberType] # MLflow types it as a list of anything
         names = [item.path for item in kept]
         return {
-            name.removesuffix(".csv"): pd.read_csv(io.BytesIO(read_artefact(run, name)))
+            name.removesuffix(".csv"): pd.read_csv(
+                io.BytesIO(read_artefact(self._client, job_id, name))
+            )
             for name in names
             if name.endswith(".csv")
         }

@@ -107,9 +107,9 @@ class RunArchive:
                 or run.info.status != "FINISHED"
             ):
                 raise KeyError(run_id)
-            card = json.loads(read_artefact(run, CARD_FILE))
+            card = json.loads(read_artefact(self._client, run_id, CARD_FILE))
             predictions = pd.read_csv(
-                io.BytesIO(read_artefact(run, PREDICTIONS_FILE)),
+                io.BytesIO(read_artefact(self._client, run_id, PREDICTIONS_FILE)),
                 dtype=dict.fromkeys(PREDICTION_COLUMNS[:4], str),
                 keep_default_na=False,
             )

@@ -64,9 +64,8 @@ class HeadStore:
         Raises:
             CheckpointError: If the run keeps none, or it or its projection is damaged or gone.
         """
-        run = self._client.get_run(run_id)
         try:
-            content = read_artefact(run, HEAD_FILE)
+            content = read_artefact(self._client, run_id, HEAD_FILE)
         except (MlflowException, OSError) as error:
             raise CheckpointError(
                 f"Expected the run {run_id} to keep its head as {HEAD_FILE}; found none. It was recorded "
@@ -100,7 +99,8 @@ class HeadStore:
                 "none. The run came from another store without it, or it was deleted: train the run again."
             )
         projection = projection_from_bytes(
-            read_artefact(run, _PROJECTION_FILE), f"the projection {named}"
+            read_artefact(self._client, run.info.run_id, _PROJECTION_FILE),
+            f"the projection {named}",
         )
         if projection_id(projection) != named:
             raise CheckpointError(

@@ -187,5 +187,7 @@ def generator_guarantees() -> dict[str, str]:
 
 def mlflow_command() -> str:
     """What opens MLflow's interface on the store of this installation."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home_dir() / 'mlflow.db'}"
+    from mammo_core.storage.mlflow_store import database_address
+
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or database_address(home_dir())
     return f'python -m mlflow ui --backend-store-uri "{uri}"'
