@@ -1,4 +1,4 @@
-"""Reads the size that compressed pixels claim, before a decoder believes it.
+"""Reads the size and precision that compressed pixels claim, before a decoder believes it.
 
 Source: ISO/IEC 10918-1 B.2.2 (JPEG frame header), ISO/IEC 14495-1 C.2.2 (JPEG-LS), ISO/IEC 15444-1 A.5.1
 (JPEG 2000 SIZ).
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+
+from pydicom.pixels.utils import get_j2k_parameters
 
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)  # tables among the frame markers
 _JPEG_LS_FRAME = 0xF7
@@ -34,6 +36,16 @@ def jpeg_precision(stream: bytes) -> int | None:
     """Reads the bits per sample of a JPEG that is coded with loss (DCT); None of any other stream."""
     headers = _frame_headers(stream) if stream.startswith(b"\xff\xd8") else ()
     return next((stream[place + 4] for marker, place in headers if marker in _WITH_LOSS), None)
+
+
+def sample_bits(stream: bytes) -> int | None:
+    """Reads the bits per sample of a JPEG, JPEG-LS or JPEG 2000 stream; None if it has no such header.
+
+    Of several, the largest.
+    """
+    if stream.startswith(b"\xff\xd8"):
+        return max((stream[place + 4] for _, place in _frame_headers(stream)), default=None)
+    return get_j2k_parameters(stream).get("precision")
 
 
 def _frame_sizes(stream: bytes) -> Iterator[tuple[int, int]]:

@@ -6,14 +6,12 @@ import io
 import struct
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.encaps import generate_frames
 from pydicom.filereader import read_dataset
-from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -23,7 +21,7 @@ from pydicom.uid import (
 )
 
 from mammo_core.errors import IngestionError
-from mammo_core.ingestion.images.codestream import claimed_size, jpeg_precision
+from mammo_core.ingestion.images.decoding import decoded
 from mammo_core.ingestion.images.dicom_facts import (
     IMAGES,
     MODALITIES,
@@ -37,7 +35,6 @@ from mammo_core.ingestion.images.grey import Coding, GreyImage
 from mammo_core.ingestion.images.in_place import PixelsInPlace, header_in_place
 from mammo_core.ingestion.images.limits import MAX_FILE_BYTES, MAX_PIXELS, refusing_damage
 
-_JPEG_BITS = 8  # that decoders of lossy JPEG here read
 _META_BYTES = 4096  # within which the transfer syntax is found
 _GROUP_LENGTH = 140  # where the length of the meta information stands, counted from behind itself
 _NATIVE: dict[
@@ -143,64 +140,18 @@ def _pixels(data: Dataset, place: PixelsInPlace | None, name: str) -> tuple[np.n
         raise IngestionError(
             f"Expected a grey image; {name} is stored as a colour table. Export it as greyscale."
         )
-    if place is not None:
-        pixels = place.mapped((rows, columns), bits)
-    else:
-        pixels = _decoded(data, (rows, columns), name)
+    pixels, used_bits = decoded(data, place, name)
     if samples == 3:
         pixels = _grey_channel(pixels, name)
     coding = Coding(
-        bits=stored_bits,
+        bits=used_bits,
         signed=int(data.get("PixelRepresentation") or 0) == 1,
         inverted=photometric == "MONOCHROME1",
     )
-    return _patterns(pixels), coding
-
-
-def _decoder(data: Dataset, name: str) -> Decoder:
-    syntax = UID(data.file_meta.TransferSyntaxUID)
-    try:
-        return get_decoder(syntax)
-    except NotImplementedError as error:
-        raise IngestionError(
-            f"Expected an uncompressed image, or JPEG, JPEG-LS, JPEG 2000 or RLE; {name} is compressed as "
-            f"{syntax.name if syntax.is_transfer_syntax else 'something unknown'}. Export it uncompressed."
-        ) from error
-
-
-def _decoded(data: Dataset, shape: tuple[int, int], name: str) -> np.ndarray:
-    decoder = _decoder(data, name)
-    if decoder.is_encapsulated:
-        _check_stream(data, shape, name)
-    is_grey = int(data.get("SamplesPerPixel") or 1) == 1
-    options: Any = {"view_only": True}  # a flag, which its types take for the options themselves
-    return decoder.as_array(data, index=0, raw=is_grey, **options)[0]
-
-
-def _check_stream(data: Dataset, shape: tuple[int, int], name: str) -> None:
-    """Refuses compressed pixels of another size than the header says, or of a coding that no decoder here reads."""
-    stream = next(generate_frames(data.PixelData, number_of_frames=1))
-    claimed = claimed_size(stream)
-    if claimed not in (None, shape):
-        raise IngestionError(
-            f"Expected {shape[1]}×{shape[0]} pixels in {name}, as its header says; its compressed pixels say "
-            f"{claimed[1]}×{claimed[0]}. It is damaged: export it again."
-        )
-    bits = jpeg_precision(stream)
-    if bits is not None and bits > _JPEG_BITS:
-        raise IngestionError(
-            f"Expected JPEG of {_JPEG_BITS} bits, or lossless; {name} has JPEG of {bits} bits with loss (Extended, "
-            "process 2 & 4), which is not read. Export it uncompressed."
-        )
+    return pixels, coding
 
 
 def _grey_channel(pixels: np.ndarray, name: str) -> np.ndarray:
     if (pixels == pixels[..., :1]).all():
         return np.ascontiguousarray(pixels[..., 0])
     raise IngestionError(f"Expected a grey image; {name} shows colour. Export it as greyscale.")
-
-
-def _patterns(pixels: np.ndarray) -> np.ndarray:
-    """Returns bit patterns (H, W) uint8 or uint16 in the machine's byte order."""
-    native = pixels if pixels.dtype.isnative else pixels.astype(pixels.dtype.newbyteorder("="))
-    return native.view(f"u{native.dtype.itemsize}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian
 
 from mammo_core.ingestion.images.grey import Coding, linear_table
 
@@ -18,12 +19,15 @@ _SAMPLES = 250  # per side, for statistics of a whole image
 _AIR_SPREAD = 0.05  # of the range of greys: what is dark and varies less than this is air
 NO_WINDOW = "No usable display window is in the file: grey spans the 0.5th to the 99.5th percentile of the breast."
 
+NO_LUT = "The look-up table for display in the file cannot be used: grey is shown as it is stored."
+
 
 def grey_table(data: Dataset, stored: np.ndarray, coding: Coding) -> tuple[np.ndarray, list[str]]:
     """Computes the display grey (256,) or (65536,) uint8 of every bit pattern, and warnings.
 
-    The first VOI LUT is preferred to the first window, as vendors of mammography intend. Without either, or
-    if they are damaged, images of up to 8 bits are shown as they are, others in the `fallback_window`.
+    The first VOI LUT is preferred to the first window, as vendors of mammography intend. One whose entries need
+    fewer bits than it declares is spread over those it needs. Without either, or if they are damaged, images of
+    up to 8 bits are shown as they are, others in the `fallback_window`.
 
     Args:
         stored: (H, W) uint8 or uint16 bit patterns.
@@ -42,18 +46,23 @@ def _table(
     """Computes the display grey of every value, padding included, and warnings."""
     rescaled = _rescaled(data, values)
     for given in (_by_lut, _by_window):
+        if rescaled is None:
+            break
         try:
-            share = given(data, rescaled)
+            share, warnings = given(data, rescaled)
         except Exception as error:  # damaged elements: whatever access to them gives
             _log.info("display %s cannot be used: %s", given.__name__, type(error).__name__)
             continue
         if share is not None and np.isfinite(share).all():
             grey = np.rint(255 * share.clip(0, 1)).astype(np.uint8)
             table = 255 - grey if coding.inverted else grey
-            return table, []
+            return table, warnings
     if coding.bits <= 8:
-        return linear_table(values, values.min(), values.max(), inverted=coding.inverted), []
+        table = linear_table(values, values.min(), values.max(), inverted=coding.inverted)
+        return table, [NO_LUT] if rescaled is None or data.get("VOILUTSequence") else []
     padding = _padding(data, values)
+    if rescaled is None:
+        rescaled = values.astype(np.float64)
     low, high = fallback_window(stored, rescaled, leave_out=padding, inverted=coding.inverted)
     return linear_table(rescaled, low, high, inverted=coding.inverted), [NO_WINDOW]
 
@@ -113,58 +122,92 @@ def _otsu(counts: np.ndarray, centres: np.ndarray) -> float:
     return float(centres[np.nanargmax(between[:-1])])
 
 
-def _rescaled(data: Dataset, values: np.ndarray) -> np.ndarray:
-    """Applies the modality LUT or rescaling; leaves values as they are if it is missing or damaged."""
+def _rescaled(data: Dataset, values: np.ndarray) -> np.ndarray | None:
+    """Applies the modality LUT or rescaling; leaves values as they are if it is missing.
+
+    Damaged rescaling counts as none. Of a damaged modality LUT comes None: no window fits without it.
+    """
     try:
         if data.get("ModalityLUTSequence"):
-            entries, first, _ = _lut(data.ModalityLUTSequence[0])
-            return entries[(values - first).clip(0, len(entries) - 1)].astype(np.float64)
+            return _looked_up(data, "ModalityLUTSequence", values)[0].astype(np.float64)
+    except Exception as error:  # damaged elements: whatever access to them gives
+        _log.info("the modality LUT cannot be used: %s", type(error).__name__)
+        return None
+    try:
         slope = float(data.get("RescaleSlope") or 1)
         rescaled = values * slope + float(data.get("RescaleIntercept") or 0)
-    except Exception as error:  # damaged elements: whatever access to them gives
+    except Exception as error:
         _log.info("rescaling cannot be used: %s", type(error).__name__)
         return values.astype(np.float64)
     return rescaled if slope and np.isfinite(rescaled).all() else values.astype(np.float64)
 
 
-def _by_lut(data: Dataset, values: np.ndarray) -> np.ndarray | None:
+def _by_lut(data: Dataset, values: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
+    """Computes shares of full brightness by the first VOI LUT, before inversion, and warnings."""
     if not data.get("VOILUTSequence"):
-        return None
-    entries, first, bits = _lut(data.VOILUTSequence[0])
-    return entries[(np.floor(values) - first).clip(0, len(entries) - 1).astype(int)] / (2**bits - 1)
-
-
-def _lut(item: Dataset) -> tuple[np.ndarray, int, int]:
-    """Reads a LUT: its entries, the first value mapped, and bits of an entry."""
-    count, first, bits = (int(number) for number in item.LUTDescriptor)
-    entries = item.LUTData
-    if isinstance(entries, bytes):
-        entries = np.frombuffer(
-            entries, dtype="<u2" if item.is_little_endian is not False else ">u2"
+        return None, []
+    found, declared, needed = _looked_up(data, "VOILUTSequence", np.floor(values))
+    warnings = []
+    if needed < declared:
+        warnings.append(
+            f"The look-up table for display declares {declared} bits and uses {needed}: grey spans {needed} bits."
         )
-    entries = np.asarray(entries)[: count or 2**16]
-    if entries.ndim != 1 or len(entries) < 2 or not 8 <= bits <= 16:
+    return found / (2**needed - 1), warnings
+
+
+def _looked_up(data: Dataset, sequence: str, values: np.ndarray) -> tuple[np.ndarray, int, int]:
+    """Applies the first LUT of a sequence to values (N,).
+
+    Values before the first that is mapped give the first entry, those behind the last one give the last.
+
+    Returns:
+        Entries (N,), the bits per entry that the LUT declares, and those that its entries need, 8 at least.
+
+    Raises:
+        ValueError: If it lacks entries, has some that are signed or beyond the bits declared, has but one value,
+            or maps none of the values.
+    """
+    item = data[sequence][0]
+    count, first, bits = (int(number) for number in item.LUTDescriptor)
+    count = count % 2**16 or 2**16
+    word = ">u2" if data.file_meta.TransferSyntaxUID == ExplicitVRBigEndian else "<u2"
+    entries = _entries(item.LUTData, count, bits, word)
+    if entries.ndim != 1 or len(entries) < max(2, count) or not 8 <= bits <= 16:
         raise ValueError(f"a look-up table of {entries.shape} entries of {bits} bits")
-    return entries, first, bits
+    if not 0 <= entries.min() < entries.max() < 2**bits:
+        raise ValueError(f"entries that are signed, of one value, or beyond {bits} bits")
+    if first > values.max() or first + count <= values.min():
+        raise ValueError("a look-up table for other values")
+    found = entries[(values - first).clip(0, count - 1).astype(int)]
+    return found, bits, max(8, int(entries.max()).bit_length())
 
 
-def _by_window(data: Dataset, values: np.ndarray) -> np.ndarray | None:
-    """Computes shares of full brightness by the first window, before inversion."""
+def _entries(content: Any, count: int, bits: int, word: str) -> np.ndarray:
+    """Reads the entries (count,) of a LUT, of 16 bits each, or packed as bytes."""
+    if not isinstance(content, bytes):
+        return np.asarray(content)[:count]
+    words = np.frombuffer(content, word)
+    if bits == 8 and len(content) == count + count % 2:
+        return words.astype("<u2").view(np.uint8)[:count]
+    return words[:count]
+
+
+def _by_window(data: Dataset, values: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
+    """Computes shares of full brightness by the first window, before inversion; no warnings."""
     if data.get("WindowCenter") is None or data.get("WindowWidth") is None:
-        return None
+        return None, []
     centre, width = _first(data.WindowCenter), _first(data.WindowWidth)
+    share = None
     match str(data.get("VOILUTFunction") or "LINEAR").strip().upper():
-        case "SIGMOID":
-            if width <= 0:
-                return None
-            return 1 / (1 + np.exp((-4 * (values - centre) / width).clip(-700, 700)))
-        case "LINEAR_EXACT":
-            return (values - centre) / width + 0.5 if width > 0 else None
-        case "LINEAR":
-            if width < 1:
-                return None
-            return (values - (centre - 0.5)) / max(width - 1, 1e-9) + 0.5
-    return None
+        case "SIGMOID" if width > 0:
+            share = 1 / (1 + np.exp((-4 * (values - centre) / width).clip(-700, 700)))
+        case "LINEAR_EXACT" if width > 0:
+            share = (values - centre) / width + 0.5
+        case "LINEAR" if width >= 1:
+            share = (values - (centre - 0.5)) / max(width - 1, 1e-9) + 0.5
+        case _:
+            pass
+    return share, []
 
 
 def _first(element: Any) -> float:

@@ -6,9 +6,11 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from mammo_core.errors import IngestionError
 from mammo_core.ingestion.images.display import NO_WINDOW, fallback_window
@@ -17,6 +19,8 @@ from mammo_core.ingestion.images.limits import MAX_PIXELS, refusing_damage
 
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _ORIENTATION = 0x0112  # the EXIF tag: 1 is upright
+_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF
+_MIN_IS_WHITE = 0
 
 
 def read_raster(source: Path | bytes, name: str) -> GreyImage:
@@ -33,9 +37,12 @@ def read_raster(source: Path | bytes, name: str) -> GreyImage:
         ) as image,
     ):
         _check(image, name)
+        negative = _tag(image, _PHOTOMETRIC) == _MIN_IS_WHITE
         turned = image.getexif().get(_ORIENTATION, 1) != 1
         image.load()
         pixels, bits = _grey_pixels(image, name)
+        if negative and bits == 16:  # of 8 bits and less, Pillow turns them
+            pixels = (2**16 - 1) - pixels
     facts = {"bits": str(bits)}
     warnings = []
     if turned:
@@ -86,6 +93,23 @@ def _check(image: Image.Image, name: str) -> None:
     pages = getattr(image, "n_frames", 1)
     if pages > 1:
         raise IngestionError(f"Expected one image; {name} has {pages} pages. Save each on its own.")
+    if not image.mode.startswith(("I", "F")) and _has_deep_channels(image):
+        raise IngestionError(
+            f"Expected 8 bits per channel, or one grey channel of 16; {name} has channels of 16 bits (colour, or grey "
+            "with transparency), which would lose their lower half. Save it as 16-bit greyscale."
+        )
+
+
+def _tag(image: Image.Image, number: int) -> Any:
+    """Returns a tag of a TIFF; None if it has no such tag, or is no TIFF."""
+    return image.tag_v2.get(number) if isinstance(image, TiffImageFile) else None
+
+
+def _has_deep_channels(image: Image.Image) -> bool:
+    """Checks whether a channel has more than 8 bits in the file, as Pillow's tiles and TIFF's tags tell."""
+    depths = _tag(image, _BITS_PER_SAMPLE) or ()
+    tiles = getattr(image, "tile", ())
+    return max(depths, default=0) > 8 or any(";16" in str(tile.args) for tile in tiles)
 
 
 def _grey_pixels(image: Image.Image, name: str) -> tuple[np.ndarray, int]:

@@ -6,7 +6,7 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.encaps import generate_frames
 
-from mammo_core.ingestion.images.codestream import claimed_size, jpeg_precision
+from mammo_core.ingestion.images.codestream import claimed_size, jpeg_precision, sample_bits
 from tests.ingestion.images.made_dicom import SYNTAXES, breast, made
 
 
@@ -57,3 +57,20 @@ def test_precision_is_that_of_jpeg_with_loss():
     for syntax in ("jpeg-ls", "jpeg 2000", "jpeg lossless", "rle"):
         assert jpeg_precision(stream_of(syntax)) is None
     assert jpeg_precision(stream[:4]) is None
+
+
+@pytest.mark.parametrize("syntax", ["jpeg-ls", "jpeg 2000"])
+def test_bits_of_samples_are_those_of_the_encoder(syntax):
+    for bits in (10, 12, 16):
+        data = dcmread(
+            io.BytesIO(made(breast(top=2**bits - 1), bits=bits, syntax=SYNTAXES[syntax]))
+        )
+        stream = next(generate_frames(data.PixelData, number_of_frames=1))
+
+        assert sample_bits(stream) == bits
+        assert sample_bits(stream[:4]) is None
+
+
+def test_other_streams_have_no_bits_of_samples():
+    assert sample_bits(stream_of("rle")) is None
+    assert sample_bits(b"\xff\xd8" + bytes(100)) is None

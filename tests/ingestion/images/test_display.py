@@ -3,8 +3,14 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
-from mammo_core.ingestion.images.display import NO_WINDOW, fallback_window, grey_table
+from mammo_core.ingestion.images.display import (
+    NO_LUT,
+    NO_WINDOW,
+    fallback_window,
+    grey_table,
+)
 from mammo_core.ingestion.images.formats import read_image
 from mammo_core.ingestion.images.grey import Coding, linear_table
 from tests.ingestion.images.made_dicom import breast, dataset, made
@@ -54,6 +60,91 @@ def test_voi_lut_is_preferred_and_agrees_with_pydicom():
 
     expected = apply_voi_lut(np.arange(4096), data) / (2**14 - 1)
     np.testing.assert_allclose(table[:4096], 255 * expected.clip(0, 1), atol=0.51)
+
+
+@pytest.mark.parametrize(("needed", "declared"), [(12, 16), (10, 12), (8, 16), (15, 16)])
+def test_lut_that_needs_fewer_bits_than_it_declares_is_spread_with_a_warning(needed, declared):
+    entries = np.arange(4096) >> 12 - needed if needed < 12 else np.arange(4096) << needed - 12
+
+    narrow, warnings = table_of(dataset(**look_up(entries, bits=declared)), Coding(bits=12))
+
+    exact, none = table_of(dataset(**look_up(entries, bits=needed)), Coding(bits=12))
+    np.testing.assert_array_equal(narrow, exact)
+    assert (narrow.min(), narrow.max()) == (0, 255)
+    assert warnings == [
+        f"The look-up table for display declares {declared} bits and uses {needed}: "
+        f"grey spans {needed} bits."
+    ]
+    assert none == []
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+@pytest.mark.parametrize("count", [256, 255])
+@pytest.mark.parametrize("packed", [False, True])
+def test_lut_in_bytes_is_read_as_words_or_packed(packed, count, big_endian):
+    entries = np.arange(count)[::-1]
+    lut = look_up(entries, bits=8)
+    content = entries.astype(np.uint8).tobytes() + b"\0" * (count % 2)
+    words = np.frombuffer(content, "<u2") if packed else entries
+    item = lut["VOILUTSequence"][0]
+    item.LUTData = words.astype(">u2" if big_endian else "<u2").tobytes()
+    item["LUTData"].VR = "OW"
+    syntax = ExplicitVRBigEndian if big_endian else ExplicitVRLittleEndian
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+
+    picture = read_image(made(pixels, syntax=syntax, **lut))
+
+    np.testing.assert_array_equal(picture.grey().ravel()[:count], entries)
+
+
+def lut_in_words(values, vr, **described):
+    lut = look_up(np.zeros(4096), **described)
+    item = lut[described.get("keyword", "VOILUTSequence")][0]
+    item.LUTData = values
+    item["LUTData"].VR = vr
+    return lut
+
+
+UNUSABLE = {
+    "signed": lut_in_words([int(entry) for entry in np.arange(-2048, 2048)], "SS"),
+    "signed in 12 bits": lut_in_words(
+        np.arange(-2048, 2048).astype("<i2").tobytes(), "OW", bits=12
+    ),
+    "packed as bytes of 16": lut_in_words(bytes(range(256)) * 16, "OW", bits=16),
+    "too short": lut_in_words(list(range(4000)), "US", bits=12),
+    "beyond its bits": look_up(np.arange(4096), bits=8),
+    "flat": look_up(np.zeros(4096)),
+    "for other values": look_up(np.arange(4096), first=5000),
+}
+
+
+@pytest.mark.parametrize("lut", UNUSABLE.values(), ids=UNUSABLE)
+def test_lut_that_cannot_be_what_it_says_is_not_used(lut):
+    without, warnings = table_of(dataset(), Coding(bits=12))
+
+    table, told = table_of(dataset(**lut), Coding(bits=12))
+
+    assert told == warnings == [NO_WINDOW]
+    np.testing.assert_array_equal(table, without)
+
+
+def test_unusable_lut_is_told_of_eight_bits_too():
+    pixels = breast(top=255).astype(np.uint8)
+
+    picture = read_image(made(pixels, **lut_in_words(bytes(100), "OW", bits=8)))
+
+    np.testing.assert_array_equal(picture.grey(), pixels)
+    assert picture.warnings == (NO_LUT,)
+
+
+def test_no_window_is_used_after_an_unusable_modality_lut():
+    window = {"WindowCenter": 100, "WindowWidth": 200}
+    damaged = look_up(np.arange(-2000, 2096), keyword="ModalityLUTSequence")
+
+    table, warnings = table_of(dataset(**damaged, **window), Coding(bits=12))
+
+    np.testing.assert_array_equal(table, table_of(dataset(), Coding(bits=12))[0])
+    assert warnings == [NO_WINDOW]
 
 
 def test_modality_lut_comes_before_the_window():

@@ -1,8 +1,11 @@
 import io
 import mmap
+import struct
+import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
@@ -294,6 +297,58 @@ def test_big_endian_tiff_is_read():
     image = Image.frombytes("I;16B", pixels.shape[::-1], pixels.astype(">u2").tobytes())
 
     np.testing.assert_array_equal(read_image(encoded(image, "tiff")).stored, pixels)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_tiff_whose_zero_is_white_is_turned(tmp_path, kind, compression):
+    pixels = breast(top=np.iinfo(kind).max).astype(kind)
+    upright, turned = tmp_path / "upright.tif", tmp_path / "turned.tif"
+    top = np.iinfo(kind).max
+    tifffile.imwrite(upright, pixels, photometric="minisblack", compression=compression)
+    tifffile.imwrite(turned, top - pixels, photometric="miniswhite", compression=compression)
+
+    expected, picture = read_image(upright), read_image(turned)
+
+    np.testing.assert_array_equal(picture.stored, pixels)
+    np.testing.assert_array_equal(picture.grey(), expected.grey())
+    np.testing.assert_array_equal(picture.ranged_grey(), expected.ranged_grey())
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_png_with_several_channels_of_16_bits_is_refused(channels):
+    pixels = np.repeat(breast()[..., None], channels, axis=2)
+
+    with pytest.raises(IngestionError, match="channels of 16 bits .* Save it as 16-bit greyscale"):
+        read_image(png_of_16_bits(pixels))
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_tiff_with_several_channels_of_16_bits_is_refused(tmp_path, channels, order, planar):
+    pixels = np.repeat(breast()[..., None], channels, axis=2)
+    pixels = np.moveaxis(pixels, 2, 0) if planar == "separate" else pixels
+    path = tmp_path / "deep.tif"
+    tifffile.imwrite(path, pixels, photometric="rgb", byteorder=order, planarconfig=planar)
+
+    with pytest.raises(IngestionError, match="channels of 16 bits|Expected an undamaged"):
+        read_image(path)
+
+
+def png_of_16_bits(pixels):
+    """Encodes (H, W, C) uint16 as PNG: grey with alpha, colour, or colour with alpha."""
+
+    def chunk(kind, content):
+        check = zlib.crc32(kind + content)
+        return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", check)
+
+    height, width, channels = pixels.shape
+    colour = {2: 4, 3: 2, 4: 6}[channels]
+    head = struct.pack(">LLBBBBB", width, height, 16, colour, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
 
 
 def test_eight_bits_are_shown_as_they_are():
