@@ -23,6 +23,7 @@ from mammo_core.cli import (
     train,
 )
 from mammo_core.errors import MammoError
+from mammo_core.system.paths import require_home_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,17 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         _use_utf8()
-    parser = argparse.ArgumentParser(
-        prog="mammo",
-        description="Private cancer classification on mammogram masses: data, features, training, "
-        "curves. Research use only, not for diagnosis.",
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (data, features, train, sweep, fine_tune, audit, gan, heads, runs, ledger, serve):
-        module.add_command(commands)
-    options = parser.parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
+        require_home_folder()
         return options.run(options)
     except MammoError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -54,6 +47,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mammo",
+        description="Private cancer classification on mammogram masses: data, features, training, "
+        "curves. Research use only, not for diagnosis.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for module in (data, features, train, sweep, fine_tune, audit, gan, heads, runs, ledger, serve):
+        module.add_command(commands)
+    return parser
 
 
 def _use_utf8() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import platformdirs
 
+from mammo_core.errors import InvalidRequestError
+
 DEFAULT_GENERATOR = "cascade"
 _PACKAGE = Path(str(files("mammo_core"))).resolve()
 _INSTALLED_APP = _PACKAGE / "_app"  # where a wheel carries app.py, pages, models and .streamlit
@@ -43,6 +45,21 @@ def data_dir() -> Path:
     return (home_dir() if _is_installed() else app_dir()) / "data"
 
 
+def require_home_folder() -> None:
+    """Makes sure that this user has a home folder, without which MLflow and Streamlit do not start.
+
+    Raises:
+        InvalidRequestError: If the system knows none.
+    """
+    try:
+        Path.home()
+    except RuntimeError as error:
+        raise InvalidRequestError(
+            "Expected a home folder; HOME is not set, and the system's list of users does not name one for "
+            "you. Set HOME to a folder that you may write into."
+        ) from error
+
+
 def child_environment(**changes: str) -> dict[str, str]:
     """Returns this process' environment for a Python child that must import what this process can import.
 
@@ -62,4 +79,10 @@ def _is_installed() -> bool:
 
 
 def _resolved(chosen: str) -> Path:
-    return Path(chosen).expanduser().resolve()
+    try:
+        return Path(chosen).expanduser().resolve()
+    except RuntimeError as error:
+        raise InvalidRequestError(
+            f"Expected a folder whose ~ stands for a home folder; got {chosen!r} in MAMMO_HOME or MAMMO_DATA, and the system "
+            "knows no such home folder. Write the whole path."
+        ) from error
