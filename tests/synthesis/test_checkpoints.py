@@ -77,7 +77,12 @@ def test_weights_are_half_precision(saved, tmp_path):
 
 def test_guarantee_survives_the_way_to_disk(generator, card, tmp_path):
     guarantee = Guarantee(
-        epsilon=9.9, delta=1e-4, unit="patient", num_units=578, mechanism="noisy means"
+        epsilon=9.9,
+        delta=1e-4,
+        unit="patient",
+        num_units=578,
+        mechanism="noisy means",
+        arithmetic="grid",
     )
     save_generator(generator, dataclasses.replace(card, guarantee=guarantee), tmp_path / "private")
 
