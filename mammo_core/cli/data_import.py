@@ -27,7 +27,7 @@ Tables are CSV files with a header; comma, semicolon or tab; any order of column
 Density, shape, margins, assessment and subtlety are kept for subgroups. No other column is read.
 Without any place, each picture is taken whole, as a mass that is cut out already.
 
-Privacy is promised to patients. If ids look like no patients', or the table and the files group images
+Privacy is guaranteed to patients. If ids look like no patients', or the table and the files group images
 differently, the import stops and says so; --patients-as-in confirms one of the two.
 
 Ids of patients and images become pseudonyms under a salt in the program's home. Dates, names and

@@ -199,9 +199,8 @@ class _Training:
         self._log = GeneratorRecord(self._home, self._identity, self._config)
         self._best = self._log.best_kid()
         self._started, self._seen_before = time.perf_counter(), self._trainer.images_seen
-        if (
-            self._log.last_evaluated() < self._trainer.images_seen
-        ):  # killed before its state was looked at
+        was_killed_before_evaluation = self._log.last_evaluated() < self._trainer.images_seen
+        if was_killed_before_evaluation:
             self._evaluate([])
 
     def step(self, on_step: Callable[[GanStep], None] | None) -> None:

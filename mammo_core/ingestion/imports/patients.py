@@ -136,7 +136,7 @@ def decide_patients(
     )
     if refused:
         raise IngestionError(
-            "Expected to know which images are of one patient, as privacy is promised to patients; "
+            "Expected to know which images are of one patient, as privacy is guaranteed to patients; "
             f"{' Also: '.join(refused)} {record.counts} {HOW_TO_SAY}"
         )
     return Patients(ids=tuple(ids), record=record)

@@ -50,7 +50,7 @@ def train_head(
     """
     if job.noise_multiplier is None:
         raise ValueError("Expected a private job; got noise_multiplier None. Use train_heads.")
-    problem.require_room_for_rounding(recipe.max_grad_norm)
+    room = problem.room_for_rounding(recipe.max_grad_norm)
     problem = problem.in_float64()
     head = BagHead(problem.initial_weights)
     module = GradSampleModule(head)
@@ -70,6 +70,7 @@ def train_head(
     average: Tensor = torch.zeros_like(weight)
     first_averaged = first_averaged_step(recipe)
     for step in range(1, recipe.steps + 1):
+        room.require(weight.detach())
         optimizer.zero_grad()
         losses = nn.functional.binary_cross_entropy_with_logits(
             module(bag_vectors), bag_labels, weight=mask, reduction="none"

@@ -3,6 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,24 @@ from mammo_core.privacy.noise.clipping import l2_norm
 from mammo_core.privacy.noise.kinds import CLIP_MARGIN
 
 MIN_UNITS = 10
-_LONGEST_WEIGHTS = 200  # of longer ones logits are rounded by more than is counted here
+_LONG_WEIGHTS = 200.0  # longer than training is expected to make them
+
+
+@dataclass(frozen=True)
+class RoomForRounding:
+    """The length of weights up to which the clipping margin holds the rounding of sums."""
+
+    longest_weights: float
+
+    def require(self, weights: Tensor) -> None:
+        """Raises PrivacyError if any of these weights, (R, K), are longer."""
+        longest = float(l2_norm(weights, dim=1).max())
+        if longest > self.longest_weights:
+            raise PrivacyError(
+                f"Expected weights of length up to {self.longest_weights:.3g}; noise and steps made them {longest:.3g} long, "
+                "and the rounding of sums could then exceed what clipping allows. Use a larger ε, a larger clipping norm "
+                "or a smaller learning rate."
+            )
 
 
 @dataclass(frozen=True)
@@ -78,21 +96,28 @@ class HeadTrainingData:
             public_weight=self.public_weight,
         )
 
-    def require_room_for_rounding(self, max_grad_norm: float) -> None:
-        """Raises PrivacyError if rounding could move a sum of clipped gradients by more than the clipping margin.
+    def room_for_rounding(self, max_grad_norm: float) -> RoomForRounding:
+        """Finds for which weights rounding moves a sum of clipped gradients by no more than the clipping margin.
 
         One unit more can change every rounding in the sum of N masses, and in their logits. In float64 that moves
-        the sum by at most 2^-52 N (N + 100 K) times the longest vector, for weights of lengths up to 200.
+        the sum by at most 2^-52 N (N + K L / 2) times the longest vector, for K weights of length L.
+
+        Raises:
+            PrivacyError: If there is no room for weights of length 200.
         """
         num_masses, num_weights = self.vectors.shape
-        longest = float(l2_norm(self.vectors.double(), dim=1).max())
-        most = 2.0**-52 * num_masses * (num_masses + _LONGEST_WEIGHTS / 2 * num_weights) * longest
-        least = most / CLIP_MARGIN
+        unit = 2.0**-52 * num_masses * float(l2_norm(self.vectors.double(), dim=1).max())
+        least = unit * (num_masses + num_weights * _LONG_WEIGHTS / 2) / CLIP_MARGIN
         if max_grad_norm < least:
             raise PrivacyError(
                 f"Expected max_grad_norm >= {least:.1g} for {num_masses} masses; got {max_grad_norm:g}. Below, the rounding "
                 "of sums would move them by more than clipping allows. Use a larger clipping norm."
             )
+        return RoomForRounding(
+            (CLIP_MARGIN * max_grad_norm / unit - num_masses) * 2 / num_weights
+            if unit
+            else math.inf
+        )
 
     def public_gradient(self, weights: Tensor) -> Tensor:
         """Computes the weighted mean gradient of the public data at each weight vector: (R, K) -> (R, K)."""

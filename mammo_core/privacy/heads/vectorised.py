@@ -4,7 +4,7 @@ The update is Opacus', step by step (a test compares the weights): per-unit grad
 max_grad_norm, summed, Gaussian noise from the same generator added, divided by the number of units.
 For a linear head a unit's gradient norm follows from the Gram matrix of its masses, so no per-unit
 gradient is ever formed and a run of a hundred steps takes milliseconds. All of it is in float64, and the rounding
-that remains is bounded: of norms in `_unit_gradient_norms`, of sums in `HeadTrainingData.require_room_for_rounding`.
+that remains is bounded: of norms in `_unit_gradient_norms`, of sums in `HeadTrainingData.room_for_rounding`.
 """
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
@@ -72,7 +72,8 @@ def train_heads(
         on_step: Called after each step with (steps done, weights (R, K) float32).
 
     Raises:
-        PrivacyError: If the clipping norm is too small, see `HeadTrainingData.require_room_for_rounding`.
+        PrivacyError: If the clipping norm is too small, or private weights become too long, see
+            `HeadTrainingData.room_for_rounding`.
 
     Returns:
         (R, K) float32, the mean of the last iterates.
@@ -85,7 +86,7 @@ def train_heads(
         guarantee holds only against those who neither know nor guess the seed.
     """
     clip = recipe.max_grad_norm
-    problem.require_room_for_rounding(clip)
+    room = problem.room_for_rounding(clip)
     problem = problem.in_float64()
     is_private = torch.tensor([job.noise_multiplier is not None for job in jobs])[:, None]  # (R, 1)
     rate = torch.tensor([job.learning_rate for job in jobs], dtype=torch.float64)[:, None]
@@ -94,6 +95,7 @@ def train_heads(
     rows, mask = problem.unit_rows.clamp(min=0), problem.unit_rows >= 0  # (U, B)
     unit_of_row = problem.unit_of_row
     gram = _gram_matrices(problem.vectors, rows, mask)  # (U, B, B)
+    lengths = gram.diagonal(0, 1, 2).sqrt()  # (U, B)
 
     part = 1.0 if taking_part is None else taking_part.units.double()
     divisor = problem.num_units if taking_part is None else taking_part.expected_units
@@ -102,8 +104,9 @@ def train_heads(
     average = torch.zeros_like(weights)
     first_averaged = first_averaged_step(recipe)
     for step in range(1, recipe.steps + 1):
+        room.require(weights * is_private)
         residuals = torch.sigmoid(weights @ problem.vectors.T) - problem.labels  # (R, N)
-        norms = _unit_gradient_norms(residuals[:, rows] * mask, gram, weights.shape[1])  # (R, U)
+        norms = _unit_gradient_norms(residuals[:, rows] * mask, gram, lengths, weights.shape[1])
         factors = torch.where(is_private, clip_factors(norms, clip), 1.0) * part
         summed = (residuals * factors[:, unit_of_row]) @ problem.vectors  # (R, K)
         for row, (job, source) in enumerate(zip(jobs, sources, strict=True)):
@@ -127,8 +130,13 @@ def _gram_matrices(vectors: Tensor, rows: Tensor, mask: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def _unit_gradient_norms(residuals: Tensor, gram: Tensor, num_weights: int) -> Tensor:
+def _unit_gradient_norms(
+    residuals: Tensor, gram: Tensor, lengths: Tensor, num_weights: int
+) -> Tensor:
     """Bounds the L2 norm of each unit's gradient, the sum of residual times vector: (R, U, B) -> (R, U).
+
+    Args:
+        gram: (U, B, B) inner products of its vectors, and `lengths` (U, B) theirs.
 
     Masses that are alike but labelled apart all but cancel in ‖Σ r x‖² = Σ Σ r r' (x·x'), and a norm that is too small
     would be clipped too little. The most that rounding can have taken from the sum is added: that of inner products of K
@@ -138,8 +146,7 @@ def _unit_gradient_norms(residuals: Tensor, gram: Tensor, num_weights: int) -> T
     """
     by_unit = residuals.transpose(0, 1)  # (U, R, B)
     squared = (by_unit @ gram * by_unit).sum(dim=2)  # (U, R)
-    lengths = gram.diagonal(0, 1, 2).sqrt()[:, None]  # (U, 1, B)
-    largest = (by_unit.abs() * lengths).sum(dim=2).square()  # (U, R)
+    largest = (by_unit.abs() * lengths[:, None]).sum(dim=2).square()  # (U, R)
     roundings = num_weights + 4 * gram.shape[2] + 16
     squared = squared.clamp(min=0) + roundings * torch.finfo(squared.dtype).eps * largest
     return squared.T.sqrt()

@@ -68,8 +68,7 @@ class SweepPlan:
     changes: RecipeChanges = RecipeChanges()
     engine: TrainingBackend = "vectorised"
     arithmetic: Arithmetic = "grid"
-    # of runs from before there was secret noise, or before noise was rounded to a grid
-    UNWRITTEN: ClassVar[dict[str, str]] = {"noise": "reproducible", "arithmetic": "float"}
+    UNWRITTEN: ClassVar = PrivacyConfig.UNWRITTEN
 
     def configs(self) -> list[RunConfig]:
         """Every run; those of one strategy and unit one after the other.

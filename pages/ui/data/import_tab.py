@@ -134,7 +134,7 @@ def _choose_patients(kind: ImportKind) -> PatientsAsIn:
         ("", "table", "files") if kind == "dicom" else ("", "table"),
         format_func=lambda where: _PATIENT_NAMES[where],
         key=f"data_patients_{kind}",
-        help="Privacy is promised to patients. If ids are placeholders, differ by view only, or if the table "
+        help="Privacy is guaranteed to patients. If ids are placeholders, differ by view only, or if the table "
         "and the files group images differently, the import stops. Choose here which ids are right.",
     )
 

@@ -52,7 +52,7 @@ def least_norm(problem):
     while high / low > 1.01:
         middle = (low * high) ** 0.5
         try:
-            problem.require_room_for_rounding(middle)
+            problem.room_for_rounding(middle)
             high = middle
         except PrivacyError:
             low = middle
@@ -89,13 +89,28 @@ def test_a_norm_is_never_smaller_than_that_of_exact_arithmetic(max_grad_norm):
         pair = problem.vectors[-2:]
         gram = (pair @ pair.T)[None]
 
-        found = vectorised._unit_gradient_norms(residuals[:, None], gram, DIMS).item()
+        found = vectorised._unit_gradient_norms(
+            residuals[:, None], gram, gram.diagonal(0, 1, 2).sqrt(), DIMS
+        ).item()
 
         with mp.workprec(200):
             parts = [(mpf(a) - mpf(b)) / 2 for a, b in zip(*pair.tolist(), strict=True)]
             exact = mp.sqrt(sum(part * part for part in parts))
         assert found >= exact
         assert found <= exact + 1e-6
+
+
+@pytest.mark.pitfall("Norms rounded down")
+@engines
+def test_weights_too_long_for_the_margin_stop_the_training(train):
+    problem = with_twins(0.1)
+    norm = least_norm(problem)
+    recipe = HeadRecipe(steps=3, max_grad_norm=norm, averaged_share=1.0)
+    noise = replace(QUIET, noise_multiplier=1.0)
+
+    train(problem, recipe, replace(noise, learning_rate=0.1))
+    with pytest.raises(PrivacyError, match=r"weights of length up to 2\d\d; noise and steps made"):
+        train(problem, recipe, replace(noise, learning_rate=1e4))
 
 
 @pytest.mark.pitfall("Norms rounded down")

@@ -210,7 +210,7 @@ def test_on_the_grid_no_number_is_impossible_and_the_attacker_guesses_no_better_
         assert released.num_off_grid() == 0
         guesses += {True: 1, None: 0, False: -1}[released.guess()] * (1 if took_part else -1)
 
-    assert abs(guesses) <= 24, "with 30 fair coins once in ten thousand times more"
+    assert abs(guesses) <= 24, "30 fair coins give more once in a million times"
 
 
 @pytest.mark.pitfall("Gaps in floating-point noise")
