@@ -6,4 +6,4 @@ for _variable in ("MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NO
     os.environ.setdefault(_variable, "true")  # nothing leaves this computer
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-__version__ = "0.2.0"
+__version__ = "0.3.0.dev0"
