@@ -36,7 +36,7 @@ def test_slider_moves_the_words_the_dots_and_the_link(page, address):
     slide(page, "ArrowLeft", 4)
 
     expect(page.locator(ODDS).first).to_contain_text("at most 59")
-    assert page.locator(".st-key-odds .js-fill").first.get_attribute("d") != filled
+    expect(page.locator(".st-key-odds .js-fill").first).not_to_have_attribute("d", filled)
     expect(page).to_have_url(re.compile("privacy_epsilon=1.5"))
 
 
