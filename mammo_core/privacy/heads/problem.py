@@ -62,7 +62,8 @@ class HeadTrainingData:
     public_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        broken = int((~self.vectors.isfinite()).any(dim=1).sum())
+        largest = torch.linalg.vector_norm(self.vectors, ord=math.inf, dim=1)  # copies no vectors
+        broken = int((~largest.isfinite()).sum())
         if broken:
             raise PrivacyError(
                 f"Expected finite features; got {broken} mass(es) with others, which would spread to every "
