@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from mammo_core.cohorts.folders import read_real
-from mammo_core.synthesis.cards import hash_patient, load_card
+from mammo_core.synthesis.cards import load_card
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.sampling import sample_masses
 from mammo_core.system.paths import DEFAULT_GENERATOR, models_dir
+from mammo_core.system.secret_key import unkeyed_hash
 from tests.docs.documents import DOCS
 
 NAMES = sorted(path.stem for path in models_dir().glob("*.json"))
@@ -71,9 +72,9 @@ def test_patients_seen_are_those_of_the_train_split(name, real_data):
 
     seen = set(load_card(models_dir() / name).patients)
 
-    assert seen == {hash_patient(p) for p in cohort.select(split="train").patient_ids}
+    assert seen == {unkeyed_hash(p) for p in cohort.select(split="train").patient_ids}
     for split in ("val", "test"):
-        assert not seen & {hash_patient(p) for p in cohort.select(split=split).patient_ids}
+        assert not seen & {unkeyed_hash(p) for p in cohort.select(split=split).patient_ids}
 
 
 def test_document_shows_the_measures_of_the_cards():

@@ -31,7 +31,7 @@ from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.attack_rates import AttackRates
 from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.privacy.accounting.risk import attacker_tpr, tpr_from_epsilon_alone
-from mammo_core.synthesis.cards import GeneratorCard, hash_patient
+from mammo_core.synthesis.cards import GeneratorCard
 from mammo_core.synthesis.cascade import CascadeGenerator
 from mammo_core.synthesis.coarse_views import coarse_views, scaled_like
 from mammo_core.synthesis.discriminator_scores import discriminator_scores
@@ -45,6 +45,7 @@ from mammo_core.synthesis.membership import (
 )
 from mammo_core.synthesis.sampling import MassGenerator
 from mammo_core.synthesis.structure_scores import structure_scores
+from mammo_core.system.secret_key import unkeyed_hash
 
 NEAREST, CALIBRATED = "nearest", "nearest, calibrated"
 COARSE, COARSE_CALIBRATED = "nearest in shape", "nearest in shape, calibrated"
@@ -271,7 +272,7 @@ def _require_trained_on(splits: dict[str, Cohort], target: AttackTarget) -> None
         return
     seen = set(target.card.patients)
     hashed = {
-        name: {hash_patient(patient) for patient in part.patient_ids}
+        name: {unkeyed_hash(patient) for patient in part.patient_ids}
         for name, part in splits.items()
     }
     unseen = hashed["train"] - seen

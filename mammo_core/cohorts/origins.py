@@ -23,9 +23,9 @@ from mammo_core.synthesis.cards import (
     MANIFEST_COLUMNS,
     GeneratorCard,
     file_hash,
-    hash_patient,
     load_card,
 )
+from mammo_core.system.secret_key import hash_again, hash_patients
 
 # trained without differential privacy on CBIS-DDSM; whose masses exactly is not published
 PAPER_ORIGIN = SyntheticOrigin(generator="MCGAN of the paper")
@@ -35,7 +35,7 @@ _PAPER_NAME = re.compile(r"batch_\d+_\d+_(malignant|benign)")
 def origin_of_card(name: str, card: GeneratorCard) -> SyntheticOrigin:
     """Returns the origin of masses sampled from a generator."""
     return SyntheticOrigin(
-        generator=name, patients=frozenset(card.patients), guarantee=card.guarantee
+        generator=name, patients=hash_again(card.patients), guarantee=card.guarantee
     )
 
 
@@ -78,7 +78,7 @@ def training_data(
         num_images=len(patient_ids),
         num_synthetic=num_synthetic,
         largest_patient=int(counts.max()),
-        patients=frozenset(hash_patient(name) for name in patients),
+        patients=hash_patients(patients.tolist()),
         origin=origin,
         is_demonstration=is_demonstration,
     )

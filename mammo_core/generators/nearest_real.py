@@ -17,8 +17,9 @@ from mammo_core.classifiers.features import FeatureStore, compute_features, view
 from mammo_core.cohorts.cohort import Cohort, join
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import CohortError
-from mammo_core.synthesis.cards import GeneratorCard, hash_patient
+from mammo_core.synthesis.cards import GeneratorCard
 from mammo_core.synthesis.memorisation import CopyDetector, calibrate, nearest_views
+from mammo_core.system.secret_key import unkeyed_hash
 
 _HELDOUT_SPLITS = ("val", "test")
 
@@ -94,7 +95,7 @@ class RealNeighbourhood:
         """
         seen = set(card.patients)
         train, heldout = (
-            {hash_patient(patient) for patient in np.unique(part.patient_ids)}
+            {unkeyed_hash(patient) for patient in np.unique(part.patient_ids)}
             for part in (self.train, self.heldout)
         )
         return train <= seen and not heldout & seen

@@ -25,7 +25,7 @@ from mammo_core.ledger.releases import Release, ReleaseLedger, cohort_identity
 from mammo_core.privacy.accounting.cost import PrivacyCost
 from mammo_core.privacy.accounting.gaussian import require_meaningful_delta
 from mammo_core.privacy.heads.problem import rows_of_units
-from mammo_core.synthesis.cards import GeneratorCard, hash_patient, load_card
+from mammo_core.synthesis.cards import GeneratorCard, load_card
 from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.checkpoints import save_generator
 from mammo_core.synthesis.config import MECHANISMS, GanConfig, Mechanism
@@ -34,6 +34,7 @@ from mammo_core.synthesis.quality import kernel_distance
 from mammo_core.synthesis.sampling import MassGenerator, sample_masses
 from mammo_core.synthesis.training import GanStep, GanTrainer
 from mammo_core.system.device import choose_device, device_name
+from mammo_core.system.secret_key import unkeyed_hash
 
 _GRID = 8  # masses of each class in a sample grid
 _JUDGED = 256  # synthetic masses in a KID
@@ -186,7 +187,7 @@ class _Training:
             config=self._trainer.config,
             training_data=f"{site}, train split: {len(train)} masses of {train.num_patients} patients",
             licence=plan.licence,
-            patients=tuple(sorted(hash_patient(name) for name in np.unique(train.patient_ids))),
+            patients=tuple(sorted(unkeyed_hash(name) for name in np.unique(train.patient_ids))),
             images_seen=0,
             device=device_name(self._device),
             command=plan.command,

@@ -10,6 +10,7 @@ from mammo_core.ledger.book import LedgerBook
 from mammo_core.ledger.releases import Release
 from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost
 from mammo_core.synthesis.cards import GeneratorCard, find_generators, load_card
+from mammo_core.system.secret_key import hash_again
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,11 @@ def other_generators(
     cards = {name: load_card(folder / name) for name in find_generators(folder)}
     return [
         OtherGenerator(
-            name=name,
-            shared=len(patients.intersection(card.patients)),
-            promise=card.guarantee_text,
-            release=_release(name, card),
+            name=name, shared=shared, promise=card.guarantee_text, release=_release(name, card)
         )
         for name, card in cards.items()
-        if card.sha256 not in book.generators and not patients.isdisjoint(card.patients)
+        if card.sha256 not in book.generators
+        and (shared := len(patients & hash_again(card.patients)))
     ]
 
 

@@ -18,11 +18,12 @@ from filelock import FileLock
 
 from mammo_core.config.from_dict import from_dict
 from mammo_core.config.runs import to_dict
-from mammo_core.errors import BudgetExceededError, InvalidRequestError
+from mammo_core.errors import BudgetExceededError, InvalidRequestError, StoreError
 from mammo_core.ledger.book import Budget, BudgetChange, BudgetState, LedgerBook, LedgerEntry
 from mammo_core.ledger.records import LedgerRecord, MlflowRecords
 from mammo_core.ledger.releases import CohortIdentity, Release
 from mammo_core.privacy.accounting.gaussian import require_meaningful_delta
+from mammo_core.system.secret_key import KEY_FILE, hash_again, installation_key, keyed_hash
 
 
 class PrivacyLedger:
@@ -31,11 +32,15 @@ class PrivacyLedger:
     Args:
         records: Where it is kept.
         lock: Entered while it is read and written; the same for all who write.
+        key: Of the installation, under which patients' ids are hashed.
     """
 
-    def __init__(self, records: MlflowRecords, lock: AbstractContextManager[Any]) -> None:
+    def __init__(
+        self, records: MlflowRecords, lock: AbstractContextManager[Any], key: bytes
+    ) -> None:
         self._records = records
         self._lock = lock
+        self._key = key
         self._read: tuple[Sequence[LedgerRecord], LedgerBook] = ((), LedgerBook())
         self._read_at = -math.inf
 
@@ -53,7 +58,7 @@ class PrivacyLedger:
         self._read_at = time.monotonic()
         known, book = self._read
         if records is not known:
-            book = _book(records)
+            book = _book(records, self._key)
             self._read = records, book
         return book
 
@@ -111,7 +116,10 @@ class PrivacyLedger:
 
     def _note_cohort(self, book: LedgerBook, cohort: CohortIdentity) -> None:
         if cohort.key not in book.cohorts:
-            values = vars(cohort) | {"patients": sorted(cohort.patients)}
+            values = vars(cohort) | {
+                "patients": sorted(cohort.patients),
+                "key_check": _check_of(self._key),
+            }
             self._records.add("cohort", cohort.name, values)
 
 
@@ -143,7 +151,7 @@ def open_ledger(home: Path) -> PrivacyLedger:
     home.mkdir(parents=True, exist_ok=True)
     lock = FileLock(home / "ledger.lock")
     with lock:
-        return PrivacyLedger(MlflowRecords(home), lock)
+        return PrivacyLedger(MlflowRecords(home), lock, installation_key(home))
 
 
 def require_room(
@@ -179,7 +187,7 @@ def _refusal(book: LedgerBook, state: BudgetState, count: int) -> str:
     )
 
 
-def _book(records: Sequence[LedgerRecord]) -> LedgerBook:
+def _book(records: Sequence[LedgerRecord], key: bytes) -> LedgerBook:
     cohorts: dict[str, CohortIdentity] = {}
     entries: list[LedgerEntry] = []
     changes: list[BudgetChange] = []
@@ -188,7 +196,7 @@ def _book(records: Sequence[LedgerRecord]) -> LedgerBook:
         content = record.content
         match record.kind:
             case "cohort":
-                cohorts[content["key"]] = from_dict(CohortIdentity, content)
+                cohorts[content["key"]] = _cohort(content, key)
             case "charges":
                 entries += _entries(record)
             case "budget":
@@ -211,6 +219,25 @@ def _book(records: Sequence[LedgerRecord]) -> LedgerBook:
         generators=frozenset(generators),
         num_missing=max(0, max(numbers, default=-1) + 1 - len(records)),
     )
+
+
+def _cohort(content: dict[str, Any], key: bytes) -> CohortIdentity:
+    """Reads a cohort; hashes of versions up to 0.2, which had no key, are hashed again under it."""
+    values = dict(content)
+    check = values.pop("key_check", None)
+    if check is None:
+        values["patients"] = hash_again(values["patients"], key)
+    elif check != _check_of(key):
+        raise StoreError(
+            f"Expected the key that this ledger was written with; got another in {KEY_FILE}, with which it would know no "
+            "patient again. Copy that file from the MAMMO_HOME that wrote the ledger: from your backup, or from another "
+            "computer of your team."
+        )
+    return from_dict(CohortIdentity, values)
+
+
+def _check_of(key: bytes) -> str:
+    return keyed_hash(key, "key of a ledger")
 
 
 def _entries(record: LedgerRecord) -> list[LedgerEntry]:

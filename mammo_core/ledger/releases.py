@@ -13,7 +13,7 @@ from mammo_core.config.runs import Noise, RunConfig, Unit, short_hash, to_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.accounting import gaussian
 from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost
-from mammo_core.synthesis.cards import hash_patient
+from mammo_core.system.secret_key import hash_patients
 
 ReleaseKind = Literal["run", "generator"]
 
@@ -25,7 +25,7 @@ class CohortIdentity:
     Attributes:
         key: Identifies pixels, labels and patients of the training masses, in order.
         name: Their site.
-        patients: Hashed ids, see `cards.hash_patient`. The same id means the same patient, in any cohort.
+        patients: Hashed ids, see `hash_patients`. The same id means the same patient, in any cohort.
         largest_patient: Most masses of one patient.
         is_demonstration: Whether a generator drew these patients.
     """
@@ -85,7 +85,7 @@ def cohort_identity(train: Cohort, *, is_demonstration: bool) -> CohortIdentity:
     return CohortIdentity(
         key=train.content_hash,
         name=str(train.sites[0]),
-        patients=frozenset(hash_patient(name) for name in set(train.patient_ids.tolist())),
+        patients=hash_patients(train.patient_ids.tolist()),
         num_masses=len(train),
         largest_patient=train.largest_patient,
         is_demonstration=is_demonstration,

@@ -40,7 +40,7 @@ class GeneratorCard:
         config: What was trained.
         training_data: Sites and numbers, in words.
         licence: Of the training data, with attribution.
-        patients: Hashed ids of every patient whose masses it saw, see `hash_patient`.
+        patients: Hashed ids of every patient whose masses it saw, see `unkeyed_hash`.
         images_seen: Real masses shown in training, repeats counted.
         device: What it was trained on.
         guarantee: None if it was trained without differential privacy.
@@ -71,11 +71,6 @@ class GeneratorCard:
             return "none"
         is_float = self.guarantee.arithmetic == "float"
         return f"{self.guarantee}{_FLOAT_NOISE if is_float else ''}"
-
-
-def hash_patient(patient_id: str) -> str:
-    """Hashes a patient id to 16 hex digits. Short public ids can be guessed back: this is no anonymisation."""
-    return hashlib.sha256(patient_id.encode()).hexdigest()[:16]
 
 
 def write_card(card: GeneratorCard, path: Path) -> None:

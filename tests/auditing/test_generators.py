@@ -24,8 +24,9 @@ from mammo_core.cohorts.cohort import join
 from mammo_core.cohorts.sampled import synthetic_cohort
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.privacy.accounting.guarantee import Guarantee
-from mammo_core.synthesis.cards import hash_patient, load_card
+from mammo_core.synthesis.cards import load_card
 from mammo_core.system.paths import models_dir
+from mammo_core.system.secret_key import unkeyed_hash
 from tests.classifiers.test_features import TINY as BACKBONE
 from tests.conftest import make_cohort
 from tests.synthesis.conftest import TINY, make_trainer
@@ -43,7 +44,7 @@ def real():
 
 @pytest.fixture
 def card(real):
-    seen = {hash_patient(patient) for patient in real.select(split="train").patient_ids}
+    seen = {unkeyed_hash(patient) for patient in real.select(split="train").patient_ids}
     return dataclasses.replace(load_card(models_dir() / "cascade"), patients=tuple(seen))
 
 
@@ -127,7 +128,7 @@ def test_discriminator_joins_in_where_there_is_a_state(real, card, tmp_path):
 def test_card_that_names_others_than_the_train_split_is_refused(real, card, tmp_path):
     drawn = make_cohort(5)
     missing = dataclasses.replace(card, patients=card.patients[1:])
-    held_out = hash_patient(real.select(split="val").patient_ids[0])
+    held_out = unkeyed_hash(real.select(split="val").patient_ids[0])
     knows = dataclasses.replace(card, patients=(*card.patients, held_out))
 
     attacked(real, target(drawn, card), tmp_path)

@@ -13,9 +13,10 @@ from mammo_core.cohorts.origins import PAPER_ORIGIN, origin_of_card, origin_of_f
 from mammo_core.generators.files import SyntheticMass, png_zip
 from mammo_core.labels import BENIGN, MALIGNANT
 from mammo_core.privacy.statements.training_data import UNKNOWN_ORIGIN
-from mammo_core.synthesis.cards import hash_patient, load_card, write_card
+from mammo_core.synthesis.cards import load_card, write_card
 from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import models_dir
+from mammo_core.system.secret_key import hash_patients
 
 CARD = load_card(models_dir() / "cascade_private")
 
@@ -117,7 +118,7 @@ def test_training_data_counts_patients_and_the_one_with_most_masses():
 
     assert (data.num_patients, data.num_images, data.num_synthetic) == (3, 5, 7)
     assert data.largest_patient == 3
-    assert data.patients == {hash_patient(name) for name in "abc"}
+    assert data.patients == hash_patients("abc")
     assert data.num_units("real", "patient") == 3
     assert data.num_units("pretrain", "image") == 5
     assert data.num_units("synthetic", "patient") == 7

@@ -9,8 +9,9 @@ from mammo_core.classifiers.features import FeatureStore
 from mammo_core.cohorts.cohort import join
 from mammo_core.errors import CohortError
 from mammo_core.generators.nearest_real import missing_for_search, open_neighbourhood
-from mammo_core.synthesis.cards import hash_patient, load_card
+from mammo_core.synthesis.cards import load_card
 from mammo_core.system.paths import models_dir
+from mammo_core.system.secret_key import unkeyed_hash
 from tests.classifiers.test_features import TINY
 from tests.conftest import make_cohort
 
@@ -92,7 +93,7 @@ def test_neighbours_come_nearest_first_and_unseen_masses_are_seldom_flagged(neig
 def test_nearness_tells_of_copying_only_for_the_generators_own_patients(neighbourhood):
     card = load_card(models_dir() / "cascade")
     train, heldout = (
-        tuple({hash_patient(patient) for patient in part.patient_ids})
+        tuple({unkeyed_hash(patient) for patient in part.patient_ids})
         for part in (neighbourhood.train, neighbourhood.heldout)
     )
 

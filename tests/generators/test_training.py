@@ -17,10 +17,10 @@ from mammo_core.ledger.book import Budget
 from mammo_core.ledger.releases import cohort_identity
 from mammo_core.privacy.accounting.cost import total_epsilon
 from mammo_core.privacy.noise.sampled_steps import NoisyGradients
-from mammo_core.synthesis.cards import hash_patient
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.config import MECHANISMS
 from mammo_core.synthesis.sampling import origin_of_seed
+from mammo_core.system.secret_key import unkeyed_hash
 from tests.classifiers.test_features import TINY as TINY_BACKBONE
 from tests.conftest import make_cohort
 from tests.helpers.made_ledgers import FreeLedger, memory_ledger
@@ -66,8 +66,8 @@ def test_training_writes_a_generator_with_its_card_and_tracks_every_evaluation(
     assert same_card == card
     assert not loaded.training
     train = real.select(split="train")
-    assert set(card.patients) == {hash_patient(patient) for patient in train.patient_ids}
-    assert hash_patient(real.select(split="val").patient_ids[0]) not in card.patients
+    assert set(card.patients) == {unkeyed_hash(patient) for patient in train.patient_ids}
+    assert unkeyed_hash(real.select(split="val").patient_ids[0]) not in card.patients
     client, (run,) = tracked_runs(tmp_path)
     history = client.get_metric_history(run.info.run_id, "kid")
     assert [point.step for point in history] == [8, 16, 24]

@@ -28,7 +28,7 @@ class MemoryRecords:
 
 def memory_ledger():
     """An empty ledger."""
-    return PrivacyLedger(MemoryRecords(), nullcontext())
+    return PrivacyLedger(MemoryRecords(), nullcontext(), b"key")
 
 
 class FreeLedger:

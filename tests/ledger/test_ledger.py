@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from mammo_core.config.runs import PrivacyConfig, short_hash
-from mammo_core.errors import BudgetExceededError, InvalidRequestError, PrivacyError
+from mammo_core.errors import BudgetExceededError, InvalidRequestError, PrivacyError, StoreError
 from mammo_core.ledger.book import Budget
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.ledger.records import EXPERIMENT, MlflowRecords
@@ -25,6 +25,7 @@ from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.accounting.gaussian import mu_for, spent_epsilon
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.recording import RunRecorder
+from mammo_core.system.secret_key import KEY_FILE, unkeyed_hash
 from mammo_core.training.heads.sweep import SweepPlan, run_plan
 from tests.conftest import make_cohort
 from tests.helpers.ledgers import charge, charge_when_all_are_ready, cohort
@@ -460,3 +461,49 @@ def test_reproducible_noise_is_named_and_secret_noise_is_not(dataset):
     assert (secret.noise_seed, secret.is_counted_once) == ("", False)
     assert int(reproducible.noise_seed, 16) == configs[1].noise_seed
     assert PrivacyConfig(target_epsilon=1.0).noise == "secret"
+
+
+# whose patients, known to this installation only
+
+
+def record_of_version_0_2(train):
+    """A cohort's record as it was kept with hashes that need no key."""
+    identity = cohort_identity(train, is_demonstration=False)
+    hashes = sorted({unkeyed_hash(patient) for patient in train.patient_ids.tolist()})
+    return vars(identity) | {"patients": hashes}
+
+
+def test_no_record_tells_patients_to_those_who_guess_ids(private_home):
+    train = make_cohort(6)
+    open_ledger(private_home).on_behalf_of("train").record(
+        cohort_identity(train, is_demonstration=False), [charge()]
+    )
+
+    kept = str([record.content for record in MlflowRecords(private_home).read()])
+
+    assert not [one for one in train.patient_ids if one in kept or unkeyed_hash(one) in kept]
+
+
+def test_ledger_with_hashes_that_need_no_key_still_matches(private_home):
+    train = make_cohort(6)
+    records = MlflowRecords(private_home)
+    records.add("cohort", "site", record_of_version_0_2(train))
+    open_ledger(private_home).on_behalf_of("train").record(
+        cohort_identity(train, is_demonstration=False), [charge()]
+    )
+    others = cohort_identity(make_cohort(6, site="elsewhere"), is_demonstration=False)
+    some = cohort_identity(train.where(train.patient_ids == "sitetrain3"), is_demonstration=False)
+
+    ledger = open_ledger(private_home)
+
+    assert total(ledger, some).epsilon == pytest.approx(4.0)
+    assert total(ledger, others).num_releases == 0
+    assert [record.kind for record in records.read()] == ["cohort", "charges"]
+
+
+def test_ledger_is_refused_without_the_key_that_it_was_written_with(private_home):
+    open_ledger(private_home).set_budget(cohort(), Budget(epsilon=1.0, delta=DELTA))
+    (private_home / KEY_FILE).unlink()
+
+    with pytest.raises(StoreError, match=f"another in {KEY_FILE}.*Copy that file"):
+        open_ledger(private_home).book()

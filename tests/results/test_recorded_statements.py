@@ -13,7 +13,7 @@ from mammo_core.reference import measured_results
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.recording import RunRecorder
 from mammo_core.results.shipped_statement import shipped_statement
-from mammo_core.synthesis.cards import hash_patient
+from mammo_core.system.secret_key import hash_patients
 from tests.helpers.made_ledgers import run_many
 from tests.training.heads.test_runs import make_config
 
@@ -21,7 +21,7 @@ from tests.training.heads.test_runs import make_config
 @pytest.fixture
 def recorded(dataset, private_home):
     """A run with the unit image on synthetic masses of known origin, and its id in the store."""
-    origin = SyntheticOrigin(generator="g", patients=frozenset({hash_patient("somebody else")}))
+    origin = SyntheticOrigin(generator="g", patients=hash_patients(["somebody else"]))
     dataset = replace(dataset, origin=origin, _prepared={})
     (result,) = run_many(dataset, [make_config(dataset, "pretrain", unit="image")])
     return result, RunRecorder(private_home).record(result, origin="train")

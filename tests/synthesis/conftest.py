@@ -3,11 +3,12 @@ import torch
 
 from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.config.runs import BackboneConfig
-from mammo_core.synthesis.cards import GeneratorCard, hash_patient
+from mammo_core.synthesis.cards import GeneratorCard
 from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.mcgan_training import McganTrainer
 from mammo_core.synthesis.sampling import build_generator
+from mammo_core.system.secret_key import unkeyed_hash
 from tests.conftest import make_cohort
 
 CPU = torch.device("cpu")
@@ -40,7 +41,7 @@ def card(config):
         config=config,
         training_data="a site, train split",
         licence="CC BY 3.0",
-        patients=(hash_patient("a"), hash_patient("b")),
+        patients=(unkeyed_hash("a"), unkeyed_hash("b")),
         images_seen=10,
         device="CPU",
         command="gan train",

@@ -12,8 +12,8 @@ from mammo_core.config.recipes import RECIPES
 from mammo_core.config.runs import PrivacyConfig, RunConfig, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError, MammoError, PrivacyError
 from mammo_core.privacy.statements.training_data import SyntheticOrigin
-from mammo_core.synthesis.cards import hash_patient
 from mammo_core.synthesis.textures import texture_images
+from mammo_core.system.secret_key import hash_patients
 from mammo_core.training.heads.feature_dataset import load_feature_dataset
 from tests.classifiers.test_features import TINY
 from tests.conftest import made_features, make_cohort
@@ -234,10 +234,10 @@ def test_masses_of_unknown_origin_are_taken_for_the_worst(dataset):
 
 
 def test_generator_of_other_patients_is_told_by_their_hashed_ids(dataset):
-    origin = SyntheticOrigin(generator="g", patients=frozenset({hash_patient("somebody else")}))
+    origin = SyntheticOrigin(generator="g", patients=hash_patients(["somebody else"]))
     own = SyntheticOrigin(
         generator="g",
-        patients=frozenset(hash_patient(name) for name in ("somebody else", "sitetrain3")),
+        patients=hash_patients(["somebody else", "sitetrain3"]),
     )
     config = make_config(dataset, "pretrain")
 

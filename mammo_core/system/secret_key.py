@@ -1,0 +1,66 @@
+"""The secret key of this installation, under which it keeps who took part: a hash without one is guessed back.
+
+Whoever holds a list of candidates hashes each and compares. With the key, which stays in `MAMMO_HOME`, only this
+installation can.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from filelock import FileLock
+
+from mammo_core.errors import StoreError
+from mammo_core.storage.atomic import disk_errors_explained, write_bytes
+from mammo_core.system.paths import home_dir
+
+KEY_FILE = "installation.key"
+_KEY_BYTES = 32
+_HASH_DIGITS = 32
+
+
+def installation_key(home: Path | None = None) -> bytes:
+    """Reads the key of a home, by default of `MAMMO_HOME`: 32 random bytes, made at first use, which the owner alone may read.
+
+    Raises:
+        StoreError: If it can be neither read nor made.
+    """
+    path = (home or home_dir()) / KEY_FILE
+    with disk_errors_explained(path):
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.with_suffix(".lock")):
+                if not path.exists():
+                    write_bytes(path, secrets.token_bytes(_KEY_BYTES), mode=0o600)
+        key = path.read_bytes()
+    if len(key) != _KEY_BYTES:
+        raise StoreError(
+            f"Expected {_KEY_BYTES} bytes in {path}, the key of this installation; got {len(key)}. Get the file back from a "
+            "copy of the folder: without it the ledger knows no patient again."
+        )
+    return key
+
+
+def keyed_hash(key: bytes, text: str) -> str:
+    """Computes 32 hex digits of HMAC-SHA256, which tell nothing of the text to those without the key."""
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:_HASH_DIGITS]
+
+
+def hash_patients(patient_ids: Iterable[str]) -> frozenset[str]:
+    """Hashes patients' ids under the key of `MAMMO_HOME`. The same id means the same patient, in any cohort here."""
+    return hash_again(unkeyed_hash(patient) for patient in set(patient_ids))
+
+
+def hash_again(unkeyed: Iterable[str], key: bytes | None = None) -> frozenset[str]:
+    """Hashes what `unkeyed_hash` made, which records and cards of versions up to 0.2 hold; then it matches `hash_patients`."""
+    used = installation_key() if key is None else key
+    return frozenset(keyed_hash(used, hashed) for hashed in unkeyed)
+
+
+def unkeyed_hash(patient_id: str) -> str:
+    """Hashes an id to 16 hex digits without a key, so that anybody can guess it back: never to be kept or shown."""
+    return hashlib.sha256(patient_id.encode()).hexdigest()[:16]
