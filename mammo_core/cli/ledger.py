@@ -77,15 +77,12 @@ def _add_cohort_options(parser: argparse.ArgumentParser) -> None:
 def run_show(options: argparse.Namespace) -> int:
     """Prints all cohorts, or one with its releases."""
     from mammo_core.cli.tables import print_table
-    from mammo_core.ledger.ledger import open_ledger
     from mammo_core.ledger.table import ledger_table
     from mammo_core.ledger.words import total_sentences
     from mammo_core.storage.atomic import write_text
     from mammo_core.storage.tables import safe_csv
-    from mammo_core.system.paths import home_dir
 
-    book = open_ledger(home_dir()).book()
-    _warn_of_gaps(book)
+    book = _open_book()
     if options.cohort is None and options.data is None:
         print_table([_summary(book, cohort, options.delta) for cohort in book.cohorts.values()])
         print(
@@ -113,13 +110,11 @@ def run_show(options: argparse.Namespace) -> int:
 def run_what_if(options: argparse.Namespace) -> int:
     """Prints the total before and after some runs."""
     from mammo_core.config import validate
-    from mammo_core.ledger.ledger import open_ledger
     from mammo_core.ledger.releases import cost_of_budget, planned_releases
     from mammo_core.ledger.words import short_total
-    from mammo_core.system.paths import home_dir
 
     validate.at_least(1, runs=options.runs)
-    book = open_ledger(home_dir()).book()
+    book = _open_book()
     cohort = _cohort(book, options)
     cost = cost_of_budget(options.epsilon, options.delta, options.unit, cohort.largest_patient)
     planned = planned_releases(cost, options.runs)
@@ -140,8 +135,8 @@ def run_budget(options: argparse.Namespace) -> int:
     from mammo_core.ledger.ledger import open_ledger
     from mammo_core.system.paths import home_dir
 
+    cohort = _cohort(_open_book(), options)
     ledger = open_ledger(home_dir())
-    cohort = _cohort(ledger.book(), options)
     budget = None if options.remove else Budget(epsilon=options.epsilon, delta=options.delta)
     ledger.set_budget(cohort, budget)
     print(
@@ -198,9 +193,13 @@ def _print_budgets(book: LedgerBook, cohort: CohortIdentity, more: Sequence[Rele
         print(budget_sentence(state))
 
 
-def _warn_of_gaps(book: LedgerBook) -> None:
-    if book.num_missing:
-        print(
-            f"Deleted from the store for good: {counted(book.num_missing, 'record')} of the ledger. Totals are too low.",
-            file=sys.stderr,
-        )
+def _open_book() -> LedgerBook:
+    """Reads the ledger, and warns of what it lacks."""
+    from mammo_core.ledger.ledger import open_ledger
+    from mammo_core.ledger.words import gap_sentence
+    from mammo_core.system.paths import home_dir
+
+    book = open_ledger(home_dir()).book()
+    if gap := gap_sentence(book):
+        print(gap, file=sys.stderr)
+    return book

@@ -118,7 +118,7 @@ class LedgerBook:
         entries: The oldest first.
         budget_changes: The oldest first; the latest of a cohort holds.
         generators: Hashes of the weights of generators that were made here, and so are in the entries.
-        num_missing: Records that were deleted from the store for good: totals are then too low.
+        num_missing: Records that were deleted for good or changed: totals are then too low.
     """
 
     cohorts: dict[str, CohortIdentity] = field(default_factory=dict)

@@ -6,6 +6,7 @@ machines on one MLflow server are not locked against each other.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ from mammo_core.config.from_dict import from_dict
 from mammo_core.config.runs import to_dict
 from mammo_core.errors import BudgetExceededError, InvalidRequestError, StoreError
 from mammo_core.ledger.book import Budget, BudgetChange, BudgetState, LedgerBook, LedgerEntry
-from mammo_core.ledger.records import LedgerRecord, MlflowRecords
+from mammo_core.ledger.chain import LedgerRecord
+from mammo_core.ledger.records import MlflowRecords
 from mammo_core.ledger.releases import CohortIdentity, Release
 from mammo_core.privacy.accounting.gaussian import require_meaningful_delta
 from mammo_core.system.secret_key import KEY_FILE, hash_again, installation_key, keyed_hash
@@ -59,7 +61,8 @@ class PrivacyLedger:
         known, book = self._read
         if records is not known:
             book = _book(records, self._key)
-            self._read = records, book
+        book = dataclasses.replace(book, num_missing=self._records.num_missing)
+        self._read = records, book
         return book
 
     def on_behalf_of(self, origin: str, *, job: str = "", beyond_budget: str = "") -> LedgerForWork:
@@ -211,13 +214,11 @@ def _book(records: Sequence[LedgerRecord], key: bytes) -> LedgerBook:
                     f"Expected a ledger as this version writes it; got a record of kind {record.kind!r}. "
                     "Use the newest version."
                 )
-    numbers = [record.number for record in records]
     return LedgerBook(
         cohorts=cohorts,
         entries=tuple(entries),
         budget_changes=tuple(changes),
         generators=frozenset(generators),
-        num_missing=max(0, max(numbers, default=-1) + 1 - len(records)),
     )
 
 

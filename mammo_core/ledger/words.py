@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from mammo_core.ledger.book import BudgetState, LedgerTotal
+from mammo_core.ledger.book import BudgetState, LedgerBook, LedgerTotal
 from mammo_core.text.numbers import counted
+
+
+def gap_sentence(book: LedgerBook) -> str:
+    """How many records are gone for good, and what that means; empty if none is."""
+    if not book.num_missing:
+        return ""
+    return (
+        f"The ledger has a gap: {counted(book.num_missing, 'record')} of it can't be found any more, deleted or changed "
+        "outside of this program. Totals and what budgets have left may be wrong: what those records released is in none, "
+        "so totals are too low. The gap stays on record."
+    )
 
 
 def short_total(total: LedgerTotal) -> str:

@@ -6,13 +6,15 @@ from functools import partial
 
 from mammo_core.generators import quality
 from mammo_core.ledger.ledger import PrivacyLedger
-from mammo_core.ledger.records import LedgerRecord
+from mammo_core.ledger.chain import LedgerRecord
 from mammo_core.results import plans
 from mammo_core.training.heads.sweep import run_plan
 
 
 class MemoryRecords:
     """Records that are gone with the test."""
+
+    num_missing = 0
 
     def __init__(self):
         self._records = ()

@@ -47,6 +47,8 @@ _COLUMNS = {
 
 def show_ledger() -> None:
     """Draws the ledger of the cohort that is chosen."""
+    from mammo_core.ledger.words import gap_sentence
+
     st.markdown(
         "Every training on this machine is written down **before** it begins: single runs, "
         "sweeps, moves of the *Live* slider, generators. Deleting a run removes nothing here. "
@@ -54,12 +56,8 @@ def show_ledger() -> None:
         "over all cohorts that share one."
     )
     book = resources.ledger().book()
-    if book.num_missing:
-        st.error(
-            f"Deleted from the run store for good: {counted(book.num_missing, 'record')} of the ledger. "
-            "All totals are too low.",
-            icon=":material/warning:",
-        )
+    if gap := gap_sentence(book):
+        st.error(gap, icon=":material/warning:")
     if not book.cohorts:
         st.info(
             "Nothing was released from any cohort on this machine yet. Every training will be "
