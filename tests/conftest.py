@@ -19,11 +19,20 @@ REAL_DATA = Path(
 
 @pytest.fixture(autouse=True)
 def private_home(tmp_path, monkeypatch):
-    """No test reads or writes the user's own features, runs or data."""
+    """No test reads or writes the user's own features, runs, data or list of stores."""
     monkeypatch.setenv("MAMMO_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MAMMO_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_state(tmp_path_factory):
+    """What runs for several tests, a server for example, leaves the user's list of stores alone, too."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -77,20 +77,25 @@ def _add_cohort_options(parser: argparse.ArgumentParser) -> None:
 def run_show(options: argparse.Namespace) -> int:
     """Prints all cohorts, or one with its releases."""
     from mammo_core.cli.tables import print_table
+    from mammo_core.ledger.ledger import open_ledger
     from mammo_core.ledger.table import ledger_table
     from mammo_core.ledger.words import total_sentences
     from mammo_core.storage.atomic import write_text
     from mammo_core.storage.tables import safe_csv
+    from mammo_core.system.paths import home_dir
 
-    book = _open_book()
+    ledger = open_ledger(home_dir())
+    book = ledger.book()
     if options.cohort is None and options.data is None:
+        _print_warnings(ledger.warnings(book))
         print_table([_summary(book, cohort, options.delta) for cohort in book.cohorts.values()])
         print(
             f"{counted(len(book.cohorts), 'cohort')}, {counted(len(book.entries), 'release')}. --cohort KEY lists those of one."
         )
         return 0
     cohort = _cohort(book, options)
-    table = ledger_table(book, cohort.patients, options.delta)
+    _print_warnings(ledger.warnings(book, cohort))
+    table = ledger_table(book, cohort.members, options.delta)
     shown = table.assign(
         made=table["made"].dt.strftime("%Y-%m-%d %H:%M"),
         epsilon_alone=table["epsilon_alone"].map("{:.4g}".format),
@@ -101,7 +106,7 @@ def run_show(options: argparse.Namespace) -> int:
     print_table([{str(name): cell for name, cell in row.items()} for row in rows])
     if options.out:
         write_text(options.out, safe_csv(table))
-    for sentence in total_sentences(book.total(cohort.patients, options.delta), options.delta):
+    for sentence in total_sentences(book.total(cohort.members, options.delta), options.delta):
         print(sentence)
     _print_budgets(book, cohort)
     return 0
@@ -110,16 +115,20 @@ def run_show(options: argparse.Namespace) -> int:
 def run_what_if(options: argparse.Namespace) -> int:
     """Prints the total before and after some runs."""
     from mammo_core.config import validate
+    from mammo_core.ledger.ledger import open_ledger
     from mammo_core.ledger.releases import cost_of_budget, planned_releases
     from mammo_core.ledger.words import short_total
+    from mammo_core.system.paths import home_dir
 
     validate.at_least(1, runs=options.runs)
-    book = _open_book()
+    ledger = open_ledger(home_dir())
+    book = ledger.book()
     cohort = _cohort(book, options)
+    _print_warnings(ledger.warnings(book, cohort))
     cost = cost_of_budget(options.epsilon, options.delta, options.unit, cohort.largest_patient)
     planned = planned_releases(cost, options.runs)
     before, after = (
-        short_total(book.total(cohort.patients, options.delta, more)) for more in ((), planned)
+        short_total(book.total(cohort.members, options.delta, more)) for more in ((), planned)
     )
     print(
         f"{counted(options.runs, 'more run')} with ε = {options.epsilon:g} each, by {options.unit}: the total of {cohort.name} "
@@ -135,8 +144,10 @@ def run_budget(options: argparse.Namespace) -> int:
     from mammo_core.ledger.ledger import open_ledger
     from mammo_core.system.paths import home_dir
 
-    cohort = _cohort(_open_book(), options)
     ledger = open_ledger(home_dir())
+    book = ledger.book()
+    cohort = _cohort(book, options)
+    _print_warnings(ledger.warnings(book, cohort))
     budget = None if options.remove else Budget(epsilon=options.epsilon, delta=options.delta)
     ledger.set_budget(cohort, budget)
     print(
@@ -173,7 +184,7 @@ def _cohort_of_data(options: argparse.Namespace) -> CohortIdentity:
 
 
 def _summary(book: LedgerBook, cohort: CohortIdentity, delta: float) -> dict[str, object]:
-    total = book.total(cohort.patients, delta)
+    total = book.total(cohort.members, delta)
     budget = book.budget_of(cohort.key)
     return {
         "cohort": cohort.key[:6],
@@ -189,17 +200,10 @@ def _summary(book: LedgerBook, cohort: CohortIdentity, delta: float) -> dict[str
 def _print_budgets(book: LedgerBook, cohort: CohortIdentity, more: Sequence[Release] = ()) -> None:
     from mammo_core.ledger.words import budget_sentence
 
-    for state in book.budget_states(cohort.patients, more):
+    for state in book.budget_states(cohort.members, more):
         print(budget_sentence(state))
 
 
-def _open_book() -> LedgerBook:
-    """Reads the ledger, and warns of what it lacks."""
-    from mammo_core.ledger.ledger import open_ledger
-    from mammo_core.ledger.words import gap_sentence
-    from mammo_core.system.paths import home_dir
-
-    book = open_ledger(home_dir()).book()
-    if gap := gap_sentence(book):
-        print(gap, file=sys.stderr)
-    return book
+def _print_warnings(warnings: list[str]) -> None:
+    for warning in warnings:
+        print(warning, file=sys.stderr)

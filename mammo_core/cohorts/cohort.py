@@ -10,7 +10,7 @@ import numpy as np
 
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
-from mammo_core.storage.hashing import masses_hash
+from mammo_core.storage.hashing import image_hash, masses_hash
 
 SPLITS = ("train", "val", "test")
 Source = Literal["real", "synthetic"]
@@ -63,9 +63,14 @@ class Cohort:
         return int(np.unique(self.patient_ids, return_counts=True)[1].max())
 
     @cached_property
+    def image_hashes(self) -> tuple[str, ...]:
+        """Hashes of the pixels of each mass."""
+        return tuple(map(image_hash, self.images))
+
+    @cached_property
     def content_hash(self) -> str:
         """16 hex digits that identify pixels, labels and patients of all masses, in order."""
-        return masses_hash(self.images, self.labels, self.patient_ids)
+        return masses_hash(self.image_hashes, self.labels, self.patient_ids)
 
     def where(self, mask: np.ndarray) -> Cohort:
         """Selects masses by a (N,) boolean mask or by row numbers."""

@@ -127,10 +127,14 @@ class LedgerBook:
     generators: frozenset[str] = frozenset()
     num_missing: int = 0
 
-    def entries_of(self, patients: frozenset[str]) -> list[LedgerEntry]:
-        """Releases from any cohort that has one of these patients: cropping anew starts no new ledger."""
+    def entries_of(self, members: frozenset[str]) -> list[LedgerEntry]:
+        """Releases from any cohort that has one of these patients: cropping anew starts no new ledger.
+
+        Args:
+            members: Of a cohort, see `CohortIdentity`. A patient is also known by a picture, under whatever id.
+        """
         sharing = {
-            key for key, cohort in self.cohorts.items() if not patients.isdisjoint(cohort.patients)
+            key for key, cohort in self.cohorts.items() if not members.isdisjoint(cohort.members)
         }
         return [entry for entry in self.entries if entry.cohort in sharing]
 
@@ -149,14 +153,28 @@ class LedgerBook:
                 known.add(release.release)
         return new
 
+    def renamed(self, cohort: CohortIdentity) -> list[CohortIdentity]:
+        """Lists the cohorts that share a picture with this one, but no patient's id."""
+        return [
+            other
+            for other in self.cohorts.values()
+            if not other.pictures.isdisjoint(cohort.pictures)
+            and other.patients.isdisjoint(cohort.patients)
+        ]
+
+    def recorded(self, patients: frozenset[str]) -> CohortIdentity | None:
+        """Finds the newest cohort of just these patients; it knows their pictures."""
+        found = [cohort for cohort in self.cohorts.values() if cohort.patients == patients]
+        return found[-1] if found else None
+
     def total(
-        self, patients: frozenset[str], delta: float, more: Sequence[Release] = ()
+        self, members: frozenset[str], delta: float, more: Sequence[Release] = ()
     ) -> LedgerTotal:
         """What everything released from these patients costs, and with `more` what it would cost then."""
-        return total_of([*self._releases_of(patients), *self.new_releases(more)], delta)
+        return total_of([*self._releases_of(members), *self.new_releases(more)], delta)
 
     def budget_states(
-        self, patients: frozenset[str], more: Sequence[Release] = ()
+        self, members: frozenset[str], more: Sequence[Release] = ()
     ) -> list[BudgetState]:
         """Every budget that these patients come under, with what is spent, `more` included.
 
@@ -165,14 +183,14 @@ class LedgerBook:
         return [
             self._budget_state(cohort, budget, more)
             for key, cohort in self.cohorts.items()
-            if (budget := self.budget_of(key)) and not patients.isdisjoint(cohort.patients)
+            if (budget := self.budget_of(key)) and not members.isdisjoint(cohort.members)
         ]
 
     def _budget_state(
         self, cohort: CohortIdentity, budget: Budget, more: Sequence[Release]
     ) -> BudgetState:
-        before = self.total(cohort.patients, budget.delta)
-        after = self.total(cohort.patients, budget.delta, more) if more else before
+        before = self.total(cohort.members, budget.delta)
+        after = self.total(cohort.members, budget.delta, more) if more else before
         return BudgetState(
             cohort=cohort,
             budget=budget,
@@ -181,8 +199,8 @@ class LedgerBook:
             adds_without_dp=after.num_without_dp > before.num_without_dp,
         )
 
-    def _releases_of(self, patients: frozenset[str]) -> list[Release]:
-        return [entry.release for entry in self.entries_of(patients)]
+    def _releases_of(self, members: frozenset[str]) -> list[Release]:
+        return [entry.release for entry in self.entries_of(members)]
 
 
 def total_of(releases: Sequence[Release], delta: float) -> LedgerTotal:

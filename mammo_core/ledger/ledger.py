@@ -7,6 +7,7 @@ machines on one MLflow server are not locked against each other.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -24,8 +25,12 @@ from mammo_core.ledger.book import Budget, BudgetChange, BudgetState, LedgerBook
 from mammo_core.ledger.chain import LedgerRecord
 from mammo_core.ledger.records import MlflowRecords
 from mammo_core.ledger.releases import CohortIdentity, Release
+from mammo_core.ledger.stores import StoreIndex
+from mammo_core.ledger.words import gap_sentence, other_store_sentences, renamed_sentences
 from mammo_core.privacy.accounting.gaussian import require_meaningful_delta
 from mammo_core.system.secret_key import KEY_FILE, hash_again, installation_key, keyed_hash
+
+_LOG = logging.getLogger(__name__)
 
 
 class PrivacyLedger:
@@ -35,14 +40,21 @@ class PrivacyLedger:
         records: Where it is kept.
         lock: Entered while it is read and written; the same for all who write.
         key: Of the installation, under which patients' ids are hashed.
+        index: Of this user's stores; None notes nothing.
     """
 
     def __init__(
-        self, records: MlflowRecords, lock: AbstractContextManager[Any], key: bytes
+        self,
+        records: MlflowRecords,
+        lock: AbstractContextManager[Any],
+        key: bytes,
+        index: StoreIndex | None = None,
     ) -> None:
         self._records = records
         self._lock = lock
         self._key = key
+        self._index = index
+        self._said: set[str] = set()
         self._read: tuple[Sequence[LedgerRecord], LedgerBook] = ((), LedgerBook())
         self._read_at = -math.inf
 
@@ -95,7 +107,7 @@ class PrivacyLedger:
                 "charges": [to_dict(release) for release in new],
             }
             title = new[0].title if len(new) == 1 else f"{len(new)} releases"
-            self._book_of(self._records.add("charges", title, content))
+            self._note_use(self._book_of(self._records.add("charges", title, content)), cohort)
 
     def set_budget(self, cohort: CohortIdentity, budget: Budget | None) -> None:
         """Sets, changes or removes (None) the budget of a cohort; what held before stays on record.
@@ -109,7 +121,16 @@ class PrivacyLedger:
             self._note_cohort(self.book(), cohort)
             title = "no budget" if budget is None else f"budget ε = {budget.epsilon:g}"
             content = {"cohort": cohort.key, "budget": None if budget is None else to_dict(budget)}
-            self._book_of(self._records.add("budget", title, content))
+            self._note_use(self._book_of(self._records.add("budget", title, content)), cohort)
+
+    def warnings(self, book: LedgerBook, cohort: CohortIdentity | None = None) -> list[str]:
+        """Says what makes totals too low, or patients known under other ids: in all, or of a cohort."""
+        gap = gap_sentence(book)
+        found = [gap] if gap else []
+        if cohort is not None:
+            found += renamed_sentences(book, cohort)
+            found += other_store_sentences(self._index, cohort) if self._index else []
+        return found
 
     def note_generator(self, sha256: str) -> None:
         """Says that weights came from a training recorded here, so that they are not counted again."""
@@ -117,12 +138,25 @@ class PrivacyLedger:
             self.book()  # the new record is numbered after those that were read
             self._book_of(self._records.add("generator", sha256[:12], {"sha256": sha256}))
 
+    def _note_use(self, book: LedgerBook, cohort: CohortIdentity) -> None:
+        """Tells this user's other stores, and whoever watches, once what there is to warn of."""
+        if self._index:
+            budget = book.budget_of(cohort.key)
+            self._index.note(cohort, budget and budget.epsilon)
+        new = [each for each in self.warnings(book, cohort) if each not in self._said]
+        for warning in new:
+            _LOG.warning(warning)
+        self._said.update(new)
+
     def _note_cohort(self, book: LedgerBook, cohort: CohortIdentity) -> None:
-        if cohort.key not in book.cohorts:
+        known = book.cohorts.get(cohort.key)
+        if known is None or (cohort.pictures and not known.pictures):
             values = vars(cohort) | {
                 "patients": sorted(cohort.patients),
+                "pictures": sorted(cohort.pictures),
                 "key_check": _check_of(self._key),
             }
+            del values["marks"]
             self._records.add("cohort", cohort.name, values)
 
 
@@ -154,7 +188,7 @@ def open_ledger(home: Path) -> PrivacyLedger:
     home.mkdir(parents=True, exist_ok=True)
     lock = FileLock(home / "ledger.lock")
     with lock:
-        return PrivacyLedger(MlflowRecords(home), lock, installation_key(home))
+        return PrivacyLedger(MlflowRecords(home), lock, installation_key(home), StoreIndex(home))
 
 
 def require_room(
@@ -167,7 +201,7 @@ def require_room(
     """
     if not releases:
         return False
-    states = book.budget_states(cohort.patients, releases)
+    states = book.budget_states(cohort.members, releases)
     exceeded = [state for state in states if state.is_exceeded]
     if exceeded and not beyond_budget:
         raise BudgetExceededError(_refusal(book, exceeded[0], len(releases)))
@@ -177,7 +211,7 @@ def require_room(
 def _refusal(book: LedgerBook, state: BudgetState, count: int) -> str:
     budget, cohort = state.budget, state.cohort
     what = "this release" if count == 1 else f"these {count} releases"
-    before = book.total(cohort.patients, budget.delta).covered_epsilon
+    before = book.total(cohort.members, budget.delta).covered_epsilon
     got = (
         f"{what} would add one without DP, which no ε covers"
         if state.adds_without_dp

@@ -54,7 +54,9 @@ class MlflowRecords:
     def read(self) -> Sequence[LedgerRecord]:
         """All records, the oldest first."""
         with self._reading:
-            noted = self._end.read()  # before the records: what is written meanwhile is then not missed
+            noted = (
+                self._end.read()
+            )  # before the records: what is written meanwhile is then not missed
             records = self._with(self._search(self._newest_ms - _LATE_MS))
             if count_missing(records, noted) > self.num_missing:  # or one came very late
                 records = self._with(self._search(0))
@@ -87,9 +89,7 @@ class MlflowRecords:
 
     def _with(self, found: Sequence[Run]) -> Sequence[LedgerRecord]:
         """All known records, these included; the very same tuple if there are no new ones."""
-        new = {
-            run.info.run_id: _record(run) for run in found if run.info.run_id not in self._known
-        }
+        new = {run.info.run_id: _record(run) for run in found if run.info.run_id not in self._known}
         if new:
             self._known |= new
             newest = max(record.made for record in new.values())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+import numpy as np
 
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config.names import name_of_run
@@ -13,7 +15,7 @@ from mammo_core.config.runs import Noise, RunConfig, Unit, short_hash, to_dict
 from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.accounting import gaussian
 from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost
-from mammo_core.system.secret_key import hash_patients
+from mammo_core.system.secret_key import hash_again, hash_for_user, hash_patients, unkeyed_hash
 
 ReleaseKind = Literal["run", "generator"]
 
@@ -26,6 +28,9 @@ class CohortIdentity:
         key: Identifies pixels, labels and patients of the training masses, in order.
         name: Their site.
         patients: Hashed ids, see `hash_patients`. The same id means the same patient, in any cohort.
+        pictures: Hashed pixels of each mass. The same picture means the same patient, whatever the id. Empty in records
+            of versions up to 0.2.
+        marks: The same patients and pictures under the user's key, for the index of stores. Not in the ledger.
         largest_patient: Most masses of one patient.
         is_demonstration: Whether a generator drew these patients.
     """
@@ -36,6 +41,13 @@ class CohortIdentity:
     num_masses: int
     largest_patient: int
     is_demonstration: bool
+    pictures: frozenset[str] = frozenset()
+    marks: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+
+    @property
+    def members(self) -> frozenset[str]:
+        """All by which it is known that a patient is also in another cohort."""
+        return self.patients | self.pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +93,9 @@ class ReleaseLedger(Protocol):
 
 
 def cohort_identity(train: Cohort, *, is_demonstration: bool) -> CohortIdentity:
-    """Training masses of one site as the ledger knows them."""
+    """Training masses of one site as the ledger knows them. Hashes every image, so compute it once."""
+    is_plain = train.images.min(axis=(1, 2)) == train.images.max(axis=(1, 2))  # nobody's picture
+    pictures = np.array(train.image_hashes)[~is_plain].tolist()
     return CohortIdentity(
         key=train.content_hash,
         name=str(train.sites[0]),
@@ -89,6 +103,8 @@ def cohort_identity(train: Cohort, *, is_demonstration: bool) -> CohortIdentity:
         num_masses=len(train),
         largest_patient=train.largest_patient,
         is_demonstration=is_demonstration,
+        pictures=hash_again(pictures),
+        marks=hash_for_user([*pictures, *map(unkeyed_hash, set(train.patient_ids.tolist()))]),
     )
 
 

@@ -26,14 +26,14 @@ LEDGER_COLUMNS = (
 )
 
 
-def ledger_table(book: LedgerBook, patients: frozenset[str], delta: float) -> pd.DataFrame:
+def ledger_table(book: LedgerBook, members: frozenset[str], delta: float) -> pd.DataFrame:
     """Every release from any of these patients, the oldest first.
 
     Returns:
         `LEDGER_COLUMNS`: made (UTC), epsilon_alone (what the release alone costs the patient it costs most, infinity
         without DP) and epsilon_total (of all up to it that have DP) at δ; the rest as text.
     """
-    entries = book.entries_of(patients)
+    entries = book.entries_of(members)
     releases = [entry.release for entry in entries]
     alone = [total_epsilon([cost], delta) for cost in counted_costs(releases)]
     totals = running_totals(releases, delta)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from mammo_core.ledger.book import BudgetState, LedgerBook, LedgerTotal
+from mammo_core.ledger.releases import CohortIdentity
+from mammo_core.ledger.stores import StoreIndex
 from mammo_core.text.numbers import counted
 
 
@@ -15,6 +17,32 @@ def gap_sentence(book: LedgerBook) -> str:
         "outside of this program. Totals and what budgets have left may be wrong: what those records released is in none, "
         "so totals are too low. The gap stays on record."
     )
+
+
+def renamed_sentences(book: LedgerBook, cohort: CohortIdentity) -> list[str]:
+    """Which cohorts are counted in because they show the same pictures under other ids."""
+    return [
+        f"{counted(len(cohort.pictures & other.pictures), 'picture')} of {cohort.name} ({cohort.key[:6]}) are also in "
+        f"{other.name} ({other.key[:6]}), under other patient ids. A picture's patient is the same whatever the id, so "
+        "releases from both cohorts count together, and a budget of one holds for the other."
+        for other in book.renamed(cohort)
+    ]
+
+
+def other_store_sentences(index: StoreIndex, cohort: CohortIdentity) -> list[str]:
+    """Where else patients of a cohort were used, and why that may not be known."""
+    sentences = [
+        f"Patients of {cohort.name} ({cohort.key[:6]}) were also used in another store: {place}, "
+        + ("without a budget" if budget is None else f"with a budget ε = {budget:g}")
+        + " there. What was released there is in no total here. Look at both ledgers together."
+        for place, budget in index.others(cohort)
+    ]
+    if index.problem:
+        sentences.append(
+            "Use of these patients from another MAMMO_HOME or MLflow server goes unnoticed, because the list of this "
+            f"user's stores can't be kept. {index.problem}"
+        )
+    return sentences
 
 
 def short_total(total: LedgerTotal) -> str:

@@ -1,6 +1,7 @@
 """The identity of content: what is computed from the same pixels is computed once."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,9 +13,9 @@ def image_hash(image: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def masses_hash(images: np.ndarray, labels: np.ndarray, patient_ids: np.ndarray) -> str:
-    """Computes 16 hex digits that identify masses in order: pixels (N, H, W), labels (N,) and patients (N,)."""
+def masses_hash(image_hashes: Sequence[str], labels: np.ndarray, patient_ids: np.ndarray) -> str:
+    """Computes 16 hex digits that identify masses in order: pixels (N hashes), labels (N,) and patients (N,)."""
     digest = hashlib.sha256()
-    for image, label, patient in zip(images, labels, patient_ids, strict=True):
-        digest.update(f"{image_hash(image)} {int(label)} {patient}\n".encode())
+    for image, label, patient in zip(image_hashes, labels, patient_ids, strict=True):
+        digest.update(f"{image} {int(label)} {patient}\n".encode())
     return digest.hexdigest()[:16]

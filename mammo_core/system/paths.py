@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from mammo_core.errors import InvalidRequestError
+from mammo_core.errors import InvalidRequestError, StoreError
 
 DEFAULT_GENERATOR = "cascade"
 _PACKAGE = Path(str(files("mammo_core"))).resolve()
@@ -43,6 +43,20 @@ def data_dir() -> Path:
     if chosen := os.environ.get("MAMMO_DATA"):
         return _resolved(chosen)
     return (home_dir() if _is_installed() else app_dir()) / "data"
+
+
+def state_dir() -> Path:
+    """Returns the folder of what is remembered of this user, whatever `MAMMO_HOME`: in `XDG_STATE_HOME`.
+
+    Raises:
+        StoreError: If the system knows no home folder.
+    """
+    folder = platformdirs.user_state_path("mammo-privacy-explorer", appauthor=False)
+    if not folder.is_absolute():  # ~ could not be replaced
+        raise StoreError(
+            "Expected a folder to remember this user's stores in; there is no home folder. Set HOME or XDG_STATE_HOME."
+        )
+    return folder
 
 
 def require_home_folder() -> None:

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from mammo_core.errors import StoreError
 from mammo_core.storage.atomic import disk_errors_explained, write_bytes
-from mammo_core.system.paths import home_dir
+from mammo_core.system.paths import home_dir, state_dir
 
 KEY_FILE = "installation.key"
 _KEY_BYTES = 32
@@ -59,6 +59,15 @@ def hash_again(unkeyed: Iterable[str], key: bytes | None = None) -> frozenset[st
     """Hashes what `unkeyed_hash` made, which records and cards of versions up to 0.2 hold; then it matches `hash_patients`."""
     used = installation_key() if key is None else key
     return frozenset(keyed_hash(used, hashed) for hashed in unkeyed)
+
+
+def hash_for_user(unkeyed: Iterable[str]) -> frozenset[str]:
+    """Hashes under a key of this user, which homes share; nothing where no such key can be kept."""
+    try:
+        key = installation_key(state_dir())
+    except StoreError:
+        return frozenset()
+    return hash_again(unkeyed, key)
 
 
 def unkeyed_hash(patient_id: str) -> str:

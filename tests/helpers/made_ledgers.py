@@ -5,8 +5,8 @@ from contextlib import nullcontext
 from functools import partial
 
 from mammo_core.generators import quality
-from mammo_core.ledger.ledger import PrivacyLedger
 from mammo_core.ledger.chain import LedgerRecord
+from mammo_core.ledger.ledger import PrivacyLedger
 from mammo_core.results import plans
 from mammo_core.training.heads.sweep import run_plan
 

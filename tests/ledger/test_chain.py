@@ -14,6 +14,7 @@ from mammo_core.ledger.ledger import open_ledger
 from mammo_core.ledger.records import EXPERIMENT, MlflowRecords
 from mammo_core.ledger.words import gap_sentence
 from mammo_core.storage.mlflow_store import database_address
+from mammo_core.system.secret_key import KEY_FILE
 from tests.helpers.ledgers import charge, cohort
 
 NOTHING = LedgerEnd()
@@ -155,6 +156,7 @@ def test_machines_that_write_at_once_fork_the_ledger_and_miss_nothing(tmp_path, 
     *_, a, b, c = two.read()
     assert {a.number, b.number, c.number} == {2, 3}
     assert set(c.previous) == {a.link, b.link}
+    shutil.copy(tmp_path / "one" / KEY_FILE, tmp_path / "two")  # as a team does
     assert num_missing(tmp_path / "two") == 0
 
     client = MlflowClient()

@@ -5,6 +5,7 @@ import math
 import multiprocessing
 import time
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
@@ -90,6 +91,51 @@ def test_cohort_with_one_patient_in_common_has_the_same_ledger(ledger, work):
     assert total(ledger, cohort("a", "b", "new", key="c4")).epsilon == pytest.approx(both(4.0, 3.0))
     assert total(ledger, cohort("y")).epsilon == pytest.approx(2.0)
     assert total(ledger, cohort("nobody")).num_releases == 0
+
+
+def test_same_pictures_under_new_ids_count_together_and_share_a_budget(ledger, work):
+    train = make_cohort(20)
+    renamed = dataclasses.replace(train, patient_ids=np.char.add("new ", train.patient_ids))
+    recropped = dataclasses.replace(train, images=train.images // 2)
+    ours, theirs, others = (
+        cohort_identity(each, is_demonstration=False) for each in (train, renamed, recropped)
+    )
+    ledger.set_budget(ours, Budget(epsilon=5.0, delta=DELTA))
+    work.record(ours, [charge(4.0)])
+    assert ours.patients.isdisjoint(theirs.patients)
+
+    with pytest.raises(BudgetExceededError):
+        work.record(theirs, [charge(4.0)])
+
+    book = ledger.book()
+    assert book.total(theirs.members, DELTA).epsilon == pytest.approx(4.0)
+    (said,) = ledger.warnings(book, theirs)
+    assert "40 pictures" in said and "under other patient ids" in said
+    assert ledger.warnings(book, ours) == ledger.warnings(book, others) == []  # known by their ids
+
+
+def test_a_plain_picture_is_nobodys(ledger, work):
+    """Air beside the breast may be cut from any mammogram."""
+    train = make_cohort(20)
+    black = train.images.copy()
+    black[0] = 0
+    mine = dataclasses.replace(train, images=black)
+    yours = dataclasses.replace(make_cohort(20, site="other", seed=3), images=255 - black)
+    yours.images[0] = 0
+
+    mine, yours = (cohort_identity(each, is_demonstration=False) for each in (mine, yours))
+
+    assert len(mine.pictures) == 39
+    assert mine.members.isdisjoint(yours.members)
+
+
+def test_pictures_of_a_cohort_recorded_without_are_added_at_its_next_release(ledger, work):
+    train = cohort_identity(make_cohort(20), is_demonstration=False)
+    work.record(dataclasses.replace(train, pictures=frozenset()), [charge(4.0)])
+
+    work.record(train, [charge(4.0)])
+
+    assert ledger.book().cohorts == {train.key: train}
 
 
 def test_secret_noise_is_a_new_release_each_time_reproducible_noise_once(ledger, work):

@@ -8,11 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from mammo_core.errors import MammoError
 from mammo_core.text.untrusted import single_line
+from pages.ui.state import resources
+
+if TYPE_CHECKING:
+    from mammo_core.ledger.book import LedgerBook
+    from mammo_core.ledger.releases import CohortIdentity
 
 GET_DATA = (
     "The page **Data** fetches the paper's data in one step from the public repository "
@@ -34,6 +40,12 @@ def shown_errors(what: str) -> Iterator[None]:
     except MammoError as error:
         st.error(f"**{what}**  \n{escape_markdown(error, longest=2000)}", icon=":material/error:")
         st.stop()
+
+
+def show_ledger_warnings(book: LedgerBook, cohort: CohortIdentity | None = None) -> None:
+    """Shows what makes the ledger's totals too low, or patients known under other ids."""
+    for warning in resources.ledger().warnings(book, cohort):
+        st.warning(escape_markdown(warning, longest=1000), icon=":material/warning:")
 
 
 _MARKUP = re.compile(r"([\\`*\[\]<$~|]|(?<!\w)_|_(?!\w)|&(?=#?\w+;))")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui.components.messages import escape_markdown
+from pages.ui.components.messages import escape_markdown, show_ledger_warnings
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def _show(dataset: FeatureDataset) -> None:
     from mammo_core.ledger.words import budget_sentence
 
     book = resources.ledger().book(max_age_s=_FRESH_S)
-    states = book.budget_states(dataset.cohort_identity.patients)
+    show_ledger_warnings(book, dataset.cohort_identity)
+    states = book.budget_states(dataset.cohort_identity.members)
     for state in states:
         show = st.warning if state.is_nearly_used else st.caption
         show(escape_markdown(budget_sentence(state), longest=300))

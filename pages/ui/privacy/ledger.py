@@ -16,7 +16,7 @@ from mammo_core.text.numbers import counted
 from pages.ui.components.charts import chart, readable_type
 from pages.ui.components.export import ExportBundle, export_button
 from pages.ui.components.inputs import choose_one, number_box
-from pages.ui.components.messages import escape_markdown
+from pages.ui.components.messages import escape_markdown, show_ledger_warnings
 from pages.ui.privacy.ledger_plan import show_budget_form, show_what_if
 from pages.ui.state import resources
 
@@ -47,8 +47,6 @@ _COLUMNS = {
 
 def show_ledger() -> None:
     """Draws the ledger of the cohort that is chosen."""
-    from mammo_core.ledger.words import gap_sentence
-
     st.markdown(
         "Every training on this machine is written down **before** it begins: single runs, "
         "sweeps, moves of the *Live* slider, generators. Deleting a run removes nothing here. "
@@ -56,9 +54,8 @@ def show_ledger() -> None:
         "over all cohorts that share one."
     )
     book = resources.ledger().book()
-    if gap := gap_sentence(book):
-        st.error(gap, icon=":material/warning:")
     if not book.cohorts:
+        show_ledger_warnings(book)
         st.info(
             "Nothing was released from any cohort on this machine yet. Every training will be "
             "listed here.",
@@ -66,6 +63,7 @@ def show_ledger() -> None:
         )
         return
     cohort = _choose_cohort(book)
+    show_ledger_warnings(book, cohort)
     if cohort.is_demonstration:
         st.caption("Demonstration: these patients were drawn by a generator.")
     budget = book.budget_of(cohort.key)
@@ -82,9 +80,9 @@ def show_ledger() -> None:
         show_budget_form(book, cohort)
     st.caption(
         "A ledger cannot know releases from other machines or copies of the run store. It does "
-        "not know what validation labels, test scores, audits and attacks reveal, or patients "
-        "with different ids in two cohorts. Processes on this machine cannot together exceed a "
-        "budget. Several machines on one MLflow server can."
+        "not know what validation labels, test scores, audits and attacks reveal. It knows a "
+        "patient by id and by pictures with the very same pixels. Processes on this machine "
+        "cannot together exceed a budget. Several machines on one MLflow server can."
     )
 
 
@@ -132,7 +130,7 @@ def _show_total(
 ) -> None:
     from mammo_core.ledger.words import budget_sentence, total_sentences
 
-    total = book.total(cohort.patients, delta, others)
+    total = book.total(cohort.members, delta, others)
     with st.container(horizontal=True, key="ledger_numbers"):
         number_box(
             "Total ε, with DP",
@@ -162,7 +160,7 @@ def _show_total(
         )
     for sentence in total_sentences(total, delta):
         st.markdown(f"- {sentence}")
-    for state in book.budget_states(cohort.patients, others):
+    for state in book.budget_states(cohort.members, others):
         st.progress(
             min(state.spent / state.budget.epsilon, 1.0),
             escape_markdown(budget_sentence(state), longest=300),
@@ -188,7 +186,7 @@ def _show_imported(cohort: CohortIdentity) -> None:
 def _show_releases(book: LedgerBook, cohort: CohortIdentity, delta: float) -> None:
     from mammo_core.ledger.table import ledger_table
 
-    table = ledger_table(book, cohort.patients, delta)
+    table = ledger_table(book, cohort.members, delta)
     if table.empty:
         return
     budget = book.budget_of(cohort.key)

@@ -51,10 +51,10 @@ def show_what_if(
     spending = cost_of_budget(epsilon, delta, unit, cohort.largest_patient)
     more = planned_releases(spending, int(runs))
     before, after = (
-        short_total(book.total(cohort.patients, delta, [*others, *added])) for added in ((), more)
+        short_total(book.total(cohort.members, delta, [*others, *added])) for added in ((), more)
     )
     st.markdown(f"So far: {before}.  \nThen: **{after}**.")
-    for state in book.budget_states(cohort.patients, [*others, *more]):
+    for state in book.budget_states(cohort.members, [*others, *more]):
         st.markdown(escape_markdown(budget_sentence(state), longest=300))
 
 

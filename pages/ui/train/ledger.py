@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mammo_core.config.runs import PAPER_DELTA
-from pages.ui.components.messages import escape_markdown
+from pages.ui.components.messages import escape_markdown, show_ledger_warnings
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
@@ -32,14 +32,15 @@ def show_ledger_line(source: DataSource, asked: SweepPlan | NetworkRequest) -> s
         st.caption("These runs never read this cohort's patients. They add nothing to its ledger.")
         return ""
     book = resources.ledger().book()
-    before, after = (
-        short_total(book.total(data.patients, PAPER_DELTA, added)) for added in ((), more)
-    )
+    cohort = book.recorded(data.patients)
+    members = cohort.members if cohort else data.patients
+    show_ledger_warnings(book, cohort)
+    before, after = (short_total(book.total(members, PAPER_DELTA, added)) for added in ((), more))
     st.caption(
         f"Ledger of this cohort, per patient at δ = {PAPER_DELTA:g}. So far: {before}. After this, at most: {after}. "
         "A run that is already recorded is not trained again and adds nothing."
     )
-    exceeded = [state for state in book.budget_states(data.patients, more) if state.is_exceeded]
+    exceeded = [state for state in book.budget_states(members, more) if state.is_exceeded]
     if not exceeded:
         return ""
     st.warning(
