@@ -45,5 +45,8 @@ def confusion_figure(
     axis = {"tickvals": [0.5, 1.5], "range": [0, 2], "showgrid": False, "zeroline": False}
     figure.update_xaxes(ticktext=["benign", "malignant"], title="called", **axis)
     figure.update_yaxes(ticktext=["benign", "malignant"], title="truly", tickangle=-90, **axis)
+    names = ("benign", "malignant")
+    table = [{"truly": names[y], "called": names[x], "masses": count} for x, y, count, *_ in cells]
+    figure.update_layout(meta={"table": table})  # it has no traces
     figure.update_layout(height=400, margin={"l": 10, "r": 10, "t": 10, "b": 10}, hovermode=False)
     return figure

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.style import NEUTRAL, TEST_SET_COLOURS, faded, log_axis, put_legend_above
+from mammo_core.figures.style import (
+    NEUTRAL,
+    TEST_SET_COLOURS,
+    faded,
+    log_axis,
+    put_legend_above,
+    room_for_a_line,
+)
 
 _NUM_BINS = 40
 _KEPT, _CLIPPED = TEST_SET_COLOURS[0], TEST_SET_COLOURS[1]
@@ -68,6 +75,7 @@ def norms_figure(norms: np.ndarray, max_grad_norm: float, *, unit: str, units: s
         range=np.log10([low, high]),
     )
     figure.update_yaxes(title=units)
+    room_for_a_line(figure)
     figure.update_layout(barmode="overlay", bargap=0)
     put_legend_above(figure, height=380, top=20)
     return figure

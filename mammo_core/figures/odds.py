@@ -47,6 +47,8 @@ def odds_figure(tpr: int, fpr: int) -> go.Figure:
         figure.add_annotation(
             x=start + (_SIDE - 1) / 2, y=0.8, yanchor="bottom", text=title, showarrow=False
         )
+    rates = {"took part, rightly named at most (%)": tpr, "did not, wrongly accused (%)": fpr}
+    figure.update_layout(meta={"table": [rates]})  # not the outlines of dots
     hidden = {"visible": False, "fixedrange": True}
     figure.update_xaxes(range=[-0.8, 2 * _SIDE + _GAP - 0.2], **hidden)
     figure.update_yaxes(range=[-_SIDE + 0.2, 3.0], scaleanchor="x", constrain="domain", **hidden)

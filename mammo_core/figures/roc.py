@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from mammo_core.figures.plotly_text import plotly_text
-from mammo_core.figures.style import TEST_SET_COLOURS, diagonal, faded, put_legend_above, ring
+from mammo_core.figures.style import TEST_SET_COLOURS, band, diagonal, put_legend_above, ring
 
 
 def roc_figure(
@@ -30,7 +30,16 @@ def roc_figure(
         if operating_points and name in operating_points:
             x, y = operating_points[name]
             hover = f"at the threshold: sensitivity %{{y:.2f}}, specificity {1 - x:.2f}"
-            figure.add_trace(ring(x, y, size=13, colour=colour, hover=hover))
+            figure.add_trace(
+                ring(
+                    x,
+                    y,
+                    size=13,
+                    colour=colour,
+                    name=f"{plotly_text(name)}, threshold",
+                    hover=hover,
+                )
+            )
     return figure
 
 
@@ -54,13 +63,13 @@ def roc_band_figure(
     fpr, tpr, low, high = (np.asarray(rates) for rates in (fpr, tpr, low, high))
     figure = _empty_roc()
     figure.add_trace(
-        go.Scatter(
-            x=np.concatenate([fpr, fpr[::-1]]),
-            y=np.concatenate([high, low[::-1]]),
-            fill="toself",
-            fillcolor=faded(colour, 0.18),
-            line={"width": 0},
-            hoverinfo="skip",
+        band(
+            fpr,
+            low,
+            high,
+            of=plotly_text(name),
+            colour=colour,
+            opacity=0.18,
             name="lowest to highest seed",
         )
     )

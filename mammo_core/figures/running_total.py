@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from mammo_core.figures.style import TEST_SET_COLOURS, faded, put_legend_above
+from mammo_core.figures.style import TEST_SET_COLOURS, faded, put_legend_above, room_for_a_line
 
 _COLOUR = TEST_SET_COLOURS[0]
 
@@ -52,6 +52,7 @@ def running_total_figure(alone: Sequence[float], together: Sequence[float]) -> g
             text=f"model {counted + 1}: no privacy, so no total",
             showarrow=False,
         )
+        room_for_a_line(figure)
     figure.update_xaxes(title="models released, in order", range=[0.4, len(together) + 0.6])
     figure.update_yaxes(title="ε spent", rangemode="tozero")
     put_legend_above(figure, height=280, top=40)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from mammo_core.figures.style import CLASS_COLOURS, NEUTRAL, faded, put_legend_above
+from mammo_core.figures.style import (
+    CLASS_COLOURS,
+    NEUTRAL,
+    faded,
+    put_legend_above,
+    room_for_a_line,
+)
 from mammo_core.labels import MALIGNANT
 
 _NUM_BINS = 20
@@ -56,7 +62,8 @@ def score_figure(labels: np.ndarray, scores: np.ndarray, threshold: float) -> go
         showarrow=False,
     )
     figure.update_xaxes(title="score the model gives", range=[0, 1])
-    figure.update_yaxes(title="% of the class", rangemode="tozero")
+    figure.update_yaxes(title="% of the class")
+    room_for_a_line(figure)
     figure.update_layout(barmode="overlay", bargap=0)
     put_legend_above(figure, height=400)
     return figure

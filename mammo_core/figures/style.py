@@ -22,6 +22,7 @@ CLASS_COLOURS = {"benign": "#56B4E9", "malignant": "#D55E00"}
 NEUTRAL = "#888888"
 LEGEND_ABOVE = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}  # in a row
 _LINE_PX, _GAP_PX = 21, 75  # of a legend below the axes
+_ROOM = 1.2  # also for the type of a big screen
 
 
 def faded(colour: str, opacity: float) -> str:
@@ -33,6 +34,40 @@ def faded(colour: str, opacity: float) -> str:
     """
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, {opacity:g})"
+
+
+def band(
+    x: Iterable[float],
+    low: Iterable[float],
+    high: Iterable[float],
+    *,
+    of: str,
+    colour: str,
+    opacity: float,
+    name: str = "",
+) -> go.Scatter:
+    """Shades what lies between two lines.
+
+    Args:
+        x: (G,) of both lines.
+        low: (G,), the lower line.
+        high: (G,), the upper line.
+        of: Name of the line that it belongs to; in tables its numbers stand beside it.
+        name: In the legend; without it, the band is not listed.
+    """
+    there, upper, lower = list(x), list(high), list(low)
+    return go.Scatter(
+        x=[*there, *there[::-1]],
+        y=[*upper, *lower[::-1]],
+        mode="lines",  # left to itself, plotly dots the corners of few points
+        fill="toself",
+        fillcolor=faded(colour, opacity),
+        line={"width": 0},
+        hoverinfo="skip",
+        name=name,
+        showlegend=bool(name),
+        meta={"band_of": of},
+    )
 
 
 def diagonal(name: str, *, start: float = 0.0, in_legend: bool = True) -> go.Scatter:
@@ -78,6 +113,7 @@ def figure_with_infinity() -> go.Figure:
         ticklabeloverflow="allow",
         col=2,
     )
+    figure.update_layout(meta={"infinity": "x2"})
     return figure
 
 
@@ -112,6 +148,12 @@ def log_axis(values: Iterable[float]) -> dict[str, Any]:
         if digit == 1 or power < highest
     ]
     return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+
+
+def room_for_a_line(figure: go.Figure) -> None:
+    """Ends the vertical axis so far above bars and points that a line of words at its top covers none of them."""
+    highest = max((max(trace.y, default=0) for trace in traces_of(figure)), default=0)
+    figure.update_yaxes(range=[0, _ROOM * (highest or 1)])
 
 
 def put_legend_above(figure: go.Figure, *, height: int, top: int = 10) -> None:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import Strategy
-from mammo_core.figures.style import STRATEGY_COLOURS, faded
+from mammo_core.figures.style import STRATEGY_COLOURS, band, faded
 
 SHIPPED, OWN = "shipped", "own"
 _PAPER = "the paper, same colours"
@@ -39,16 +39,15 @@ def add_measured(
     colour, style = STRATEGY_COLOURS[strategy], _STYLES[origin]
     name = STRATEGY_NAMES[strategy] + (", your runs" if origin == OWN else "")
     private = points[points["target_epsilon"] < math.inf]
-    if with_interval:
+    if with_interval and len(private) > 1:
         figure.add_trace(
-            go.Scatter(
-                x=[*private["target_epsilon"], *private["target_epsilon"][::-1]],
-                y=[*private["high"], *private["low"][::-1]],
-                fill="toself",
-                fillcolor=faded(colour, 0.09),
-                line={"width": 0},
-                hoverinfo="skip",
-                showlegend=False,
+            band(
+                private["target_epsilon"],
+                private["low"],
+                private["high"],
+                of=name,
+                colour=colour,
+                opacity=0.09,
             ),
             row=1,
             col=1,
@@ -57,6 +56,7 @@ def add_measured(
         go.Scatter(
             x=private["target_epsilon"],
             y=private["mean"],
+            error_y=_interval(private) if with_interval and len(private) == 1 else None,
             mode="lines+markers",
             name=name,
             line={"color": colour, "width": 2.5, "dash": style["dash"]},
@@ -69,19 +69,14 @@ def add_measured(
         row=1,
         col=1,
     )
+    unlimited = points[points["target_epsilon"] == math.inf]
     point: Any
-    for point in points[points["target_epsilon"] == math.inf].itertuples():
-        interval = {
-            "type": "data",
-            "array": [point.high - point.mean],
-            "arrayminus": [point.mean - point.low],
-            "thickness": 1.5,
-        }
+    for point in unlimited.itertuples():
         figure.add_trace(
             go.Scatter(
                 x=[0],
                 y=[point.mean],
-                error_y=interval if with_interval else None,
+                error_y=_interval(unlimited) if with_interval else None,
                 mode="markers",
                 marker={"color": colour, "size": 10, "symbol": style["symbol_at_infinity"]},
                 name=f"{name}, no privacy",
@@ -97,6 +92,16 @@ def add_measured(
         if origin == SHIPPED:
             level = {"color": faded(colour, 0.6), "width": 1, "dash": "dot"}
             figure.add_hline(y=point.mean, line=level, col=_LEFT)
+
+
+def _interval(points: pd.DataFrame) -> dict[str, Any]:
+    """Error bars of the interval, where there is no line to draw a band along."""
+    return {
+        "type": "data",
+        "array": points["high"] - points["mean"],
+        "arrayminus": points["mean"] - points["low"],
+        "thickness": 1.5,
+    }
 
 
 def add_seeds(

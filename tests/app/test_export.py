@@ -1,5 +1,6 @@
 """The one control that takes figures and tables out: which files it offers, and what is in them."""
 
+import base64
 import io
 import zipfile
 
@@ -37,15 +38,15 @@ def test_figure_is_offered_as_images_page_and_numbers(monkeypatch):
     assert names == ["curves.png", "curves.svg", "curves.html", "curves.csv", "curves.parquet"]
 
 
-def test_several_figures_have_an_image_each_and_one_table(monkeypatch):
+def test_several_figures_have_an_image_and_a_table_each(monkeypatch):
     monkeypatch.setattr(export, "can_draw_images", lambda: True)
     figures = bundle().figures | {"Scores": go.Figure(go.Bar(x=["a"], y=[1]))}
 
     files = bundle(figures=figures).files()
 
-    assert {"curves_1.png", "curves_2.svg", "curves.html", "curves.csv"} <= set(files)
-    table = pd.read_csv(io.BytesIO(files["curves.csv"]()))
-    assert table["figure"].tolist() == ["ROC", "ROC", "Scores"]
+    assert {"curves_1.png", "curves_2.svg", "curves.html", "curves_1.csv"} <= set(files)
+    table = pd.read_csv(io.BytesIO(files["curves_2.csv"]()))
+    assert table.to_numpy().tolist() == [["series 1", "a", 1]]
 
 
 def test_numbers_behind_a_figure_are_safe_in_a_spreadsheet(no_chrome):
@@ -75,7 +76,7 @@ def test_tables_of_its_own_replace_what_is_drawn_and_are_made_when_asked(no_chro
 
 
 def test_zip_holds_every_file_and_says_where_they_are_from(no_chrome):
-    archive = zipfile.ZipFile(io.BytesIO(bundle().zipped()))
+    archive = zipfile.ZipFile(io.BytesIO(bundle().zipped()[0]))
 
     assert set(archive.namelist()) == {"curves.html", "curves.csv", "curves.parquet", "README.txt"}
     readme = archive.read("README.txt").decode()
@@ -95,8 +96,10 @@ def test_zip_says_which_file_could_not_be_made(monkeypatch):
     monkeypatch.setattr(export, "can_draw_images", lambda: True)
     monkeypatch.setattr(export, "figure_image", failing)
 
-    archive = zipfile.ZipFile(io.BytesIO(bundle().zipped()))
+    content, missing = bundle().zipped()
 
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    assert missing[0] == "curves.png is missing. Chrome took longer." and len(missing) == 2
     assert "curves.png" not in archive.namelist() and "curves.csv" in archive.namelist()
     assert "curves.png is missing. Chrome took longer." in archive.read("README.txt").decode()
 
@@ -120,6 +123,36 @@ def test_control_without_chrome_says_how_to_get_images(no_chrome):
     captions = [caption.value for caption in app.caption]
     assert captions[0] == "Curves of \\*site\\*"
     assert "open the HTML file" in captions[1]
+
+
+def test_image_that_could_not_be_drawn_says_so_on_the_page_with_what_to_do(monkeypatch):
+    def failing(*_):
+        raise InvalidRequestError("Chrome took longer. Try again, or take the HTML file.")
+
+    monkeypatch.setattr(export, "can_draw_images", lambda: True)
+    monkeypatch.setattr(export, "figure_image", failing)
+    app = AppTest.from_function(script).run()
+
+    app.button(key="take_curves.png").click().run()
+
+    assert not app.exception
+    assert [error.value for error in app.error] == [
+        "Chrome took longer. Try again, or take the HTML file."
+    ]
+    app.button(key="take_curves_zip").click().run()
+    assert "curves.svg is missing." in app.error[1].value
+    assert "curves.zip" in app.get("html")[0].proto.body
+
+
+def test_image_is_handed_to_the_browser(monkeypatch):
+    monkeypatch.setattr(export, "can_draw_images", lambda: True)
+    monkeypatch.setattr(export, "figure_image", lambda *_: b"drawn")
+    app = AppTest.from_function(script).run()
+
+    app.button(key="take_curves.png").click().run()
+
+    assert not app.error
+    assert base64.b64encode(b"drawn").decode() in app.get("html")[0].proto.body
 
 
 def test_talk_mode_has_no_control(monkeypatch):

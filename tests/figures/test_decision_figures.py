@@ -7,6 +7,7 @@ import pytest
 from mammo_core.figures.attacker import attacker_figure
 from mammo_core.figures.big_screen import for_big_screen
 from mammo_core.figures.confusion import confusion_figure
+from mammo_core.figures.gradients import norms_figure
 from mammo_core.figures.roc import roc_band_figure, roc_figure
 from mammo_core.figures.running_total import running_total_figure
 from mammo_core.figures.scores import score_figure
@@ -105,3 +106,23 @@ def test_big_screen_enlarges_type_lines_and_marks():
     assert figure.layout.height == 700
     assert figure.layout.font.size == figure.layout.annotations[0].font.size == 20
     assert figure.data[0].line.width > 3 and figure.data[0].marker.size > 10
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        score_figure(np.array([0, 0, 1]), np.array([0.1, 0.1, 0.9]), 0.3),
+        running_total_figure([3.0, 4.0, math.inf], [3.0, 5.0, math.inf]),
+        norms_figure(np.array([0.1, 0.1, 2.0]), 0.5, unit="patient", units="patients"),
+        running_total_figure([math.inf], [math.inf]),
+    ],
+)
+def test_words_at_the_top_of_a_figure_stand_above_every_bar_also_on_a_big_screen(figure):
+    figure = for_big_screen(figure, height=470)
+    (note,) = figure.layout.annotations
+    assert note.yanchor == "top" and note.y > 0.97
+
+    lowest, highest = figure.layout.yaxis.range
+    drawn = max((max(trace.y, default=0) for trace in figure.data), default=0)
+    words_px = 1.5 * note.font.size
+    assert lowest == 0 and (1 - drawn / highest) * (470 - 200) > words_px

@@ -6,10 +6,14 @@ saves both in the reader's own browser, and so does the camera of the figure.
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import re
+import time
 import zipfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,6 +31,8 @@ from pages.ui.components.talk_mode import in_talk_mode
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+_IMAGES = ("png", "svg")
+_MAKERS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="export")
 _MIME = {
     "png": "image/png",
     "svg": "image/svg+xml",
@@ -67,10 +73,9 @@ class ExportBundle:
     def files(self) -> dict[str, Callable[[], bytes]]:
         """Returns the functions that make the files, by file name with ending."""
         made: dict[str, Callable[[], bytes]] = {}
-        for number, (caption, figure) in enumerate(self.figures.items(), start=1):
-            stem = self.name if len(self.figures) == 1 else f"{self.name}_{number}"
+        for stem, (caption, figure) in self._stems().items():
             told = Provenance(title=caption, notes=self.provenance.notes)
-            for kind in ("png", "svg") if can_draw_images() else ():
+            for kind in _IMAGES if can_draw_images() else ():
                 made[f"{stem}.{kind}"] = partial(figure_image, figure, kind, told)
         if self.figures:
             made[f"{self.name}.html"] = self._html
@@ -79,18 +84,24 @@ class ExportBundle:
             made[f"{name}.parquet"] = partial(_parquet, table, self.provenance)
         return made
 
-    def zipped(self) -> bytes:
-        """Packs every file and a README into one ZIP; the README says why a file is missing."""
+    def zipped(self) -> tuple[bytes, list[str]]:
+        """Packs every file and a README into one ZIP, and returns it with why files are missing; the README says so, too."""
         packed = io.BytesIO()
-        notes = [self.provenance.readme()]
+        missing = []
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, make in self.files().items():
                 try:
                     archive.writestr(name, make())
                 except MammoError as error:
-                    notes.append(f"{name} is missing. {error}")
-            archive.writestr("README.txt", "\n\n".join(notes))
-        return packed.getvalue()
+                    missing.append(f"{name} is missing. {error}")
+            archive.writestr("README.txt", "\n\n".join([self.provenance.readme(), *missing]))
+        return packed.getvalue(), missing
+
+    def _stems(self) -> dict[str, tuple[str, go.Figure]]:
+        """Caption and figure by the name of its files, without ending."""
+        if len(self.figures) == 1:
+            return {self.name: next(iter(self.figures.items()))}
+        return {f"{self.name}_{n}": item for n, item in enumerate(self.figures.items(), start=1)}
 
     def _html(self) -> bytes:
         from mammo_core.figures.standalone import standalone_html
@@ -99,18 +110,11 @@ class ExportBundle:
         return page.encode()
 
     def _tables(self) -> Mapping[str, pd.DataFrame | Callable[[], pd.DataFrame]]:
-        if self.tables or not self.figures:
-            return self.tables
-        return {self.name: self._drawn}
-
-    def _drawn(self) -> pd.DataFrame:
         from mammo_core.figures.figure_table import figure_table
 
-        drawn = {caption: figure_table(figure) for caption, figure in self.figures.items()}
-        if len(drawn) == 1:
-            return next(iter(drawn.values()))
-        tables = [table.assign(figure=caption) for caption, table in drawn.items()]
-        return pd.concat(tables, ignore_index=True)
+        return self.tables or {
+            stem: partial(figure_table, figure) for stem, (_, figure) in self._stems().items()
+        }
 
 
 def table_bundle(
@@ -131,8 +135,11 @@ def export_button(bundle: ExportBundle, label: str = "Export") -> None:
     with st.popover(label, icon=":material/download:", type="tertiary", key=f"take_{bundle.name}"):
         st.caption(escape_markdown(bundle.provenance.title))
         for name, make in bundle.files().items():
-            download(name, make, key=f"take_{name}")
-        download(
+            if name.endswith(_IMAGES):
+                _draw(name, partial(_without_missing, make), key=f"take_{name}")
+            else:
+                download(name, make, key=f"take_{name}")
+        _draw(
             f"{bundle.name}.zip",
             bundle.zipped,
             key=f"take_{bundle.name}_zip",
@@ -161,6 +168,54 @@ def download(name: str, make: Callable[[], bytes], *, key: str, label: str = "")
         type="tertiary",
         on_click="ignore",
     )
+
+
+@st.fragment
+def _draw(
+    name: str, make: Callable[[], tuple[bytes, list[str]]], *, key: str, label: str = ""
+) -> None:
+    """Draws a button for a file that takes long: what is going on, and what failed, is said below it.
+
+    Args:
+        make: Makes the file, and says what is missing in it; it runs beside the page, which can be used meanwhile.
+    """
+    if not st.button(label or escape_markdown(name, longest=60), key=key, type="tertiary"):
+        return
+    made, place = _MAKERS.submit(make), st.empty()
+    with st.spinner("Being made: seconds, or minutes on a busy server."):
+        while not wait([made], timeout=0.2).done:
+            place.empty()  # where Streamlit may end this run for another
+    try:
+        content, missing = made.result()
+    except MammoError as error:
+        missing = [str(error)]
+    else:
+        _save(name, content)
+    for failure in missing:
+        st.error(escape_markdown(failure, longest=2000), icon=":material/error:")
+
+
+def _save(name: str, content: bytes) -> None:
+    """Hands a file to the browser, as if a link to it was clicked."""
+    facts = {
+        "name": name,
+        "type": _MIME[name.rpartition(".")[2]],
+        "content": base64.b64encode(content).decode(),
+        "time": time.time(),  # the same file once more is another script
+    }
+    script = """(file => {
+        const bytes = Uint8Array.from(atob(file.content), one => one.charCodeAt(0));
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(new Blob([bytes], {type: file.type}));
+        link.download = file.name;
+        link.click();
+    })"""
+    text = json.dumps(facts).replace("<", "\\u003c")
+    st.html(f"<script>{script}({text})</script>", unsafe_allow_javascript=True)
+
+
+def _without_missing(make: Callable[[], bytes]) -> tuple[bytes, list[str]]:
+    return make(), []
 
 
 def _csv(table: pd.DataFrame | Callable[[], pd.DataFrame]) -> bytes:
