@@ -2,7 +2,7 @@
 
 from pages.ui.data.tabs import show_tabs
 from pages.ui.shell.header import page_header
-from pages.ui.shell.navigation import enter
+from pages.ui.shell.navigation import enter, leave
 from pages.ui.state import jobs
 
 enter()
@@ -14,3 +14,4 @@ page_header(
 )
 jobs.prepare()
 show_tabs()
+leave()

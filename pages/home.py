@@ -7,7 +7,7 @@ import streamlit as st
 from mammo_core.text.numbers import counted
 from pages.ui.components.messages import GET_DATA, escape_markdown
 from pages.ui.shell.header import page_header
-from pages.ui.shell.navigation import enter
+from pages.ui.shell.navigation import enter, leave
 from pages.ui.state import resources
 
 enter()
@@ -109,3 +109,4 @@ with st.expander("What differential privacy guarantees here, and what it does no
         "Paper: Osuala et al. 2024, *Enhancing the Utility of Privacy-Preserving Cancer "
         "Classification using Synthetic Data*, arXiv:2407.12669."
     )
+leave()

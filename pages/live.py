@@ -7,6 +7,7 @@ from mammo_core.config.runs import STRATEGIES
 from mammo_core.text.numbers import budget_name
 from pages.ui.components import feature_job
 from pages.ui.components.cohort_choice import choose_site, choose_source
+from pages.ui.components.links import linked
 from pages.ui.components.messages import shown_errors
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, choose_unit
 from pages.ui.components.statement import show_statement
@@ -19,7 +20,7 @@ from pages.ui.components.talk_mode import (
 )
 from pages.ui.live import budget, play, recording, releases, training, view
 from pages.ui.shell.header import page_header
-from pages.ui.shell.navigation import enter
+from pages.ui.shell.navigation import enter, leave
 
 enter()
 on_big_screen = in_talk_mode()
@@ -35,8 +36,8 @@ else:
     )
     talk_link()
 
-source = choose_source("live_cohort", bind="query-params")
-source = choose_site(source, "live_site", bind="query-params")
+source = choose_source("live_cohort")
+source = choose_site(source, "live_site")
 if source.is_demo:
     view.say_demo(on_big_screen)
 with shown_errors("This cohort cannot be used"):
@@ -45,13 +46,12 @@ with shown_errors("This cohort cannot be used"):
 
 play.advance_if_due()
 slider, buttons = st.columns([5, 2], vertical_alignment="bottom")
-epsilon = slider.select_slider(
+epsilon = linked(slider.select_slider)(
     "Privacy budget ε: ← better privacy · better accuracy →",
     EPSILONS,
     value=6.0,
     format_func=budget_name,
     key="live_epsilon",
-    bind="query-params",
     on_change=play.pause,
     help=EPSILON_HELP,
 )
@@ -61,33 +61,30 @@ with buttons, st.container(horizontal=True, gap="small"):
 results, choices = view.places(on_big_screen)
 with choices, st.container(horizontal=True, vertical_alignment="bottom"):
     available = STRATEGIES if dataset.synthetic is not None else ("real",)
-    strategy = st.selectbox(
+    strategy = linked(st.selectbox)(
         "Training data",
         available,
         index=available.index("pretrain") if "pretrain" in available else 0,
         format_func=lambda name: STRATEGY_NAMES[name],
         key="live_strategy",
-        bind="query-params",
         width=260,
     )
     unit = choose_unit("live_unit")
     test_set = view.choose_test_set(dataset)
-    specificity = st.select_slider(
+    specificity = linked(st.select_slider)(
         "Specificity of the decision",
         training.SPECIFICITIES,
         value=0.9,
         format_func="{:.0%}".format,
         key="live_specificity",
-        bind="query-params",
         width=220,
         help="The share of benign masses that are rightly called benign. It sets the threshold above "
         "which a mass is called malignant.",
     )
-    seed = st.number_input(
+    seed = linked(st.number_input)(
         "Seed",
         *(0, 10_000, 42),
         key="live_seed",
-        bind="query-params",
         width=140,
         help="Each seed is a separate repetition with its own noise. A new seed makes a new release.",
     )
@@ -109,3 +106,4 @@ show_statement(result.statement, key="live")
 if result.started is None:  # trained just now
     recording.track(result)
 play.frame_drawn()
+leave()

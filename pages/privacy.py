@@ -6,7 +6,7 @@ from pages.ui.components.charts import readable_type
 from pages.ui.components.talk_mode import in_talk_mode, talk_link
 from pages.ui.privacy import slides, tabs
 from pages.ui.shell.header import page_header
-from pages.ui.shell.navigation import enter
+from pages.ui.shell.navigation import enter, leave
 
 enter()
 if in_talk_mode():
@@ -21,3 +21,4 @@ page_header(
 talk_link()
 readable_type()
 tabs.show_tabs()
+leave()

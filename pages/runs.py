@@ -4,13 +4,14 @@ import streamlit as st
 
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import STRATEGIES, UNITS
+from pages.ui.components.links import linked
 from pages.ui.components.messages import shown_errors
 from pages.ui.components.run_card import show_run_card
 from pages.ui.components.runs_table import filtered, one_line_per_run
 from pages.ui.runs import actions
 from pages.ui.runs.transfer import show_export, show_import
 from pages.ui.shell.header import page_header
-from pages.ui.shell.navigation import enter
+from pages.ui.shell.navigation import enter, leave
 from pages.ui.state import resources
 from pages.ui.state.resources import mlflow_command
 
@@ -34,15 +35,14 @@ if rows.empty:
 
 all_runs = one_line_per_run(rows)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    strategies = st.multiselect(
+    strategies = linked(st.multiselect)(
         "Training data",
         STRATEGIES,
         format_func=lambda strategy: STRATEGY_NAMES[strategy],
         key="runs_strategies",
-        bind="query-params",
         placeholder="all",
     )
-    units = st.multiselect("Unit", UNITS, key="runs_units", bind="query-params", placeholder="all")
+    units = linked(st.multiselect)("Unit", UNITS, key="runs_units", placeholder="all")
     origins = st.multiselect(
         "From",
         sorted(all_runs["from"].unique()),
@@ -52,10 +52,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         help="What started the run: the Train page or command, a sweep, or the Live slider. Imported "
         "runs were trained elsewhere.",
     )
-    text = st.text_input(
+    text = linked(st.text_input)(
         "Search",
         key="runs_search",
-        bind="query-params",
         placeholder="ε, seed, backbone, run id …",
     )
 shown = filtered(all_runs, strategies=strategies, units=units, origins=origins, text=text)
@@ -105,3 +104,4 @@ with st.expander("Open in MLflow's own interface", icon=":material/open_in_new:"
         "interface on this computer, at http://127.0.0.1:5000:"
     )
     st.code(mlflow_command(), language="bash", wrap_lines=True)
+leave()

@@ -6,14 +6,14 @@ from pages.ui.components.image_grid import HINT, image_grid
 from pages.ui.components.messages import shown_errors
 from pages.ui.components.talk_mode import in_talk_mode, talk_link
 from pages.ui.masses import drawing
-from pages.ui.masses.controls import controls, explain_bad_link, guarantee_in_words
+from pages.ui.masses.controls import controls, guarantee_in_words
 from pages.ui.masses.detail import captioned, mass_to_open, open_mass, show_large
 from pages.ui.masses.downloads import show_downloads
 from pages.ui.masses.quality import show_quality
 from pages.ui.masses.rating import show_ratings
 from pages.ui.masses.slides import show_talk
 from pages.ui.shell.header import page_header
-from pages.ui.shell.navigation import enter
+from pages.ui.shell.navigation import enter, leave
 
 enter()
 if drawing.cards() and in_talk_mode():
@@ -25,7 +25,6 @@ page_header(
     "taken of a patient. View them like mammograms, open one, and download them.",
 )
 
-asked, note = st.query_params.to_dict(), st.container()
 if not drawing.cards():
     st.info(
         "No generator is installed: the folder `models` has no card with its weights. Get the "
@@ -57,8 +56,6 @@ chosen = image_grid(
 )
 show_downloads(request.generator, masses, chosen)
 opened = mass_to_open(request.truncation)
-with note:
-    explain_bad_link(asked)
 if opened is not None:
     show_large(request, opened)
 
@@ -68,3 +65,4 @@ with st.expander("Your judgements", icon=":material/reviews:"):
     show_ratings()
 with st.expander("The same in a terminal", icon=":material/terminal:"):
     st.code(request.command, language="bash", wrap_lines=True)
+leave()

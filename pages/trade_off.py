@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.components.messages import INTERVALS
 from pages.ui.components.talk_mode import in_talk_mode, talk_link
 from pages.ui.shell.header import page_header
-from pages.ui.shell.navigation import enter
+from pages.ui.shell.navigation import enter, leave
 from pages.ui.state import resources
 from pages.ui.trade_off import card as trade_off_card
 from pages.ui.trade_off import export, slides
@@ -83,3 +83,4 @@ with st.expander("Download and cite"):
 show_missing_runs(choices)
 with curves:
     show_curves(choices, drawn, point, image_format)
+leave()

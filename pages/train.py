@@ -7,7 +7,7 @@ from pages.ui.components.cohort_choice import choose_site, choose_source
 from pages.ui.components.job_panel import show_job
 from pages.ui.components.messages import GET_DATA, shown_errors
 from pages.ui.shell.header import page_header
-from pages.ui.shell.navigation import enter
+from pages.ui.shell.navigation import enter, leave
 from pages.ui.state import jobs
 from pages.ui.train.head_form import choose_kind, choose_plan
 from pages.ui.train.head_preview import show_meaning
@@ -28,10 +28,9 @@ choices, meaning = st.columns([2, 3], gap="large")
 with choices:
     source = choose_source(
         "train_cohort",
-        persist_state="session",
         help="Real cohorts found in the data folder, and the built-in demo of synthetic masses.",
     )
-    source = choose_site(source, "train_site", bind="query-params")
+    source = choose_site(source, "train_site")
     if source.is_demo:
         st.caption(
             "This is the built-in demo cohort of synthetic masses. Its numbers say nothing about real patients."
@@ -63,7 +62,8 @@ if job_id is None:
         "the result then appear here. " + (GET_DATA if source.is_demo else ""),
         icon=":material/model_training:",
     )
-    st.stop()
-job = show_job(job_id)
-if job.is_over and job.progress.total:
-    show_results(job)
+else:
+    job = show_job(job_id)
+    if job.is_over and job.progress.total:
+        show_results(job)
+leave()

@@ -62,3 +62,48 @@ def test_narrow_window_has_no_sideways_scrolling(phone, address):
         settle(phone)
         wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert phone.evaluate(wider) <= 0
+
+
+def chosen_on_trade_off(page):
+    expect(page.get_by_role("radio", name="image")).to_be_checked()
+    expect(page.get_by_role("radio", name="every seed")).to_be_checked()
+    expect(page.get_by_role("switch", name="Show the paper's results")).not_to_be_checked()
+
+
+def open_by_menu(page, name):
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    settle(page)
+
+
+def test_menu_and_back_show_the_view_that_one_left(page, address):
+    page.goto(f"{address}/trade_off?unit=image&paper=false")
+    page.get_by_text("every seed").click()
+    expect(page).to_have_url(re.compile("spread=every"))
+    settle(page)
+    link = page.url
+
+    open_by_menu(page, "Data")
+    page.go_back()
+    expect(page).to_have_url(link)
+    chosen_on_trade_off(page)
+
+    settle(page)
+    open_by_menu(page, "Data")
+    open_by_menu(page, "Trade-off")
+    chosen_on_trade_off(page)
+    page.go_back()
+    expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
+
+
+def test_link_that_is_not_understood_says_so_above_the_page(page, address):
+    page.goto(f"{address}/trade_off?unit=hospital&paper=false&colour=red")
+
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("unit = hospital: cannot be used. Shown instead: patient.")
+    expect(notice).to_contain_text("colour = red: has no effect here.")
+    expect(notice).not_to_contain_text("paper")
+    settle(page)
+
+    page.get_by_text("image", exact=True).click()
+    expect(notice).not_to_contain_text("hospital")

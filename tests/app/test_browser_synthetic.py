@@ -107,6 +107,33 @@ def test_dragging_on_a_mass_changes_the_window_and_opens_nothing(page, address):
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+def test_back_closes_a_mass_at_once_and_focus_returns_to_its_tile(page, address):
+    open_masses(page, address, "count=6&class=both")
+    opened, dialog = tile(page, SEED_3), page.get_by_role("dialog")
+    link = page.url
+
+    opened.click()
+    expect(dialog).to_be_visible()
+    settle(page)
+    page.go_back()
+    expect(dialog).to_have_count(0)
+    expect(page).to_have_url(link)
+    expect(opened).to_be_focused()
+
+    settle(page)
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_visible()
+    settle(page)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("mass="))
+    expect(opened).to_be_focused()
+
+    settle(page)
+    page.go_forward()
+    expect(dialog).to_be_visible()
+
+
 def test_click_opens_a_mass_and_its_address_opens_it_again(page, address):
     open_masses(page, address)
 

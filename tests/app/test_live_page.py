@@ -318,6 +318,8 @@ def test_live_survives_a_link_with_impossible_choices(demo_features, wrong):
     app.run()
 
     assert not app.exception
+    (warning,) = app.warning
+    assert "Not all of this link was understood" in warning.value
     assert metrics(app)["ε of this model"] in ("6", "0.5", "∞ (not DP)")
 
 

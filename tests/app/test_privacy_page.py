@@ -217,6 +217,8 @@ def test_privacy_survives_a_link_with_impossible_choices(nothing_measured, wrong
     app.run()
 
     assert not app.exception
+    (warning,) = app.warning
+    assert "Not all of this link was understood" in warning.value
 
 
 def test_attacks_tab_shows_every_attack_beside_its_bound(measured):

@@ -10,6 +10,7 @@ import pydicom
 import pytest
 from mlflow import MlflowClient
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from mammo_core.classifiers.features import FeatureStore
 from mammo_core.results.recording import RunRecorder
@@ -17,7 +18,7 @@ from mammo_core.system.paths import home_dir
 from pages.ui.case import image as case_picture
 from pages.ui.case import models as case_models
 from pages.ui.state import resources
-from tests.app.helpers import open_page
+from tests.app.helpers import ROOT, open_page
 from tests.app.test_pages import texts
 from tests.helpers.heads import small_bench
 from tests.helpers.made_ledgers import run_many
@@ -73,6 +74,18 @@ def own_scores(figure):
         if trace["name"].startswith("this mass, ") and trace.get("mode") == "markers"
         for score in trace["y"]
     ]
+
+
+def test_link_opens_an_example_by_its_seed_and_class():
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=90)
+    link = {"case_source": case_picture.EXAMPLE, "case_seed": "12", "case_class": "malignant"}
+    app.query_params.update(link)
+
+    app.run().switch_page("pages/read_case.py").run()
+
+    assert not app.exception and not app.warning
+    assert app.number_input(key="case_seed").value == 12
+    assert app.get_by_key("case_class").value == "malignant"
 
 
 def test_page_opens_without_anything_read():
@@ -141,7 +154,7 @@ def test_another_upload_starts_without_a_box():
         app.number_input(key=f"case_box_{side}").set_value(100)
     app.run(timeout=90)
 
-    app = upload(app, png(mammogram()[::-1].copy()), "other.png")
+    app = upload(app, png(mammogram()[::-1].copy()), "app.png")
 
     assert app.number_input(key="case_box_top").value is None
     assert "Draw a box around the mass" in texts(app)

@@ -163,6 +163,8 @@ def test_trade_off_survives_a_link_with_impossible_choices(wrong):
     app.run()
 
     assert not app.exception
+    (warning,) = app.warning
+    assert "Not all of this link was understood" in warning.value
     assert app.get("plotly_chart") or "Choose at least one" in texts(app)
 
 

@@ -235,3 +235,4 @@ def test_unknown_job_in_the_link_shows_the_newest(executors):
 
     assert not other.exception
     assert job_of(other) == known
+    assert "Shown instead: the newest job" in other.warning[0].value

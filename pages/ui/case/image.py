@@ -16,6 +16,8 @@ from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import DEFAULT_GENERATOR
 from pages.ui.components.box_editor import box_on_picture, forget_box
 from pages.ui.components.image_grid import Tile, image_grid
+from pages.ui.components.inputs import choose_one
+from pages.ui.components.links import linked
 from pages.ui.masses import drawing
 from pages.ui.masses.controls import LAST_SEED
 
@@ -53,14 +55,7 @@ def choose_case() -> Case | None:
     Raises:
         IngestionError: If an upload cannot be used.
     """
-    source = st.segmented_control(
-        "Mass to read",
-        (UPLOAD, EXAMPLE),
-        default=UPLOAD,
-        required=True,
-        key="case_source",
-        label_visibility="collapsed",
-    )
+    source = choose_one("Mass to read", (UPLOAD, EXAMPLE), "case_source", show_label=False)
     if source == UPLOAD:
         return _upload()
     _forget()
@@ -83,13 +78,9 @@ def show_case(case: Case) -> None:
 
 def _example() -> Case:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        seed = st.number_input("Seed", 0, LAST_SEED, 7, key="case_seed", width=160)
-        class_name = st.segmented_control(
-            "Drawn as",
-            list(CLASS_NAMES.values()),
-            default=CLASS_NAMES[BENIGN],
-            required=True,
-            key="case_class",
+        seed = linked(st.number_input)("Seed", 0, LAST_SEED, 7, key="case_seed", width=160)
+        class_name = choose_one(
+            "Drawn as", list(CLASS_NAMES.values()), "case_class", default=CLASS_NAMES[BENIGN]
         )
     mass = MassId.from_key(f"{seed}-{class_name}", 1.0)
     (image,) = drawing.draw(DEFAULT_GENERATOR, [mass])
@@ -168,6 +159,7 @@ def _boxed(picture: GreyImage, picture_key: str) -> Case | None:
         "Cut out",
         list(_RECIPES),
         key="case_recipe",
+        persist_state="session",
         help="The shipped models learned from masses with a wide margin, most of them below the "
         "middle of the crop. Grey ran from the darkest to the brightest pixel of the mammogram. "
         "For models of your own cohort, cut the mass as that cohort was cut.",

@@ -10,6 +10,7 @@ from mammo_core.config.runs import BackboneConfig
 from mammo_core.privacy.noise.kinds import FLOAT_NOISE
 from mammo_core.system.paths import home_dir, models_dir
 from mammo_core.text.numbers import counted
+from pages.ui.components.inputs import choose_one
 from pages.ui.components.messages import escape_markdown
 from pages.ui.components.runs_table import one_line_per_run
 from pages.ui.state import resources
@@ -49,13 +50,7 @@ def choose_models() -> list[CaseModels]:
     Raises:
         CheckpointError: If their file is damaged.
     """
-    which = st.segmented_control(
-        "Models",
-        (SHIPPED, OWN),
-        default=SHIPPED,
-        required=True,
-        key="case_models",
-    )
+    which = choose_one("Models", (SHIPPED, OWN), "case_models")
     if which == SHIPPED:
         shipped = shipped_heads()
         st.caption(
@@ -90,6 +85,7 @@ def _own() -> list[CaseModels]:
         list(names),
         format_func=lambda run_id: names[run_id],
         key="case_runs",
+        persist_state="session",
         placeholder="Choose one or more; several seeds at one ε show the effect of noise",
     )
     models = [_models_of(run_id) for run_id in chosen]

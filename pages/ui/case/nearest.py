@@ -69,9 +69,13 @@ def show_nearest_real(image: np.ndarray) -> None:
     source = sources[0]
     if len(sources) > 1:
         source = st.selectbox(
-            "Cohort", sources, format_func=lambda item: item.name, key="case_cohort"
+            "Cohort",
+            sources,
+            format_func=lambda item: item.name,
+            key="case_cohort",
+            persist_state="session",
         )
-    source = choose_site(source, "case_site", persist_state="session")
+    source = choose_site(source, "case_site")
     found = nearest.neighbourhood(source).search(image, _SHOWN)
     st.markdown("**Nearest masses of the train split**")
     nearest.show_row(found.train, "training")

@@ -16,6 +16,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.components.browser_part import browser_part
+from pages.ui.components.links import from_link
 
 _BOARD = browser_part("mass_board", "image_grid")
 _VIEW = "window"  # in the URL
@@ -94,7 +95,7 @@ def image_grid(
             "key": key,
             # what this session began with: were it the current one, all pixels would be sent again
             "view": st.session_state.setdefault(
-                f"{key}_window", window_of(st.query_params.get(_VIEW, ""))
+                f"{key}_window", from_link(_VIEW, window_of, dict(_FULL), "the full window")
             ),
         },
         on_view_change=partial(_remember_view, key),
@@ -105,20 +106,19 @@ def image_grid(
     return [one.key for one in tiles if one.key in chosen]
 
 
-def window_of(text: str) -> dict[str, Any]:
-    """Reads the window from the URL; a text that is none gives the full window.
+def window_of(text: str) -> dict[str, Any] | None:
+    """Reads the window from the URL; None of a text that is no window.
 
     Example:
         >>> window_of("90-120-inverted")
         {'level': 90, 'width': 120, 'invert': True}
-        >>> window_of("nonsense") == window_of("")
-        True
+        >>> window_of("nonsense")
     """
     level, _, rest = text.partition("-")
     width, _, invert = rest.partition("-")
     numbers = all(part.isascii() and part.isdigit() and len(part) < 4 for part in (level, width))
     if not numbers or invert not in ("", "inverted"):
-        return dict(_FULL)
+        return None
     return {
         "level": min(int(level), 255),
         "width": min(max(int(width), 2), 512),

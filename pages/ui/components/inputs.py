@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from pages.ui.components import links
+
 T = TypeVar("T")
 
 
@@ -28,29 +30,34 @@ def choose_one(
         show_label: Whether the label is visible; screen readers read it in any case.
         others: For `st.segmented_control`.
     """
-    return st.segmented_control(
+    return links.linked(st.segmented_control)(
         label,
         options,
         default=options[0] if default is None else default,
         required=True,
         format_func=shown,
         key=key,
-        bind="query-params",
         label_visibility="visible" if show_label else "collapsed",
         **others,
     )
 
 
-def draw_open_tab(tabs: Mapping[str, Callable[[], object]], key: str, **others: Any) -> None:
+def draw_open_tab(
+    tabs: Mapping[str, Callable[[], object]], key: str, *, in_link: bool = True
+) -> None:
     """Draws tabs and the content of the open one; the others are not computed.
 
     Args:
         tabs: By name, what draws the content.
-        others: For `st.tabs`.
+        in_link: Whether the open one stands in the link.
     """
-    drawn = st.tabs(list(tabs), key=key, on_change="rerun", **others)
-    for draw, tab in zip(tabs.values(), drawn, strict=True):
+    drawn = st.tabs(
+        list(tabs), key=key, on_change="rerun", bind="query-params" if in_link else None
+    )
+    for (name, draw), tab in zip(tabs.items(), drawn, strict=True):
         if tab.open:
+            if in_link:
+                links.check(key, name)
             with tab:
                 draw()
 

@@ -50,6 +50,7 @@ def show_run_card(run_id: str) -> None:
                 "Configuration": partial(_configuration, run),
             },
             key=f"tab_{run_id}",
+            in_link=False,
         )
 
 

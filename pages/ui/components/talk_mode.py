@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from mammo_core.errors import InvalidRequestError
+from pages.ui.components.links import from_link
 
 _TALK, _STEP = "talk", "step"
 _LINK_CSS = """<style>
@@ -44,7 +45,7 @@ html { font-size: clamp(16px, 0.72vw + 11px, 26px) !important; }
 
 def in_talk_mode() -> bool:
     """Tells whether talk mode is on: the URL says `talk=1`."""
-    return st.query_params.get(_TALK) == "1"
+    return from_link(_TALK, {"1": True}.get, False, "the page")
 
 
 def talk_link() -> None:
@@ -94,7 +95,7 @@ def step_through(names: Sequence[str], key: str) -> int:
         key: Tells the buttons of several pages apart.
 
     Returns:
-        Index of the step shown, 0 to len(names) - 1. An impossible step in the URL becomes the nearest.
+        Index of the step shown, 0 to len(names) - 1. An impossible step in the URL becomes the first.
 
     Raises:
         InvalidRequestError: If there are no steps.
@@ -130,12 +131,9 @@ def step_through(names: Sequence[str], key: str) -> int:
 
 
 def current_step(num_steps: int) -> int:
-    """Returns the step that the URL names, as an index that exists."""
-    try:
-        wanted = int(st.query_params.get(_STEP, "1"))
-    except ValueError:
-        wanted = 1
-    return min(max(wanted, 1), num_steps) - 1
+    """Returns the step that the URL names, as an index."""
+    steps = {str(step + 1): step for step in range(num_steps)}
+    return from_link(_STEP, steps.get, 0, "1")
 
 
 def _remote_control(current: int, num_steps: int, key: str) -> None:

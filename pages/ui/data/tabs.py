@@ -18,7 +18,7 @@ _TABS = {"Installed": show_installed, "The paper's data": show_paper, "Import": 
 def show_tabs() -> None:
     """Draws the tabs and what is in the open one."""
     _sweep()
-    draw_open_tab(_TABS, "data_tab", bind="query-params")
+    draw_open_tab(_TABS, "data_tab")
 
 
 @st.cache_data(ttl=3600, show_spinner=False)

@@ -19,6 +19,7 @@ from mammo_core.privacy.statements.words import summary
 from mammo_core.text.numbers import budget_name, counted
 from pages.ui.components.charts import chart, readable_type
 from pages.ui.components.export import ExportBundle, export_button
+from pages.ui.components.links import linked
 from pages.ui.components.messages import escape_markdown
 from pages.ui.live import releases, training
 
@@ -71,14 +72,13 @@ def choose_test_set(dataset: FeatureDataset) -> str:
     names = list(dataset.test_sets)
     if len(names) == 1:
         return names[0]
-    return st.segmented_control(
+    return linked(st.segmented_control)(
         "Test set",
         names,
         default=names[0],
         required=True,
         format_func=escape_markdown,
         key="live_test_set",
-        bind="query-params",
         help="The scores and decisions below are of this test set. The ROC curves show all test sets.",
     )
 

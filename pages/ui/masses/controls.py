@@ -1,4 +1,4 @@
-"""Asks which masses to show, keeps the choices in the URL, and explains values that a link got wrong."""
+"""Asks which masses to show, and keeps the choices in the URL."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import streamlit as st
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
 from mammo_core.synthesis.mass_id import MAX_SEED, MassId, masses_in_order
 from pages.ui.components.inputs import choose_one
+from pages.ui.components.links import linked
 from pages.ui.components.messages import escape_markdown
 from pages.ui.masses import drawing
 
@@ -18,15 +19,6 @@ CLASSES = {
     CLASS_NAMES[BENIGN]: (BENIGN,),
     CLASS_NAMES[MALIGNANT]: (MALIGNANT,),
     "both": (BENIGN, MALIGNANT),
-}
-_ALLOWED = {
-    "class": "benign, malignant or both",
-    "count": f"a whole number from 1 to {MAX_COUNT}",
-    "first": "a whole number from 0",
-    "truncation": "a number from 0.1 to 1",
-    "generator": "the name of an installed generator",
-    "mass": "a seed: a whole number from 0",
-    "mass_class": "benign or malignant",
 }
 
 
@@ -60,11 +52,10 @@ def controls() -> MassRequest:
     """Draws the controls; their values live in the URL."""
     which, how = st.columns([3, 4], gap="medium", vertical_alignment="bottom")
     with which:
-        name = st.selectbox(
+        name = linked(st.selectbox)(
             "Generator",
             list(drawing.cards()),
             key="generator",
-            bind="query-params",
             help="The model that draws. Its card says what it learned from and what it guarantees.",
         )
         mass_class = choose_one(
@@ -77,24 +68,22 @@ def controls() -> MassRequest:
         )
     with how:
         left, right = st.columns(2)
-        count = left.number_input("How many", 1, MAX_COUNT, 32, key="count", bind="query-params")
-        first = right.number_input(
+        count = linked(left.number_input)("How many", 1, MAX_COUNT, 32, key="count")
+        first = linked(right.number_input)(
             "First seed",
             0,
             LAST_SEED,
             0,
             key="first",
-            bind="query-params",
             help="A seed is the number of a mass. The same seed always gives the same mass.",
         )
-        truncation = st.slider(
+        truncation = linked(st.slider)(
             "Variety (truncation)",
             0.1,
             1.0,
             1.0,
             0.05,
             key="truncation",
-            bind="query-params",
             help="1 draws the whole variety. Smaller values draw typical masses that are more alike.",
         )
     return MassRequest(name, mass_class, int(count), int(first), float(truncation))
@@ -118,25 +107,3 @@ def guarantee_in_words(name: str) -> str:
         f"about one {guarantee.unit}. A smaller ε protects more, and 10 is a loose bound. δ is "
         "the slack: a probability may exceed the bound by at most δ."
     )
-
-
-def explain_bad_link(asked: dict[str, str]) -> None:
-    """Says which values of the URL could not be used, and what can be; Streamlit has removed them from it.
-
-    Args:
-        asked: The URL's parameters before any widget was drawn.
-    """
-    dropped = {
-        name: value
-        for name, value in asked.items()
-        if name in _ALLOWED
-        and name not in st.query_params
-        and name in st.session_state
-        and str(st.session_state[name]) != value
-    }
-    for name, value in dropped.items():
-        st.warning(
-            f"The link asks for {name} = {escape_markdown(repr(value[:40]))}, which cannot be "
-            f"used. Expected {_ALLOWED[name]}. The usual value is shown instead.",
-            icon=":material/link_off:",
-        )

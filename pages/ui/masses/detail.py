@@ -12,6 +12,7 @@ from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui.components.image_grid import Tile, image_grid
 from pages.ui.components.inputs import choose_one, draw_open_tab
+from pages.ui.components.links import linked
 from pages.ui.components.messages import shown_errors
 from pages.ui.masses import drawing
 from pages.ui.masses.controls import LAST_SEED, MassRequest
@@ -23,13 +24,12 @@ from pages.ui.masses.rating import show_rating
 def mass_to_open(truncation: float) -> MassId | None:
     """Returns the mass to show large, from the URL, a click or these fields; None shows the grid only."""
     left, right = st.columns([1, 2], vertical_alignment="bottom")
-    seed = left.number_input(
+    seed = linked(left.number_input)(
         "Open a mass by its seed",
         0,
         LAST_SEED,
         None,
         key="mass",
-        bind="query-params",
         placeholder="for example 7",
         help="Shows the mass large, with its twin of the other class. A click on a mass does the same.",
     )
@@ -69,7 +69,6 @@ def _content(request: MassRequest, mass: MassId) -> None:
         draw_open_tab(
             {name: partial(show, request.generator, mass) for name, show in _TABS.items()},
             "mass_view",
-            bind="query-params",
         )
     show_rating(request.generator, mass)
     st.caption("Synthetic masses: research use only, not for diagnosis.")

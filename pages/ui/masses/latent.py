@@ -6,6 +6,7 @@ import streamlit as st
 
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui.components.image_grid import Tile, image_grid
+from pages.ui.components.links import linked
 from pages.ui.masses import drawing
 from pages.ui.masses.controls import LAST_SEED
 
@@ -18,7 +19,7 @@ DIRECTION_KEYS = (
 
 def show_way(name: str, mass: MassId) -> None:
     """Shows masses on the way to another seed."""
-    goal = st.number_input("Seed to go to", 0, LAST_SEED, 1, key="towards", bind="query-params")
+    goal = linked(st.number_input)("Seed to go to", 0, LAST_SEED, 1, key="towards")
     way = drawing.on_the_way(name, mass, int(goal))
     way_board(mass, int(goal), way, key="way", tile="7rem")
     st.markdown(
@@ -49,7 +50,7 @@ def show_directions(name: str, mass: MassId) -> None:
     pictures, sliders = st.columns([1, 1], gap="medium")
     with sliders:
         offsets = tuple(
-            st.slider(
+            linked(st.slider)(
                 "Towards malignant" if index == 0 else f"Direction {index}",
                 -REACH,
                 REACH,
@@ -57,7 +58,6 @@ def show_directions(name: str, mass: MassId) -> None:
                 0.25,
                 format="%.2f SD",
                 key=key,
-                bind="query-params",
                 help=(
                     "In standard deviations (SD) of the numbers that a mass is drawn from. 0 is the "
                     "mass as drawn."

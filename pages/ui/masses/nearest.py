@@ -36,9 +36,13 @@ def show_nearest(name: str, mass: MassId) -> None:
     source = sources[0]
     if len(sources) > 1:
         source = st.selectbox(
-            "Cohort", sources, format_func=lambda item: item.name, key="nearest_cohort"
+            "Cohort",
+            sources,
+            format_func=lambda item: item.name,
+            key="nearest_cohort",
+            persist_state="session",
         )
-    source = choose_site(source, "nearest_site", persist_state="session")
+    source = choose_site(source, "nearest_site")
     real_masses = neighbourhood(source)
     (image,) = drawing.draw(name, [mass])
     found = _search(source, name, mass)

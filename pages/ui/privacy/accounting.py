@@ -12,6 +12,7 @@ from mammo_core.privacy.accounting.gaussian import spent_epsilon
 from mammo_core.privacy.accounting.risk import attacker_curve, sampled_attacker_curve
 from pages.ui.components.charts import chart
 from pages.ui.components.inputs import choose_one
+from pages.ui.components.links import linked
 from pages.ui.privacy.controls import PrivacyChoices, bundle, camera
 
 _SHARES_OF_STEPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
@@ -56,10 +57,9 @@ def steps_table(noise_multiplier: float, steps: int, delta: float) -> pd.DataFra
 
 def _show_steps(choices: PrivacyChoices) -> None:
     table = steps_table(choices.noise_multiplier, choices.recipe.steps, choices.delta)
-    adding = st.toggle(
+    adding = linked(st.toggle)(
         "Show simple addition",
         key="privacy_adding",
-        bind="query-params",
         help="Adds up the ε of every step at δ / T. The sum is a correct bound, but far too large.",
     )
     ways = ["exact", "PRV", "RDP", *(["adding up"] if adding else [])]
@@ -127,23 +127,21 @@ def _sampled_curve(
 
 
 def _show_sampling(choices: PrivacyChoices) -> None:
-    if not st.toggle(
+    if not linked(st.toggle)(
         f"What if each step saw only a random sample of the {choices.units}?",
         key="privacy_sampling",
-        bind="query-params",
         help=(
             "DP-SGD with Poisson sampling, which generators here may use. Heads do not: all take "
             "part in every step."
         ),
     ):
         return
-    rate = st.select_slider(
+    rate = linked(st.select_slider)(
         "In each step, each takes part with probability",
         _RATES,
         value=0.1,
         format_func="{:.0%}".format,
         key="privacy_rate",
-        bind="query-params",
         width=320,
     )
     curves = {

@@ -19,6 +19,7 @@ from mammo_core.privacy.accounting.risk import attacker_curve
 from mammo_core.text.numbers import budget_name
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, export_button
+from pages.ui.components.links import linked
 from pages.ui.privacy.controls import camera
 from pages.ui.state import resources
 
@@ -241,11 +242,10 @@ def _show_roc(
             icon=":material/search_off:",
         )
         return
-    logarithmic = st.toggle(
+    logarithmic = linked(st.toggle)(
         "Logarithmic axes",
         value=True,
         key=f"{key}_log",
-        bind="query-params",
         help="Shows the attacker who accuses hardly anybody wrongly. An AUC hides this attacker.",
     )
     chart(

@@ -13,6 +13,7 @@ from mammo_core.config.runs import PrivacyConfig, RunConfig
 from mammo_core.figures.gradients import norms_figure, signal_noise_figure
 from pages.ui.components import feature_job
 from pages.ui.components.charts import chart
+from pages.ui.components.links import linked
 from pages.ui.components.messages import shown_errors
 from pages.ui.privacy.controls import PrivacyChoices, bundle, camera, choose_source
 
@@ -47,22 +48,20 @@ def show_clipping(choices: PrivacyChoices) -> None:
             weights, problem = _training(dataset, dataset.data_hash, config)
     recipe = config.recipe
     with st.container(horizontal=True, gap="medium"):
-        step = st.slider(
+        step = linked(st.slider)(
             "Training step",
             1,
             recipe.steps,
             recipe.steps // 2,
             key="clipping_step",
-            bind="query-params",
             width=380,
         )
-        max_grad_norm = st.select_slider(
+        max_grad_norm = linked(st.select_slider)(
             "Clipping norm C",
             _CLIPS,
             value=_nearest(recipe.max_grad_norm),
             format_func="{:g}".format,
             key="clipping_norm",
-            bind="query-params",
             width=380,
             help=f"The recipe uses {recipe.max_grad_norm:g}. The weights come from training at that C. "
             "This slider shows what the step would be at another C.",

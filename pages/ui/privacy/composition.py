@@ -10,6 +10,7 @@ import streamlit as st
 from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
 from pages.ui.components.charts import chart
+from pages.ui.components.links import linked
 from pages.ui.privacy.controls import PrivacyChoices, bundle, camera
 from pages.ui.privacy.words import odds_sentence
 
@@ -29,9 +30,7 @@ def show_composition(choices: PrivacyChoices) -> None:
             "Without privacy nothing adds up: one release already has no limit. Choose a finite ε."
         )
         return
-    count = st.slider(
-        "Models released", 1, _MOST, 10, key="privacy_releases", bind="query-params", width=460
-    )
+    count = linked(st.slider)("Models released", 1, _MOST, 10, key="privacy_releases", width=460)
     table = composition_table(choices, _MOST)
     exact, added = table["exact"][count - 1], table["adding ε"][count - 1]
     each = spent_epsilon(choices.mu / math.sqrt(count), choices.delta)

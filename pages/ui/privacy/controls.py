@@ -19,6 +19,7 @@ from mammo_core.privacy.accounting.gaussian import calibrate_gaussian, mu_for
 from mammo_core.text.numbers import budget_name
 from pages.ui.components import cohort_choice
 from pages.ui.components.export import ExportBundle
+from pages.ui.components.links import linked
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, choose_unit
 
 EPSILON_KEY = "privacy_epsilon"
@@ -77,23 +78,21 @@ class PrivacyChoices:
 def choose() -> PrivacyChoices:
     """Draws the choices and returns what was chosen."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        epsilon = st.select_slider(
+        epsilon = linked(st.select_slider)(
             "Privacy budget ε: ← better privacy",
             EPSILONS,
             value=6.0,
             format_func=budget_name,
             key=EPSILON_KEY,
-            bind="query-params",
             help=EPSILON_HELP,
             width=320,
         )
         unit = choose_unit("privacy_unit")
-        strategy = st.selectbox(
+        strategy = linked(st.selectbox)(
             "Training data",
             _STRATEGIES,
             format_func=lambda strategy: STRATEGY_NAMES[strategy],
             key="privacy_strategy",
-            bind="query-params",
             width=265,
             help="The limit on attackers follows from ε alone. The training data decide how much of "
             "the model ε covers. *Synthetic only* is not listed: its ε guarantees nothing to any "
@@ -104,8 +103,8 @@ def choose() -> PrivacyChoices:
 
 def choose_source() -> DataSource:
     """Asks for the cohort, for the tabs that need one."""
-    source = cohort_choice.choose_source("privacy_cohort", bind="query-params", width=360)
-    source = cohort_choice.choose_site(source, "privacy_site", bind="query-params", width=360)
+    source = cohort_choice.choose_source("privacy_cohort", width=360)
+    source = cohort_choice.choose_site(source, "privacy_site", width=360)
     if source.is_demo:
         st.caption(
             "This is the built-in demo cohort: synthetic masses and made-up patients. It shows "

@@ -16,6 +16,7 @@ from mammo_core.text.numbers import counted
 from pages.ui.components.charts import chart, readable_type
 from pages.ui.components.export import ExportBundle, export_button
 from pages.ui.components.inputs import choose_one, number_box
+from pages.ui.components.links import linked
 from pages.ui.components.messages import escape_markdown, show_ledger_warnings
 from pages.ui.privacy.ledger_plan import show_budget_form, show_what_if
 from pages.ui.state import resources
@@ -90,12 +91,11 @@ def _choose_cohort(book: LedgerBook) -> CohortIdentity:
     from mammo_core.ledger.table import cohort_label
 
     newest_first = list(book.cohorts)[::-1]
-    key = st.selectbox(
+    key = linked(st.selectbox)(
         "Cohort",
         newest_first,
         format_func=lambda key: cohort_label(book, key),
         key="ledger_cohort",
-        bind="query-params",
         width=520,
     )
     return book.cohorts[key]
@@ -119,9 +119,7 @@ def _other_generators(book: LedgerBook, cohort: CohortIdentity) -> list[Release]
             "Installed here, but **not released from this machine** and in no total below:\n\n"
             + "\n".join(lines)
         )
-        counted = st.toggle(
-            "Count them in", key="ledger_count_others", bind="query-params", value=False
-        )
+        counted = linked(st.toggle)("Count them in", key="ledger_count_others", value=False)
     return [other.release for other in found] if counted else []
 
 
@@ -240,7 +238,9 @@ def _filtered(table: pd.DataFrame) -> pd.DataFrame:
             ("job", "Job"),
         ):
             values = [value for value in table[column].unique() if value]
-            wanted = st.multiselect(label, values, key=f"ledger_{column.split()[0]}", width=220)
+            wanted = st.multiselect(
+                label, values, key=f"ledger_{column.split()[0]}", persist_state="session", width=220
+            )
             if wanted:
                 keep &= table[column].isin(wanted)
     return table[keep]

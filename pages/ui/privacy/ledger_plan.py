@@ -9,6 +9,7 @@ import streamlit as st
 from mammo_core.config.runs import PAPER_DELTA
 from mammo_core.errors import MammoError
 from mammo_core.text.numbers import budget_name
+from pages.ui.components.links import linked
 from pages.ui.components.messages import escape_markdown
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, choose_unit
 from pages.ui.state import resources
@@ -29,13 +30,12 @@ def show_what_if(
 
     st.subheader("What would more runs cost?")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        epsilon = st.selectbox(
+        epsilon = linked(st.selectbox)(
             "ε of each",
             EPSILONS,
             index=EPSILONS.index(6.0),
             format_func=budget_name,
             key="ledger_if_epsilon",
-            bind="query-params",
             help=EPSILON_HELP,
             width=140,
         )
@@ -47,7 +47,7 @@ def show_what_if(
                 "highest cost."
             ),
         )
-        runs = st.number_input("Runs", 1, 10_000, 1, key="ledger_if_runs", bind="query-params")
+        runs = linked(st.number_input)("Runs", 1, 10_000, 1, key="ledger_if_runs")
     spending = cost_of_budget(epsilon, delta, unit, cohort.largest_patient)
     more = planned_releases(spending, int(runs))
     before, after = (

@@ -15,6 +15,7 @@ from mammo_core.privacy.accounting.risk import attacker_auc, attacker_curve, att
 from mammo_core.results.shipped_statement import shipped_statement
 from pages.ui.components.charts import chart
 from pages.ui.components.inputs import number_box
+from pages.ui.components.links import linked
 from pages.ui.components.statement import show_statement
 from pages.ui.privacy.attacks import (
     AttackTables,
@@ -67,10 +68,9 @@ def _show_odds(choices: PrivacyChoices) -> None:
 
 def _show_curve(choices: PrivacyChoices, tables: AttackTables) -> None:
     st.markdown("#### What attackers can do, and what attacks did")
-    logarithmic = st.toggle(
+    logarithmic = linked(st.toggle)(
         "Logarithmic axes",
         key="privacy_log",
-        bind="query-params",
         help="Shows the attacker who accuses hardly anybody wrongly. Both axes start at 0.01 %.",
     )
     attack = strongest(tables.attacks, choices.unit, choices.epsilon)

@@ -7,6 +7,7 @@ from collections import Counter
 import streamlit as st
 
 from mammo_core.privacy.pitfalls import PITFALLS, SEVERITIES, STATUSES, Pitfall, Status, by_severity
+from pages.ui.components.links import linked
 
 _HEADINGS: dict[Status, tuple[str, str]] = {
     "not prevented": ("What you must take care of yourself", ":material/front_hand:"),
@@ -24,11 +25,10 @@ def show_pitfalls() -> None:
         f"part. **{counts['not prevented']} are up to you**. Each one that it prevents has a test that fails if that "
         "changes. There may be mistakes that nobody knows yet."
     )
-    words = st.text_input(
+    words = linked(st.text_input)(
         "Search",
         key="trust_search",
         placeholder="for example: seed, batch, generator, crops",
-        bind="query-params",
     )
     found: dict[Status, list[Pitfall]] = {status: _matching(status, words) for status in _HEADINGS}
     if not any(found.values()):

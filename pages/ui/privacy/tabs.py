@@ -8,6 +8,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pages.ui.components import links
 from pages.ui.components.inputs import draw_open_tab
 from pages.ui.privacy.accounting import show_accounting
 from pages.ui.privacy.attacks import shipped_tables, show_attacks
@@ -24,9 +25,7 @@ from pages.ui.privacy.unit import show_unit
 
 def show_tabs() -> None:
     """Draws the tabs, the content of the open one, and above them the choices that it depends on."""
-    old_name = st.query_params.get("privacy_tab")
-    if old_name in _OLD_NAMES:
-        st.session_state["privacy_tab"] = _OLD_NAMES[old_name]
+    links.rename("privacy_tab", _OLD_NAMES)
     above = st.container()
     tabs: dict[str, Callable[[], None]] = {
         name: partial(_show_with_choices, show, above) for name, show in _OF_ONE_MODEL.items()
@@ -34,7 +33,7 @@ def show_tabs() -> None:
     first, second, *others = tabs
     names = [first, second, *_OF_EVERYTHING, *others]
     shown = tabs | _OF_EVERYTHING
-    draw_open_tab({name: shown[name] for name in names}, "privacy_tab", bind="query-params")
+    draw_open_tab({name: shown[name] for name in names}, "privacy_tab")
 
 
 def _show_with_choices(show: Callable[[PrivacyChoices], None], above: DeltaGenerator) -> None:

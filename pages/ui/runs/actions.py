@@ -119,13 +119,18 @@ def _choose_data(run: FinishedRun) -> DataSource:
     sources = resources.sources_of_visit()
     of_demo = run.statement.is_demonstration
     source = choose_source(
-        f"repeat_cohort_{run.run_id}", index=len(sources) - 1 if of_demo else 0, width=360
+        f"repeat_cohort_{run.run_id}",
+        in_link=False,
+        index=len(sources) - 1 if of_demo else 0,
+        width=360,
     )
     site = None
     if len(sources[source]) > 1:
         with shown_errors("This cohort cannot be used"):
             site = resources.site_of_runs(source, run.data_hash)
-    chosen = choose_site(source, f"repeat_site_{run.run_id}", default=site, width=360)
+    chosen = choose_site(
+        source, f"repeat_site_{run.run_id}", default=site, in_link=False, width=360
+    )
     if chosen.site is not None and site is None:
         st.caption(
             "This run was trained on other masses than those of this cohort. Choose the site."

@@ -2,12 +2,15 @@
 
 Until a script has called `st.navigation`, Streamlit takes a folder `pages` beside app.py for the whole app. A new
 server that is asked for a page by its link would run this page alone, without navigation, titles and layout.
-Every page therefore begins with `enter`.
+Every page therefore begins with `enter`, and ends with `leave`.
 """
+
+from pathlib import Path
 
 import streamlit as st
 
 import mammo_core
+from pages.ui.components import links
 from pages.ui.components.messages import shown_errors
 from pages.ui.shell.access_gate import require_access
 from pages.ui.state import resources
@@ -15,6 +18,7 @@ from pages.ui.state import resources
 _APP = "Mammo Privacy Explorer"
 _ENTERED = "entered_by_navigation"
 _SHOWN = "page_shown"
+_FRAME = (Path(__file__).parent / "frame.js").read_text(encoding="utf-8")
 
 
 def run_app() -> None:
@@ -101,8 +105,11 @@ def run_app() -> None:
     if st.session_state.get(_SHOWN) != page.url_path:
         st.session_state[_SHOWN] = page.url_path
         resources.begin_visit()
-    with shown_errors("This page cannot be shown"):
-        page.run()
+    try:
+        with shown_errors("This page cannot be shown"):
+            page.run()
+    finally:  # below the page: above it, it would leave a gap
+        st.html(f"<script>{_FRAME}</script>", unsafe_allow_javascript=True)
 
 
 def enter() -> None:
@@ -110,3 +117,9 @@ def enter() -> None:
     if _ENTERED not in st.session_state:
         run_app()
         st.stop()
+    links.begin(st.session_state.get(_SHOWN, ""))
+
+
+def leave() -> None:
+    """Says what of the link had no effect; the last line of every page, which one that ends early does not reach."""
+    links.end()

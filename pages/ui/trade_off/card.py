@@ -19,6 +19,7 @@ from mammo_core.results.shipped_statement import shipped_statement
 from mammo_core.text.numbers import budget_name
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle
+from pages.ui.components.links import linked
 from pages.ui.components.run_card import show_run_card
 from pages.ui.components.statement import show_statement
 from pages.ui.state import resources
@@ -43,13 +44,12 @@ def on_click(chart_key: str) -> None:
 def choose_point(drawn: Drawn) -> str | None:
     """Draws the list of all points, for those who prefer it to a click."""
     points = clickable(drawn)
-    return st.selectbox(
+    return linked(st.selectbox)(
         "Look into a point (or click it in a figure)",
         list(points),
         index=None,
         format_func=lambda name: _title(name, points[name]),
         key=_KEY,
-        bind="query-params",
         placeholder="none chosen",
     )
 
@@ -77,7 +77,11 @@ def _show_own(runs: pd.DataFrame) -> None:
     run_id = next(iter(seeds))
     if len(seeds) > 1:
         run_id = st.selectbox(
-            "Seed", list(seeds), format_func=lambda one: f"seed {seeds[one]}", key="point_run"
+            "Seed",
+            list(seeds),
+            format_func=lambda one: f"seed {seeds[one]}",
+            key="point_run",
+            persist_state="session",
         )
     show_run_card(run_id)
 

@@ -9,6 +9,7 @@ from mammo_core.config.runs import STRATEGIES
 from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.figures.trade_off import METRIC_LABELS
 from pages.ui.components.inputs import choose_one
+from pages.ui.components.links import linked
 from pages.ui.components.privacy_inputs import choose_unit
 from pages.ui.trade_off.points import SHIPPED_TEST_SETS, CurveChoices, OwnData, names_of, own_data
 
@@ -22,7 +23,7 @@ _METRIC_HELP = (
 
 def choose() -> CurveChoices:
     """Draws the choices and returns what was chosen."""
-    strategies = st.pills(
+    strategies = linked(st.pills)(
         "Training data",
         STRATEGIES,
         selection_mode="multi",
@@ -30,18 +31,16 @@ def choose() -> CurveChoices:
         format_func=lambda strategy: STRATEGY_NAMES[strategy],
         key="strategies",
         wrap=True,
-        bind="query-params",
         help="Every curve is trained by DP-SGD at full batch: gradient descent on clipped gradients "
         "with noise. *Synthetic only* never reads a real mass. All others do.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         unit = choose_unit("unit")
-        metric = st.selectbox(
+        metric = linked(st.selectbox)(
             "Measure",
             METRIC_NAMES,
             format_func=lambda name: METRIC_LABELS[name],
             key="metric",
-            bind="query-params",
             width=280,
             help=_METRIC_HELP,
         )
@@ -55,11 +54,10 @@ def choose() -> CurveChoices:
             show_label=False,
             help="A 95 % band for one released model, or every single run as a dot.",
         )
-        with_paper = st.toggle(
+        with_paper = linked(st.toggle)(
             "Show the paper's results",
             value=True,
             key="paper",
-            bind="query-params",
             help="Osuala et al. 2024: Swin-T, image as the unit, three seeds. Bars span the seeds.",
         )
     return CurveChoices(
@@ -78,12 +76,11 @@ def _choose_own() -> OwnData | None:
     found = {data.name: data for data in own_data()}
     if not found:
         return None
-    name = st.selectbox(
+    name = linked(st.selectbox)(
         "Your runs",
         list(found),
         index=None,
         key="own",
-        bind="query-params",
         placeholder="not shown",
         width=280,
         help="Models trained on this installation, drawn as stars. Choose the data that they were "
@@ -95,7 +92,7 @@ def _choose_own() -> OwnData | None:
 def _choose_test_sets(own: OwnData | None) -> tuple[str, ...]:
     others = [name for name in (own.test_sets if own else ()) if name not in SHIPPED_TEST_SETS]
     names = names_of((*SHIPPED_TEST_SETS, *others))
-    chosen = st.pills(
+    chosen = linked(st.pills)(
         "Test sets",
         list(names),
         selection_mode="multi",
@@ -103,7 +100,6 @@ def _choose_test_sets(own: OwnData | None) -> tuple[str, ...]:
         format_func=lambda name: names[name],
         key="test_sets" if not others else "all_test_sets",
         wrap=True,
-        bind="query-params",
         help=(
             "The masses that the models are tested on. Those of the training site are easier than "
             "those of another site."

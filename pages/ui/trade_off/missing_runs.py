@@ -13,6 +13,7 @@ from mammo_core.text.numbers import budget_name, counted
 from pages.ui.components.cohort_choice import choose_site, choose_source
 from pages.ui.components.inputs import choose_one
 from pages.ui.components.job_panel import show_job
+from pages.ui.components.links import linked
 from pages.ui.components.messages import shown_errors
 from pages.ui.state import jobs, resources
 from pages.ui.trade_off.points import CurveChoices, shipped_budgets
@@ -26,17 +27,16 @@ _FIRST_SEED = 42
 
 def show_missing_runs(choices: CurveChoices) -> None:
     """Draws what is missing and the button that trains it; searches only when asked to."""
-    if not st.toggle(
+    if not linked(st.toggle)(
         "Train missing runs yourself",
         key="gaps",
-        bind="query-params",
         help="Finds the shown points that have no run on a cohort installed here, and trains exactly "
         "those, as a job.",
     ):
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        source = choose_source("gaps_source", bind="query-params", width=260)
-        source = choose_site(source, "gaps_site", bind="query-params", width=260)
+        source = choose_source("gaps_source", width=260)
+        source = choose_site(source, "gaps_site", width=260)
         num_seeds = choose_one(
             "Seeds per point",
             (1, 3, 10),

@@ -9,6 +9,7 @@ import streamlit as st
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import PAPER_DELTA, STRATEGIES, UNITS, BackboneConfig, Strategy, Unit
 from mammo_core.text.numbers import budget_name
+from pages.ui.components.links import linked
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, UNIT_HELP, choose_unit
 from pages.ui.state import resources
 
@@ -31,14 +32,13 @@ _STRATEGY_HELP = (
 def choose_kind() -> bool:
     """Whether a network is trained on images, in place of heads on cached features."""
     return (
-        st.segmented_control(
+        linked(st.segmented_control)(
             "What is trained",
             KINDS,
             default=KINDS[0],
             required=True,
             wrap=True,
             key="train_kind",
-            bind="query-params",
             help="*heads on features* trains a linear classifier on features that a frozen network computes once "
             "per mass. It takes seconds to minutes. *networks on images* trains a whole network, adapters in it, or "
             "the paper's own experiments. It is slow, and a GPU helps.",
@@ -57,13 +57,12 @@ def choose_plan(source: DataSource) -> SweepPlan:
     from mammo_core.training.heads.sweep import SweepPlan
 
     available = STRATEGIES if source.is_demo or source.synthetic else ("real",)
-    many = st.segmented_control(
+    many = linked(st.segmented_control)(
         "Train",
         (_ONE, _SEVERAL),
         default=_ONE,
         required=True,
         key="train_many",
-        bind="query-params",
         help="*several at once* trains every combination of training data, unit, ε and seed (a sweep).",
     )
     strategies, units, epsilons, num_seeds = (
@@ -142,23 +141,21 @@ def choose_one(
     available: tuple[Strategy, ...],
 ) -> tuple[tuple[Strategy, ...], tuple[Unit, ...], tuple[float, ...], int]:
     """Training data, unit and budget of one run, and one seed."""
-    epsilon = st.select_slider(
+    epsilon = linked(st.select_slider)(
         "Privacy budget ε",
         EPSILONS,
         value=6.0,
         format_func=budget_name,
         key="train_epsilon",
-        bind="query-params",
         help=EPSILON_HELP,
     )
     st.caption("← better privacy · better accuracy →")
-    strategy = st.selectbox(
+    strategy = linked(st.selectbox)(
         "Training data",
         available,
         index=len(available) - 1,
         format_func=lambda name: STRATEGY_NAMES[name],
         key="train_strategy",
-        bind="query-params",
         help=_STRATEGY_HELP,
     )
     unit = choose_unit("train_unit")
@@ -168,42 +165,38 @@ def choose_one(
 def _choose_several(
     available: tuple[Strategy, ...],
 ) -> tuple[tuple[Strategy, ...], tuple[Unit, ...], tuple[float, ...], int]:
-    epsilons = st.multiselect(
+    epsilons = linked(st.multiselect)(
         "Privacy budgets ε",
         EPSILONS,
         default=(1.0, 6.0, 20.0, EPSILONS[-1]),
         format_func=budget_name,
         key="train_epsilons",
-        bind="query-params",
         help=EPSILON_HELP,
     )
-    strategies = st.pills(
+    strategies = linked(st.pills)(
         "Training data",
         available,
         selection_mode="multi",
         default=[name for name in ("real", "pretrain") if name in available],
         format_func=lambda name: STRATEGY_NAMES[name],
         key="train_strategies",
-        bind="query-params",
         wrap=True,
         help=_STRATEGY_HELP,
     )
-    units = st.pills(
+    units = linked(st.pills)(
         "Units of privacy",
         UNITS,
         selection_mode="multi",
         default=UNITS[:1],
         key="train_units",
-        bind="query-params",
         help=UNIT_HELP,
     )
-    num_seeds = st.number_input(
+    num_seeds = linked(st.number_input)(
         "Seeds",
         min_value=1,
         max_value=20,
         value=3,
         key="train_num_seeds",
-        bind="query-params",
         help="How often each model is trained, each time with new noise. Three or more show the spread.",
     )
     return tuple(strategies), tuple(units), tuple(sorted(epsilons)), int(num_seeds)
@@ -236,7 +229,9 @@ def _choose_changes() -> RecipeChanges:
         "data, ε does not account for that choice.",
     ):
         return RecipeChanges()
-    steps = st.number_input("Training steps", 1, 2000, 100, key="train_steps")
+    steps = st.number_input(
+        "Training steps", 1, 2000, 100, key="train_steps", persist_state="session"
+    )
     clipping = st.number_input(
         "Clipping norm C",
         min_value=0.001,
@@ -244,7 +239,10 @@ def _choose_changes() -> RecipeChanges:
         value=0.1,
         format="%.3f",
         key="train_clipping",
+        persist_state="session",
         help="A longer gradient of a patient is shortened to this norm. The noise is proportional to it.",
     )
-    rate = st.number_input("Learning rate", 0.01, 1000.0, 15.0, key="train_rate")
+    rate = st.number_input(
+        "Learning rate", 0.01, 1000.0, 15.0, key="train_rate", persist_state="session"
+    )
     return RecipeChanges(steps=int(steps), max_grad_norm=clipping, learning_rate=rate)

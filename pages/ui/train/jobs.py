@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.ui.components.links import from_link
 from pages.ui.state import jobs
 
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ def choose_job() -> str | None:
     views = {view.id: view for view in jobs.views(*_KINDS)[:_SHOWN]}
     if not views:
         return None
-    wanted = st.session_state.get(_CHOSEN) or st.query_params.get(_URL)
-    st.session_state[_CHOSEN] = wanted if wanted in views else next(iter(views))
+    newest = next(iter(views))
+    asked = from_link(_URL, lambda text: text if text in views else None, newest, "the newest job")
+    if st.session_state.get(_CHOSEN) not in views:
+        st.session_state[_CHOSEN] = asked
     chosen = st.selectbox(
         "Job",
         list(views),

@@ -96,7 +96,14 @@ def _own_config(source: DataSource) -> RunConfig:
 def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) -> NetworkRecipe:
     """The usual recipe with what was changed; widgets of different parts are different."""
     key = f"{strategy}_{part}"
-    steps = st.number_input("Training steps", 1, 20_000, usual.steps, key=f"network_steps_{key}")
+    steps = st.number_input(
+        "Training steps",
+        1,
+        20_000,
+        usual.steps,
+        key=f"network_steps_{key}",
+        persist_state="session",
+    )
     rate = st.number_input(
         "Sample rate",
         min_value=0.001,
@@ -104,6 +111,7 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
         value=usual.sample_rate,
         format="%.3f",
         key=f"network_rate_{key}",
+        persist_state="session",
         help="The probability that a unit takes part in a step. At 1 all units take part. This is slowest and needs "
         "the least noise for its ε.",
     )
@@ -114,6 +122,7 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
         value=usual.learning_rate,
         format="%.1e",
         key=f"network_learning_{key}",
+        persist_state="session",
     )
     views = st.number_input(
         "Random views per mass and step",
@@ -121,6 +130,7 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
         16,
         usual.views,
         key=f"network_views_{key}",
+        persist_state="session",
         help="Flips and quarter turns, averaged before clipping. They cost time, not privacy.",
     )
     before = usual.pretraining_steps
@@ -131,6 +141,7 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
             20_000,
             usual.pretraining_steps,
             key=f"network_before_{key}",
+            persist_state="session",
             help="Plain steps of the whole network on batches of 128. They see no real mass.",
         )
     stages = None
@@ -142,6 +153,7 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
                 20,
                 0,
                 key=f"network_stages_{key}",
+                persist_state="session",
                 help="0 trains all of the network.",
             )
             or None
@@ -152,6 +164,7 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
         default=usual.precision,
         required=True,
         key=f"network_precision_{key}",
+        persist_state="session",
         help="Of the forward and backward passes. bfloat16 is faster on recent GPUs.",
     )
     return replace(

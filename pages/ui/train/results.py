@@ -54,7 +54,11 @@ def show_results(job: JobView) -> None:
     names = _names(rows)
     show_run_card(
         st.selectbox(
-            "Run", list(names), format_func=lambda run_id: names[run_id], key=f"card_of_{job.id}"
+            "Run",
+            list(names),
+            format_func=lambda run_id: names[run_id],
+            key=f"card_of_{job.id}",
+            persist_state="session",
         )
     )
 
