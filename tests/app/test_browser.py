@@ -78,6 +78,7 @@ def open_by_menu(page, name):
 
 def test_menu_and_back_show_the_view_that_one_left(page, address):
     page.goto(f"{address}/trade_off?unit=image&paper=false")
+    settle(page)
     page.get_by_text("every seed").click()
     expect(page).to_have_url(re.compile("spread=every"))
     settle(page)

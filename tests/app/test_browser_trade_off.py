@@ -40,7 +40,7 @@ def save_image(page):
 
 
 def save_file(page, name):
-    with page.expect_download() as download:
+    with page.expect_download(timeout=180_000) as download:  # a Chrome is started for images
         page.get_by_role("button", name=name).click()
     return Path(download.value.path())
 
