@@ -26,7 +26,7 @@ from benchmarks.report import Figure, Ratio, Report
 from mammo_core.classifiers.backbones import Backbone, load_backbone
 from mammo_core.classifiers.features import compute_features
 from mammo_core.config.runs import PAPER_DELTA, BackboneConfig, Strategy
-from mammo_core.privacy.noise.sampled_steps import quiet_hooks
+from mammo_core.privacy.heads.opacus import quiet_hooks
 from mammo_core.training.heads.feature_dataset import FeatureDataset
 from mammo_core.training.heads.sweep import SweepPlan, run_plan
 

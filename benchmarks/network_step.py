@@ -33,10 +33,10 @@ from benchmarks.report import Figure, Ratio, Report
 from mammo_core.classifiers.networks.building import build_classifier
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import BackboneConfig
+from mammo_core.privacy.heads.opacus import quiet_hooks
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
 from mammo_core.privacy.noise.grid import add_noise
 from mammo_core.privacy.noise.optimizer import NoisyOptimizer
-from mammo_core.privacy.noise.sampled_steps import quiet_hooks
 from mammo_core.privacy.noise.sources import SecretNoise
 
 # ours for any network, Opacus' only where its layers see one row an input
@@ -186,7 +186,7 @@ def make_step(case: Case, way: str, device: torch.device) -> Callable[[], None]:
             noise=SecretNoise(),
         )
         gradients = UnitGradients(network, max_grad_norm=1.0, autocast=case.autocast)
-        return partial(_our_step, gradients, noisy, inputs, labels)
+        return partial(_our_step, network, gradients, noisy, inputs, labels)
     if way == "opacus":
         network = GradSampleModule(network)
         optimizer = DPOptimizer(
@@ -218,11 +218,14 @@ def _network(case: Case) -> nn.Module:
 
 
 def _our_step(
-    gradients: UnitGradients, optimizer: NoisyOptimizer, inputs: Tensor, labels: Tensor
+    network: nn.Module,
+    gradients: UnitGradients,
+    optimizer: NoisyOptimizer,
+    inputs: Tensor,
+    labels: Tensor,
 ) -> None:
     """What `train_network` does in a step in which all take part, at once."""
-    units = torch.arange(len(inputs), device=inputs.device)
-    gradients.add(inputs, units, partial(_losses, labels))
+    gradients.add(lambda: _losses(labels, network(inputs)))
     optimizer.set_gradients(gradients.take())
     optimizer.original_optimizer.step()
     optimizer.zero_grad()

@@ -121,7 +121,7 @@ def run_train(options: argparse.Namespace) -> int:
             ledger=ledger_from(options, "gan train"),
             is_demonstration=data.is_demonstration,
             site=options.site,
-            on_step=lambda report: on_progress(report.images_seen, plan.images),
+            on_step=lambda seen: on_progress(seen, plan.images),
         )
     print(
         f"{options.out}.safetensors: KID to validation {card.metrics['kid_to_validation']:.4f} after "

@@ -77,7 +77,7 @@ def train_generator(
     ledger: ReleaseLedger,
     is_demonstration: bool = False,
     site: str | None = None,
-    on_step: Callable[[GanStep], None] | None = None,
+    on_step: Callable[[int], None] | None = None,
 ) -> GeneratorCard:
     """Trains on the train split only and keeps the generator with the lowest KID to held-out masses.
 
@@ -92,6 +92,8 @@ def train_generator(
         ledger: Records the release, with all steps to the end, before the first step and before anything is
             written. A resumed training is not counted again.
         is_demonstration: Whether synthetic masses stand in for real ones.
+        on_step: Called after each step with the number of masses seen. What the step computed leaves only after the
+            state is saved: a kill repeats steps, with other noise.
 
     Returns:
         The card of the generator kept.
@@ -204,7 +206,7 @@ class _Training:
         if was_killed_before_evaluation:
             self._evaluate([])
 
-    def step(self, on_step: Callable[[GanStep], None] | None) -> None:
+    def step(self, on_step: Callable[[int], None] | None) -> None:
         """Trains up to the next evaluation, saves the state, and only then lets anything out.
 
         A kill between would otherwise take the same steps again, with other noise, after the first had left.
@@ -214,7 +216,7 @@ class _Training:
         def watch(report: GanStep) -> None:
             losses.append(report)
             if on_step:
-                on_step(report)
+                on_step(report.images_seen)
 
         trainer.train(min(trainer.images_seen + self._plan.eval_every, self._plan.images), watch)
         trainer.save(self._state_file)

@@ -15,6 +15,7 @@ from mammo_core.privacy.accounting.cost import (
     running_epsilons,
     total_epsilon,
 )
+from mammo_core.privacy.noise.kinds import KEPT_SEED_DIGITS
 
 WARNING_SHARE = 0.8
 _ROUNDING = 1 + 1e-9
@@ -237,13 +238,14 @@ def counted_costs(releases: Iterable[Release]) -> list[PrivacyCost]:
     """What each release costs beside those before it.
 
     Reproducible noise that was used before, on other data, cancels out when both releases are subtracted: the
-    second counts as without DP.
+    second counts as without DP. So does noise of another seed with the same last digits, which are all that is kept.
     """
     used: dict[str, str] = {}
     costs: list[PrivacyCost] = []
     for release in releases:
-        first = used.setdefault(release.noise_seed, release.release) if release.noise_seed else ""
-        repeats = bool(release.noise_seed) and first != release.release
+        drawn = release.noise_seed[-KEPT_SEED_DIGITS:]
+        first = used.setdefault(drawn, release.release) if drawn else ""
+        repeats = bool(drawn) and first != release.release
         costs.append(
             dataclasses.replace(release.spending, steps=None) if repeats else release.spending
         )

@@ -8,7 +8,7 @@ Both release the coarse structure as noisy class means and variances (`private_s
   generator until its own masses have these means. The budget buys one release instead of hundreds.
 
 One unit of privacy (patient or image) enters a release with the mean over its masses, and a step of DP-SGD
-with one of them. Noise and sampling come from the operating system's randomness and are never
+with one of them. Noise, sampling and how masses are shown come from the operating system's randomness and are never
 stored: the same command makes another generator every time.
 
 Sources: Abadi et al. 2016, arXiv:1607.00133; Xie et al. 2018, arXiv:1802.06739 (only the discriminator);
@@ -21,7 +21,7 @@ from __future__ import annotations
 import dataclasses
 import operator
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -37,11 +37,12 @@ from mammo_core.privacy.accounting.cost import NoisySteps
 from mammo_core.privacy.accounting.gaussian import mu_for, spent_epsilon
 from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.privacy.accounting.sampled import History, calibrate_sampled
+from mammo_core.privacy.networks.noisy_gradients import NoisyGradients
 from mammo_core.privacy.noise.clipping import clip_rows
 from mammo_core.privacy.noise.noisy_sum import noisy_sum, unit_means
-from mammo_core.privacy.noise.sampled_steps import NoisyGradients, quiet_hooks
 from mammo_core.privacy.noise.sources import SecretNoise
-from mammo_core.synthesis.augment import NUM_TURNS, all_turns, augment, turn_at_random
+from mammo_core.privacy.noise.unit_check import TRIED_UNITS
+from mammo_core.synthesis.augment import NUM_TURNS, Draws, all_turns, augment, turn_at_random
 from mammo_core.synthesis.cascade_training import BETAS, DetailTrainer
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.private_structure import fit_private_structure
@@ -167,9 +168,6 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
         self._discriminator_optimizer = torch.optim.Adam(
             self.discriminator.parameters(), lr=config.discriminator_rate, betas=BETAS
         )
-        # its own generator: the state of a shared one would tell how many units took part
-        self._turns = torch.Generator()
-        self._turns.seed()
         self._noisy = NoisyGradients(
             self.discriminator,
             self._discriminator_optimizer,
@@ -177,6 +175,7 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
             max_grad_norm=_GRADIENT_BOUND,
             expected_units=round(self._sample_rate * len(self._unit_rows)),
             noise=self._secret,
+            example=self._made_up_losses(),
         )
 
     def _spent(self) -> tuple[float, None]:  # steps on random subsets are no Gaussian mechanism
@@ -207,14 +206,11 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
         with self._mixed_precision():
             maps = self.features(augment(self._draw(labels), self._rng))
         cut = [part.detach().float().requires_grad_() for part in maps]
-        with quiet_hooks():
-            logits = self.discriminator(cut, labels)
-            generator_loss = -reduce(operator.add, [part.mean() for part in logits])
-            towards_real = torch.autograd.grad(generator_loss, cut, retain_graph=True)
-            public_loss = reduce(
-                operator.add, [functional.relu(1 + part).mean() for part in logits]
-            )
-            public = torch.autograd.grad(public_loss, list(self.discriminator.parameters()))
+        logits = self.discriminator(cut, labels)
+        generator_loss = -reduce(operator.add, [part.mean() for part in logits])
+        towards_real = torch.autograd.grad(generator_loss, cut, retain_graph=True)
+        public_loss = reduce(operator.add, [functional.relu(1 + part).mean() for part in logits])
+        public = torch.autograd.grad(public_loss, list(self.discriminator.parameters()))
         self._private_step(public)
         torch.autograd.backward(
             maps,
@@ -228,15 +224,34 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
     def _private_step(self, public: Sequence[Tensor]) -> None:
         rows = self._sample_units()
         images, labels = from_uint8(self._images[rows]), self._labels[rows]
+        self._noisy.step(
+            lambda: self._losses(self._shown(images, self._secret), labels), len(rows), public
+        )
 
-        def losses() -> Tensor:
-            with torch.no_grad(), self._mixed_precision():
-                shown = augment(turn_at_random(images, self._turns), self._turns)
-                maps = [part.float() for part in self.features(shown)]
-            logits = self.discriminator(maps, labels)
-            return reduce(operator.add, [functional.relu(1 - part).mean(dim=1) for part in logits])
+    @torch.no_grad()
+    def _shown(self, images: Tensor, rng: Draws) -> list[Tensor]:
+        """Computes the features that the discriminator sees of images (N, 1, H, W).
 
-        self._noisy.step(losses, len(rows), public)
+        Those of patients are shown by secret draws: the state of the other generator, which is saved, would tell how many
+        took part.
+        """
+        with self._mixed_precision():
+            return [
+                part.float() for part in self.features(augment(turn_at_random(images, rng), rng))
+            ]
+
+    def _losses(self, maps: list[Tensor], labels: Tensor) -> Tensor:
+        """Computes how little each of N images is taken for real: (N,)."""
+        logits = self.discriminator(maps, labels)
+        return reduce(operator.add, [functional.relu(1 - part).mean(dim=1) for part in logits])
+
+    def _made_up_losses(self) -> Callable[[slice], Tensor]:
+        """Makes the losses of a few images of random numbers, which no patient is in."""
+        rng = torch.Generator().manual_seed(0)
+        side = self.config.image_size_px
+        images = torch.rand(TRIED_UNITS, 1, side, side, generator=rng).to(self.device) * 2 - 1
+        maps, labels = self._shown(images, rng), self._alternating_labels(TRIED_UNITS)
+        return lambda units: self._losses([part[units] for part in maps], labels[units])
 
     def _sample_units(self) -> Tensor:
         """Samples units (Poisson), one random mass of each: rows (M,)."""

@@ -16,7 +16,8 @@ from mammo_core.generators.training import TrainingPlan
 from mammo_core.ledger.book import Budget
 from mammo_core.ledger.releases import cohort_identity
 from mammo_core.privacy.accounting.cost import total_epsilon
-from mammo_core.privacy.noise.sampled_steps import NoisyGradients
+from mammo_core.privacy.networks import layer_gradients
+from mammo_core.privacy.networks.noisy_gradients import NoisyGradients
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.config import MECHANISMS
 from mammo_core.synthesis.sampling import origin_of_seed
@@ -80,8 +81,8 @@ def test_killed_training_goes_on_and_ends_with_the_same_generator(real, plan, tm
     whole = train_generator(real, CONFIG, plan, tmp_path / "whole", TINY_BACKBONE)
     elsewhere = dataclasses.replace(plan, out=tmp_path / "models/again")
 
-    def kill_in_the_second_evaluation(report):
-        if report.images_seen > 12:
+    def kill_in_the_second_evaluation(seen):
+        if seen > 12:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -93,7 +94,7 @@ def test_killed_training_goes_on_and_ends_with_the_same_generator(real, plan, tm
         real, CONFIG, elsewhere, tmp_path, TINY_BACKBONE, on_step=steps.append
     )
 
-    assert steps[0].images_seen == 12  # from the evaluation at 8
+    assert steps[0] == 12  # from the evaluation at 8
     assert resumed.sha256 == whole.sha256
     assert len(tracked_runs(tmp_path)[1]) == 1
 
@@ -112,9 +113,9 @@ def test_training_killed_while_it_lets_something_out_takes_no_step_again(
 
     with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patched:
 
-        def kill_in_the_first_evaluation(report):
-            steps.append(report.images_seen)
-            if report.images_seen == 8:
+        def kill_in_the_first_evaluation(seen):
+            steps.append(seen)
+            if seen == 8:
                 patched.setattr(f"mammo_core.generators.training.{place}", killed)
 
         train_generator(
@@ -126,7 +127,7 @@ def test_training_killed_while_it_lets_something_out_takes_no_step_again(
         elsewhere,
         tmp_path,
         TINY_BACKBONE,
-        on_step=lambda report: steps.append(report.images_seen),
+        on_step=steps.append,
     )
 
     assert steps == [4, 8, 12, 16, 20, 24]
@@ -157,6 +158,55 @@ def test_private_training_killed_before_its_generator_is_written_takes_the_charg
     (charge,) = charged(ledger)
     assert len(noisy) == charge.spending.steps[-1].times == 6
     assert card.images_seen == 24
+
+
+@pytest.mark.pitfall("A release repeated when a training goes on")
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_nothing_but_the_count_leaves_before_the_state_is_saved(
+    real, plan, tmp_path, monkeypatch, mechanism
+):
+    """Killed before it is saved, a private training takes its steps again, with other noise."""
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
+    private = dataclasses.replace(plan, privacy=privacy, mechanism=mechanism)
+    left = []
+    monkeypatch.setattr("mammo_core.generators.training.GanTrainer.save", killed)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_generator(real, CONFIG, private, tmp_path, TINY_BACKBONE, on_step=left.append)
+
+    assert left == [4, 8]
+    assert not plan.out.parent.exists()
+    client, (run,) = tracked_runs(tmp_path)
+    assert run.data.metrics == {}
+    assert client.list_artifacts(run.info.run_id) == []
+
+
+@pytest.mark.pitfall("Wrong gradients of single patients")
+def test_generator_whose_gradients_are_wrong_is_neither_charged_nor_begun(
+    real, plan, tmp_path, monkeypatch
+):
+    privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
+    private = dataclasses.replace(plan, privacy=privacy, mechanism="discriminator")
+    ledger = memory_ledger()
+    right = layer_gradients.unit_gradients
+    monkeypatch.setattr(
+        layer_gradients,
+        "unit_gradients",
+        lambda *given: {name: 1.1 * found for name, found in right(*given).items()},
+    )
+
+    with pytest.raises(PrivacyError, match="Nothing was trained"):
+        train_generator(
+            real,
+            CONFIG,
+            private,
+            tmp_path,
+            TINY_BACKBONE,
+            ledger=ledger.on_behalf_of("gan train"),
+        )
+
+    assert charged(ledger) == []
+    assert not plan.out.parent.exists()
 
 
 def test_finished_training_only_returns_its_card(real, plan, tmp_path):
@@ -292,8 +342,8 @@ def test_going_on_with_a_generator_is_not_charged_again_but_beginning_anew_is(re
     ledger = memory_ledger()
     work = ledger.on_behalf_of("gan train")
 
-    def kill_in_the_second_evaluation(report):
-        if report.images_seen > 12:
+    def kill_in_the_second_evaluation(seen):
+        if seen > 12:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

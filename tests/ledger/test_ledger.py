@@ -149,15 +149,23 @@ def test_secret_noise_is_a_new_release_each_time_reproducible_noise_once(ledger,
 
 
 @pytest.mark.pitfall("Seeds that repeat noise")
-def test_reproducible_noise_used_again_on_other_data_counts_as_no_privacy(ledger, work):
+@pytest.mark.parametrize(
+    ("other_seed", "num_without_dp"),
+    [("000000000000000a", 1), ("123456780000000a", 1), ("000000010000000b", 0)],
+    ids=["the same", "one that gives the same noise", "another"],
+)
+def test_reproducible_noise_used_again_on_other_data_counts_as_no_privacy(
+    ledger, work, other_seed, num_without_dp
+):
     """Both models subtracted give the difference of the data without noise."""
-    kind = {"noise": "reproducible", "noise_seed": "1", "is_counted_once": True}
-    work.record(cohort(), [charge(4.0, release="data 1", **kind)])
+    kind = {"noise": "reproducible", "is_counted_once": True}
+    first = charge(4.0, release="data 1", noise_seed="000000000000000a", **kind)
+    work.record(cohort(), [first])
     assert total(ledger, cohort()).num_without_dp == 0
 
-    work.record(cohort(), [charge(4.0, release="data 2", **kind)])
+    work.record(cohort(), [charge(4.0, release="data 2", noise_seed=other_seed, **kind)])
 
-    assert total(ledger, cohort()).num_without_dp == 1
+    assert total(ledger, cohort()).num_without_dp == num_without_dp
 
 
 @pytest.mark.pitfall("Several releases, each with an ε of its own")

@@ -14,8 +14,8 @@ from mammo_core.config.runs import HeadRecipe
 from mammo_core.errors import PrivacyError
 from mammo_core.privacy.heads.opacus import train_head
 from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
+from mammo_core.privacy.networks.noisy_gradients import NoisyGradients
 from mammo_core.privacy.noise.grid import add_noise
-from mammo_core.privacy.noise.sampled_steps import NoisyGradients
 from mammo_core.privacy.noise.sources import ReproducibleNoise, SecretNoise
 from tests.privacy.heads.test_training import make_problem
 
@@ -100,6 +100,7 @@ def moved_by(layers, inputs, noise_multiplier=0.0, max_grad_norm=1.0):
         max_grad_norm=max_grad_norm,
         expected_units=4,
         noise=ReproducibleNoise(0),
+        example=lambda units: layers(torch.eye(3, 6)[units]).squeeze(1),
     )
     public = [torch.zeros_like(parameter) for parameter in before]
     noisy.step(lambda: layers(inputs).squeeze(1), len(inputs), public)
@@ -140,7 +141,7 @@ def test_batch_norm_is_refused():
     """It makes one patient's gradient depend on who else was sampled."""
     layers = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Linear(5, 1))
 
-    with pytest.raises(NotImplementedError, match="BatchNorm"):
+    with pytest.raises(PrivacyError, match="BatchNorm1d.*statistics of the whole batch"):
         moved_by(layers, torch.randn(3, 6))
 
 

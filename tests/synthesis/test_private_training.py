@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,9 @@ import torch
 from mammo_core.config.runs import PrivacyConfig
 from mammo_core.errors import PrivacyError
 from mammo_core.privacy.heads.problem import rows_of_units
+from mammo_core.privacy.networks import layer_gradients, noisy_gradients
+from mammo_core.privacy.networks.unit_gradients import UnitGradients
+from mammo_core.privacy.noise.kinds import CLIP_MARGIN
 from mammo_core.privacy.noise.sources import ReproducibleNoise
 from mammo_core.synthesis import private_training
 from mammo_core.synthesis.private_structure import expected_deviation, fit_private_structure
@@ -33,6 +38,99 @@ def private_masses(cohort):
 def discriminator_trainer(cohort=None, steps=3):
     masses = private_masses(cohort or make_cohort(20))
     return PrivateDiscriminatorTrainer(CONFIG, masses, PRIVACY, CPU, public_network(), steps)
+
+
+LAYOUTS = {
+    "contiguous": lambda maps: maps.contiguous(),
+    "channels last": lambda maps: maps.to(memory_format=torch.channels_last),
+    "strided": lambda maps: maps.repeat_interleave(2, -1)[..., ::2],
+    "expanded": lambda maps: maps[:, :1, :1].expand(maps.shape),
+}
+
+
+@pytest.fixture(scope="module")
+def discriminator():
+    """A discriminator and its losses of five made-up units, in a layout."""
+    trainer = discriminator_trainer()
+    rng = torch.Generator().manual_seed(3)
+    maps = trainer._shown(torch.rand(5, 1, 16, 16, generator=rng) * 2 - 1, rng)
+    labels = torch.tensor([0, 1, 1, 0, 1])
+
+    def losses(layout, count):
+        shown = [LAYOUTS[layout](part[:count]) for part in maps]
+        return trainer._losses(shown, labels[:count])
+
+    return trainer.discriminator, losses
+
+
+def clipped_sum(discriminator, losses, bound=0.3):
+    gradients = UnitGradients(discriminator, max_grad_norm=bound)
+    gradients.add(losses)
+    return torch.cat([part.flatten() for part in gradients.take()])
+
+
+@pytest.mark.pitfall("Wrong gradients of single patients")
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_clipped_sums_of_the_discriminator_are_those_of_one_backward_pass_per_unit(
+    discriminator, layout, count
+):
+    network, losses = discriminator
+    expected = 0
+    for loss in losses(layout, count):
+        parts = torch.autograd.grad(loss, [*network.parameters()], retain_graph=True)
+        gradient = torch.cat([part.flatten() for part in parts]).double()
+        assert gradient.norm() > 0.3, "the test should clip"
+        expected = expected + gradient * 0.3 * (1 - CLIP_MARGIN) / gradient.norm()
+
+    found = clipped_sum(network, lambda: losses(layout, count))
+
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.pitfall("Wrong gradients of single patients")
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_one_unit_more_moves_the_discriminators_sum_by_the_bound_at_most(discriminator, layout):
+    network, losses = discriminator
+    sums = [clipped_sum(network, lambda n=n: losses(layout, n)) for n in range(1, 6)]
+
+    for fewer, more in itertools.pairwise([torch.zeros_like(sums[0]), *sums]):
+        assert (more - fewer).norm() <= 0.3
+
+
+@pytest.mark.pitfall("Wrong gradients of single patients")
+@pytest.mark.parametrize("wrong_batch", [1, 3])
+def test_a_discriminator_whose_gradients_are_wrong_is_not_trained(monkeypatch, wrong_batch):
+    """As by rules that take maps with channels last for contiguous ones."""
+    right = layer_gradients._convolution
+
+    def misread(layer, inputs, gradients):
+        found = right(layer, inputs, gradients)
+        if len(inputs) == wrong_batch:
+            weight = found["weight"]
+            found["weight"] = weight.transpose(2, -1).reshape(weight.shape)
+        return found
+
+    monkeypatch.setattr(layer_gradients, "_convolution", misread)
+
+    with pytest.raises(PrivacyError, match=r"those of heads\.\d.* are others"):
+        discriminator_trainer()
+
+
+def test_trying_the_gradients_draws_nothing_of_what_the_training_draws(monkeypatch):
+    torch.manual_seed(5)
+    tried = discriminator_trainer()
+    after = torch.get_rng_state()
+    monkeypatch.setattr(noisy_gradients, "require_right_gradients", lambda *_: None)
+    torch.manual_seed(5)
+    untried = discriminator_trainer()
+
+    assert torch.equal(after, torch.get_rng_state())
+    assert torch.equal(tried._rng.get_state(), untried._rng.get_state())
+    for one, other in zip(
+        tried.discriminator.parameters(), untried.discriminator.parameters(), strict=True
+    ):
+        assert torch.equal(one, other) and one.grad is None
 
 
 def moments_trainer(cohort=None):
@@ -144,6 +242,21 @@ def test_generator_learns_from_the_discriminator_only(monkeypatch):
     theirs.train(12)
 
     assert torch.equal(detail_weights(ours), detail_weights(theirs))
+
+
+@pytest.mark.pitfall("Seeds of 32 bits")
+def test_how_real_masses_are_shown_follows_from_no_seed(monkeypatch):
+    """Nor from a generator whose draws for one mass depend on how many stand before it."""
+    trainer = discriminator_trainer()
+    images = trainer._images[:6, None] / 127.5 - 1
+    monkeypatch.setattr(torch, "randint", lambda *_, **__: pytest.fail("drawn from torch"))
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: pytest.fail("drawn from torch"))
+    seeded = trainer._rng.get_state()
+
+    first, second = (trainer._shown(images, trainer._secret) for _ in range(2))
+
+    assert not torch.equal(first[0], second[0])
+    assert torch.equal(seeded, trainer._rng.get_state())
 
 
 def test_moments_are_released_once_and_real_masses_not_looked_at_again():

@@ -3,7 +3,9 @@
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import torch
 from opacus import GradSampleModule
@@ -14,8 +16,7 @@ from mammo_core.config.runs import HeadRecipe
 from mammo_core.privacy.heads.problem import HeadTrainingData
 from mammo_core.privacy.heads.vectorised import HeadSettings, first_averaged_step
 from mammo_core.privacy.noise.optimizer import NoisyOptimizer
-from mammo_core.privacy.noise.sampled_steps import quiet_hooks
-from mammo_core.privacy.noise.sources import noise_from
+from mammo_core.privacy.noise.sources import SecretNoise, noise_from
 
 
 class BagHead(nn.Module):
@@ -23,7 +24,9 @@ class BagHead(nn.Module):
 
     def __init__(self, initial_weights: Tensor) -> None:
         super().__init__()
-        self.linear = nn.Linear(len(initial_weights), 1, bias=False, dtype=initial_weights.dtype)
+        self.linear = nn.utils.skip_init(
+            nn.Linear, len(initial_weights), 1, bias=False, dtype=initial_weights.dtype
+        )
         with torch.no_grad():
             self.linear.weight.copy_(initial_weights[None])
 
@@ -51,6 +54,7 @@ def train_head(
     if job.noise_multiplier is None:
         raise ValueError("Expected a private job; got noise_multiplier None. Use train_heads.")
     room = problem.room_for_rounding(recipe.max_grad_norm)
+    problem.require_right_gradients(_clipped_sum)
     problem = problem.in_float64()
     head = BagHead(problem.initial_weights)
     module = GradSampleModule(head)
@@ -63,20 +67,14 @@ def train_head(
     )
     accountant = PRVAccountant()
     optimizer.attach_step_hook(accountant.get_optimizer_hook_fn(sample_rate=1.0))
-    mask = (problem.unit_rows >= 0).double()
-    rows = problem.unit_rows.clamp(min=0)
-    bag_vectors, bag_labels = problem.vectors[rows] * mask[..., None], problem.labels[rows]
+    bags = _Bags(problem)
     weight = head.linear.weight  # (1, K)
     average: Tensor = torch.zeros_like(weight)
     first_averaged = first_averaged_step(recipe)
     for step in range(1, recipe.steps + 1):
         room.require(weight.detach())
         optimizer.zero_grad()
-        losses = nn.functional.binary_cross_entropy_with_logits(
-            module(bag_vectors), bag_labels, weight=mask, reduction="none"
-        )  # (U, B)
-        with quiet_hooks():
-            losses.sum(dim=1).mean().backward()  # a unit's loss is the sum over its masses
+        bags.differentiate(module)
         public = problem.public_gradient(weight.detach())
         optimizer.pre_step()  # clips, sums, adds noise, divides by the number of units
         assert weight.grad is not None
@@ -87,3 +85,47 @@ def train_head(
         if on_step:
             on_step(step, weight.detach().float())
     return (average / (recipe.steps - first_averaged + 1))[0].float(), accountant
+
+
+class _Bags:
+    """The units of a problem in float64, padded to one length: what Opacus takes for samples."""
+
+    def __init__(self, problem: HeadTrainingData) -> None:
+        self._mask = (problem.unit_rows >= 0).double()  # (U, B)
+        rows = problem.unit_rows.clamp(min=0)
+        # contiguous: of other layouts Opacus' rules for some layers are wrong
+        self._vectors = (problem.vectors[rows] * self._mask[..., None]).contiguous()  # (U, B, K)
+        self._labels = problem.labels[rows]
+
+    def differentiate(self, module: nn.Module) -> None:
+        """Lets Opacus find the gradient of each unit's loss, the sum over its masses."""
+        losses = nn.functional.binary_cross_entropy_with_logits(
+            module(self._vectors), self._labels, weight=self._mask, reduction="none"
+        )  # (U, B)
+        with quiet_hooks():
+            losses.sum(dim=1).mean().backward()
+
+
+def _clipped_sum(problem: HeadTrainingData, max_grad_norm: float) -> Tensor:
+    """Sums the units' gradients at the initial weights, clipped, as a step does: (K,)."""
+    module = GradSampleModule(BagHead(problem.initial_weights))
+    optimizer = NoisyOptimizer(
+        torch.optim.SGD(module.parameters(), lr=1.0),
+        noise_multiplier=0.0,
+        max_grad_norm=max_grad_norm,
+        expected_units=1.0,
+        noise=SecretNoise(),
+    )
+    _Bags(problem).differentiate(module)
+    optimizer.pre_step()
+    (weight,) = module.parameters()
+    assert weight.grad is not None
+    return weight.grad[0]
+
+
+@contextmanager
+def quiet_hooks() -> Generator[None]:
+    """Silences torch's remark that Opacus' hooks see modules whose inputs need no gradient."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Full backward hook is firing", UserWarning)
+        yield

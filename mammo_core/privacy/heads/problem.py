@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from mammo_core.config.runs import Unit
 from mammo_core.errors import PrivacyError
 from mammo_core.privacy.noise.clipping import l2_norm
 from mammo_core.privacy.noise.kinds import CLIP_MARGIN
+from mammo_core.privacy.noise.unit_check import TRIED_UNITS, require_right_gradients
 
 MIN_UNITS = 10
 _LONG_WEIGHTS = 200.0  # longer than training is expected to make them
@@ -119,6 +122,40 @@ class HeadTrainingData:
             if unit
             else math.inf
         )
+
+    def require_right_gradients(
+        self, clipped_sum: Callable[[HeadTrainingData, float], Tensor]
+    ) -> None:
+        """Raises PrivacyError unless an engine clips right, on made-up units with as many masses and features.
+
+        Args:
+            clipped_sum: Given float64 data and a bound, the sum of units' clipped gradients at the initial weights, (K,).
+        """
+        rng = torch.Generator().manual_seed(0)
+        num_masses, num_weights = self.unit_rows.shape[1], len(self.initial_weights)
+        shape = TRIED_UNITS, num_masses, num_weights
+        vectors = torch.randn(shape, generator=rng, dtype=torch.float64)
+        labels = torch.arange(TRIED_UNITS * num_masses).view(shape[:2]) % 2.0
+        weights = nn.Parameter(
+            torch.randn(num_weights, generator=rng, dtype=torch.float64) / num_weights**0.5
+        )
+
+        def losses_of(units: slice) -> Tensor:
+            logits, wanted = vectors[units] @ weights, labels[units].double()
+            losses = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+            return losses.sum(dim=1)
+
+        def clipped_sums(units: slice, bound: float) -> list[Tensor]:
+            chosen = labels[units]
+            made_up = HeadTrainingData(
+                vectors=vectors[units].flatten(0, 1),
+                labels=chosen.flatten().double(),
+                unit_rows=torch.arange(chosen.numel()).view(chosen.shape),
+                initial_weights=weights.detach(),
+            )
+            return [clipped_sum(made_up, bound)]
+
+        require_right_gradients({"weights": weights}, losses_of, clipped_sums)
 
     def public_gradient(self, weights: Tensor) -> Tensor:
         """Computes the weighted mean gradient of the public data at each weight vector: (R, K) -> (R, K)."""

@@ -92,10 +92,11 @@ def train_heads(
     rate = torch.tensor([job.learning_rate for job in jobs], dtype=torch.float64)[:, None]
     rate = torch.where(is_private, rate / clip, rate)
     sources = [noise_from(job.seed) for job in jobs]
-    rows, mask = problem.unit_rows.clamp(min=0), problem.unit_rows >= 0  # (U, B)
-    unit_of_row = problem.unit_of_row
-    gram = _gram_matrices(problem.vectors, rows, mask)  # (U, B, B)
-    lengths = gram.diagonal(0, 1, 2).sqrt()  # (U, B)
+    if is_private.any():
+        problem.require_right_gradients(
+            lambda made_up, bound: _Units(made_up).clipped_sum(made_up.initial_weights[None], bound)
+        )
+    units = _Units(problem)
 
     part = 1.0 if taking_part is None else taking_part.units.double()
     divisor = problem.num_units if taking_part is None else taking_part.expected_units
@@ -105,10 +106,7 @@ def train_heads(
     first_averaged = first_averaged_step(recipe)
     for step in range(1, recipe.steps + 1):
         room.require(weights * is_private)
-        residuals = torch.sigmoid(weights @ problem.vectors.T) - problem.labels  # (R, N)
-        norms = _unit_gradient_norms(residuals[:, rows] * mask, gram, lengths, weights.shape[1])
-        factors = torch.where(is_private, clip_factors(norms, clip), 1.0) * part
-        summed = (residuals * factors[:, unit_of_row]) @ problem.vectors  # (R, K)
+        summed = units.clipped_sum(weights, clip, is_private, part)  # (R, K)
         for row, (job, source) in enumerate(zip(jobs, sources, strict=True)):
             if job.noise_multiplier is not None:
                 summed[row] = add_noise(summed[row], job.noise_multiplier * clip, source)
@@ -118,6 +116,32 @@ def train_heads(
         if on_step:
             on_step(step, weights.float())
     return (average / (recipe.steps - first_averaged + 1)).float()
+
+
+class _Units:
+    """The units of a problem in float64, prepared for many steps."""
+
+    def __init__(self, problem: HeadTrainingData) -> None:
+        self._problem, self._unit_of_row = problem, problem.unit_of_row
+        self._rows, self._mask = problem.unit_rows.clamp(min=0), problem.unit_rows >= 0  # (U, B)
+        self._gram = _gram_matrices(problem.vectors, self._rows, self._mask)  # (U, B, B)
+        self._lengths = self._gram.diagonal(0, 1, 2).sqrt()  # (U, B)
+
+    def clipped_sum(
+        self,
+        weights: Tensor,
+        clip: float,
+        is_clipped: Tensor | bool = True,
+        part: Tensor | float = 1.0,
+    ) -> Tensor:
+        """Sums the units' gradients at weights (R, K), each clipped and times its part: (R, K)."""
+        vectors = self._problem.vectors
+        residuals = torch.sigmoid(weights @ vectors.T) - self._problem.labels  # (R, N)
+        norms = _unit_gradient_norms(
+            residuals[:, self._rows] * self._mask, self._gram, self._lengths, weights.shape[1]
+        )
+        factors = torch.where(torch.as_tensor(is_clipped), clip_factors(norms, clip), 1.0) * part
+        return (residuals * factors[:, self._unit_of_row]) @ vectors
 
 
 def _gram_matrices(vectors: Tensor, rows: Tensor, mask: Tensor) -> Tensor:

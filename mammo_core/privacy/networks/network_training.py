@@ -36,6 +36,7 @@ from mammo_core.privacy.networks.training_state import (
 from mammo_core.privacy.networks.unit_source import UnitSource
 from mammo_core.privacy.noise.optimizer import NoisyOptimizer
 from mammo_core.privacy.noise.sources import NoiseSource, ReproducibleNoise
+from mammo_core.privacy.noise.unit_check import TRIED_UNITS
 
 
 def train_network(
@@ -49,6 +50,7 @@ def train_network(
     micro_batch: int | None = None,
     state: TrainingState | None = None,
     public: UnitSource | None = None,
+    is_tried: bool = False,
     on_step: Callable[[NetworkStep], None] | None = None,
     save: Callable[[TrainingState], None] | None = None,
     save_every: int = 50,
@@ -66,6 +68,7 @@ def train_network(
         micro_batch: Units computed at once; None for as many as fit. Halved when memory is short.
         state: To go on from; None starts anew.
         public: Data of no patient; as many units as a private step expects add their gradient, without noise.
+        is_tried: Whether this process tried the layers on made-up inputs already, as where it trains in chunks.
         save: Given the state every `save_every` steps.
 
     Returns:
@@ -83,7 +86,10 @@ def train_network(
         CheckpointError: If the state belongs to another training, or to steps that were not private.
         InvalidRequestError: If not even one unit fits into memory.
     """
-    run = _Run(network.to(device), source, training, noise, device, seed, public)
+    network = network.to(device)
+    if training.is_private and not is_tried:
+        _require_private_layers(network, source, device)
+    run = _Run(network, source, training, noise, device, seed, public)
     if state is not None:
         run.restore(state)
     run.set_micro_batch(micro_batch)
@@ -122,7 +128,6 @@ class _Run:
         self._history: History = []
         self.step = 0
         if training.is_private:
-            self._require_private_layers()
             self._clipped = ClippedGradients(network, training, device, self._micro_batches)
             self._noisy = NoisyOptimizer(
                 self._optimizer,
@@ -192,13 +197,6 @@ class _Run:
         if state.noise is not None and isinstance(self._noise, ReproducibleNoise):
             self._noise.restore(state.noise)
 
-    def _require_private_layers(self) -> None:
-        """Tries the network on random numbers in the shape of inputs, not on patients."""
-        inputs = batch_of(self._source, torch.tensor([0]), 0).to(self._device).inputs
-        rng = torch.Generator().manual_seed(0)
-        random = torch.randn(2, *inputs.shape[1:], generator=rng)
-        require_private_layers(self._network, random.to(inputs))
-
     def _sampled_units(self) -> Tensor:
         units = torch.arange(self._source.num_units)
         if self._training.sample_rate == 1:
@@ -243,6 +241,20 @@ def _make_optimizer(
 ) -> torch.optim.Optimizer:
     kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.SGD
     return kind(parameters, lr=training.learning_rate, weight_decay=training.weight_decay)
+
+
+def _require_private_layers(network: nn.Module, source: UnitSource, device: torch.device) -> None:
+    """Tries the network on random numbers that lie in memory as inputs do, not on patients."""
+    inputs = batch_of(source, torch.tensor([0]), 0).to(device).inputs
+    require_private_layers(network, _random_like(inputs))
+
+
+def _random_like(inputs: Tensor) -> Tensor:
+    """Makes three inputs of random numbers, each laid out in memory as the given ones: (N, ...) -> (3, ...)."""
+    shape, strides = inputs.shape[1:], inputs.stride()[1:]
+    size = 1 + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True))
+    numbers = torch.randn(TRIED_UNITS * size, generator=torch.Generator().manual_seed(0))
+    return numbers.to(inputs).as_strided((TRIED_UNITS, *shape), (size, *strides))
 
 
 def _copied(names: Iterable[str], tensors: Sequence[Tensor]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Checks whether a network can be trained with differential privacy, by its layers and on two inputs.
+"""Checks whether a network can be trained with differential privacy, by its layers and on made-up inputs.
 
 One unit's gradient is bounded only if it depends on that unit alone, and if the gradient that is clipped is the whole
 one. Both are tested before anything starts: by what layers are, and by what they do.
@@ -29,8 +29,8 @@ from mammo_core.privacy.networks.trained_layers import (
     trained_layers,
     watched,
 )
-from mammo_core.privacy.networks.unit_gradients import UnitGradients
-from mammo_core.privacy.noise.clipping import l2_norm
+from mammo_core.privacy.networks.unit_gradients import UnitGradients, exact_products
+from mammo_core.privacy.noise.unit_check import wrong_gradients
 
 _FREEZE = "Freeze it (requires_grad = False), or train only the head or adapters."
 _ROUNDING = 1e-3
@@ -57,8 +57,12 @@ class LayerProblem:
         return f"{self.name or 'the network'} ({self.kind}): {self.problem}. {self.fix}"
 
 
-def require_private_layers(network: nn.Module, example: Tensor) -> None:
-    """Raises PrivacyError, with every layer that stands in the way and what to do, unless none does."""
+def require_private_layers(network: nn.Module, example: Tensor | None = None) -> None:
+    """Raises PrivacyError, with every layer that stands in the way and what to do, unless none does.
+
+    Args:
+        example: As in `find_problems`; None looks at the layers from outside only.
+    """
     problems = find_problems(network, example)
     if problems:
         listed = "\n".join(f"- {problem}" for problem in problems)
@@ -76,30 +80,31 @@ def freeze_raw_parameters(network: nn.Module) -> list[str]:
     return names
 
 
-def find_problems(network: nn.Module, example: Tensor) -> list[LayerProblem]:
+def find_problems(network: nn.Module, example: Tensor | None) -> list[LayerProblem]:
     """Finds all layers that cannot be trained with differential privacy, in the network's present mode.
 
     Neither weights, statistics nor random numbers are changed.
 
     Args:
-        example: (2, ...): two different inputs, on the network's device.
+        example: (N, ...): two or more different inputs, on the network's device; None for not running it.
 
     Returns:
-        Problems that show from outside; only if there are none, those that show when it runs.
+        Problems that show from outside; only if there are none, those that show when it runs; and only if there are none
+        either, gradients that are wrong.
     """
-    if len(example) != 2 or torch.equal(example[0], example[1]):
-        raise ValueError("Expected two different inputs.")
     problems = _problems_from_outside(network)
-    if problems:
+    if problems or example is None:
         return problems
+    if len(example) < 2 or torch.equal(example[0], example[1]):
+        raise ValueError("Expected two different inputs.")
+    pair = example[:2]
     layers = trained_layers(network)
     with _as_it_was(network):
-        problems = _problems_of_calls(network, layers, example)
-        return problems or [
-            *_changed_statistics(network, example),
-            *_mixed_inputs(network, layers, example),
-            *_incomplete_gradients(network, layers, example),
-        ]
+        return (
+            _problems_of_calls(network, layers, pair)
+            or [*_changed_statistics(network, pair), *_mixed_inputs(network, layers, pair)]
+            or _wrong_gradients(network, example)
+        )
 
 
 def _problems_from_outside(network: nn.Module) -> list[LayerProblem]:
@@ -232,31 +237,35 @@ def _mixed_inputs(
     return []
 
 
-def _incomplete_gradients(
-    network: nn.Module, layers: list[TrainedLayer], example: Tensor
-) -> list[LayerProblem]:
-    """Layers whose gradient, taken layer by layer, is not the one that autograd finds."""
-    with seeded(0):
-        ours = UnitGradients(network, max_grad_norm=float("inf"))
-        ours.add(example, torch.tensor([0, 1], device=example.device), _example_losses)
-    with seeded(0), torch.enable_grad():
-        trained = {n: p for n, p in network.named_parameters() if p.requires_grad}
-        expected = torch.autograd.grad(
-            _example_losses(network(example)).sum(),
-            list(trained.values()),
-            allow_unused=True,
-            materialize_grads=True,
+def _wrong_gradients(network: nn.Module, example: Tensor) -> list[LayerProblem]:
+    """Layers whose gradient, taken layer by layer and unit by unit, is not the one that autograd finds."""
+
+    def losses_of(units: slice) -> Tensor:
+        return _example_losses(network(example[units]))
+
+    def clipped_sums(units: slice, bound: float) -> list[Tensor]:
+        ours = UnitGradients(network, max_grad_norm=bound)
+        with seeded(0):
+            ours.add(lambda: losses_of(units))
+        return ours.take()
+
+    def seeded_losses_of(units: slice) -> Tensor:
+        with seeded(0):
+            return losses_of(units)
+
+    trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    with exact_products():
+        wrong = wrong_gradients(
+            [*trained.values()], seeded_losses_of, clipped_sums, num_units=len(example)
         )
-    whole = l2_norm(torch.stack([l2_norm(gradient) for gradient in expected]))
     return [
         LayerProblem(
-            name,
+            [*trained][index],
             "parameter",
-            "has a gradient that does not come from its layer's calls alone",
+            "has a gradient that is not the one that autograd finds for single inputs",
             _FREEZE,
         )
-        for name, got, wanted in zip(trained, ours.take(), expected, strict=True)
-        if bool(l2_norm(got - wanted) > _ROUNDING * (l2_norm(wanted) + whole))
+        for index in wrong
     ]
 
 

@@ -106,7 +106,8 @@ class ClippedGradients:
         device: torch.device,
         micro_batches: MicroBatches,
     ) -> None:
-        self._training, self._device, self._micro_batches = training, device, micro_batches
+        self._network, self._training, self._device = network, training, device
+        self._micro_batches = micro_batches
         self._units = UnitGradients(
             network, max_grad_norm=training.max_grad_norm, autocast=training.autocast
         )
@@ -134,7 +135,7 @@ class ClippedGradients:
 
     def _add(self, batch: UnitBatch) -> tuple[float, int]:
         losses = _Remembered(losses_of_inputs(batch, self._training.label_smoothing))
-        norms = self._units.add(batch.inputs, batch.unit_of_input, losses)
+        norms = self._units.add(lambda: losses(self._network(batch.inputs)), batch.unit_of_input)
         return losses.total, int((norms > self._training.max_grad_norm).sum())
 
 

@@ -70,17 +70,14 @@ class UnitGradients:
         self._sums: dict[nn.Parameter, Tensor] = {}
 
     def add(
-        self,
-        inputs: Tensor,
-        unit_of_input: Tensor,
-        losses_of_inputs: Callable[[Tensor], Tensor],
+        self, losses_of_inputs: Callable[[], Tensor], unit_of_input: Tensor | None = None
     ) -> Tensor:
         """Adds the clipped gradient of each unit's summed loss.
 
         Args:
-            inputs: (N, ...), the rows of one unit side by side.
-            unit_of_input: (N,) int64, ascending, each of 0 … U - 1 at least once.
-            losses_of_inputs: Called once with the network's outputs; (N,) losses, each of its own input.
+            losses_of_inputs: Called once; (N,) losses, each of one input, computed with the network. The layout of inputs
+                in memory does not matter.
+            unit_of_input: (N,) int64, ascending, each of 0 … U - 1 at least once; None for units of one input.
 
         Returns:
             (U,) norms before clipping; infinity or not a number for units that added nothing.
@@ -88,19 +85,21 @@ class UnitGradients:
         Raises:
             PrivacyError: If a layer's rows cannot be told apart by input, or its inputs were overwritten.
         """
+        device = self._parameters[0].device
         with torch.enable_grad(), watched(self._network, self._layers) as watch:
-            with torch.autocast(
-                inputs.device.type, self._autocast, enabled=self._autocast is not None
-            ):
-                losses = losses_of_inputs(self._network(inputs))
-            if losses.shape != (len(inputs),):
+            with torch.autocast(device.type, self._autocast, enabled=self._autocast is not None):
+                losses = losses_of_inputs()
+            if unit_of_input is None:
+                unit_of_input = torch.arange(losses.numel(), device=device)
+            num_inputs = len(unit_of_input)
+            if losses.shape != (num_inputs,):
                 raise ValueError(
-                    f"Expected one loss per input, ({len(inputs)},); got {tuple(losses.shape)}."
+                    f"Expected one loss per input, ({num_inputs},); got {tuple(losses.shape)}."
                 )
             torch.autograd.grad(losses.sum(), watch.entries, allow_unused=True)
         with torch.no_grad(), exact_products():
             seen = [
-                _Seen(layer, self._checked(layer, watch.calls.get(layer.name, []), len(inputs)))
+                _Seen(layer, self._checked(layer, watch.calls.get(layer.name, []), num_inputs))
                 for layer in self._layers
             ]
             del watch

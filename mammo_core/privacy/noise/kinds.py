@@ -13,6 +13,7 @@ Randomness = Literal["secret", "sum of four", "keyed", "reproducible"]
 # Share of the clipping norm. One unit more adds a contribution of at most the rest of it, and it changes the
 # roundings of the others' sum: the margin holds both. Noise is made for the whole clipping norm.
 CLIP_MARGIN = 2.0**-10
+KEPT_SEED_DIGITS = 8  # the last, in base 16: 32 bits of the seed of reproducible noise are all that a generator keeps
 _MOST_SUMS_OF_FOUR = 2_000_000
 FLOAT_NOISE = (
     "Noise was added in single precision (float32), as versions up to 0.2 did. The guarantee holds for arithmetic with "

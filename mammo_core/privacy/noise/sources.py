@@ -46,7 +46,10 @@ class SecretNoise:
 
 
 class ReproducibleNoise:
-    """From a seed: the same noise for whoever knows or guesses it, so for demonstration only."""
+    """From a seed: the same noise for whoever knows or guesses it, so for demonstration only.
+
+    Seeds that agree in their last 32 bits give the same noise. The ledger takes them for one.
+    """
 
     def __init__(self, seed: int) -> None:
         self._rng = torch.Generator().manual_seed(seed)

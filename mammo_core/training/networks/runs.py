@@ -191,9 +191,11 @@ class _Training:
         is_mixed = run.config.strategy == "real+synthetic"
         public = run.source(run.synthetic, self._device) if is_mixed else None
         training = training_settings(run.config, run.noise_multiplier)
+        is_tried = False
 
         def train(steps: int, **listening: Any) -> TrainingState:
-            return train_network(
+            nonlocal is_tried
+            state = train_network(
                 self._network,
                 source,
                 replace(training, steps=steps),
@@ -201,8 +203,11 @@ class _Training:
                 device=self._device,
                 seed=run.config.seed,
                 public=public,
+                is_tried=is_tried,
                 **listening,
             )
+            is_tried = True
+            return state
 
         return train
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import opacus
 import pytest
 import torch
 
@@ -214,3 +215,54 @@ def test_patient_bags_hold_every_mass_once():
 def test_too_few_patients_are_refused():
     with pytest.raises(PrivacyError, match="at least 10 patients to hide one among; got 9"):
         rows_of_units(np.repeat(list("abcdefghi"), 5), "patient")
+
+
+@pytest.mark.pitfall("Wrong gradients of single patients")
+@pytest.mark.parametrize("masses", [1, 3])
+def test_an_engine_that_clips_too_little_trains_nothing(masses, monkeypatch):
+    right = vectorised._unit_gradient_norms
+    monkeypatch.setattr(vectorised, "_unit_gradient_norms", lambda *given: 0.9 * right(*given))
+    unit = "image" if masses == 1 else "patient"
+
+    with pytest.raises(PrivacyError, match="those of weights are others"):
+        train_vectorised(make_problem(unit), RECIPE, HeadSettings(1.5, 2.0, 3))
+
+
+@pytest.mark.pitfall("Wrong gradients of single patients")
+def test_an_opacus_whose_gradients_are_wrong_trains_nothing(monkeypatch):
+    def wrong(layer, activations, backprops):
+        (vectors,) = activations
+        return {layer.weight: torch.einsum("nbi,nbj->nij", backprops, vectors.flip(1))}
+
+    monkeypatch.setitem(opacus.GradSampleModule.GRAD_SAMPLERS, torch.nn.Linear, wrong)
+
+    with pytest.raises(PrivacyError, match="those of weights are others"):
+        train_opacus(make_problem(), RECIPE, HeadSettings(1.5, 2.0, 3))
+
+
+@engines
+def test_trying_an_engine_leaves_torchs_randomness_alone(train):
+    before = torch.get_rng_state()
+
+    train(make_problem(), ONE_STEP, HeadSettings(1.5, 2.0, 3))
+
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("layout", ["transposed", "strided", "expanded"])
+@engines
+def test_vectors_of_any_layout_give_the_same_head(train, layout):
+    problem = make_problem()
+    if layout == "expanded":
+        problem = replace(problem, vectors=problem.vectors[:, :1].repeat(1, 9))
+    vectors = {
+        "transposed": problem.vectors.T.contiguous().T,
+        "strided": problem.vectors.repeat_interleave(2, 1)[:, ::2],
+        "expanded": problem.vectors[:, :1].expand(-1, 9),
+    }[layout]
+    assert not vectors.is_contiguous()
+    job = HeadSettings(noise_multiplier=1.5, learning_rate=2.0, seed=3)
+
+    torch.testing.assert_close(
+        train(replace(problem, vectors=vectors), RECIPE, job), train(problem, RECIPE, job)
+    )

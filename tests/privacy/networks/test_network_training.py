@@ -9,6 +9,7 @@ from torch import nn
 
 from mammo_core.errors import CheckpointError, InvalidRequestError, PrivacyError
 from mammo_core.privacy.accounting.sampled import epsilon_spent
+from mammo_core.privacy.networks import layer_gradients, network_training
 from mammo_core.privacy.networks.network_training import NetworkTraining, train_network
 from mammo_core.privacy.networks.training_state import TrainingState
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
@@ -221,16 +222,16 @@ def test_no_unit_is_split_over_micro_batches(micro_batch, monkeypatch):
     """Each half would be clipped by itself, and the unit move the sum by twice the bound."""
     sizes, original = [], UnitGradients.add
 
-    def spied(self, inputs, unit_of_input, losses):
-        sizes.append(torch.bincount(unit_of_input))
-        return original(self, inputs, unit_of_input, losses)
+    def spied(self, losses, unit_of_input=None):
+        if unit_of_input is not None:  # as when the layers are tried on made-up inputs
+            sizes.append(torch.bincount(unit_of_input))
+        return original(self, losses, unit_of_input)
 
     source = MadeSource()
     monkeypatch.setattr(UnitGradients, "add", spied)
 
     train(replace(QUIET, steps=1), source=source, micro_batch=micro_batch)
 
-    # the layers are tried on two inputs first
     seen = torch.cat(sizes)[-24:]
     assert torch.equal(seen, source._sizes)
     assert source._sizes.max() == 3
@@ -518,11 +519,11 @@ def test_shortage_in_the_middle_of_a_step_does_not_count_units_twice(monkeypatch
     expected = flat(train(PRIVATE, micro_batch=4).weights)
     original, calls = UnitGradients.add, []
 
-    def sometimes(self, inputs, unit_of_input, losses):
-        calls.append(len(inputs))
-        if len(calls) == 3:
+    def sometimes(self, losses, unit_of_input=None):
+        calls.append(unit_of_input)
+        if len(calls) == 8:  # the first six try the layers on made-up inputs
             raise SHORTAGES[0]
-        return original(self, inputs, unit_of_input, losses)
+        return original(self, losses, unit_of_input)
 
     monkeypatch.setattr(UnitGradients, "add", sometimes)
 
@@ -571,3 +572,87 @@ def test_other_errors_are_not_taken_for_short_memory():
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(InvalidRequestError, match=next(iter(wrong))):
         replace(PRIVATE, **wrong)
+
+
+LAYOUTS = {
+    "contiguous": lambda inputs: inputs,
+    "channels last": lambda inputs: inputs.to(memory_format=torch.channels_last),
+    "strided": lambda inputs: inputs.repeat_interleave(2, -1)[..., ::2],
+    "expanded": lambda inputs: inputs[:, :1].expand(-1, 3, -1, -1),
+}
+
+
+class LaidOut:
+    """Images of a made source in a layout."""
+
+    def __init__(self, layout, num_units=24):
+        self._source, self.num_units = MadeSource(24, shape=(3, 6, 6)), num_units
+        self._layout = LAYOUTS[layout]
+
+    def batch(self, units, draw):
+        batch = self._source.batch(units, draw)
+        return replace(batch, inputs=self._layout(batch.inputs))
+
+
+def convolutions():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Conv2d(3, 4, 3),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(4, 4, 3),
+            nn.Flatten(),
+            nn.Linear(16, 1),
+        )
+
+
+def moved(layout, num_units):
+    network = convolutions()
+    before = flat(dict(network.named_parameters())).detach().clone()
+    training = replace(QUIET, steps=1, optimizer="sgd", learning_rate=1.0)
+    state = train(training, network=network, source=LaidOut(layout, num_units))
+    return num_units * (before - flat(state.network))
+
+
+@pytest.mark.pitfall("Wrong gradients of single patients")
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_one_unit_more_moves_a_step_by_the_bound_at_most_in_any_layout(layout):
+    sums = [moved(layout, count) for count in (1, 2, 3, 9)]
+
+    assert sums[0].norm() == pytest.approx(0.3, rel=2e-3)
+    for fewer, more in ((0, 1), (1, 2)):
+        assert (sums[more] - sums[fewer]).norm() <= 0.3
+    if layout == "channels last":
+        torch.testing.assert_close(sums[3], moved("contiguous", 9), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.pitfall("Wrong gradients of single patients")
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layers_are_tried_on_numbers_that_lie_in_memory_as_inputs_do(layout, monkeypatch):
+    tried = []
+
+    def note(network, example):
+        tried.append(example)
+
+    monkeypatch.setattr(network_training, "require_private_layers", note)
+    train(QUIET, network=convolutions(), source=LaidOut(layout))
+
+    inputs = LaidOut(layout).batch(torch.tensor([0]), torch.Generator()).inputs
+    assert tried[0].shape == (3, *inputs.shape[1:])
+    assert tried[0].stride()[1:] == inputs.stride()[1:]
+    assert not torch.equal(tried[0][0], tried[0][1])
+
+
+@pytest.mark.pitfall("Wrong gradients of single patients")
+@pytest.mark.parametrize("wrong_batch", [1, 2, 3])
+def test_a_network_whose_gradients_are_wrong_in_some_batch_is_not_trained(monkeypatch, wrong_batch):
+    right = layer_gradients._convolution
+
+    def misread(layer, inputs, gradients):
+        found = right(layer, inputs, gradients)
+        return found if len(inputs) != wrong_batch else {n: -g for n, g in found.items()}
+
+    monkeypatch.setattr(layer_gradients, "_convolution", misread)
+
+    with pytest.raises(PrivacyError, match="not the one that autograd finds for single inputs"):
+        train(PRIVATE, network=convolutions(), source=LaidOut("channels last"))

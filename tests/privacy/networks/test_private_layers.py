@@ -208,7 +208,7 @@ class AlsoPastTheLayer(PastTheLayer):
         (FromConstant(), "table", "rows that do not belong to single inputs"),
         (FromPairedConstant(), "table", "does not keep the rows of an input side by side"),
         (PastTheLayer(), "hidden", "never called as a layer"),
-        (AlsoPastTheLayer(), "hidden.weight", "not come from its layer's calls alone"),
+        (AlsoPastTheLayer(), "hidden.weight", "not the one that autograd finds"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else None,
 )

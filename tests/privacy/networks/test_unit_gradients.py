@@ -6,11 +6,11 @@ from opacus import GradSampleModule
 from torch import nn
 
 from mammo_core.errors import PrivacyError
+from mammo_core.privacy.heads.opacus import quiet_hooks
 from mammo_core.privacy.networks import layer_gradients
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
 from mammo_core.privacy.noise.kinds import CLIP_MARGIN
 from mammo_core.privacy.noise.optimizer import NoisyOptimizer
-from mammo_core.privacy.noise.sampled_steps import quiet_hooks
 from mammo_core.privacy.noise.sources import ReproducibleNoise
 from tests.privacy.networks.made_networks import (
     NETWORKS,
@@ -25,7 +25,7 @@ from tests.privacy.networks.made_networks import (
 
 def added(network, inputs, units=UNITS, *, max_grad_norm=0.5, losses=squared_outputs, **options):
     gradients = UnitGradients(network, max_grad_norm=max_grad_norm, **options)
-    norms = gradients.add(inputs, units, losses)
+    norms = gradients.add(lambda: losses(network(inputs)), units)
     return gradients.take(), norms
 
 
@@ -64,8 +64,8 @@ def test_micro_batches_add_up():
     whole, norms = added(network, inputs)
     parts = UnitGradients(network, max_grad_norm=0.5)
 
-    first = parts.add(inputs[:3], UNITS[:3], squared_outputs)
-    second = parts.add(inputs[3:], UNITS[3:] - 2, squared_outputs)
+    first = parts.add(lambda: squared_outputs(network(inputs[:3])), UNITS[:3])
+    second = parts.add(lambda: squared_outputs(network(inputs[3:])), UNITS[3:] - 2)
 
     torch.testing.assert_close(torch.cat([first, second]), norms)
     torch.testing.assert_close(parts.take(), whole)
@@ -89,7 +89,7 @@ def test_steps_with_noise_end_at_the_weights_of_opacus(kind):
     """Opacus keeps every unit's gradient in memory; a unit is one input there."""
     ours, size = make_network(kind)
     theirs, _ = make_network(kind)
-    inputs, alone = make_inputs(size, 5), torch.arange(5)
+    inputs = make_inputs(size, 5)
     for module in theirs.modules():
         if hasattr(module, "inplace"):
             module.inplace = False  # Opacus refuses such networks
@@ -109,7 +109,7 @@ def test_steps_with_noise_end_at_the_weights_of_opacus(kind):
     gradients = UnitGradients(ours, max_grad_norm=0.5)
 
     for _ in range(3):
-        gradients.add(inputs, alone, squared_outputs)
+        gradients.add(lambda: squared_outputs(ours(inputs)))
         optimizers[0].set_gradients(gradients.take())
         optimizers[0].original_optimizer.step()
         optimizers[1].zero_grad()

@@ -20,11 +20,11 @@ from mammo_core.privacy.heads.opacus import train_head
 from mammo_core.privacy.heads.problem import HeadTrainingData
 from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
 from mammo_core.privacy.networks.network_training import NetworkTraining, train_network
+from mammo_core.privacy.networks.noisy_gradients import NoisyGradients
 from mammo_core.privacy.networks.unit_source import UnitBatch
 from mammo_core.privacy.noise.clipping import clip_rows
 from mammo_core.privacy.noise.grid import add_noise, step_of
 from mammo_core.privacy.noise.noisy_sum import noisy_sum
-from mammo_core.privacy.noise.sampled_steps import NoisyGradients
 from mammo_core.privacy.noise.sources import SecretNoise
 
 UNITS, WEIGHTS = 40, 256
@@ -140,6 +140,7 @@ def by_discriminator_steps(took_part):
         max_grad_norm=CLIP,
         expected_units=UNITS,
         noise=SecretNoise(),
+        example=lambda units: layer(rows[units])[:, 0],
     )
     shown = rows if took_part else rows[:-1]
     noisy.step(lambda: layer(shown)[:, 0], len(shown), [torch.zeros(1, WEIGHTS)])

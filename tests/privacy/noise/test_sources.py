@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
-from mammo_core.privacy.noise.kinds import randomness_of
+from mammo_core.privacy.noise.kinds import KEPT_SEED_DIGITS, randomness_of
 from mammo_core.privacy.noise.sources import ReproducibleNoise, SecretNoise, noise_from
 
 
@@ -64,6 +64,17 @@ def test_noise_is_named_by_where_it_came_from_also_of_older_runs():
     assert {randomness_of(1, "reproducible", kind) for kind in ("grid", "float")} == {
         "reproducible"
     }
+
+
+def test_seeds_that_agree_in_the_digits_that_are_kept_give_the_same_noise():
+    """What the ledger relies on, which takes such seeds for one."""
+    first, second, other = (
+        ReproducibleNoise(7 + step).words(4)
+        for step in (0, 16**KEPT_SEED_DIGITS, 16 ** (KEPT_SEED_DIGITS - 1))
+    )
+
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, other)
 
 
 def test_reproducible_noise_goes_on_from_its_state():

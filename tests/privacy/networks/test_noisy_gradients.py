@@ -6,9 +6,9 @@ from mammo_core.errors import PrivacyError
 from mammo_core.privacy.accounting.composition import composed_epsilon
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
 from mammo_core.privacy.accounting.sampled import calibrate_sampled
+from mammo_core.privacy.networks.noisy_gradients import NoisyGradients
 from mammo_core.privacy.noise.grid import add_noise
 from mammo_core.privacy.noise.kinds import CLIP_MARGIN
-from mammo_core.privacy.noise.sampled_steps import NoisyGradients
 from mammo_core.privacy.noise.sources import ReproducibleNoise
 
 DELTA = 1e-4
@@ -57,6 +57,7 @@ def stepped(noise_multiplier, inputs, *, max_grad_norm=1.0, public=0.0, expected
         max_grad_norm=max_grad_norm,
         expected_units=expected_units,
         noise=ReproducibleNoise(0),
+        example=lambda units: layer(torch.eye(3)[units]).squeeze(1),
     )
     noisy.step(
         lambda: layer(inputs).squeeze(1), len(inputs), [torch.full_like(before, float(public))]

@@ -1,4 +1,4 @@
-"""Takes noisy gradient steps on random subsets of units (DP-SGD).
+"""Takes noisy gradient steps on random subsets of units (DP-SGD), beside plain gradients of public data.
 
 The units of each step are a Poisson sample: every unit is in or out independently of the others.
 
@@ -8,28 +8,32 @@ Source: Abadi et al. 2016, arXiv:1607.00133.
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import torch
-from opacus import GradSampleModule
 from torch import Tensor, nn
 
+from mammo_core.privacy.networks.private_layers import require_private_layers
+from mammo_core.privacy.networks.unit_gradients import UnitGradients, exact_products
 from mammo_core.privacy.noise.optimizer import NoisyOptimizer
 from mammo_core.privacy.noise.sources import NoiseSource
+from mammo_core.privacy.noise.unit_check import require_right_gradients
 
 
 class NoisyGradients:
-    """Trains a module with noisy gradients of private data beside plain gradients of public data.
+    """Trains a module of which every unit is one input.
 
     Args:
-        module: Whose layers Opacus can differentiate per sample.
+        module: All of whose parameters train, see `UnitGradients`.
         optimizer: Of the module's parameters.
         noise_multiplier: Noise standard deviation over clipping norm.
         max_grad_norm: L2 bound of one unit's gradient.
         expected_units: Mean size of a Poisson sample; the sum is divided by it, whatever the sample's size.
         noise: Secret where the result is released.
+        example: Computes the losses, (U,), of some of three made-up units, to try the gradients on.
+
+    Raises:
+        PrivacyError: If a layer mixes units, or the gradients of single units are wrong.
     """
 
     def __init__(
@@ -41,8 +45,17 @@ class NoisyGradients:
         max_grad_norm: float,
         expected_units: int,
         noise: NoiseSource,
+        example: Callable[[slice], Tensor],
     ) -> None:
-        self._module = GradSampleModule(module)
+        require_private_layers(module)
+        self._module = module
+        with exact_products():
+            require_right_gradients(
+                dict(module.named_parameters()),
+                example,
+                lambda units, bound: _clipped_sums(module, lambda: example(units), bound),
+            )
+        self._units = UnitGradients(module, max_grad_norm=max_grad_norm)
         self._optimizer = NoisyOptimizer(
             optimizer,
             noise_multiplier=noise_multiplier,
@@ -50,7 +63,6 @@ class NoisyGradients:
             expected_units=expected_units,
             noise=noise,
         )
-        self._module.disable_hooks()
 
     def step(
         self,
@@ -65,25 +77,18 @@ class NoisyGradients:
             num_units: U, which may be 0: the noise is added all the same.
             public_gradients: One per parameter, noise-free.
         """
-        self._optimizer.zero_grad()
         if num_units:
-            self._module.enable_hooks()
-            with quiet_hooks():
-                losses_of_units().mean().backward()
-            self._module.disable_hooks()
-        else:
-            for parameter in self._module.parameters():
-                setattr(parameter, "grad_sample", parameter.new_zeros((0, *parameter.shape)))  # noqa: B010
-        self._optimizer.pre_step()
+            self._units.add(losses_of_units)
+        self._optimizer.set_gradients(self._units.take())
         for parameter, public in zip(self._module.parameters(), public_gradients, strict=True):
             assert parameter.grad is not None
             parameter.grad += public
         self._optimizer.original_optimizer.step()
 
 
-@contextmanager
-def quiet_hooks() -> Generator[None]:
-    """Silences torch's remark that Opacus' hooks see modules whose inputs need no gradient."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Full backward hook is firing", UserWarning)
-        yield
+def _clipped_sums(
+    module: nn.Module, losses_of_units: Callable[[], Tensor], max_grad_norm: float
+) -> list[Tensor]:
+    gradients = UnitGradients(module, max_grad_norm=max_grad_norm)
+    gradients.add(losses_of_units)
+    return gradients.take()
