@@ -36,7 +36,7 @@ def test_networks_are_built_so_that_private_training_takes_them(name, side, part
 
     classifier = build_classifier(config, NetworkRecipe(trained_part=part), seed=0)
 
-    require_private_layers(classifier.network, random_inputs(side=side))
+    require_private_layers(classifier.network, random_inputs(3, side))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from mammo_core.results.exchange.load import import_runs
 from mammo_core.results.recording import RunRecorder
 from mammo_core.training.dataset import TestedMasses
 from mammo_core.training.networks import loop
+from mammo_core.training.networks.checkpoints import NetworkCheckpoints
 from mammo_core.training.networks.loop import TrainingStopped
 from mammo_core.training.networks.plan import prepare_network
 from mammo_core.training.networks.runs import run_network
@@ -164,6 +165,59 @@ def test_run_that_crashed_before_it_was_recorded_is_only_measured_again(tmp_path
     train(config, tmp_path, on_progress=lambda progress: steps.append(progress.step))
 
     assert steps == []
+
+
+def test_run_killed_between_its_record_and_the_end_of_its_checkpoint_is_no_second_release(
+    private_home, monkeypatch
+):
+    config, ledger, data = small_config(), FreeLedger(), small_data()
+    outcome = train(config, private_home, data, ledger)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(NetworkCheckpoints, "remove", killed)
+        RunRecorder(private_home).record(outcome, origin="fine-tune")
+
+    again = train(config, private_home, data, ledger, on_progress=pytest.fail)
+    RunRecorder(private_home).record(again, origin="fine-tune")
+
+    assert np.array_equal(again.scores["site"], outcome.scores["site"])
+    assert len(ledger.releases) == 1
+    assert not list(private_home.glob("networks/*/checkpoint.json"))
+
+
+def test_run_killed_while_it_is_recorded_is_listed_once_and_trained_once(private_home, monkeypatch):
+    config, ledger, data = small_config(), FreeLedger(), small_data()
+    outcome = train(config, private_home, data, ledger)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("mammo_core.results.recording.write_artefact", killed)
+        RunRecorder(private_home).record(outcome, origin="fine-tune")
+    assert len(RunArchive(private_home).rows()) == 0
+
+    again = train(config, private_home, data, ledger, on_progress=pytest.fail)
+    RunRecorder(private_home).record(again, origin="fine-tune")
+
+    assert len(RunArchive(private_home).rows()) == 1
+    assert len(ledger.releases) == 1
+
+
+def test_steps_that_a_kill_repeats_draw_new_noise_and_are_spent_once(tmp_path):
+    """The steps before were never written down; only their losses, which no ε covers, were shown."""
+    config, losses = small_config(), []
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path, on_progress=killed_after(3))
+    (state,) = tmp_path.glob("networks/*/*.safetensors")
+    before = state.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path, on_progress=killed_after(3))
+    assert state.read_bytes() == before
+    outcome = train(config, tmp_path, on_progress=lambda progress: losses.append(progress.step))
+
+    assert losses == [3, 4]
+    assert outcome.epsilon == pytest.approx(20.0, abs=0.1)
+
+
+def killed(*_):
+    raise KeyboardInterrupt
 
 
 def test_damaged_checkpoint_is_refused_before_anything_is_charged_again(tmp_path):
