@@ -25,6 +25,7 @@ from mammo_core import __version__
 from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.features import FeatureStore
 from mammo_core.cohorts.cohort import Cohort, join
+from mammo_core.cohorts.origins import saw_these_only
 from mammo_core.cohorts.sampled import synthetic_cohort
 from mammo_core.config.runs import BackboneConfig, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError
@@ -45,7 +46,6 @@ from mammo_core.synthesis.membership import (
 )
 from mammo_core.synthesis.sampling import MassGenerator
 from mammo_core.synthesis.structure_scores import structure_scores
-from mammo_core.system.secret_key import unkeyed_hash
 
 NEAREST, CALIBRATED = "nearest", "nearest, calibrated"
 COARSE, COARSE_CALIBRATED = "nearest in shape", "nearest in shape, calibrated"
@@ -268,20 +268,13 @@ def _require_disjoint(splits: dict[str, Cohort]) -> None:
 
 
 def _require_trained_on(splits: dict[str, Cohort], target: AttackTarget) -> None:
-    if target.card is None:
-        return
-    seen = set(target.card.patients)
-    hashed = {
-        name: {unkeyed_hash(patient) for patient in part.patient_ids}
-        for name, part in splits.items()
-    }
-    unseen = hashed["train"] - seen
-    known = (hashed["val"] | hashed["test"]) & seen
-    if unseen or known:
+    if target.card and not saw_these_only(
+        target.card, splits["train"], [splits["val"], splits["test"]]
+    ):
         raise InvalidRequestError(
-            f"Expected {target.name} to have seen all patients of the train split and no other here; its "
-            f"card lacks {len(unseen)} of them and names {len(known)} of val and test. "
-            "Attack it with the cohort that it was trained on."
+            f"Expected {target.name} to have seen all patients of the train split and no other here; what this "
+            "installation knows of its patients says otherwise, or it knows nothing of them. Attack it where it was "
+            "trained, with the cohort that it was trained on."
         )
 
 

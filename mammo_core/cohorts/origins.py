@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from mammo_core.cohorts.cohort import Cohort
 from mammo_core.errors import CheckpointError
 from mammo_core.privacy.statements.training_data import (
     UNKNOWN_ORIGIN,
@@ -25,7 +27,7 @@ from mammo_core.synthesis.cards import (
     file_hash,
     load_card,
 )
-from mammo_core.system.secret_key import hash_again, hash_patients
+from mammo_core.system.secret_key import hash_patients
 
 # trained without differential privacy on CBIS-DDSM; whose masses exactly is not published
 PAPER_ORIGIN = SyntheticOrigin(generator="MCGAN of the paper")
@@ -35,7 +37,7 @@ _PAPER_NAME = re.compile(r"batch_\d+_\d+_(malignant|benign)")
 def origin_of_card(name: str, card: GeneratorCard) -> SyntheticOrigin:
     """Returns the origin of masses sampled from a generator."""
     return SyntheticOrigin(
-        generator=name, patients=hash_again(card.patients), guarantee=card.guarantee
+        generator=name, patients=card.possible_patients, guarantee=card.guarantee
     )
 
 
@@ -57,6 +59,25 @@ def origin_of_folder(folder: Path) -> SyntheticOrigin:
     if not masses or any(listed.get(path.name) != file_hash(path.read_bytes()) for path in masses):
         return UNKNOWN_ORIGIN
     return origin_of_card(name, card)
+
+
+def words_for(train: Cohort) -> str:
+    """Describes a train split as a generator's card does: its site and numbers."""
+    return f"{train.sites[0]}, train split: {len(train)} masses of {train.num_patients} patients"
+
+
+def saw_these_only(card: GeneratorCard, train: Cohort, heldout: Sequence[Cohort]) -> bool:
+    """Checks whether a generator saw all patients of a train split and none of those held out.
+
+    Where only the public dataset that it learned from is known, the split of that name and size is taken for its own.
+    """
+    own, others = (
+        hash_patients(one for part in parts for one in part.patient_ids.tolist())
+        for parts in ([train], heldout)
+    )
+    if card.patients:
+        return own <= card.patients and not others & card.patients
+    return own <= card.possible_patients and card.training_data == words_for(train)
 
 
 def training_data(

@@ -15,11 +15,11 @@ from torch import Tensor
 from mammo_core.classifiers.backbones import Backbone, load_backbone
 from mammo_core.classifiers.features import FeatureStore, compute_features, views_of
 from mammo_core.cohorts.cohort import Cohort, join
+from mammo_core.cohorts.origins import saw_these_only
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import CohortError
 from mammo_core.synthesis.cards import GeneratorCard
 from mammo_core.synthesis.memorisation import CopyDetector, calibrate, nearest_views
-from mammo_core.system.secret_key import unkeyed_hash
 
 _HELDOUT_SPLITS = ("val", "test")
 
@@ -93,12 +93,7 @@ class RealNeighbourhood:
 
         Only then does nearness say anything about copying.
         """
-        seen = set(card.patients)
-        train, heldout = (
-            {unkeyed_hash(patient) for patient in np.unique(part.patient_ids)}
-            for part in (self.train, self.heldout)
-        )
-        return train <= seen and not heldout & seen
+        return saw_these_only(card, self.train, [self.heldout])
 
 
 def missing_for_search(

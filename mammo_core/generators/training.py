@@ -16,6 +16,7 @@ from torch import Tensor
 from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.features import compute_features
 from mammo_core.cohorts.cohort import Cohort
+from mammo_core.cohorts.origins import words_for
 from mammo_core.config import validate
 from mammo_core.config.runs import BackboneConfig, PrivacyConfig, short_hash, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError
@@ -30,11 +31,12 @@ from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.checkpoints import save_generator
 from mammo_core.synthesis.config import MECHANISMS, GanConfig, Mechanism
 from mammo_core.synthesis.mcgan_training import McganTrainer
+from mammo_core.synthesis.members import keep_members, public_data_of
 from mammo_core.synthesis.quality import kernel_distance
 from mammo_core.synthesis.sampling import MassGenerator, sample_masses
 from mammo_core.synthesis.training import GanStep, GanTrainer
 from mammo_core.system.device import choose_device, device_name
-from mammo_core.system.secret_key import unkeyed_hash
+from mammo_core.system.secret_key import hash_patients
 
 _GRID = 8  # masses of each class in a sample grid
 _JUDGED = 256  # synthetic masses in a KID
@@ -183,13 +185,15 @@ class _Training:
     def begin(self, heldout: Cohort) -> None:
         """Prepares the evaluation by held-out masses and opens the log."""
         train, plan = self._train, self._plan
-        (site,) = np.unique(train.sites)
+        patients = hash_patients(train.patient_ids.tolist())
         self._judge = _Judge(heldout.images, self._backbone, self._device)
         self._card = GeneratorCard(
             config=self._trainer.config,
-            training_data=f"{site}, train split: {len(train)} masses of {train.num_patients} patients",
+            training_data=words_for(train),
             licence=plan.licence,
-            patients=tuple(sorted(unkeyed_hash(name) for name in np.unique(train.patient_ids))),
+            public_data=public_data_of(train.patient_ids.tolist()),
+            members=keep_members(patients, self._identity),
+            patients=patients,
             images_seen=0,
             device=device_name(self._device),
             command=plan.command,

@@ -10,7 +10,6 @@ from mammo_core.ledger.book import LedgerBook
 from mammo_core.ledger.releases import Release
 from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost
 from mammo_core.synthesis.cards import GeneratorCard, find_generators, load_card
-from mammo_core.system.secret_key import hash_again
 
 
 @dataclass(frozen=True)
@@ -18,15 +17,27 @@ class OtherGenerator:
     """A generator that the ledger of this machine knows nothing of.
 
     Attributes:
-        shared: How many of the cohort's patients it learned from.
+        shared: How many of the cohort's patients it learned from, or may have.
+        public_data: The public dataset whose ids tell so; empty if its own patients are known here.
         promise: In words, or "none".
         release: To count it in. Without DP also where its guarantee cannot be composed, see `is_composed`.
     """
 
     name: str
     shared: int
+    public_data: str
     promise: str
     release: Release
+
+    @property
+    def learned_from(self) -> str:
+        """Says in words whom of the cohort it learned from."""
+        if self.public_data:
+            return (
+                f"learned from the public dataset {self.public_data}; {self.shared} of these patients have ids of "
+                "that dataset"
+            )
+        return f"learned from {self.shared} of these patients"
 
     @property
     def is_composed(self) -> bool:
@@ -37,7 +48,7 @@ class OtherGenerator:
 def other_generators(
     book: LedgerBook, patients: frozenset[str], folder: Path
 ) -> list[OtherGenerator]:
-    """Those in a folder whose card names one of these patients and that were not trained here.
+    """Those in a folder that learned, or may have, from one of these patients and were not trained here.
 
     Raises:
         CheckpointError: If a card cannot be read.
@@ -45,11 +56,14 @@ def other_generators(
     cards = {name: load_card(folder / name) for name in find_generators(folder)}
     return [
         OtherGenerator(
-            name=name, shared=shared, promise=card.guarantee_text, release=_release(name, card)
+            name=name,
+            shared=shared,
+            public_data="" if card.patients else card.public_data,
+            promise=card.guarantee_text,
+            release=_release(name, card),
         )
         for name, card in cards.items()
-        if card.sha256 not in book.generators
-        and (shared := len(patients & hash_again(card.patients)))
+        if card.sha256 not in book.generators and (shared := len(patients & card.possible_patients))
     ]
 
 

@@ -19,6 +19,8 @@ from mammo_core.labels import CLASS_NAMES
 from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.storage.atomic import json_text, write_text
 from mammo_core.synthesis.config import GanConfig
+from mammo_core.synthesis.members import keep_members, known_members, patients_of_public_data
+from mammo_core.system.secret_key import hash_again
 
 _FLOAT_NOISE = " (noise in single precision, whose lowest digits may tell more)"
 MANIFEST = "manifest.csv"
@@ -40,7 +42,10 @@ class GeneratorCard:
         config: What was trained.
         training_data: Sites and numbers, in words.
         licence: Of the training data, with attribution.
-        patients: Hashed ids of every patient whose masses it saw, see `unkeyed_hash`.
+        public_data: The public dataset that all its patients are of; empty for none.
+        members: By which the installation that trained it knows its patients, see `keep_members`; empty if it does not.
+        patients: Hashed ids of every patient whose masses it saw, as `hash_patients` gives them; empty if not known here.
+            Never written into a card.
         images_seen: Real masses shown in training, repeats counted.
         device: What it was trained on.
         guarantee: None if it was trained without differential privacy.
@@ -54,15 +59,22 @@ class GeneratorCard:
     config: GanConfig
     training_data: str
     licence: str
-    patients: tuple[str, ...]
     images_seen: int
     device: str
     command: str
+    public_data: str = ""
+    members: str = ""
+    patients: frozenset[str] = frozenset()
     guarantee: Guarantee | None = None
     class_order: tuple[str, ...] = tuple(CLASS_NAMES[label] for label in sorted(CLASS_NAMES))
     metrics: dict[str, Any] = field(default_factory=dict)
     notes: str = ""
     sha256: str = ""
+
+    @property
+    def possible_patients(self) -> frozenset[str]:
+        """Hashed ids of all whom it may have learned from; empty if nothing is known."""
+        return self.patients or patients_of_public_data(self.public_data)
 
     @property
     def guarantee_text(self) -> str:
@@ -80,7 +92,16 @@ def write_card(card: GeneratorCard, path: Path) -> None:
 
 def card_text(card: GeneratorCard) -> str:
     """Formats a card as JSON, the content of its file."""
-    return json_text(dataclasses.asdict(card))
+    return json_text(card_values(card))
+
+
+def card_values(card: GeneratorCard) -> dict[str, Any]:
+    """Writes a card's fields as JSON-ready values, without its patients: these stay in `MAMMO_HOME`."""
+    values = dataclasses.asdict(card)
+    del values["patients"]
+    if card.patients and not card.members:
+        values["members"] = keep_members(card.patients, card.sha256)
+    return values
 
 
 def find_generators(folder: Path) -> list[str]:
@@ -98,7 +119,12 @@ def load_card(path: Path) -> GeneratorCard:
     """
     card = path.with_suffix(".json")
     try:
-        return from_dict(GeneratorCard, json.loads(card.read_text(encoding="utf-8")))
+        values = json.loads(card.read_text(encoding="utf-8"))
+        unkeyed = values.pop("patients", None)  # listed in cards of versions up to 0.2
+        patients = (
+            known_members(values.get("members", "")) if unkeyed is None else hash_again(unkeyed)
+        )
+        return dataclasses.replace(from_dict(GeneratorCard, values), patients=patients)
     except FileNotFoundError as error:
         raise CheckpointError(
             f"Expected a generator's card at {card}; found none. Check the name."

@@ -13,7 +13,7 @@ from torch import nn
 
 from mammo_core.errors import CheckpointError
 from mammo_core.storage.tensors import read_sealed, require_finite, write_sealed
-from mammo_core.synthesis.cards import GeneratorCard, load_card
+from mammo_core.synthesis.cards import GeneratorCard, card_values, load_card
 from mammo_core.synthesis.sampling import MassGenerator, build_generator
 
 
@@ -23,13 +23,14 @@ def save_generator(generator: nn.Module, card: GeneratorCard, path: Path) -> Gen
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in generator.state_dict().items()
     }
+    values = card_values(card)
     sha256 = write_sealed(
         path.with_suffix(".safetensors"),
         weights,
         path.with_suffix(".json"),
-        dataclasses.asdict(card),
+        values,
     )
-    return dataclasses.replace(card, sha256=sha256)
+    return dataclasses.replace(card, members=values["members"], sha256=sha256)
 
 
 def load_generator(path: Path) -> tuple[MassGenerator, GeneratorCard]:

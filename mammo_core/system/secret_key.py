@@ -21,33 +21,48 @@ from mammo_core.system.paths import home_dir, state_dir
 KEY_FILE = "installation.key"
 _KEY_BYTES = 32
 _HASH_DIGITS = 32
+_SEALED_DIGITS = 16
 
 
 def installation_key(home: Path | None = None) -> bytes:
-    """Reads the key of a home, by default of `MAMMO_HOME`: 32 random bytes, made at first use, which the owner alone may read.
+    """Reads the key of a home, by default of `MAMMO_HOME`; raises StoreError, see `kept_secret`."""
+    return kept_secret(
+        (home or home_dir()) / KEY_FILE,
+        "Get the file back from a copy of the folder: without it the ledger knows no patient again.",
+    )
+
+
+def kept_secret(path: Path, what_to_do: str) -> bytes:
+    """Reads 32 random bytes, made at first use by whoever comes first, which the owner alone may read.
+
+    Args:
+        what_to_do: If the file is damaged.
 
     Raises:
-        StoreError: If it can be neither read nor made.
+        StoreError: If it can be neither read nor made, or is damaged.
     """
-    path = (home or home_dir()) / KEY_FILE
     with disk_errors_explained(path):
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
                 if not path.exists():
                     write_bytes(path, secrets.token_bytes(_KEY_BYTES), mode=0o600)
-        key = path.read_bytes()
-    if len(key) != _KEY_BYTES:
+        secret = path.read_bytes()
+    if len(secret) != _KEY_BYTES:
         raise StoreError(
-            f"Expected {_KEY_BYTES} bytes in {path}, the key of this installation; got {len(key)}. Get the file back from a "
-            "copy of the folder: without it the ledger knows no patient again."
+            f"Expected a secret of {_KEY_BYTES} bytes in {path}; got {len(secret)}. {what_to_do}"
         )
-    return key
+    return secret
 
 
 def keyed_hash(key: bytes, text: str) -> str:
     """Computes 32 hex digits of HMAC-SHA256, which tell nothing of the text to those without the key."""
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:_HASH_DIGITS]
+
+
+def sealed_identity(identity: str) -> str:
+    """Replaces the identity of data by 16 hex digits to share: who holds candidates can compare them with the identity itself."""
+    return keyed_hash(installation_key(), identity)[:_SEALED_DIGITS]
 
 
 def hash_patients(patient_ids: Iterable[str]) -> frozenset[str]:

@@ -20,6 +20,7 @@ from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.privacy.statements.card import statement_to_dict
 from mammo_core.privacy.statements.statement import Statement
 from mammo_core.storage.mlflow_store import metric_name
+from mammo_core.system.secret_key import sealed_identity
 from mammo_core.training.dataset import RunDataset, TestedMasses
 
 VALIDATION = "validation"  # in the column test_set: thresholds come from these masses
@@ -153,8 +154,9 @@ class FinishedRun:
 
     @property
     def card(self) -> dict[str, Any]:
-        """Everything about a recorded run as JSON-ready values, to be saved or sent."""
+        """Everything about a recorded run as JSON-ready values, to be saved or sent; only this installation knows its data by it."""
         return self.recorded_card | {
+            "data_hash": sealed_identity(self.data_hash),
             "run_id": self.run_id,
             "metrics": self.metrics,
             "started": str(self.started),

@@ -11,7 +11,7 @@ from mammo_core.errors import CohortError
 from mammo_core.generators.nearest_real import missing_for_search, open_neighbourhood
 from mammo_core.synthesis.cards import load_card
 from mammo_core.system.paths import models_dir
-from mammo_core.system.secret_key import unkeyed_hash
+from mammo_core.system.secret_key import hash_patients
 from tests.classifiers.test_features import TINY
 from tests.conftest import make_cohort
 
@@ -93,14 +93,14 @@ def test_neighbours_come_nearest_first_and_unseen_masses_are_seldom_flagged(neig
 def test_nearness_tells_of_copying_only_for_the_generators_own_patients(neighbourhood):
     card = load_card(models_dir() / "cascade")
     train, heldout = (
-        tuple({unkeyed_hash(patient) for patient in part.patient_ids})
+        hash_patients(part.patient_ids.tolist())
         for part in (neighbourhood.train, neighbourhood.heldout)
     )
 
-    assert neighbourhood.trained(replace(card, patients=(*train, "another")))
+    assert neighbourhood.trained(replace(card, patients=train | {"another"}))
     assert not neighbourhood.trained(card)
-    assert not neighbourhood.trained(replace(card, patients=train[1:]))
-    assert not neighbourhood.trained(replace(card, patients=(*train, heldout[0])))
+    assert not neighbourhood.trained(replace(card, patients=train - {min(train)}))
+    assert not neighbourhood.trained(replace(card, patients=train | {min(heldout)}))
 
 
 def test_cohort_without_heldout_masses_is_refused(real, store):

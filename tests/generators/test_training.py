@@ -21,9 +21,10 @@ from mammo_core.privacy.networks.noisy_gradients import NoisyGradients
 from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.config import MECHANISMS
 from mammo_core.synthesis.sampling import origin_of_seed
-from mammo_core.system.secret_key import unkeyed_hash
+from mammo_core.system.secret_key import hash_patients
 from tests.classifiers.test_features import TINY as TINY_BACKBONE
 from tests.conftest import make_cohort
+from tests.helpers.dictionaries import found_in
 from tests.helpers.made_ledgers import FreeLedger, memory_ledger
 from tests.synthesis.conftest import TINY
 
@@ -67,8 +68,9 @@ def test_training_writes_a_generator_with_its_card_and_tracks_every_evaluation(
     assert same_card == card
     assert not loaded.training
     train = real.select(split="train")
-    assert set(card.patients) == {unkeyed_hash(patient) for patient in train.patient_ids}
-    assert unkeyed_hash(real.select(split="val").patient_ids[0]) not in card.patients
+    assert card.patients == hash_patients(train.patient_ids.tolist())
+    shown = plan.out.with_suffix(".json").read_bytes()
+    assert not found_in(shown, {*real.patient_ids.tolist(), *card.patients, train.content_hash})
     client, (run,) = tracked_runs(tmp_path)
     history = client.get_metric_history(run.info.run_id, "kid")
     assert [point.step for point in history] == [8, 16, 24]

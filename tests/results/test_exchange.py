@@ -18,6 +18,7 @@ from mammo_core.results.exchange.export import export_runs
 from mammo_core.results.exchange.load import import_runs
 from mammo_core.results.head_store import HeadStore
 from mammo_core.results.recording import RunRecorder
+from tests.helpers.dictionaries import found_in
 from tests.helpers.made_ledgers import run_many
 from tests.training.heads.test_runs import make_config
 
@@ -109,7 +110,7 @@ def test_imported_runs_are_the_same_and_marked_as_made_elsewhere(
         assert torch.equal(first.projection.matrix, second.projection.matrix)
 
 
-def test_import_charges_no_ledger_but_says_which_cohort_was_charged(
+def test_import_charges_no_ledger_but_says_that_another_was_charged(
     made, private_home, other_home, tmp_path
 ):
     file = zipped(private_home, made, tmp_path / "runs.zip")
@@ -117,13 +118,33 @@ def test_import_charges_no_ledger_but_says_which_cohort_was_charged(
     (run, _) = import_runs(file, other_home)
 
     assert not open_ledger(other_home).book().entries
-    (cohort,) = open_ledger(private_home).book().cohorts
-    assert RunArchive(other_home).load(run.run_id).charged_cohorts == (cohort,)
-    assert RunArchive(other_home).count_imported(cohort) == 2
-    assert RunArchive(other_home).count_imported("0" * 16) == 0
+    assert len(RunArchive(other_home).load(run.run_id).charged_cohorts) == 1
+    assert RunArchive(other_home).count_imported() == 2
+    assert RunArchive(private_home).count_imported() == 0
     entries = json.loads(zipfile.ZipFile(file).read(f"run_{made[0][:12]}/ledger.json"))
     assert [entry["charge"]["target_epsilon"] for entry in entries] == [6.0]
     assert "patients" not in json.dumps(entries)
+
+
+@pytest.mark.pitfall("A list of those who took part")
+def test_who_guesses_finds_in_what_is_exported_neither_patients_nor_their_data(
+    made, dataset, private_home
+):
+    entries = open_ledger(private_home).book().entries
+    archive = RunArchive(private_home)
+    run = archive.load(made[0])
+    guesses = {
+        *dataset.train.patient_ids.tolist(),
+        *(patient for test in dataset.test_sets.values() for patient in test.cohort.patient_ids),
+        run.data_hash,
+        dataset.train.content_hash,
+        *(entry.release.release for entry in entries),
+        *archive.finished_keys(run.data_hash),
+    }
+
+    assert not found_in(export_runs(private_home, made), guesses)
+    assert not found_in(json.dumps(run.card).encode(), guesses)
+    assert found_in(json.dumps(run.recorded_card).encode(), guesses) == {run.data_hash}
 
 
 def test_imported_runs_take_no_place_of_runs_trained_here(made, private_home, other_home, tmp_path):

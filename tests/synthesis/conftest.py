@@ -8,7 +8,7 @@ from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.mcgan_training import McganTrainer
 from mammo_core.synthesis.sampling import build_generator
-from mammo_core.system.secret_key import unkeyed_hash
+from mammo_core.system.secret_key import hash_patients
 from tests.conftest import make_cohort
 
 CPU = torch.device("cpu")
@@ -41,7 +41,7 @@ def card(config):
         config=config,
         training_data="a site, train split",
         licence="CC BY 3.0",
-        patients=(unkeyed_hash("a"), unkeyed_hash("b")),
+        patients=hash_patients("ab"),
         images_seen=10,
         device="CPU",
         command="gan train",

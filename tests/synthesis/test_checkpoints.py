@@ -6,9 +6,10 @@ import torch
 
 from mammo_core.errors import CheckpointError
 from mammo_core.privacy.accounting.guarantee import Guarantee
-from mammo_core.synthesis.cards import find_generators, load_card
+from mammo_core.synthesis.cards import card_values, find_generators, load_card, write_card
 from mammo_core.synthesis.checkpoints import load_generator, save_generator
 from mammo_core.synthesis.sampling import sample_masses
+from mammo_core.system.secret_key import KEY_FILE, hash_patients, unkeyed_hash
 
 
 @pytest.fixture
@@ -61,11 +62,39 @@ def test_missing_or_broken_cards_and_weights_are_named(saved, tmp_path):
         load_card(path)
 
 
-def test_card_names_class_order_and_hashes_patients(saved):
+def test_card_names_class_order(saved):
     assert saved.class_order == ("benign", "malignant")
     assert saved.guarantee_text == "none"
-    assert "a" not in saved.patients
-    assert all(len(patient) == 16 for patient in saved.patients)
+
+
+def test_only_the_installation_that_made_a_card_knows_its_patients(saved, tmp_path, monkeypatch):
+    path = tmp_path / "models" / "name"
+    assert load_card(path).patients == hash_patients("ab")
+
+    monkeypatch.setenv("MAMMO_HOME", str(tmp_path / "elsewhere"))
+
+    assert load_card(path).patients == load_card(path).possible_patients == frozenset()
+    assert load_card(path).members == saved.members
+
+
+def test_patients_are_unknown_once_their_key_is_lost(saved, private_home, tmp_path):
+    (private_home / KEY_FILE).unlink()
+
+    assert load_card(tmp_path / "models" / "name").patients == frozenset()
+
+
+def test_card_of_an_earlier_version_still_matches_and_is_written_without_its_list(card, tmp_path):
+    listed = sorted(unkeyed_hash(patient) for patient in "ab")
+    values = card_values(dataclasses.replace(card, patients=frozenset()))
+    del values["members"], values["public_data"]
+    (tmp_path / "old.json").write_text(json.dumps(values | {"patients": listed}))
+
+    old = load_card(tmp_path / "old")
+    write_card(old, tmp_path / "new")
+
+    assert old.patients == hash_patients("ab") == load_card(tmp_path / "new").patients
+    text = (tmp_path / "new.json").read_text()
+    assert not [one for one in (*listed, *old.patients) if one in text]
 
 
 def test_weights_are_half_precision(saved, tmp_path):

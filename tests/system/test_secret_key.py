@@ -43,6 +43,7 @@ def test_a_damaged_key_is_refused_and_kept(private_home):
     assert (private_home / KEY_FILE).read_bytes() == b"short"
 
 
+@pytest.mark.pitfall("A list of those who took part")
 def test_patients_match_in_one_home_only_and_no_dictionary_of_ids_finds_them(tmp_path, monkeypatch):
     ids = [f"P_{number:05}" for number in range(50)]
     here = hash_patients(ids[:20])

@@ -12,15 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from pathlib import Path
 
-from filelock import FileLock
+from mammo_core.system.secret_key import kept_secret
 
-from mammo_core.errors import IngestionError
-from mammo_core.storage.atomic import unwritable, write_bytes
-
-_SALT_BYTES = 32
 _HEX = 16
 
 
@@ -28,11 +23,14 @@ class Pseudonyms:
     """Names under the salt of one home; the salt is made when first needed.
 
     Raises:
-        IngestionError: If the salt cannot be made, read, or is damaged.
+        StoreError: If the salt cannot be made, read, or is damaged.
     """
 
     def __init__(self, home: Path) -> None:
-        self._salt = _salt(home / "intake_salt")
+        self._salt = kept_secret(
+            home / "intake_salt",
+            "Restore the file, or delete it: patients imported from then on get other names than before.",
+        )
 
     def patient(self, raw: str) -> str:
         """Returns "p" and 16 hex digits. Spaces around an identifier don't matter: DICOM pads with them."""
@@ -45,20 +43,3 @@ class Pseudonyms:
     def _digest(self, kind: str, raw: str) -> str:
         text = f"{kind}\0{raw.strip()}".encode("utf-8", "surrogatepass")
         return hmac.new(self._salt, text, hashlib.sha256).hexdigest()[:_HEX]
-
-
-def _salt(path: Path) -> bytes:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            if not path.exists():
-                write_bytes(path, secrets.token_bytes(_SALT_BYTES), mode=0o600)
-            salt = path.read_bytes()
-    except OSError as error:
-        raise unwritable(path, error) from error
-    if len(salt) != _SALT_BYTES:
-        raise IngestionError(
-            f"Expected a salt of {_SALT_BYTES} bytes in {path}; got {len(salt)}. Restore the file, or delete "
-            "it: patients imported from then on get other names than before."
-        )
-    return salt

@@ -45,11 +45,11 @@ Coverage = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """The guarantee of one released model to those it was trained on, for adding or removing one whole unit.
+    """The guarantee of one released model to those it was trained on, for emptying the records of one whole unit.
 
     Attributes:
         unit: Whose whole contribution is hidden. With the strategy `synthetic` a synthetic mass.
-        num_units: In the training data; treated as public.
+        num_units: In the training data; public.
         noise_multiplier: Noise standard deviation over clipping norm; 0 without DP.
         largest_patient: Most masses of one patient; None if not recorded.
         is_demonstration: Whether synthetic masses stand in for real ones, so that there are no patients.
@@ -57,7 +57,7 @@ class Statement:
             weights may have learned from the same patients.
         generator: Of the synthetic masses used; None if none were, empty if it is not known.
         generator_patients: Whether the generator learned from patients of this run ("same", also if some
-            are), from "other" ones only by their hashed ids, or "unknown", which counts as the same.
+            are), from "other" ones only, as ids tell, or "unknown", which counts as the same.
         generator_guarantee: For its own patients; None if it has none, or if that is not known.
         trained_part: A head on cached features, or which part of a network on images.
         sample_rate: Chance of each unit to take part in a step; 1 if all take part in all.

@@ -15,7 +15,7 @@ from mammo_core.privacy.statements.statement import Coverage, Statement
 from mammo_core.privacy.statements.words import guarantee_text
 from mammo_core.text.numbers import number_text
 
-NEIGHBOURING = "add or remove one whole unit"
+NEIGHBOURING = "the records of one whole unit are emptied; the number of units stays"
 _RANDOMNESS: dict[Randomness, str] = {
     "secret": "secret: operating system's cryptographic generator",
     "sum of four": "secret: operating system's cryptographic generator, sum of four Gaussians",
@@ -34,8 +34,8 @@ _COVERAGE_MEANING: dict[Coverage, str] = {
     "end to end": "No synthetic masses were used. Everything learned from these patients is covered.",
     "end to end, composed": "The generator of the synthetic masses saw the same patients with differential "
     "privacy. Both guarantees are composed.",
-    "end to end, in parallel": "The generator of the synthetic masses learned from other patients only, by "
-    "hashed ids.",
+    "end to end, in parallel": "The generator of the synthetic masses learned from other patients only: "
+    "no id is the same.",
     "training step only, generator without DP": "What the synthetic masses reveal of the same patients is not "
     "covered.",
     "training step only, unknown generator": "Who made the synthetic masses is not known. The worst is assumed: a "
@@ -107,8 +107,12 @@ def table(statement: Statement) -> list[StatementRow]:
     is_synthetic = statement.strategy == "synthetic"
     unit = "synthetic mass" if is_synthetic else _UNITS[statement.unit]
     rows = [
-        ("unit of privacy", unit, "What is added or removed as a whole."),
-        ("units trained on", str(statement.num_units), "Treated as public."),
+        ("unit of privacy", unit, "What is hidden as a whole."),
+        (
+            "units trained on",
+            str(statement.num_units),
+            "Public: no ε hides it. Noise, learning rate, sampling and the limit of δ follow from it.",
+        ),
         *_trained(statement),
         *_mechanism(statement),
         ("coverage", statement.coverage, _COVERAGE_MEANING[statement.coverage]),
@@ -171,7 +175,8 @@ def _mechanism(statement: Statement) -> list[tuple[str, str, str]]:
         (
             "neighbouring data",
             NEIGHBOURING,
-            "The guarantee compares trainings that differ in this way. Replacing a unit counts as two such changes.",
+            "The guarantee compares trainings that differ in this way. So it hides what a unit's records say, not how many "
+            "units there are. Replacing records by others counts as two such changes.",
         ),
         (
             "ε asked for",
@@ -258,7 +263,7 @@ def _generator(statement: Statement) -> list[tuple[str, str, str]]:
     guarantee = statement.generator_guarantee
     patients = {
         "same": "some or all of this run's",
-        "other": "none of this run's, by hashed ids",
+        "other": "none of this run's: no id is the same",
         "unknown": "not recorded: taken to be this run's",
     }[statement.generator_patients or "unknown"]
     guaranteed = f"{guarantee_text(guarantee)} ({guarantee.mechanism})" if guarantee else "none"

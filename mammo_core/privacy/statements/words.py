@@ -57,7 +57,8 @@ def caveats(statement: Statement) -> tuple[str, ...]:
         "Curves of loss and validation AUROC, and scores and measures of validation and test patients, are computed "
         "without noise. They are not covered.",
         "Audits use knowledge of who took part. They are not covered.",
-        "The number of units, the most masses of one patient and the time of the computation are treated as public.",
+        _about_number(statement),
+        "The number of masses, the most masses of one patient and the time of the computation are treated as public.",
     )
 
 
@@ -88,7 +89,7 @@ def _guaranteed(statement: Statement) -> list[str]:
         case "end to end, in parallel":
             return [
                 *_attack(statement, units),
-                f"The synthetic masses come from {generator}. It learned from other patients, by their hashed ids.",
+                f"The synthetic masses come from {generator}. It learned from other patients: no id is the same.",
             ]
         case "end to end, composed":
             return [
@@ -229,6 +230,15 @@ def _about_delta(statement: Statement) -> list[str]:
         f"probability, such a δ allows to publish one unit's data. Use δ of at most "
         f"{LARGEST_DELTA_SHARE / statement.num_units:.1g}."
     ]
+
+
+def _about_number(statement: Statement) -> str:
+    is_of_generator = statement.coverage == "generator only"
+    unit = statement.require_generator_guarantee().unit if is_of_generator else statement.unit
+    return (
+        f"The number of {_PLURALS[unit]} is public, and no ε hides it: scale of noise, learning rate, sampling and the "
+        "limit of δ follow from it."
+    )
 
 
 def _about_patients(statement: Statement) -> list[str]:

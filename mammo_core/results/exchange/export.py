@@ -2,7 +2,8 @@
 
 Predictions name the patient of every test mass. Patients' ids may be names that a hospital knows, so they are
 replaced by numbers in a new random order each time, the same for the same patient in all runs of one file, unless
-they are asked for. Ids of images and masses likewise.
+they are asked for. Ids of images and masses likewise. Identities of data are sealed: by a hash of masses and patients, those
+who know all but one patient could try who the last one is.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from mammo_core.results.archive import RunArchive
 from mammo_core.results.exchange import package as run_package
 from mammo_core.results.head_store import HeadStore
 from mammo_core.storage.tables import safe_csv
+from mammo_core.system.secret_key import sealed_identity
 from mammo_core.training.outcome import FinishedRun
 
 _ID_COLUMNS = {"patient_id": "p", "image_id": "i", "mass_id": "m"}
@@ -99,7 +101,7 @@ def _files(
     keep_patient_ids: bool,
 ) -> dict[str, bytes]:
     files = {
-        run_package.CARD: _json(run.recorded_card),
+        run_package.CARD: _json(run.recorded_card | {"data_hash": sealed_identity(run.data_hash)}),
         run_package.NUMBERS: _json({"test_sets": list(run.estimates), "metrics": run.metrics}),
         run_package.PREDICTIONS: safe_csv(predictions).encode(),
         run_package.LEDGER: _json(_charged(book, run)),
@@ -113,7 +115,7 @@ def _files(
         "version": mammo_core.__version__,
         "exported": datetime.now(UTC).isoformat(timespec="seconds"),
         "run_id": run.source_id,
-        "run_key": run_key(run.config, run.data_hash),
+        "run_key": run_key(run.config, sealed_identity(run.data_hash)),
         "started": run.started and run.started.isoformat(),
         "origin": run.origin,
         "made_elsewhere": run.made_elsewhere,
@@ -129,18 +131,19 @@ def _files(
 def _charged(book: LedgerBook, run: FinishedRun) -> list[dict[str, Any]]:
     """Of an imported run only the cohorts are known."""
     if run.made_elsewhere:
-        return [{"cohort": key} for key in run.charged_cohorts]
+        return [{"cohort": sealed_identity(key)} for key in run.charged_cohorts]
     return [_entry(entry) for entry in charged_for(book, run)]
 
 
 def _entry(entry: LedgerEntry) -> dict[str, Any]:
-    """Describes a release; whose data it was, only by the cohort's key."""
+    """Describes a release; whose data it was, only this installation can tell."""
+    charge = to_dict(entry.release) | {"release": sealed_identity(entry.release.release)}
     return {
         "made": datetime.fromtimestamp(entry.made, UTC).isoformat(timespec="seconds"),
-        "cohort": entry.cohort,
+        "cohort": sealed_identity(entry.cohort),
         "origin": entry.origin,
         "reason": entry.reason,
-        "charge": to_dict(entry.release),
+        "charge": charge,
     }
 
 

@@ -73,7 +73,7 @@ def show_ledger() -> None:
     readable_type()
     _show_total(book, cohort, delta, others)
     _show_releases(book, cohort, delta)
-    _show_imported(cohort)
+    _show_imported()
     left, right = st.columns(2, gap="large")
     with left:
         show_what_if(book, cohort, delta, others)
@@ -109,7 +109,7 @@ def _other_generators(book: LedgerBook, cohort: CohortIdentity) -> list[Release]
     if not found:
         return []
     lines = [
-        f"- **{escape_markdown(other.name)}** learned from {other.shared} of these patients. Its "
+        f"- **{escape_markdown(other.name)}** {escape_markdown(other.learned_from)}. Its "
         f"guarantee: {escape_markdown(other.promise)}"
         + ("" if other.is_composed else " (counted in, it counts as without DP)")
         for other in found
@@ -171,12 +171,13 @@ def _show_total(
             st.warning("80 % or more of the budget is used.", icon=":material/hourglass_bottom:")
 
 
-def _show_imported(cohort: CohortIdentity) -> None:
-    count = resources.archive().count_imported(cohort.key)
+def _show_imported() -> None:
+    count = resources.archive().count_imported()
     if count:
         st.info(
             f"Imported from another installation: {counted(count, 'run')}. The ledger **there** recorded "
-            "them for this cohort. They are in no total here. Look at both ledgers together.",
+            "them. They are in no total here. Files of runs do not say whose data they are from: if from these "
+            "patients, look at both ledgers together.",
             icon=":material/move_to_inbox:",
         )
 

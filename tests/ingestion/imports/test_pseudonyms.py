@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mammo_core.errors import IngestionError, StoreError
+from mammo_core.errors import StoreError
 from mammo_core.ingestion.imports.pseudonyms import Pseudonyms
 
 
@@ -57,7 +57,7 @@ def test_text_of_any_kind_has_a_name(tmp_path):
 def test_damaged_salt_is_not_replaced(tmp_path):
     (tmp_path / "intake_salt").write_bytes(b"short")
 
-    with pytest.raises(IngestionError, match="Expected a salt of 32 bytes in .*; got 5"):
+    with pytest.raises(StoreError, match="Expected a secret of 32 bytes in .*; got 5"):
         Pseudonyms(tmp_path)
 
     assert (tmp_path / "intake_salt").read_bytes() == b"short"
