@@ -257,6 +257,7 @@ class PrivateDiscriminatorTrainer(_PrivateTrainer):
         """Samples units (Poisson), one random mass of each: rows (M,)."""
         chosen = self._secret.uniform(len(self._unit_rows)) < self._sample_rate
         unit_rows = self._unit_rows[chosen.to(self.device)]
+        unit_rows = unit_rows[(unit_rows >= 0).any(dim=1)]  # an emptied unit adds nothing
         counts = (unit_rows >= 0).sum(dim=1)
         position = self._secret.uniform(len(unit_rows)).to(self.device) * counts
         return unit_rows[torch.arange(len(unit_rows), device=self.device), position.long()]

@@ -10,8 +10,9 @@ from mammo_core.privacy.heads.problem import rows_of_units
 from mammo_core.privacy.networks import layer_gradients, noisy_gradients
 from mammo_core.privacy.networks.unit_gradients import UnitGradients
 from mammo_core.privacy.noise.kinds import CLIP_MARGIN
+from mammo_core.privacy.noise.noisy_sum import noisy_sum
 from mammo_core.privacy.noise.sources import ReproducibleNoise
-from mammo_core.synthesis import private_training
+from mammo_core.synthesis import private_structure, private_training
 from mammo_core.synthesis.private_structure import expected_deviation, fit_private_structure
 from mammo_core.synthesis.private_training import (
     NoisyMomentsTrainer,
@@ -21,6 +22,7 @@ from mammo_core.synthesis.private_training import (
 from mammo_core.synthesis.projected import MIXED_CHANNELS
 from mammo_core.synthesis.structure import NormalStructure
 from tests.conftest import make_cohort
+from tests.helpers.emptied import empty
 from tests.synthesis.conftest import CPU, TINY, public_network
 
 CONFIG = TINY["cascade"]
@@ -195,6 +197,56 @@ def test_training_keeps_its_promise_and_moves_the_detail(begin):
     assert (promise.delta, promise.unit, promise.num_units) == (1e-3, "patient", 20)
     assert not torch.equal(before, detail_weights(trainer))
     assert detail_weights(trainer).isfinite().all()
+
+
+def with_one_patient_emptied(cohort, patient=3):
+    masses = private_masses(cohort)
+    kept, unit_rows = empty(masses.unit_rows, patient)
+    return PrivateMasses(
+        images=masses.images[kept], labels=masses.labels[kept], unit_rows=unit_rows
+    )
+
+
+@pytest.mark.pitfall("Another neighbouring relation than stated")
+def test_an_emptied_patient_is_zero_in_noisy_sums_and_changes_neither_bound_nor_noise(monkeypatch):
+    released = []
+
+    def spied(contributions, max_norm, noise_multiplier, noise):
+        released.append((contributions, max_norm, noise_multiplier))
+        return noisy_sum(contributions, max_norm, noise_multiplier, noise)
+
+    for module in (private_structure, private_training):
+        monkeypatch.setattr(module, "noisy_sum", spied)
+    cohort = make_cohort(20)
+    whole = moments_trainer(cohort)
+    neighbour = NoisyMomentsTrainer(
+        CONFIG, with_one_patient_emptied(cohort), PRIVACY, CPU, public_network()
+    )
+
+    (structure, moments), (other_structure, other_moments) = released[:2], released[2:]
+    torch.testing.assert_close(
+        other_structure[0], structure[0] * (torch.arange(20) != 3)[:, None], check_dtype=False
+    )
+    assert other_structure[1:] == structure[1:] and other_moments[1:] == moments[1:]
+    assert len(other_moments[0]) == 20 and not other_moments[0][3].any()
+    assert neighbour.guarantee == whole.guarantee
+
+
+@pytest.mark.pitfall("Another neighbouring relation than stated")
+def test_an_emptied_patient_is_in_no_sample_and_changes_neither_divisor_nor_noise():
+    cohort = make_cohort(20)
+    masses = with_one_patient_emptied(cohort)
+    whole = discriminator_trainer(cohort)
+    neighbour = PrivateDiscriminatorTrainer(CONFIG, masses, PRIVACY, CPU, public_network(), 3)
+
+    sampled = torch.cat([neighbour._sample_units() for _ in range(50)])
+
+    assert set(sampled.tolist()) <= set(range(len(masses.labels)))
+    assert neighbour.noisy_steps == whole.noisy_steps
+    assert (
+        neighbour._noisy._optimizer.expected_batch_size
+        == whole._noisy._optimizer.expected_batch_size
+    )
 
 
 @pytest.mark.pitfall("A sampling rate or number of steps other than accounted")

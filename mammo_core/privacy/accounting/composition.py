@@ -35,7 +35,7 @@ _PRV_ERROR, _RELATIVE_PRV_ERROR = 0.01, 1e-3  # of its upper bound; a smaller er
 
 
 def compose(history: Sequence[Steps]) -> PLDAccountant:
-    """Composes noisy steps; its `get_epsilon` and `get_delta` are upper bounds for one unit added or removed.
+    """Composes noisy steps; its `get_epsilon` and `get_delta` are upper bounds for one unit emptied.
 
     Args:
         history: Steps with a sample rate below 1 are on Poisson samples of the units.
@@ -95,10 +95,10 @@ def _composed_epsilon(
 
 @lru_cache(maxsize=16)
 def _compose_sampled(history: tuple[Steps, ...]) -> PLDAccountant:
-    from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent
+    from dp_accounting import GaussianDpEvent, NeighboringRelation, PoissonSampledDpEvent
     from dp_accounting.pld import PLDAccountant
 
-    accountant = PLDAccountant(value_discretization_interval=_LOSS_STEP)
+    accountant = PLDAccountant(NeighboringRelation.REPLACE_SPECIAL, _LOSS_STEP)
     for noise, rate, times in history:
         accountant.compose(PoissonSampledDpEvent(rate, GaussianDpEvent(noise)), times)
     return accountant

@@ -5,8 +5,8 @@ T such steps with noise multiplier σ are together exactly one Gaussian mechanis
 spent ε needs no numerical accountant, and calibrating the noise takes microseconds. Tests compare it with
 Opacus' PRV accountant and dp-accounting's PLD accountant.
 
-Neighbouring data sets differ by one whole unit (patient or image) added or removed; the number of
-units, which scales the learning rate, is treated as public.
+Neighbouring data sets differ by the records of one unit (patient or image), which are emptied in one of them: the unit
+stays and contributes zero. So the number of units, which scales noise and learning rate, is the same and public.
 """
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false

@@ -14,12 +14,12 @@ from mammo_core.privacy.accounting.gaussian import find_root, gaussian_delta, sp
 
 @dataclass(frozen=True, kw_only=True)
 class Guarantee:
-    """(ε, δ)-differential privacy for adding or removing one unit.
+    """(ε, δ)-differential privacy for emptying the records of one unit.
 
     Attributes:
         epsilon: At `delta`, of everything that touched real masses; infinity guarantees nothing.
         unit: Whose whole contribution is hidden.
-        num_units: In the training data of a generator; treated as public.
+        num_units: In the training data of a generator; public.
         mechanism: What a generator released with noise.
         mu: If all of it is together exactly one Gaussian mechanism, its μ; else None.
         largest_patient: Most masses of one patient in a generator's training data; None if not recorded.

@@ -80,7 +80,7 @@ def train_heads(
 
     Guarantee:
         Each private head is the result of `recipe.steps` Gaussian mechanisms of sensitivity
-        max_grad_norm on the sum over units (add or remove one unit), see `accounting.gaussian`. That holds for the sums as
+        max_grad_norm on the sum over units (empty one unit: the number of units stays), see `accounting.gaussian`. That holds for the sums as
         they are computed, roundings included, and for noise as `noise.grid` adds it. Public data
         and the averaging of iterates cost nothing. With a seed the noise is pseudo-random, and the
         guarantee holds only against those who neither know nor guess the seed.

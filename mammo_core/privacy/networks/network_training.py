@@ -76,9 +76,9 @@ def train_network(
 
     Guarantee:
         With a noise multiplier the result is that of `history`'s Gaussian mechanisms on Poisson samples of
-        units, for adding or removing one unit, whatever the optimizer, weight decay and averaging do. It
+        units, for emptying one unit, whatever the optimizer, weight decay and averaging do. It
         needs inputs that depend on their own unit only, see `UnitSource.batch`. The number of units is
-        treated as public. Going on from a state with secret noise draws fresh noise; what was computed
+        public. Going on from a state with secret noise draws fresh noise; what was computed
         after that state was not released.
 
     Raises:

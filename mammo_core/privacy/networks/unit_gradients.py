@@ -43,7 +43,7 @@ class UnitGradients:
         autocast: Of the forward and backward pass, for example torch.bfloat16; None for none.
 
     Guarantee:
-        Adding or removing one unit changes the sum by at most max_grad_norm: by the clipping margin less, up to the
+        Emptying one unit changes the sum by at most max_grad_norm: by the clipping margin less, up to the
         rounding of the parameters' own precision, which the margin holds (float32: measured up to 1e-5 of the norm in
         tests, not proven). Sums of several units are in float64, but for the products of large layers within a
         micro-batch. Autocast does not weaken that: inputs and output gradients are rounded before the norm is taken, and

@@ -12,10 +12,10 @@ from mammo_core.privacy.noise.sources import NoiseSource
 
 
 def unit_means(vectors: Tensor, unit_rows: Tensor) -> Tensor:
-    """Computes the mean vector of each unit's masses: (N, D), (U, B) rows padded with -1 -> (U, D)."""
+    """Computes the mean vector of each unit's masses: (N, D), (U, B) rows padded with -1 -> (U, D); zeros for an empty unit."""
     mask = (unit_rows >= 0).to(vectors.dtype)
     gathered = vectors[unit_rows.clamp(min=0)] * mask[..., None]  # (U, B, D)
-    return gathered.sum(dim=1) / mask.sum(dim=1, keepdim=True)
+    return gathered.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 
 def noisy_sum(
@@ -28,8 +28,8 @@ def noisy_sum(
         noise: Secret where the result is released.
 
     Returns:
-        (D,) in the contributions' precision, on their device. It is 1 / noise_multiplier-GDP for adding or removing one
-        unit.
+        (D,) in the contributions' precision, on their device. It is 1 / noise_multiplier-GDP for emptying one unit,
+        whose row is then zeros.
 
     Source: Dong, Roth and Su 2019, arXiv:1905.02383, theorem 1 (the Gaussian mechanism).
     """

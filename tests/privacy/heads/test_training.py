@@ -15,6 +15,7 @@ from mammo_core.privacy.heads.opacus import train_head
 from mammo_core.privacy.heads.problem import HeadTrainingData, rows_of_units
 from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
 from mammo_core.privacy.noise.kinds import CLIP_MARGIN
+from tests.helpers.emptied import empty
 
 RECIPE = HeadRecipe(steps=12, learning_rate=2.0, max_grad_norm=0.3)
 ONE_STEP = HeadRecipe(steps=1, learning_rate=2.0, max_grad_norm=0.3)
@@ -124,6 +125,30 @@ def test_noise_has_the_claimed_standard_deviation(train):
     claimed = 2.0 * 4.0 / problem.num_units
     measured = (noisy - quiet).std().item()
     assert measured == pytest.approx(claimed, rel=4 / math.sqrt(2 * 20_000))
+
+
+@pytest.mark.pitfall("Another neighbouring relation than stated")
+@engines
+def test_emptying_a_patient_moves_the_sum_and_neither_divisor_nor_noise(train):
+    problem = make_problem()
+    noisy = HeadSettings(noise_multiplier=50.0, learning_rate=2.0, seed=0)
+    whole = train(problem, ONE_STEP, noisy)
+    bound = (
+        2.0 / problem.num_units
+    )  # rate / clip times clip over units; another divisor moves noise by 4 of it
+    grid = 2.0 / 0.3 * 50.0 * 0.3 / 1024 * math.sqrt(len(whole)) / problem.num_units
+    for unit in range(5):
+        kept, unit_rows = empty(problem.unit_rows, unit)
+        neighbour = replace(
+            problem,
+            vectors=problem.vectors[kept],
+            labels=problem.labels[kept],
+            unit_rows=unit_rows,
+        )
+
+        moved = (whole - train(neighbour, ONE_STEP, noisy)).norm()
+
+        assert 0 < moved <= bound + grid
 
 
 @pytest.mark.pitfall("Noise or clipping missing or too small")

@@ -59,6 +59,28 @@ def moved_by(training, **options):
     return 24 * training.sample_rate * (before - after)
 
 
+class Emptied:
+    """A source whose unit 3 has no masses."""
+
+    def __init__(self, source):
+        self._source, self.num_units = source, source.num_units
+
+    def batch(self, units, draw):
+        return self._source.batch(units[units != 3], draw)
+
+
+@pytest.mark.pitfall("Another neighbouring relation than stated")
+def test_emptying_a_unit_moves_the_sum_and_neither_divisor_nor_noise():
+    noisy = replace(PRIVATE, noise_multiplier=50.0)
+
+    moved = moved_by(noisy, micro_batch=24) - moved_by(
+        noisy, source=Emptied(MadeSource()), micro_batch=24
+    )
+
+    # another divisor would move noise by 50 * 0.3 / 23 for each of 65 weights
+    assert 0 < moved.norm() <= 0.3 + step_of(50.0 * 0.3) * len(moved) ** 0.5
+
+
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_a_step_without_noise_is_the_mean_of_clipped_gradients_written_out(outputs):
     network, source = small_network(outputs=outputs), MadeSource()

@@ -14,6 +14,12 @@ def test_means_are_taken_over_the_masses_of_a_unit():
     assert unit_means(vectors, unit_rows).tolist() == [[2.0, 1.0], [10.0, 10.0]]
 
 
+def test_an_emptied_unit_adds_zero():
+    means = unit_means(torch.ones(2, 3), torch.tensor([[0, 1], [-1, -1]]))
+
+    assert means.tolist() == [[1.0] * 3, [0.0] * 3]
+
+
 def test_long_contributions_are_cut_and_short_ones_kept():
     rows = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]])
 
@@ -31,9 +37,10 @@ def test_a_contribution_that_is_not_finite_is_left_out():
     assert clip_rows(rows, 1.0).tolist() == [[0, 0], [0, 0], pytest.approx([0.3, 0.4])]
 
 
-def test_one_unit_more_moves_the_sum_by_the_clipping_norm_at_most():
+def test_emptying_a_unit_moves_the_sum_by_the_clipping_norm_at_most():
     rows = 100 * torch.randn(20, 5)
-    without = noisy_sum(rows[:-1], 0.5, 0.0, SecretNoise())
+    emptied = rows * (torch.arange(20) < 19)[:, None]
+    without = noisy_sum(emptied, 0.5, 0.0, SecretNoise())
     with_it = noisy_sum(rows, 0.5, 0.0, SecretNoise())
 
     assert (with_it - without).norm() <= 0.5
