@@ -103,7 +103,7 @@ class HeadTrainingData:
     def room_for_rounding(self, max_grad_norm: float) -> RoomForRounding:
         """Finds for which weights rounding moves a sum of clipped gradients by no more than the clipping margin.
 
-        One unit more can change every rounding in the sum of N masses, and in their logits. In float64 that moves
+        One emptied unit can change every rounding in the sum of N masses, and in their logits. In float64 that moves
         the sum by at most 2^-52 N (N + K L / 2) times the longest vector, for K weights of length L.
 
         Raises:

@@ -10,7 +10,7 @@ from typing import Literal
 from mammo_core.config.runs import Arithmetic, Noise
 
 Randomness = Literal["secret", "sum of four", "keyed", "reproducible"]
-# Share of the clipping norm. One unit more adds a contribution of at most the rest of it, and it changes the
+# Share of the clipping norm. One unit contributes at most the rest of it, and it changes the
 # roundings of the others' sum: the margin holds both. Noise is made for the whole clipping norm.
 CLIP_MARGIN = 2.0**-10
 KEPT_SEED_DIGITS = 8  # the last, in base 16: 32 bits of the seed of reproducible noise are all that a generator keeps
