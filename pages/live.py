@@ -52,7 +52,7 @@ epsilon = linked(slider.select_slider)(
     value=6.0,
     format_func=budget_name,
     key="live_epsilon",
-    on_change=play.pause,
+    on_change=play.slider_moved,
     help=EPSILON_HELP,
 )
 with buttons, st.container(horizontal=True, gap="small"):

@@ -102,6 +102,31 @@ def test_talk_mode_steps_by_arrow_keys_and_a_remote_and_ends_by_escape(page, own
     expect(page).not_to_have_url(re.compile("talk="))
 
 
+def test_keys_reach_the_talk_while_a_slider_has_the_focus_which_other_keys_move(page, own_address):
+    open_live(page, own_address, "?talk=1&step=2")
+    slider = page.get_by_role("slider", name=re.compile("Privacy budget"))
+    expect(shown_epsilon(page)).to_contain_text("20")
+
+    for step, key, epsilon in ((3, "PageDown", 6), (4, "ArrowRight", 2), (3, "ArrowLeft", 6)):
+        slider.focus()
+        page.keyboard.press(key)
+        expect(page.get_by_text(f"{step} of 5: ε = {epsilon}")).to_be_visible()
+        expect(page.get_by_text(f"ε spent {epsilon},")).to_be_visible()
+        settle(page)
+    slider.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_text("ε spent 4,")).to_be_visible()
+    expect(page.get_by_text("3 of 5")).to_be_visible()
+    settle(page)
+
+    slider.focus()
+    page.keyboard.press("p")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.keyboard.press("s")
+    expect(page.get_by_text("ε spent 4,")).to_be_visible()
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+
+
 @pytest.mark.parametrize("query", ["", "?talk=1"])
 def test_live_on_a_phone_does_not_scroll_sideways(phone, own_address, query):
     open_live(phone, own_address, query)

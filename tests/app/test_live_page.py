@@ -2,6 +2,7 @@ import json
 import math
 import os
 import shutil
+import threading
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -87,6 +88,16 @@ def set_slider(app, epsilon):
     return app.select_slider(key="live_epsilon").set_value(epsilon).run()
 
 
+def let_timer_fire(app, *, frames_ago=0):
+    """As the timer in the browser does, of the frame on the page or of an earlier one."""
+    app.session_state["live_due"] = app.session_state["live_frame"] - frames_ago
+    return app.run()
+
+
+def timers(app):
+    return [part for part in app.get("bidi_component") if part.proto.component_name == "play_timer"]
+
+
 def test_live_retrains_when_the_budget_moves(demo_features):
     app = open_page("live")
     before = [figure(app, key)["data"] for key in ("live_roc", "live_scores")]
@@ -169,7 +180,7 @@ def test_live_shows_a_recorded_run_again_after_a_restart_and_releases_nothing(
     assert "shown again. This is **no new release**" in texts(again)
     after = metrics(again), [figure(again, key)["data"] for key in ("live_roc", "live_scores")]
     assert after == before
-    assert len(resources.ledger().book().entries) == 1
+    assert len(resources.ledger().book().entries) == resources.archive().count() == 1
     set_slider(again, 8.0)
     assert "Retrained and tested in" in texts(again)
 
@@ -330,8 +341,7 @@ def test_live_plays_every_budget_and_ends_without_privacy(demo_features):
 
     shown = [app.select_slider(key="live_epsilon").value]
     while app.session_state["live_playing"]:
-        app.session_state["live_due"] = True  # as the timer does
-        app.run()
+        let_timer_fire(app)
         assert not app.exception
         shown.append(app.select_slider(key="live_epsilon").value)
     assert shown == [epsilon for epsilon in EPSILONS if epsilon >= 0.1]
@@ -341,12 +351,10 @@ def test_live_plays_every_budget_and_ends_without_privacy(demo_features):
 def test_live_pauses_resumes_and_stops_where_it_began(demo_features):
     app = open_page("live")
     app.button(key="live_play").click().run()
-    app.session_state["live_due"] = True
-    app.run()
+    let_timer_fire(app)
 
     app.button(key="live_pause").click().run()
-    app.session_state["live_due"] = True  # a timer that was under way
-    app.run()
+    let_timer_fire(app)  # it was under way
     assert app.select_slider(key="live_epsilon").value == 0.2
 
     app.button(key="live_play").click().run()
@@ -356,6 +364,42 @@ def test_live_pauses_resumes_and_stops_where_it_began(demo_features):
     app.button(key="live_stop").click().run()
     assert app.select_slider(key="live_epsilon").value == 6.0
     assert app.button(key="live_stop").disabled
+
+
+def test_a_frame_has_one_timer_which_starts_when_it_is_drawn_and_counts_once(demo_features):
+    app = open_page("live")
+    assert not timers(app)
+    app.button(key="live_play").click().run()
+    (timer,) = timers(app)
+    assert json.loads(timer.proto.json) == {"frame": 1, "milliseconds": 1000}
+
+    let_timer_fire(app)
+    assert app.select_slider(key="live_epsilon").value == 0.2
+    let_timer_fire(app, frames_ago=1)  # again, or late
+
+    assert app.select_slider(key="live_epsilon").value == 0.2
+    assert app.session_state["live_playing"]
+    (timer,) = timers(app)
+    assert json.loads(timer.proto.json)["frame"] == 2
+
+
+def test_what_is_sent_before_the_next_budget_is_drawn_does_not_move_the_slider_back(demo_features):
+    app = open_page("live")
+    app.button(key="live_play").click().run()
+    let_timer_fire(app)
+    app.session_state["live_drawn"] -= 1  # the rerun below broke this one off
+
+    app.select_slider(key="live_specificity").set_value(0.5)
+    app.select_slider(key="live_epsilon").set_value(0.1).run()  # as the browser still shows it
+
+    assert not app.exception
+    assert app.session_state["live_playing"]
+    assert app.select_slider(key="live_epsilon").value == 0.2
+    assert metrics(app)["ε of this model"] == "0.2"
+
+    set_slider(app, 0.1)  # now it is drawn: this is the user
+    assert not app.session_state["live_playing"]
+    assert metrics(app)["ε of this model"] == "0.1"
 
 
 def test_moving_the_slider_ends_playing(demo_features):
@@ -415,6 +459,26 @@ def test_live_lists_files_left_out_and_asks_before_a_long_computation(real_cohor
     assert "have no features yet" in app.warning[0].value
     assert app.expander[0].label == "Left out of this cohort: 1 file"
     assert not started
+
+
+def test_visitors_who_come_at_once_share_one_job(monkeypatch):
+    request = feature_job._request(DataSource())
+    started, others = [], []
+
+    def start(request):
+        other = threading.Thread(target=lambda: others.append(feature_job._start(request)))
+        other.start()
+        other.join(timeout=0.3)  # long enough to start a job of its own, if it could
+        started.append(SimpleNamespace(id="job 1", request=request, state="queued"))
+        started[-1].other = other
+        return "job 1"
+
+    monkeypatch.setattr(feature_job.jobs, "views", lambda: list(started))
+    monkeypatch.setattr(feature_job.jobs, "start", start)
+
+    assert feature_job._start(request) == "job 1"
+    started[0].other.join(timeout=60)
+    assert (len(started), others) == (1, ["job 1"])
 
 
 def test_live_has_the_features_computed_by_a_job(real_cohort, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mammo_core.jobs.store import JobView
     from mammo_core.training.heads.feature_dataset import FeatureDataset
 
+_starting = threading.Lock()
 _PASSES_PER_SECOND = 25  # a cautious guess for two processor cores
 
 
@@ -54,7 +56,7 @@ def open_dataset(source: DataSource) -> FeatureDataset:
     if job is None:
         if not source.is_demo:
             _ask_before(resources.count_missing(source), request.backbone.views)
-        job_id = jobs.start(request)
+        job_id = _start(request)
     else:
         job_id = job.id
     job = show_job(job_id)
@@ -70,6 +72,13 @@ def _request(source: DataSource) -> FeaturesRequest:
     from mammo_core.jobs.requests import FeaturesRequest
 
     return FeaturesRequest(source=source, backbone=resources.backbone_for(source))
+
+
+def _start(request: FeaturesRequest) -> str:
+    """Starts the job, unless another visitor who came at the same time did; returns its id."""
+    with _starting:
+        job = _latest_job(request)
+        return jobs.start(request) if job is None or job.state == "finished" else job.id
 
 
 def _latest_job(request: FeaturesRequest) -> JobView | None:

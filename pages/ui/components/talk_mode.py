@@ -1,7 +1,8 @@
 """Talk mode: shows a page on a big screen, with only its content, large type, and slides stepped by keyboard.
 
 Both the mode (`talk=1`) and the step (`step=2`) live in the URL, so that a talk can be bookmarked, reloaded
-and resumed. Arrow keys step; so do Page Up and Page Down, which presenter remotes send.
+and resumed. The left and right arrow keys step, also while a slider has the focus, which the other two arrows still
+move. So do Page Up and Page Down, which presenter remotes send.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from mammo_core.errors import InvalidRequestError
+from pages.ui.components.browser_part import browser_part, draw_unseen
 from pages.ui.components.links import from_link
 
+_KEYS = browser_part("page_keys", "keys")
 _TALK, _STEP = "talk", "step"
 _LINK_CSS = """<style>
 .st-key-enter_talk { align-self: flex-end; width: auto !important; margin-top: -3.3rem; z-index: 10; }
@@ -57,8 +60,8 @@ def talk_link() -> None:
         type="tertiary",
         icon=":material/present_to_all:",
         help=(
-            "For a big screen: only the content, in large type. Arrow keys step through it. Escape "
-            "ends it."
+            "For a big screen: only the content, in large type. The left and right arrow keys and a "
+            "presenter's remote step through it. Up and down move a slider. Escape ends it."
         ),
         on_click=_enter,
     )
@@ -74,6 +77,17 @@ def talk_frame() -> None:
         shortcut="Esc",
         on_click=_leave,
     )
+    hand_on_keys("talk_keys", "ArrowLeft", "ArrowRight", "PageUp", "PageDown")
+
+
+def hand_on_keys(key: str, *names: str) -> None:
+    """Lets the page's shortcuts have these keys, also while a slider has the focus and would take them.
+
+    Args:
+        key: Of the component.
+        names: As browsers call them, letters in upper case.
+    """
+    draw_unseen(_KEYS, key, data={"keys": list(names)})
 
 
 def talk_title(title: str) -> None:
