@@ -263,14 +263,17 @@ class _Lines:
 
 @contextmanager
 def _stop_asked() -> Iterator[Callable[[], bool]]:
-    """Turns the first Ctrl-C into a wish to stop at the next step, which writes a checkpoint; the second ends at once."""
+    """Turns the first Ctrl-C into a wish to stop, with a checkpoint of the last whole step; the second ends at once."""
     asked = False
 
     def note(*_: object) -> None:
         nonlocal asked
         asked = True
         signal.signal(signal.SIGINT, before)
-        print("Stopping after this step; press Ctrl-C again to stop at once.", file=sys.stderr)
+        print(
+            "Stopping, and keeping the steps that are done. Press Ctrl-C again to stop at once.",
+            file=sys.stderr,
+        )
 
     before = signal.signal(signal.SIGINT, note)
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ REAL_NAME = re.compile(
 )
 SYNTHETIC_NAME = re.compile(r"(?P<id>.+)_(?P<label>malignant|benign)")
 _LABELS = {name: label for label, name in CLASS_NAMES.items()}
+Progress = Callable[[int, int], None]
 _LAYOUT = "DIR/SITE/{train,val,test}/{is_benign_true,is_benign_false}/*.png"
 
 
@@ -60,8 +61,11 @@ class _Entry:
     split: str
 
 
-def read_real(folder: Path | str) -> CohortReading:
+def read_real(folder: Path | str, *, on_progress: Progress | None = None) -> CohortReading:
     """Reads real masses of all sites and splits below a folder.
+
+    Args:
+        on_progress: Called with (masses read, masses to read) before each file; what it raises ends the reading.
 
     Raises:
         CohortError: If the folder is missing, has no site in the expected layout, or no readable mass.
@@ -69,11 +73,14 @@ def read_real(folder: Path | str) -> CohortReading:
     folder = _existing(folder)
     skipped: list[SkippedFile] = []
     entries = list(_real_entries(folder, skipped))
-    return _read(folder, entries, skipped, source="real", layout=_LAYOUT)
+    return _read(folder, entries, skipped, on_progress, source="real", layout=_LAYOUT)
 
 
-def read_synthetic(folder: Path | str) -> CohortReading:
+def read_synthetic(folder: Path | str, *, on_progress: Progress | None = None) -> CohortReading:
     """Reads synthetic masses from one flat folder; every mass is its own unit, without a patient.
+
+    Args:
+        on_progress: As of `read_real`.
 
     Raises:
         CohortError: If the folder is missing or has no readable mass.
@@ -89,7 +96,7 @@ def read_synthetic(folder: Path | str) -> CohortReading:
         label, name = _LABELS[match["label"]], path.stem
         entries.append(_Entry(path, label, name, name, name, folder.name, "train"))
     layout = "DIR/*_malignant.png and DIR/*_benign.png"
-    return _read(folder, entries, skipped, source="synthetic", layout=layout)
+    return _read(folder, entries, skipped, on_progress, source="synthetic", layout=layout)
 
 
 def looks_real(folder: Path) -> bool:
@@ -156,10 +163,18 @@ def _bad_name(path: Path, expected: str) -> SkippedFile:
 
 
 def _read(
-    folder: Path, entries: list[_Entry], skipped: list[SkippedFile], *, source: Source, layout: str
+    folder: Path,
+    entries: list[_Entry],
+    skipped: list[SkippedFile],
+    on_progress: Progress | None,
+    *,
+    source: Source,
+    layout: str,
 ) -> CohortReading:
     decoded: list[tuple[_Entry, np.ndarray]] = []
-    for entry in entries:
+    for done, entry in enumerate(entries):
+        if on_progress:
+            on_progress(done, len(entries))
         image = _decode(entry.path)
         if isinstance(image, SkippedFile):
             skipped.append(image)

@@ -101,7 +101,7 @@ def load_source(
     """Reads the masses of a source, or samples the demo.
 
     Args:
-        on_progress: Called with (masses done, masses to do) while the demo is sampled, part by part.
+        on_progress: Called with (masses done, masses to do), part by part; what it raises ends the reading.
 
     Raises:
         CohortError: If a folder is missing or holds nothing readable.
@@ -116,10 +116,10 @@ def load_source(
             origin=_demo_origin(),
             is_demonstration=True,
         )
-    real = read_real(source.real)
+    real = read_real(source.real, on_progress=on_progress)
     if source.synthetic is None:
         return LoadedData(real.cohort, None, real.skipped)
-    synthetic = read_synthetic(source.synthetic)
+    synthetic = read_synthetic(source.synthetic, on_progress=on_progress)
     return LoadedData(
         real.cohort,
         synthetic.cohort,

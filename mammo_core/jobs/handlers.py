@@ -9,14 +9,14 @@ from typing import Any
 from torch.nn import functional
 
 from mammo_core.auditing.heads import AuditTables, run_audit
-from mammo_core.cohorts.installed import DataSource, load_source
+from mammo_core.cohorts.installed import DataSource
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.evaluation.metrics import auroc
 from mammo_core.ingestion.download.paper_data import run_fetch
 from mammo_core.ingestion.imports.run import run_import
 from mammo_core.ingestion.uploads import discard_upload
 from mammo_core.jobs.context import JobContext
-from mammo_core.jobs.network_handler import train_network_job
+from mammo_core.jobs.network_handler import load_masses, measure_time, train_network_job
 from mammo_core.jobs.requests import (
     AuditRequest,
     FeaturesRequest,
@@ -25,6 +25,7 @@ from mammo_core.jobs.requests import (
     JobRequest,
     NetworkRequest,
     SweepRequest,
+    TimingRequest,
 )
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.results.plans import train_plan
@@ -177,14 +178,8 @@ def _load_features(
     source: DataSource, backbone: BackboneConfig, job: JobContext, home: Path
 ) -> FeatureDataset:
     """The masses of a source with their features, computed where they are missing."""
-    job.report(0, 0, "Reading masses")
-    loaded = load_source(
-        source,
-        on_progress=lambda done, total: job.report(done, total, "Drawing the demo's masses"),
-    )
-    job.check()
     dataset = load_feature_dataset(
-        loaded,
+        load_masses(source, job),
         backbone,
         home / "features",
         site=source.site,
@@ -198,6 +193,7 @@ _HANDLERS: dict[str, Callable[[Any, JobContext, Path], None]] = {
     FeaturesRequest.kind: compute_features,
     SweepRequest.kind: train_heads,
     NetworkRequest.kind: train_network_job,
+    TimingRequest.kind: measure_time,
     AuditRequest.kind: attack_heads,
     FetchRequest.kind: fetch_paper_data,
     ImportRequest.kind: import_mammograms,

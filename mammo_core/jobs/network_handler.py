@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 
-from mammo_core.cohorts.installed import load_source
+import pandas as pd
+
+from mammo_core.cohorts.installed import DataSource, LoadedData, load_source
 from mammo_core.config.runs import run_key
 from mammo_core.jobs.context import JobContext
-from mammo_core.jobs.requests import NetworkRequest
+from mammo_core.jobs.requests import NetworkRequest, TimingRequest
+from mammo_core.jobs.store import JobStore
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.recording import RunRecorder
@@ -16,7 +20,9 @@ from mammo_core.system.device import choose_device, device_name
 from mammo_core.training.dataset import run_dataset
 from mammo_core.training.networks.execute import RunCallbacks, execute
 from mammo_core.training.networks.loop import NetworkProgress, TrainingStopped
+from mammo_core.training.networks.timing import StepTime, measure_step_time
 
+_STEP_TIME = "step_time"
 _DOING = {"pretraining": "Training on synthetic masses first", "training": "Training"}
 
 
@@ -27,12 +33,7 @@ def train_network_job(request: NetworkRequest, job: JobContext, home: Path) -> N
         JobStopped: If it was cancelled; a run on images keeps its checkpoint, and a new attempt goes on from there.
         MammoError: If the request cannot be done.
     """
-    job.report(0, 0, "Reading masses")
-    loaded = load_source(
-        request.source,
-        on_progress=lambda done, total: job.report(done, total, "Drawing the demo's masses"),
-    )
-    data = run_dataset(loaded, site=request.source.site)
+    data = run_dataset(load_masses(request.source, job), site=request.source.site)
     job.note_data(data.data_hash)
     total = request.config.recipe.steps
     if run_key(request.config, data.data_hash) in RunArchive(home).finished_keys(data.data_hash):
@@ -64,6 +65,38 @@ def train_network_job(request: NetworkRequest, job: JobContext, home: Path) -> N
         raise
     RunRecorder(home).record(run, origin="train", job_id=job.job_id)
     job.report(total, total, f"Tested after step {run.kept_step} of {total}")
+
+
+def measure_time(request: TimingRequest, job: JobContext, _: Path) -> None:
+    """Measures the steps of the network of a request, and keeps the result with the job.
+
+    Raises:
+        JobStopped: If it was cancelled.
+        MammoError: As `measure_step_time`.
+    """
+    job.report(0, 0, "Measuring some steps on made-up images")
+    device = choose_device(request.device)
+    measured = measure_step_time(request.config, device, check=job.check)
+    job.keep_table(_STEP_TIME, pd.DataFrame([asdict(measured)]))
+
+
+def measured_time(store: JobStore, job_id: str) -> StepTime:
+    """What a finished job of `measure_time` found."""
+    return StepTime(**store.tables(job_id)[_STEP_TIME].iloc[0])
+
+
+def load_masses(source: DataSource, job: JobContext) -> LoadedData:
+    """Reads the masses of a source for a job, which says how far that is and may stop at any of them.
+
+    Raises:
+        JobStopped: If the job was cancelled.
+        CohortError: As `load_source`.
+    """
+    doing = "Drawing the demo's masses" if source.is_demo else "Reading masses"
+    job.report(0, 0, doing)
+    loaded = load_source(source, on_progress=lambda done, total: job.report(done, total, doing))
+    job.check()
+    return loaded
 
 
 class _Reports:

@@ -115,6 +115,24 @@ class NetworkRequest(JobRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TimingRequest(JobRequest):
+    """Measure how long a step of a network takes, on made-up images; nothing is trained or released.
+
+    Attributes:
+        device: A wish, see `device.choose_device`.
+    """
+
+    kind = "timing"
+    config: RunConfig
+    device: DeviceWish = "auto"
+
+    @property
+    def title(self) -> str:
+        """A short name to show."""
+        return f"Time of {name_of_run(self.config)}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class FetchRequest(JobRequest):
     """Fetch the paper's data.
 

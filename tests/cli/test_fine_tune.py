@@ -64,7 +64,7 @@ def test_interrupted_command_goes_on_where_it_was_and_spends_nothing_more(
         patched.setattr(fine_tune._Lines, "show", interrupted)
         assert fine_tune_on(cohort, "--steps", "4") == 130
     said = capsys.readouterr()
-    assert "Stopping after this step" in said.err
+    assert "Stopping, and keeping the steps that are done." in said.err
     assert "The same command goes on from there" in said.err
     assert "step 3/4" not in said.out
 

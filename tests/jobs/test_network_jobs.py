@@ -8,7 +8,7 @@ import pytest
 from mammo_core.errors import InvalidRequestError
 from mammo_core.jobs import network_handler
 from mammo_core.jobs.queue import JobQueue
-from mammo_core.jobs.requests import NetworkRequest, request_from_dict
+from mammo_core.jobs.requests import NetworkRequest, TimingRequest, request_from_dict
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.results.archive import RunArchive
 from mammo_core.training.networks import loop
@@ -95,6 +95,18 @@ def test_paper_preset_of_a_frozen_network_is_trained_on_cached_features(
     assert (private_home / "features").is_dir()
     assert RunArchive(private_home).rows()["trained_part"].tolist() == ["head"]
     assert len(engine.store.curve(job.id, "loss")) == 4
+
+
+def test_job_measures_the_time_of_a_network_and_releases_nothing(engine, request_, private_home):
+    asked = TimingRequest(config=request_.config, device="cpu")
+
+    job = wait_until_over(engine, engine.start(asked, "ana").id)
+
+    assert (job.state, job.error) == ("finished", "")
+    found = network_handler.measured_time(engine.store, job.id)
+    assert found.device.startswith("CPU, ") and min(found.training, found.scoring) > 0
+    assert num_charges(private_home) == RunArchive(private_home).count() == 0
+    assert request_from_dict(asked.to_dict()) == asked
 
 
 def test_job_that_cannot_be_done_says_why(engine, request_):

@@ -34,6 +34,7 @@ def pretrain(
     micro_batch: int | None = None,
     state: TrainingState | None = None,
     on_step: Callable[[NetworkStep], None] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> TrainingState:
     """Trains the whole network or its head, as the recipe says, for `recipe.pretraining_steps` steps.
 
@@ -44,7 +45,7 @@ def pretrain(
         network: Left on the device with the result's weights; what requires gradients is as before.
         synthetic: Masses of a generator, each a unit.
         seed: Of batches and views: the same seed gives the same weights.
-        micro_batch, on_step: See `train_network`.
+        micro_batch, on_step, should_stop: See `train_network`.
         state: To resume from. A state of all steps is only loaded into the network.
 
     Returns:
@@ -76,6 +77,7 @@ def pretrain(
             micro_batch=micro_batch,
             state=state,
             on_step=on_step,
+            should_stop=should_stop,
         )
         load_weights(network, last.weights)
     return last

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -25,6 +27,7 @@ def score_masses(
     views: int = 1,
     device: torch.device | str = "cpu",
     autocast: torch.dtype | None = None,
+    before_part: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
     """Computes P(malignant) of every mass, the mean over its views.
 
@@ -34,6 +37,7 @@ def score_masses(
         config: Of the size of the inputs.
         views: Of each mass: 1 (upright), 4 (flips) or 8 (flips and quarter turns).
         autocast: For example torch.bfloat16; None computes in float32.
+        before_part: Called before each part that is computed at once; what it raises ends the scoring.
 
     Returns:
         (N,) float64 in [0, 1].
@@ -47,6 +51,7 @@ def score_masses(
     shown_views = torch.tensor(_TEST_VIEWS[views])
 
     def of_rows(rows: slice) -> np.ndarray:
+        before_part()
         batch = torch.from_numpy(images[rows]).to(device)
         shown = show_views(batch, shown_views.expand(len(batch), views))  # (n * views, H, H)
         inputs = normalise(resize(shown, config.image_size_px), classifier.mean, classifier.std)

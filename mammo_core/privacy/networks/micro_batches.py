@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import torch
@@ -21,21 +21,40 @@ _USED_SHARE = 0.8  # of free memory: units differ in size
 _CPU_MESSAGES = ("not enough memory", "can't allocate memory")
 
 
+class StepStopped(Exception):
+    """A step was asked to stop before it was done."""
+
+
 class MicroBatches:
     """Cuts the units of a step into parts, smaller ones from when memory was short.
+
+    Args:
+        should_stop: Asked before each part.
 
     Attributes:
         size: Units at once.
     """
 
-    def __init__(self, device: torch.device, size: int = 1) -> None:
-        self._device = device
+    def __init__(
+        self,
+        device: torch.device,
+        size: int = 1,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._device, self._should_stop = device, should_stop
         self._message = ""
         self.size = size
 
-    def of(self, units: Tensor) -> tuple[Tensor, ...]:
-        """Parts of whole units: (U,) -> none for no units."""
-        return torch.split(units, self.size) if len(units) else ()
+    def of(self, units: Tensor) -> Iterator[Tensor]:
+        """Parts of whole units: (U,) -> none for no units.
+
+        Raises:
+            StepStopped: Before a part, if `should_stop` says so.
+        """
+        for part in torch.split(units, self.size) if len(units) else ():
+            if self._should_stop():
+                raise StepStopped
+            yield part
 
     def patiently(self, compute: Callable[[], _Result]) -> _Result:
         """Computes, and starts again with half the units at once where memory does not hold them.

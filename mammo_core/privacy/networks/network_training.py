@@ -15,7 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from mammo_core.privacy.accounting.sampled import History, with_one_more_step
-from mammo_core.privacy.networks.micro_batches import MicroBatches, fit_micro_batch
+from mammo_core.privacy.networks.micro_batches import (
+    MicroBatches,
+    StepStopped,
+    fit_micro_batch,
+)
 from mammo_core.privacy.networks.private_layers import require_private_layers
 from mammo_core.privacy.networks.step_gradients import (
     ClippedGradients,
@@ -54,6 +58,7 @@ def train_network(
     on_step: Callable[[NetworkStep], None] | None = None,
     save: Callable[[TrainingState], None] | None = None,
     save_every: int = 50,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> TrainingState:
     """Trains the parameters that require gradients, in the network's present mode.
 
@@ -70,6 +75,8 @@ def train_network(
         public: Data of no patient; as many units as a private step expects add their gradient, without noise.
         is_tried: Whether this process tried the layers on made-up inputs already, as where it trains in chunks.
         save: Given the state every `save_every` steps.
+        should_stop: Asked before each micro-batch. If so, the step under way is dropped, and the state after the step
+            before is returned: of no step, if there was none.
 
     Returns:
         The last state, whose `weights` are the result.
@@ -89,12 +96,15 @@ def train_network(
     network = network.to(device)
     if training.is_private and not is_tried:
         _require_private_layers(network, source, device)
-    run = _Run(network, source, training, noise, device, seed, public)
+    run = _Run(network, source, training, noise, device, seed, public, should_stop)
     if state is not None:
         run.restore(state)
     run.set_micro_batch(micro_batch)
     while run.step < training.steps:
-        done = run.take_step()
+        try:
+            done = run.take_step()
+        except StepStopped:
+            break
         if on_step:
             on_step(done)
         if save and run.step % save_every == 0 and run.step < training.steps:
@@ -114,6 +124,7 @@ class _Run:
         device: torch.device,
         seed: int | None,
         public: UnitSource | None,
+        should_stop: Callable[[], bool],
     ) -> None:
         self._network, self._source, self._public = network, source, public
         self._training, self._noise, self._device, self._seed = training, noise, device, seed
@@ -122,7 +133,7 @@ class _Run:
         self._is_reproducible = isinstance(noise, ReproducibleNoise)
         self._expected_units = training.sample_rate * source.num_units
         self._optimizer = _make_optimizer(training, self._parameters)
-        self._micro_batches = MicroBatches(device)
+        self._micro_batches = MicroBatches(device, should_stop=should_stop)
         self._plain = PlainGradients(network, training, device, self._micro_batches)
         self._average = MovingAverage(training.ema_decay)
         self._history: History = []
@@ -138,15 +149,26 @@ class _Run:
             )
 
     def take_step(self) -> NetworkStep:
-        """Draws units, computes their gradients, adds noise and changes the weights."""
+        """Draws units, computes their gradients, adds noise and changes the weights.
+
+        Raises:
+            StepStopped: If it was asked to stop; all is as before the step then.
+        """
         started = time.monotonic()
-        units = self._sampled_units()
-        sums = (
-            self._set_noisy_gradients(units)
-            if self._training.is_private
-            else self._set_gradients(units)
-        )
-        self._add_public_gradients()
+        history, noise = self._history, self._noise_state()
+        try:
+            units = self._sampled_units()
+            sums = (
+                self._set_noisy_gradients(units)
+                if self._training.is_private
+                else self._set_gradients(units)
+            )
+            self._add_public_gradients()
+        except StepStopped:
+            self._history = history
+            self._restore_noise(noise)
+            self._optimizer.zero_grad(set_to_none=True)
+            raise
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         self._average.add(self._parameters)
@@ -177,7 +199,7 @@ class _Run:
             network=_copied(self._named, self._parameters),
             ema=_copied(self._named, self._average.tensors),
             optimizer=optimizer_tensors(self._optimizer),
-            noise=self._noise.state() if isinstance(self._noise, ReproducibleNoise) else None,
+            noise=self._noise_state(),
         )
 
     def restore(self, state: TrainingState) -> None:
@@ -194,8 +216,14 @@ class _Run:
             state.ema[name].to(self._device, copy=True) for name in self._named if state.ema
         ]
         self._history, self.step = list(state.history), state.step
-        if state.noise is not None and isinstance(self._noise, ReproducibleNoise):
-            self._noise.restore(state.noise)
+        self._restore_noise(state.noise)
+
+    def _noise_state(self) -> Tensor | None:
+        return self._noise.state() if isinstance(self._noise, ReproducibleNoise) else None
+
+    def _restore_noise(self, state: Tensor | None) -> None:
+        if state is not None and isinstance(self._noise, ReproducibleNoise):
+            self._noise.restore(state)
 
     def _sampled_units(self) -> Tensor:
         units = torch.arange(self._source.num_units)

@@ -36,7 +36,7 @@ class RunCallbacks:
         on_features: With (masses done, masses to do) while features are computed.
         on_prepared: With a checked run on images, before it is released to the ledger.
         on_progress: After every step; of a run on features after every epoch.
-        should_stop: Whether to end; asked every few seconds, of a run on features after every epoch.
+        should_stop: Whether to end; asked before each micro-batch, of a run on features after every epoch.
     """
 
     on_features: Callable[[int, int], None] = _ignore

@@ -14,7 +14,8 @@ from mammo_core.privacy.networks.training_state import TrainingState
 from mammo_core.training.networks.checkpoints import NetworkCheckpoints, PhaseName
 
 SAVE_SECONDS = 60.0  # between two checkpoints
-CHUNK_SECONDS = 5.0  # until it is asked whether to stop; a longer step is a chunk of its own
+CHUNK_SECONDS = 5.0  # between two places where it can be saved; a longer step is a chunk of its own
+KEPT = "What was done is kept. The same command goes on from there, without spending more."
 _STATE = "state."
 
 
@@ -65,6 +66,7 @@ class TrainChunk(Protocol):
         state: TrainingState | None,
         micro_batch: int | None,
         on_step: Callable[[NetworkStep], None],
+        should_stop: Callable[[], bool],
     ) -> TrainingState:
         """Trains as `train_network` does, which explains the arguments."""
         ...
@@ -78,7 +80,7 @@ class Phase:
         steps: In all.
         micro_batch: Units computed at once; None for as many as fit.
         eval_every: Steps between two evaluations.
-        evaluate: Called after every so many steps and after the last.
+        evaluate: Called after every so many steps and after the last. It may raise TrainingStopped.
         kept_tensors, kept_facts: What checkpoints hold besides the state.
     """
 
@@ -120,8 +122,8 @@ def train_phase(
         on_progress: Called after every step.
 
     Raises:
-        TrainingStopped: If `should_stop` says so, at the end of a chunk: after some seconds, or the step under
-            way. Every step done is in the checkpoint then; a kill loses about a minute of them.
+        TrainingStopped: If `should_stop` says so, which is asked before each micro-batch. Every whole step that was
+            evaluated where one is due is in the checkpoint then; a kill loses about a minute of them.
         MammoError: As `train_network`.
     """
     steps, micro_batch = phase.steps, phase.micro_batch
@@ -151,24 +153,30 @@ def train_phase(
             if done.step < stop_at:
                 show(done, Evaluated())
 
+        before = state
         state = phase.train(
             stop_at,
             state=state if state.step else None,
             micro_batch=micro_batch,
             on_step=watch,
+            should_stop=should_stop,
         )
-        assert last is not None  # each chunk has a step
-        micro_batch = last.micro_batch
-        is_due = state.step % phase.eval_every == 0 or state.step == steps
-        show(last, phase.evaluate(state) if is_due else Evaluated())
-        is_stopping = should_stop()
-        if is_stopping or state.step in (1, steps) or time.monotonic() - saved >= SAVE_SECONDS:
+        is_stopping = state.step < stop_at
+        if not is_stopping:
+            assert last is not None  # each chunk has a step
+            micro_batch = last.micro_batch
+            is_evaluated = state.step % phase.eval_every == 0 or state.step == steps
+            try:
+                show(last, phase.evaluate(state) if is_evaluated else Evaluated())
+                is_stopping = should_stop()
+            except TrainingStopped:
+                state, is_stopping = before, True  # what is not evaluated is trained again
+        is_saved = is_stopping or state.step in (1, steps)
+        if state.step and (is_saved or time.monotonic() - saved >= SAVE_SECONDS):
             save_phase(phase, state, checkpoints)
             saved = time.monotonic()
         if is_stopping and state.step < steps:
-            raise TrainingStopped(
-                "What was done is kept. The same command goes on from there, without spending more."
-            )
+            raise TrainingStopped(KEPT)
     return state
 
 

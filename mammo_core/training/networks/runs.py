@@ -23,10 +23,12 @@ from mammo_core.privacy.networks.training_state import TrainingState
 from mammo_core.privacy.noise.sources import noise_from
 from mammo_core.training.networks.checkpoints import Checkpoint, NetworkCheckpoints
 from mammo_core.training.networks.loop import (
+    KEPT,
     Evaluated,
     NetworkProgress,
     Phase,
     TrainChunk,
+    TrainingStopped,
     state_in,
     train_phase,
 )
@@ -235,7 +237,12 @@ class _Training:
             views=views,
             device=self._device,
             autocast=AUTOCAST[self._run.recipe.precision],
+            before_part=self._check,
         )
+
+    def _check(self) -> None:
+        if self._should_stop():
+            raise TrainingStopped(KEPT)
 
     def _seconds(self) -> float:
         """Of all starts so far."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,10 +74,15 @@ def timing_key(config: RunConfig) -> tuple[BackboneConfig, NetworkRecipe, bool]:
     return replace(config.backbone, views=1), recipe, config.privacy.is_private
 
 
-def measure_step_time(config: RunConfig, device: torch.device) -> StepTime:
+def measure_step_time(
+    config: RunConfig, device: torch.device, *, check: Callable[[], None] = lambda: None
+) -> StepTime:
     """Trains a throw-away network on a few images of noise.
 
     Few inputs keep a GPU less busy than many, so there a run takes less in fact.
+
+    Args:
+        check: Called after each step; what it raises ends the measurement.
 
     Raises:
         MammoError: As `build_classifier` and `train_network`.
@@ -83,15 +90,15 @@ def measure_step_time(config: RunConfig, device: torch.device) -> StepTime:
     classifier = build_classifier(config.backbone, config.network_recipe, seed=config.seed)
     classifier.network.eval()
     noise = _noise_seconds(classifier) if config.privacy.is_private else 0.0
-    step = _training_seconds(classifier, config, device)
+    step = _training_seconds(classifier, config, device, check)
     return StepTime(
         device=device_name(device),
         training=max(step - noise, step / _INPUTS) / _INPUTS,
         noise=noise,
-        pretraining=_pretraining_seconds(classifier, config, device) / _INPUTS
+        pretraining=_pretraining_seconds(classifier, config, device, check) / _INPUTS
         if _is_pretrained(config)
         else 0.0,
-        scoring=_scoring_seconds(classifier, config, device) / _INPUTS,
+        scoring=_scoring_seconds(classifier, config, device, check) / _INPUTS,
     )
 
 
@@ -122,8 +129,10 @@ def _is_pretrained(config: RunConfig) -> bool:
     return config.strategy == "pretrain"
 
 
-def _training_seconds(classifier: Classifier, config: RunConfig, device: torch.device) -> float:
-    steps: list[NetworkStep] = []
+def _training_seconds(
+    classifier: Classifier, config: RunConfig, device: torch.device, check: Callable[[], None]
+) -> float:
+    steps = _Steps(check)
     train_network(
         classifier.network,
         _NoiseImages(config.backbone.image_size_px),
@@ -135,9 +144,9 @@ def _training_seconds(classifier: Classifier, config: RunConfig, device: torch.d
         noise=SecretNoise(),
         device=device,
         micro_batch=_INPUTS,
-        on_step=steps.append,
+        on_step=steps.add,
     )
-    return min(step.seconds for step in steps)
+    return steps.fastest
 
 
 def _noise_seconds(classifier: Classifier) -> float:
@@ -151,8 +160,10 @@ def _noise_seconds(classifier: Classifier) -> float:
     return min(seconds)
 
 
-def _pretraining_seconds(classifier: Classifier, config: RunConfig, device: torch.device) -> float:
-    steps: list[NetworkStep] = []
+def _pretraining_seconds(
+    classifier: Classifier, config: RunConfig, device: torch.device, check: Callable[[], None]
+) -> float:
+    steps = _Steps(check)
     pretrain(
         classifier.network,
         _NoiseImages(config.backbone.image_size_px),
@@ -160,12 +171,14 @@ def _pretraining_seconds(classifier: Classifier, config: RunConfig, device: torc
         device=device,
         seed=0,
         micro_batch=_INPUTS,
-        on_step=steps.append,
+        on_step=steps.add,
     )
-    return min(step.seconds for step in steps)
+    return steps.fastest
 
 
-def _scoring_seconds(classifier: Classifier, config: RunConfig, device: torch.device) -> float:
+def _scoring_seconds(
+    classifier: Classifier, config: RunConfig, device: torch.device, check: Callable[[], None]
+) -> float:
     size = config.backbone.image_size_px
     images = np.zeros((_INPUTS, size, size), np.uint8)
     seconds: list[float] = []
@@ -179,7 +192,21 @@ def _scoring_seconds(classifier: Classifier, config: RunConfig, device: torch.de
             autocast=AUTOCAST[config.network_recipe.precision],
         )
         seconds.append(time.monotonic() - started)
+        check()
     return min(seconds)
+
+
+class _Steps:
+    """The time of the fastest step."""
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self.fastest = math.inf
+
+    def add(self, step: NetworkStep) -> None:
+        """Listens to a training."""
+        self.fastest = min(self.fastest, step.seconds)
+        self._check()
 
 
 class _NoiseImages:

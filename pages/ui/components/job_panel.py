@@ -81,10 +81,7 @@ def _draw_buttons(view: JobView) -> None:
             key=f"cancel_{view.id}",
             icon=":material/stop:",
             disabled=view.cancel_requested,
-            help=(
-                "Stops after the current step: within seconds, or within minutes for a large "
-                "network. Finished work is kept."
-            ),
+            help="Stops within seconds. Finished work is kept.",
             on_click=jobs.job_queue().cancel,
             args=(view.id,),
         )

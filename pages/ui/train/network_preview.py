@@ -10,8 +10,9 @@ from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.config.runs import RunConfig, to_dict
 from mammo_core.errors import MammoError
 from mammo_core.text.numbers import counted, duration
+from pages.ui.components.job_panel import show_job
 from pages.ui.components.messages import escape_markdown
-from pages.ui.state import resources
+from pages.ui.state import jobs, resources
 from pages.ui.train.head_preview import planned_statement, show_guarantee
 from pages.ui.train.network_backbone import show_where_weights_come_from
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from mammo_core.jobs.requests import NetworkRequest
     from mammo_core.training.networks.timing import StepTime
+
+_TIMED = "network_timed"
 
 
 def show_network_meaning(request: NetworkRequest) -> bool:
@@ -49,6 +52,7 @@ def show_network_meaning(request: NetworkRequest) -> bool:
 
 def _show_time(request: NetworkRequest, device: torch.device) -> None:
     """Where it is computed, what happens when it is stopped, and a measured estimate once it was asked for."""
+    from mammo_core.jobs.network_handler import measured_time
     from mammo_core.system.device import device_name
     from mammo_core.training.networks.timing import timing_key
     from mammo_core.training.paper.presets import is_on_features
@@ -60,19 +64,30 @@ def _show_time(request: NetworkRequest, device: torch.device) -> None:
     st.markdown(f"Trains on {where}.")
     st.caption(_FEATURES_WORDS if on_features else _NETWORK_WORDS)
     identity = f"{device} {timing_key(request.config)}"
-    if st.button("Measure how long it takes", icon=":material/timer:", key="network_time"):
-        st.session_state["network_timed"] = identity
-    if st.session_state.get("network_timed") != identity:
+    st.button(
+        "Measure how long it takes",
+        icon=":material/timer:",
+        key="network_time",
+        on_click=_measure,
+        args=(identity, request),
+    )
+    measured_as, job_id = st.session_state.get(_TIMED, ("", ""))
+    if measured_as != identity:
         return
-    try:
-        step_time = _measured(identity, request.config, device)
-    except MammoError as error:
-        st.error(
-            f"**This network cannot be timed**  \n{escape_markdown(error, longest=2000)}",
-            icon=":material/error:",
-        )
+    store = jobs.job_queue().store
+    if store.view(job_id).state != "finished":
+        show_job(job_id)
         return
+    step_time = measured_time(store, job_id)
     st.info(_time_words(request, step_time, on_features=on_features), icon=":material/timer:")
+
+
+def _measure(identity: str, request: NetworkRequest) -> None:
+    """Has a worker measure: it may take a minute, and there the training will run, too."""
+    from mammo_core.jobs.requests import TimingRequest
+
+    timing = TimingRequest(config=request.config, device=request.device)
+    st.session_state[_TIMED] = identity, jobs.start(timing)
 
 
 _NETWORK_WORDS = (
@@ -122,10 +137,3 @@ def _num_weights(identity: str, _config: RunConfig) -> int:
     from mammo_core.training.networks.plan import count_weights
 
     return count_weights(_config)
-
-
-@st.cache_data(max_entries=16, show_spinner="Measuring some steps on made-up images")
-def _measured(identity: str, _config: RunConfig, _device: torch.device) -> StepTime:
-    from mammo_core.training.networks.timing import measure_step_time
-
-    return measure_step_time(_config, _device)

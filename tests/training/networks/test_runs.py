@@ -1,7 +1,9 @@
 """Runs of tiny networks: what they promise, that they go on after a kill, and what they refuse."""
 
 import math
+from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from mammo_core.errors import (
 from mammo_core.ledger.book import Budget
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost, total_epsilon
+from mammo_core.privacy.networks.step_gradients import ClippedGradients
 from mammo_core.privacy.statements.words import caveats
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.exchange.export import export_runs
@@ -156,6 +159,45 @@ def test_stopped_run_keeps_its_checkpoint_and_loses_no_step(tmp_path):
 
     assert [progress.step for progress in seen] == [1, 2, 3, 4]
     assert [round(progress.epsilon, 1) for progress in seen] == [7.7, 12.3, 16.3, 20.0]
+
+
+@pytest.mark.parametrize("asked", [1, 2, 3, 5, 8, 13, 21])
+@pytest.mark.parametrize("recipe", [{}, {"kept": "best on validation", "sample_rate": 0.5}])
+def test_run_stopped_between_any_two_micro_batches_goes_on_to_the_very_same_scores(
+    recipe, asked, tmp_path
+):
+    config, ledger = small_config(trained_part="network", **recipe), FreeLedger()
+    whole, times, steps = train(config, tmp_path / "whole", micro_batch=4), count(1), []
+    options = {
+        "ledger": ledger,
+        "micro_batch": 4,
+        "on_progress": lambda progress: steps.append(progress.step),
+    }
+
+    with suppress(TrainingStopped):
+        train(config, tmp_path, should_stop=lambda: next(times) >= asked, **options)
+        assert next(times) <= asked  # it was asked no more
+    outcome = train(config, tmp_path, **options)
+
+    assert steps == [1, 2, 3, 4]
+    assert len(ledger.releases) == 1
+    assert np.array_equal(outcome.scores["site"], whole.scores["site"])
+
+
+def test_stop_is_obeyed_within_the_first_step_and_while_masses_are_scored(tmp_path, monkeypatch):
+    config, parts = small_config(), []
+    computed = ClippedGradients._add
+    monkeypatch.setattr(
+        ClippedGradients, "_add", lambda self, part: parts.append(1) or computed(self, part)
+    )
+
+    with pytest.raises(TrainingStopped):
+        train(config, tmp_path, micro_batch=4, should_stop=lambda: len(parts) == 2)
+    assert len(parts) == 2  # of three in the first step
+
+    train(config, tmp_path)
+    with pytest.raises(TrainingStopped):  # all steps are done
+        train(config, tmp_path, should_stop=lambda: True)
 
 
 def test_run_that_crashed_before_it_was_recorded_is_only_measured_again(tmp_path):

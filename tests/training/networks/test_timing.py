@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mammo_core.errors import BackboneError
+from mammo_core.jobs.context import JobStopped
 from mammo_core.privacy.statements.training_data import TrainingData
 from mammo_core.training.networks.timing import (
     StepTime,
@@ -81,6 +82,14 @@ def test_steps_are_really_measured(epsilon):
 
 def test_without_pretraining_none_is_measured():
     assert measure_step_time(small_config(), CPU).pretraining == 0
+
+
+def test_measuring_ends_when_it_is_cancelled():
+    def stop():
+        raise JobStopped
+
+    with pytest.raises(JobStopped):
+        measure_step_time(small_config(), CPU, check=stop)
 
 
 def test_network_that_cannot_be_had_is_told(tmp_path):
