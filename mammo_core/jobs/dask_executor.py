@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import Executor
 from pathlib import Path
@@ -20,6 +21,7 @@ from mammo_core.system.paths import child_environment
 SCHEDULER_VARIABLE = "MAMMO_DASK_SCHEDULER"
 RESOURCE_VARIABLE = "MAMMO_DASK_RESOURCE"
 _START_SECONDS = 240  # of a first start on a slow disk, before anything is compiled
+_END_SECONDS = 2
 
 
 class DaskExecutors:
@@ -33,6 +35,7 @@ class DaskExecutors:
     def __init__(self) -> None:
         self._client: Any = None  # of `distributed`, which has no types
         self._cluster: subprocess.Popen[bytes] | None = None
+        self._closed = threading.Event()
         self._external = os.environ.get(SCHEDULER_VARIABLE)
         self._resource = os.environ.get(RESOURCE_VARIABLE) if self._external else RESOURCE
 
@@ -40,11 +43,11 @@ class DaskExecutors:
         """A working executor.
 
         Raises:
-            MammoError: If no scheduler answers.
+            MammoError: If no scheduler answers, or all was closed.
         """
         client = self._client
         if client is None or not self.is_alive():
-            self.close()
+            self._end()
             address = self._external or self._start_cluster()
             try:
                 self._client = Client(address, timeout=10, set_as_default=False)
@@ -68,15 +71,19 @@ class DaskExecutors:
         return self._client is not None and self._client.status == "running"
 
     def close(self) -> None:
-        """Ends client and local cluster."""
+        """Ends client and local cluster, for good: also one that another thread is just starting."""
+        self._closed.set()
+        self._end()
+
+    def _end(self) -> None:
         if self._client is not None:
-            self._client.close(timeout=5)
+            self._client.close(timeout=_END_SECONDS)
             self._client = None
         if self._cluster is not None:
             if self._cluster.stdin is not None:
                 self._cluster.stdin.close()  # tells it to end
             try:
-                self._cluster.wait(timeout=10)
+                self._cluster.wait(timeout=_END_SECONDS)
             except subprocess.TimeoutExpired:
                 self._cluster.kill()
                 self._cluster.wait()
@@ -87,7 +94,7 @@ class DaskExecutors:
         with tempfile.TemporaryDirectory() as folder:
             address_file = Path(folder) / "address"
             module = "mammo_core.jobs.local_cluster"
-            self._cluster = subprocess.Popen(
+            cluster = self._cluster = subprocess.Popen(
                 [sys.executable, "-m", module, str(address_file)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -95,9 +102,10 @@ class DaskExecutors:
             )
             deadline = time.monotonic() + _START_SECONDS
             while not address_file.exists():
-                if self._cluster.poll() is not None or time.monotonic() > deadline:
-                    self._cluster.kill()  # it would look for a folder that is gone
-                    self._cluster.wait()
+                is_over = cluster.poll() is not None or time.monotonic() > deadline
+                if is_over or self._closed.is_set():
+                    cluster.kill()  # it would look for a folder that is gone
+                    cluster.wait()
                     self._cluster = None
                     raise MammoError(
                         f"Expected the local cluster to start within {_START_SECONDS} s; it did not. "

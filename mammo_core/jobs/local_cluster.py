@@ -74,6 +74,7 @@ def main(address_file: Path) -> None:
         partial.write_text(cluster.scheduler_address, encoding="utf-8")
         partial.replace(address_file)
         sys.stdin.read()
+        os._exit(0)  # the workers notice and end at once, whatever they compute
 
 
 if __name__ == "__main__":

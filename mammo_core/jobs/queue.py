@@ -7,11 +7,14 @@ way gets priority -n, so owners take turns whoever came first.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from mammo_core.errors import InvalidRequestError, MammoError
@@ -22,6 +25,7 @@ from mammo_core.jobs.worker import run_job
 if TYPE_CHECKING:
     from mammo_core.jobs.dask_executor import DaskExecutors
 
+_CLOSE_SECONDS = 2.0  # that each thread is waited for
 _LOG = logging.getLogger(__name__)
 
 
@@ -39,15 +43,21 @@ class JobQueue:
         self._executors = executors
         self._held: dict[str, Future[str] | None] = {}  # None until it is submitted
         self._lock = threading.Lock()
-        self._submitter = ThreadPoolExecutor(1, thread_name_prefix="submit")
         self._closed = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, daemon=True, name="keep jobs")
-        self._keeper.start()
+        self._to_do: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        # daemons: a server that is told to stop waits for no cluster that is still starting
+        self._threads = [
+            threading.Thread(target=work, daemon=True, name=name)
+            for name, work in (("keep jobs", self._keep), ("submit jobs", self._submit_all))
+        ]
+        for thread in self._threads:
+            thread.start()
+        atexit.register(self.close)
 
     def prepare(self) -> None:
         """Opens the executor in the background, so that the first job need not wait for it."""
         if not self._executors.is_alive():
-            self._submitter.submit(self._open_quietly)
+            self._to_do.put(self._open_quietly)
 
     def start(self, request: JobRequest, owner: str) -> JobView:
         """Queues a new job; returns at once."""
@@ -97,11 +107,13 @@ class JobQueue:
         )
 
     def close(self) -> None:
-        """Lets go of everything; what runs is interrupted and can be continued later."""
+        """Lets go of everything, within seconds; what runs is interrupted and can be continued later."""
+        atexit.unregister(self.close)
         self._closed.set()
-        self._keeper.join()
-        self._submitter.shutdown(cancel_futures=True)
+        self._to_do.put(lambda: None)  # so that the thread looks up
         self._executors.close()
+        for thread in self._threads:
+            thread.join(_CLOSE_SECONDS)
 
     def _next_priority(self, owner: str) -> int:
         return -sum(not job.is_over and job.owner == owner for job in self.store.views())
@@ -114,7 +126,15 @@ class JobQueue:
 
     def _hand_over(self, view: JobView) -> None:
         self._held[view.id] = None
-        self._submitter.submit(self._submit, view)
+        self._to_do.put(lambda: self._submit(view))
+
+    def _submit_all(self) -> None:
+        """One after the other: the first opens the executor."""
+        while not self._closed.is_set():
+            try:
+                self._to_do.get()()
+            except Exception:  # the next job is submitted all the same
+                _LOG.exception("the executor could not be used")
 
     def _submit(self, view: JobView) -> None:
         """Opens an executor, which may take seconds, and submits."""
@@ -131,6 +151,8 @@ class JobQueue:
                 **self._executors.submit_options(view.priority),
             )
         except MammoError as error:
+            if self._closed.is_set():
+                return  # the job is interrupted, as all are then
             self._held.pop(view.id, None)
             self.store.end(view.id, "failed", str(error))
         except Exception as error:

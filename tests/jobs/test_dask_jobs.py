@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
 
+from mammo_core.errors import MammoError
 from mammo_core.jobs.dask_executor import DaskExecutors
 from mammo_core.jobs.local_cluster import thread_settings, worker_specs
 from mammo_core.jobs.queue import JobQueue
@@ -204,6 +206,29 @@ def test_missing_scheduler_fails_the_job_with_what_to_do(tmp_path, monkeypatch, 
     assert job.state == "failed"
     assert "Expected a Dask scheduler at tcp://127.0.0.1:9" in job.error
     engine.close()
+
+
+def test_cluster_that_is_still_starting_is_ended_at_once_when_all_is_closed(monkeypatch):
+    silent = [sys.executable, "-c", "import time; time.sleep(1000)"]
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda _, **options: popen(silent, **options))
+    executors, said = DaskExecutors(), []
+
+    def opening():
+        try:
+            executors.open()
+        except MammoError as error:
+            said.append(str(error))
+
+    thread = threading.Thread(target=opening)
+    thread.start()
+    process = wait_for(lambda: executors._cluster, bool)
+
+    executors.close()
+
+    thread.join(timeout=60)
+    assert not thread.is_alive() and said
+    assert process.poll() is not None
 
 
 def test_one_worker_per_gpu_and_one_for_the_processor_without(threads_unset):
