@@ -53,6 +53,29 @@ def job_of(app):
     return app.selectbox(key="train_job").value
 
 
+@pytest.mark.parametrize(
+    ("key", "typed", "said"),
+    [
+        ("train_seed", -1, "Expected Seed: 0 or more; got -1."),
+        ("train_delta", 0.5, "Expected δ (slack of the guarantee): 1e-09 to 0.1; got 0.5."),
+    ],
+)
+def test_number_beyond_its_limit_stays_and_is_told_and_nothing_can_be_started(
+    executors, key, typed, said
+):
+    app = open_page("train")
+    right = app.number_input(key=key).value
+
+    app.number_input(key=key).set_value(typed).run()
+
+    assert not app.exception
+    assert app.number_input(key=key).value == typed
+    assert [error.value.removesuffix(" Type another number.") for error in app.error] == [said]
+    assert "train_start" not in [button.key for button in app.button]
+    app.number_input(key=key).set_value(right).run()
+    assert not app.error and not app.button(key="train_start").disabled
+
+
 def test_page_says_what_a_choice_means_before_training(executors):
     app = open_page("train")
 

@@ -11,6 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from pages.ui.components.browser_part import browser_part
+from pages.ui.components.inputs import require_within
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,18 +59,21 @@ def box_on_picture(picture: GreyImage, *, key: str, picture_key: str) -> Box | N
         on_box_change=partial(_take_drawn, key, picture_key),
     )
     limits = dict(zip(_SIDES, (height - 1, width - 1, height, width), strict=True))
-    numbers = []
-    for side, column in zip(_SIDES, st.columns(4), strict=True):
-        numbers.append(
-            column.number_input(
-                f"{side.capitalize()} (pixels)",
-                *(int(side in ("height", "width")), limits[side], None),
-                key=f"{key}_{side}",
-                on_change=_take_typed,
-                args=(key,),
-                placeholder="none",
-            )
+    numbers: list[int | None] = [
+        column.number_input(
+            f"{side.capitalize()} (pixels)",
+            value=None,
+            step=1,
+            key=f"{key}_{side}",
+            on_change=_take_typed,
+            args=(key,),
+            placeholder="none",
         )
+        for side, column in zip(_SIDES, st.columns(4), strict=True)
+    ]
+    for side, number in zip(_SIDES, numbers, strict=True):
+        least = int(side in ("height", "width"))
+        require_within(f"{side.capitalize()} (pixels)", number, least, limits[side])
     return None if None in numbers else Box(*numbers)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from pages.ui.components import links
+from pages.ui.components.messages import escape_markdown
 
 T = TypeVar("T")
 
@@ -98,3 +100,37 @@ def ask(question: str, yes: str, key: str, do: Callable[[], None], *, note: str 
         st.rerun()
     if right.button("Keep", width="stretch", key=f"{key}_no"):
         st.rerun()
+
+
+def number_input(
+    label: str, low: float, high: float | None, value: float | None, *, key: str, **others: Any
+) -> Any:
+    """Asks for a number within limits; one beyond them stays where it was typed, and ends the page with the reason.
+
+    The browser's own limits would put back the number before, without a word.
+
+    Args:
+        low, high: Both allowed; None has no limit.
+        value: The first one; its type is that of the answer. None leaves the field empty.
+        others: For `st.number_input`.
+
+    Returns:
+        The number; None while the field is empty.
+    """
+    if value is None:
+        others = {"step": 1} | others
+    found = st.number_input(label, value=value, key=key, **others)
+    require_within(label, found, low, high)
+    return found
+
+
+def require_within(label: str, number: float | None, low: float, high: float | None) -> None:
+    """Ends the page with the reason if a number is beyond its limits; see `number_input`."""
+    if number is None or low <= number <= (math.inf if high is None else high):
+        return
+    limits = f"{low:.10g} or more" if high is None else f"{low:.10g} to {high:.10g}"
+    st.error(
+        f"Expected {escape_markdown(label)}: {limits}; got {number:.10g}. Type another number.",
+        icon=":material/error:",
+    )
+    st.stop()

@@ -9,7 +9,7 @@ import streamlit as st
 from mammo_core.ingestion.images.crops import RECIPES
 from mammo_core.ingestion.imports.plan import ImportPlan
 from mammo_core.ingestion.imports.splitting import SplitPlan
-from pages.ui.components.inputs import choose_one
+from pages.ui.components.inputs import choose_one, number_input
 from pages.ui.components.messages import shown_errors
 from pages.ui.data.import_preview import show_preview
 from pages.ui.data.import_source import choose_files
@@ -153,9 +153,9 @@ def _choose_split(kind: ImportKind) -> SplitPlan:
     if by == "column":
         return SplitPlan(by=by)
     with st.container(horizontal=True):
-        val = st.number_input("Validation, %", 0, 90, 15, key="data_val_share", width=150)
+        val = number_input("Validation, %", 0, 90, 15, key="data_val_share", width=150)
         test = (
-            st.number_input(
+            number_input(
                 "Test, %",
                 0,
                 100,
@@ -167,7 +167,7 @@ def _choose_split(kind: ImportKind) -> SplitPlan:
             if by == "random"
             else 0
         )
-        seed = st.number_input("Seed of the draw", 0, 10**6, 0, key="data_split_seed", width=150)
+        seed = number_input("Seed of the draw", 0, 10**6, 0, key="data_split_seed", width=150)
     if by == "random" and test == 100:
         val = 0
     return SplitPlan(by=by, seed=seed, val_share=val / 100, test_share=test / 100)

@@ -65,14 +65,11 @@ def show_budget_form(book: LedgerBook, cohort: CohortIdentity) -> None:
     with st.form("ledger_budget", border=False):
         epsilon = st.number_input(
             "At most this ε for everything together, for a whole patient",
-            min_value=0.05,
             value=now.epsilon if now else 10.0,
             key="ledger_budget_epsilon",
         )
         delta = st.number_input(
             "at δ",
-            min_value=1e-9,
-            max_value=0.1,
             value=now.delta if now else PAPER_DELTA,
             format="%.1e",
             key="ledger_budget_delta",

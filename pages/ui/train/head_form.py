@@ -9,6 +9,7 @@ import streamlit as st
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import PAPER_DELTA, STRATEGIES, UNITS, BackboneConfig, Strategy, Unit
 from mammo_core.text.numbers import budget_name
+from pages.ui.components.inputs import number_input
 from pages.ui.components.links import linked
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, UNIT_HELP, choose_unit
 from pages.ui.state import resources
@@ -99,11 +100,9 @@ def choose_plan(source: DataSource) -> SweepPlan:
 
 def choose_delta() -> float:
     """δ."""
-    return st.number_input(
+    return number_input(
         "δ (slack of the guarantee)",
-        min_value=1e-9,
-        max_value=0.1,
-        value=PAPER_DELTA,
+        *(1e-9, 0.1, PAPER_DELTA),
         format="%.1e",
         key="train_delta",
         persist_state="session",
@@ -115,10 +114,9 @@ def choose_delta() -> float:
 def choose_seed(name: str) -> int:
     """The seed, under a name."""
     return int(
-        st.number_input(
+        number_input(
             name,
-            min_value=0,
-            value=_FIRST_SEED,
+            *(0, None, _FIRST_SEED),
             key="train_seed",
             persist_state="session",
             help="Each seed is a separate repetition. A new seed makes a new release.",
@@ -191,11 +189,9 @@ def _choose_several(
         key="train_units",
         help=UNIT_HELP,
     )
-    num_seeds = linked(st.number_input)(
+    num_seeds = linked(number_input)(
         "Seeds",
-        min_value=1,
-        max_value=20,
-        value=3,
+        *(1, 20, 3),
         key="train_num_seeds",
         help="How often each model is trained, each time with new noise. Three or more show the spread.",
     )
@@ -229,20 +225,18 @@ def _choose_changes() -> RecipeChanges:
         "data, ε does not account for that choice.",
     ):
         return RecipeChanges()
-    steps = st.number_input(
+    steps = number_input(
         "Training steps", 1, 2000, 100, key="train_steps", persist_state="session"
     )
-    clipping = st.number_input(
+    clipping = number_input(
         "Clipping norm C",
-        min_value=0.001,
-        max_value=10.0,
-        value=0.1,
+        *(0.001, 10.0, 0.1),
         format="%.3f",
         key="train_clipping",
         persist_state="session",
         help="A longer gradient of a patient is shortened to this norm. The noise is proportional to it.",
     )
-    rate = st.number_input(
+    rate = number_input(
         "Learning rate", 0.01, 1000.0, 15.0, key="train_rate", persist_state="session"
     )
     return RecipeChanges(steps=int(steps), max_grad_norm=clipping, learning_rate=rate)

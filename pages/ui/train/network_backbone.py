@@ -7,6 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from mammo_core.config.runs import INSTALLED_BACKBONES, BackboneConfig
+from pages.ui.components.inputs import number_input
 from pages.ui.components.messages import escape_markdown
 
 _IMAGENET, _RANDOM = "ImageNet", "random"
@@ -39,11 +40,9 @@ def choose_start(default: BackboneConfig, key: str) -> BackboneConfig:
         help="ImageNet weights are installed, or fetched from timm's hub. Random weights are for trying things out. You "
         "can also type the path of a file on this computer, with timm's weights or torchvision's weights of a Swin.",
     )
-    size = st.number_input(
+    size = number_input(
         "Input size (pixels)",
-        min_value=32,
-        max_value=512,
-        value=default.image_size_px,
+        *(32, 512, default.image_size_px),
         key=f"network_size_{key}",
         persist_state="session",
         help="Masses are resized to this side. The time grows with its square.",

@@ -11,6 +11,7 @@ from mammo_core.config.names import TRAINED_PART_NAMES
 from mammo_core.config.network_recipe import PRECISIONS, TRAINED_PARTS, NetworkRecipe, TrainedPart
 from mammo_core.config.runs import STRATEGIES, BackboneConfig, PrivacyConfig, RunConfig, Strategy
 from mammo_core.text.numbers import budget_name
+from pages.ui.components.inputs import number_input
 from pages.ui.state import resources
 from pages.ui.train.head_form import choose_delta, choose_one, choose_reproducible, choose_seed
 from pages.ui.train.network_backbone import choose_start
@@ -96,7 +97,7 @@ def _own_config(source: DataSource) -> RunConfig:
 def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) -> NetworkRecipe:
     """The usual recipe with what was changed; widgets of different parts are different."""
     key = f"{strategy}_{part}"
-    steps = st.number_input(
+    steps = number_input(
         "Training steps",
         1,
         20_000,
@@ -104,27 +105,23 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
         key=f"network_steps_{key}",
         persist_state="session",
     )
-    rate = st.number_input(
+    rate = number_input(
         "Sample rate",
-        min_value=0.001,
-        max_value=1.0,
-        value=usual.sample_rate,
+        *(0.001, 1.0, usual.sample_rate),
         format="%.3f",
         key=f"network_rate_{key}",
         persist_state="session",
         help="The probability that a unit takes part in a step. At 1 all units take part. This is slowest and needs "
         "the least noise for its ε.",
     )
-    learning_rate = st.number_input(
+    learning_rate = number_input(
         "Learning rate",
-        min_value=1e-7,
-        max_value=10.0,
-        value=usual.learning_rate,
+        *(1e-7, 10.0, usual.learning_rate),
         format="%.1e",
         key=f"network_learning_{key}",
         persist_state="session",
     )
-    views = st.number_input(
+    views = number_input(
         "Random views per mass and step",
         1,
         16,
@@ -135,7 +132,7 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
     )
     before = usual.pretraining_steps
     if strategy == "pretrain":
-        before = st.number_input(
+        before = number_input(
             "Steps on synthetic masses before",
             1,
             20_000,
@@ -147,7 +144,7 @@ def _choose_recipe(usual: NetworkRecipe, strategy: Strategy, part: TrainedPart) 
     stages = None
     if part == "network":
         stages = (
-            st.number_input(
+            number_input(
                 "Last stages that train",
                 0,
                 20,
