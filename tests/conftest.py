@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import torch
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.evaluation.bootstrap import PatientBootstrap
+from mammo_core.privacy.networks import steps
+from mammo_core.privacy.noise import sources
 from tests.helpers.stores import make_template, stores_from
 
 REAL_DATA = Path(
@@ -33,6 +36,15 @@ def private_state(tmp_path_factory):
     with pytest.MonkeyPatch.context() as changed:
         changed.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def known_randomness(monkeypatch):
+    """What a test draws is the same in every run and order: the operating system's random bytes, and torch's own seed."""
+    entropy = SimpleNamespace(urandom=np.random.default_rng(0).bytes)
+    for module in (sources, steps):
+        monkeypatch.setattr(module, "os", entropy)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

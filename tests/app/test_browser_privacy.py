@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.app.browser import settle
+from tests.app.browser import expect_above, expect_no_sideways_scrolling, settle
 
 pytestmark = pytest.mark.browser
 ODDS = ".stMainBlockContainer h4"
@@ -129,15 +129,14 @@ def test_talk_mode_is_stepped_by_arrow_keys_without_any_chrome(page, address):
         page.keyboard.press(key)
         expect(page.get_by_text(re.compile(f"^{step} of [56]:"))).to_be_visible()
         settle(page)
+        expect(page.locator(SENTENCE)).not_to_have_text(told[-1])
         told.append(page.locator(SENTENCE).inner_text())
 
     assert len(set(told)) == 5
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_text(re.compile("^4 of [56]:"))).to_be_visible()
     settle(page)
-    figure = page.locator(".st-key-story").bounding_box()
-    bar = page.locator(".st-key-talk_steps_privacy").bounding_box()
-    assert figure["y"] + figure["height"] <= bar["y"]
+    expect_above(page, ".st-key-story", ".st-key-talk_steps_privacy")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("stSidebar")).to_be_visible()
 
@@ -157,6 +156,4 @@ def test_privacy_never_scrolls_sideways(page, address, width, query):
     page.set_viewport_size({"width": width, "height": 844})
     open_privacy(page, address, query)
 
-    wider = "part => part.scrollWidth - part.clientWidth"
-    assert page.locator("html").evaluate(wider) <= 0
-    assert page.get_by_test_id("stMain").evaluate(wider) <= 0
+    expect_no_sideways_scrolling(page)

@@ -3,7 +3,6 @@ import math
 import os
 import shutil
 import threading
-import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -154,11 +153,9 @@ def test_one_move_of_the_slider_reads_the_ledger_once_and_scans_no_folder(
     monkeypatch.setattr(os, "listdir", lambda *path: scanned.append(path) or listdir(*path))
 
     for moves, epsilon in enumerate((0.05, 20.0, 6.0), start=1):
-        start = time.monotonic()
         set_slider(app, epsilon)
         assert not app.exception
         assert len(read) <= moves
-        assert time.monotonic() - start < 5  # a loaded machine; 0.3 s alone
 
     assert len(read) >= 2  # each new model is written down
     folders = (str(tmp_path / "data"), str(models_dir()))
@@ -265,7 +262,7 @@ def test_live_obeys_the_budget_unless_given_a_reason(demo_features):
 def test_live_specificity_moves_the_counts_and_the_test_set_itself_is_called_optimistic(
     demo_features,
 ):
-    app = open_page("live")
+    app = set_slider(open_page("live"), math.inf)  # without noise, no two scores are alike
     strict = counts(app)
     assert strict[3] / (strict[2] + strict[3]) >= 0.9
 
@@ -287,7 +284,7 @@ def test_live_chooses_the_threshold_on_validation_masses_where_there_are_any(
         return replace(dataset, validation=dataset.test_sets["demo-external"], _prepared={})
 
     monkeypatch.setattr(feature_job, "open_dataset", with_validation)
-    app = open_page("live")
+    app = set_slider(open_page("live"), math.inf)
     elsewhere = counts(app)
 
     app.get_by_key("live_test_set").set_value("demo-external").run()

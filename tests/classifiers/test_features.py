@@ -202,13 +202,13 @@ def test_extraction_runs_nearly_as_fast_as_a_bare_timm_loop(num_images, least):
 
     ratios = []
     for _ in range(6):
-        start = time.perf_counter()
+        start = time.process_time()  # of all threads, and of this process alone
         bare()
-        middle = time.perf_counter()
+        middle = time.process_time()
         compute_features(images, backbone, config)
-        ratios.append((middle - start) / (time.perf_counter() - middle))
+        ratios.append((middle - start) / (time.process_time() - middle))
 
-    assert max(ratios[1:]) >= least, ratios  # the best of five: the machine may be busy
+    assert max(ratios[1:]) >= least, ratios
 
 
 def test_features_are_the_same_when_memory_holds_only_smaller_batches(images, monkeypatch):

@@ -71,6 +71,10 @@ class ThreadExecutors:
     def release(self):
         self._executor.go.set()
 
+    def num_submitted(self):
+        """How many tasks wait for `release`."""
+        return len(self._executor._tasks)
+
 
 class _PriorityExecutor(Executor):
     def __init__(self, waits):

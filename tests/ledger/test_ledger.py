@@ -374,10 +374,10 @@ def test_two_thousand_entries_are_read_in_about_a_second(tmp_path):
     for _ in range(20):
         ledger.on_behalf_of("sweep").record(cohort(), [charge(1.0)] * 100)
 
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(records.read()) == 21
     assert len(open_ledger(tmp_path).book().entries) == 2000
-    assert time.perf_counter() - start < 5  # a loaded machine; 0.1 s alone
+    assert time.process_time() - start < 5  # of a processor; it takes 0.1 s
 
 
 def test_two_processes_cannot_both_take_the_last_of_a_budget(tmp_path):

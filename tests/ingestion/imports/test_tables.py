@@ -150,7 +150,7 @@ def test_many_rows_are_read_and_understood_within_bounds(num_rows, tmp_path):
     assert len(found) == num_rows
     assert found.column("file")[-1] == f"d/{num_rows - 1:07d}.dcm"
     assert psutil.Process().memory_info().rss - before < 2_000 * num_rows
-    assert seconds < max(1, 5e-6 * num_rows)
+    assert seconds < 5e-5 * num_rows  # of a processor; it takes a tenth of that
 
 
 def annotations(table, text, **settings):

@@ -1,10 +1,13 @@
 """Noise: the right distribution, never twice the same unless asked for, and not from 32 bits."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
+from mammo_core.privacy.noise import sources
 from mammo_core.privacy.noise.kinds import KEPT_SEED_DIGITS, randomness_of
 from mammo_core.privacy.noise.sources import ReproducibleNoise, SecretNoise, noise_from
 
@@ -30,7 +33,8 @@ def test_numbers_have_the_distribution_they_are_named_after(source):
         assert abs(np.corrcoef(part[:50_000], part[50_000:])[0, 1]) < 0.03
 
 
-def test_secret_noise_is_never_the_same():
+def test_secret_noise_is_never_the_same(monkeypatch):
+    monkeypatch.setattr(sources, "os", os)  # the operating system's, not that of the other tests
     first, second = (SecretNoise().words(4) for _ in range(2))
 
     assert not np.array_equal(first, second)
@@ -47,7 +51,7 @@ def test_reproducible_noise_follows_from_its_seed():
 def test_the_least_and_the_largest_random_words_give_uniform_numbers_below_one(
     byte, value, monkeypatch
 ):
-    monkeypatch.setattr("os.urandom", lambda count: byte * count)
+    monkeypatch.setattr(sources.os, "urandom", lambda count: byte * count)
 
     assert SecretNoise().uniform(5).tolist() == [value] * 5
 
