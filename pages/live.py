@@ -7,6 +7,7 @@ from mammo_core.config.runs import STRATEGIES
 from mammo_core.text.numbers import budget_name
 from pages.ui.components import feature_job
 from pages.ui.components.cohort_choice import choose_site, choose_source
+from pages.ui.components.inputs import number_input
 from pages.ui.components.links import linked
 from pages.ui.components.messages import shown_errors
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, choose_unit
@@ -81,7 +82,7 @@ with choices, st.container(horizontal=True, vertical_alignment="bottom"):
         help="The share of benign masses that are rightly called benign. It sets the threshold above "
         "which a mass is called malignant.",
     )
-    seed = linked(st.number_input)(
+    seed = linked(number_input)(
         "Seed",
         *(0, 10_000, 42),
         key="live_seed",

@@ -16,7 +16,7 @@ from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import DEFAULT_GENERATOR
 from pages.ui.components.box_editor import box_on_picture, forget_box
 from pages.ui.components.image_grid import Tile, image_grid
-from pages.ui.components.inputs import choose_one
+from pages.ui.components.inputs import choose_one, number_input
 from pages.ui.components.links import linked
 from pages.ui.masses import drawing
 from pages.ui.masses.controls import LAST_SEED
@@ -78,7 +78,7 @@ def show_case(case: Case) -> None:
 
 def _example() -> Case:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        seed = linked(st.number_input)("Seed", 0, LAST_SEED, 7, key="case_seed", width=160)
+        seed = linked(number_input)("Seed", 0, LAST_SEED, 7, key="case_seed", width=160)
         class_name = choose_one(
             "Drawn as", list(CLASS_NAMES.values()), "case_class", default=CLASS_NAMES[BENIGN]
         )

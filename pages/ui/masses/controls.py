@@ -8,7 +8,7 @@ import streamlit as st
 
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
 from mammo_core.synthesis.mass_id import MAX_SEED, MassId, masses_in_order
-from pages.ui.components.inputs import choose_one
+from pages.ui.components.inputs import choose_one, number_input
 from pages.ui.components.links import linked
 from pages.ui.components.messages import escape_markdown
 from pages.ui.masses import drawing
@@ -68,15 +68,15 @@ def controls() -> MassRequest:
         )
     with how:
         left, right = st.columns(2)
-        count = linked(left.number_input)("How many", 1, MAX_COUNT, 32, key="count")
-        first = linked(right.number_input)(
-            "First seed",
-            0,
-            LAST_SEED,
-            0,
-            key="first",
-            help="A seed is the number of a mass. The same seed always gives the same mass.",
-        )
+        with left:
+            count = linked(number_input)("How many", 1, MAX_COUNT, 32, key="count")
+        with right:
+            first = linked(number_input)(
+                "First seed",
+                *(0, LAST_SEED, 0),
+                key="first",
+                help="A seed is the number of a mass. The same seed always gives the same mass.",
+            )
         truncation = linked(st.slider)(
             "Variety (truncation)",
             0.1,

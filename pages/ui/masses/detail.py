@@ -11,7 +11,7 @@ import streamlit as st
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui.components.image_grid import Tile, image_grid
-from pages.ui.components.inputs import choose_one, draw_open_tab
+from pages.ui.components.inputs import choose_one, draw_open_tab, number_input
 from pages.ui.components.links import linked
 from pages.ui.components.messages import shown_errors
 from pages.ui.masses import drawing
@@ -24,15 +24,14 @@ from pages.ui.masses.rating import show_rating
 def mass_to_open(truncation: float) -> MassId | None:
     """Returns the mass to show large, from the URL, a click or these fields; None shows the grid only."""
     left, right = st.columns([1, 2], vertical_alignment="bottom")
-    seed = linked(left.number_input)(
-        "Open a mass by its seed",
-        0,
-        LAST_SEED,
-        None,
-        key="mass",
-        placeholder="for example 7",
-        help="Shows the mass large, with its twin of the other class. A click on a mass does the same.",
-    )
+    with left:
+        seed = linked(number_input)(
+            "Open a mass by its seed",
+            *(0, LAST_SEED, None),
+            key="mass",
+            placeholder="for example 7",
+            help="Shows the mass large, with its twin of the other class. A click on a mass does the same.",
+        )
     with right:
         class_name = choose_one(
             "Class of the mass", list(CLASS_NAMES.values()), "mass_class", show_label=False

@@ -6,6 +6,7 @@ import streamlit as st
 
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui.components.image_grid import Tile, image_grid
+from pages.ui.components.inputs import number_input
 from pages.ui.components.links import linked
 from pages.ui.masses import drawing
 from pages.ui.masses.controls import LAST_SEED
@@ -19,7 +20,7 @@ DIRECTION_KEYS = (
 
 def show_way(name: str, mass: MassId) -> None:
     """Shows masses on the way to another seed."""
-    goal = linked(st.number_input)("Seed to go to", 0, LAST_SEED, 1, key="towards")
+    goal = linked(number_input)("Seed to go to", 0, LAST_SEED, 1, key="towards")
     way = drawing.on_the_way(name, mass, int(goal))
     way_board(mass, int(goal), way, key="way", tile="7rem")
     st.markdown(

@@ -9,6 +9,7 @@ import streamlit as st
 from mammo_core.config.runs import PAPER_DELTA
 from mammo_core.errors import MammoError
 from mammo_core.text.numbers import budget_name
+from pages.ui.components.inputs import number_input
 from pages.ui.components.links import linked
 from pages.ui.components.messages import escape_markdown
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, choose_unit
@@ -47,7 +48,7 @@ def show_what_if(
                 "highest cost."
             ),
         )
-        runs = linked(st.number_input)("Runs", 1, 10_000, 1, key="ledger_if_runs")
+        runs = linked(number_input)("Runs", 1, 10_000, 1, key="ledger_if_runs")
     spending = cost_of_budget(epsilon, delta, unit, cohort.largest_patient)
     more = planned_releases(spending, int(runs))
     before, after = (

@@ -7,7 +7,7 @@ import streamlit as st
 from mammo_core.errors import MammoError
 from mammo_core.privacy.accounting import risk
 from mammo_core.text.numbers import budget_name
-from pages.ui.components.inputs import choose_one
+from pages.ui.components.inputs import choose_one, number_input
 from pages.ui.components.links import linked
 from pages.ui.components.messages import escape_markdown
 from pages.ui.components.privacy_inputs import EPSILONS
@@ -61,7 +61,7 @@ def _asked_mu(kind: str) -> float:
 
 
 def _percent(label: str, value: float, key: str) -> float:
-    asked = linked(st.number_input)(label, 0.01, 99.99, value, step=1.0, key=key, width=220)
+    asked = linked(number_input)(label, 0.01, 99.99, value, step=1.0, key=key, width=220)
     return asked / 100
 
 

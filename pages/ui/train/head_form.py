@@ -225,9 +225,7 @@ def _choose_changes() -> RecipeChanges:
         "data, ε does not account for that choice.",
     ):
         return RecipeChanges()
-    steps = number_input(
-        "Training steps", 1, 2000, 100, key="train_steps", persist_state="session"
-    )
+    steps = number_input("Training steps", 1, 2000, 100, key="train_steps", persist_state="session")
     clipping = number_input(
         "Clipping norm C",
         *(0.001, 10.0, 0.1),
