@@ -6,7 +6,6 @@ Widgets whose value stands in the link are drawn through `linked`; what a page r
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar, cast
@@ -78,7 +77,7 @@ def linked(draw: Callable[P, T]) -> Callable[P, T]:
 
     def drawn(*args: P.args, **options: P.kwargs) -> T:
         name = str(options["key"])
-        bound = {} if _is_dropped(name, draw) else {"bind": "query-params"}
+        bound = {} if _is_dropped(name, draw, args) else {"bind": "query-params"}
         value = cast("Callable[..., T]", draw)(*args, **(options | bound))
         check(name, value, cast("Any", options.get("format_func", str)))
         return value
@@ -132,16 +131,19 @@ def rename(name: str, new_values: dict[str, str]) -> None:
         _link().asked[name] = [new_values[texts[0]]]
 
 
-def _is_dropped(name: str, draw: Callable[..., Any]) -> bool:
-    """Takes an infinite number out of the link: Streamlit 1.67 fails to make a whole number of it."""
+def _is_dropped(name: str, draw: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+    """Takes a number beyond its limits out of the link, an infinite one for example, before its widget shows it."""
+    if getattr(draw, "__name__", "") != "number_input":
+        return False
+    _, low, high, *_ = args
     try:
-        infinite = any(math.isinf(float(text)) for text in _link().asked.get(name, []))
+        numbers = [float(text) for text in _link().asked.get(name, [])]
     except ValueError:
         return False
-    if infinite and getattr(draw, "__name__", "") == "number_input":
-        st.query_params.pop(name, None)
-        return True
-    return False
+    if all(low <= number <= high for number in numbers):
+        return False
+    st.query_params.pop(name, None)
+    return True
 
 
 def _link() -> _Link:
