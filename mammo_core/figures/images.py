@@ -137,6 +137,7 @@ def _draw(asked: bytes) -> bytes:
     _worker = _worker or _start()
     worker, start = _worker, time.monotonic()
     late = threading.Timer(SECONDS, _end, [worker])
+    late.daemon = True
     late.start()
     try:
         image = _answer(worker, asked)

@@ -13,9 +13,10 @@ import re
 import time
 import zipfile
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _IMAGES = ("png", "svg")
-_MAKERS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="export")
 _MIME = {
     "png": "image/png",
     "svg": "image/svg+xml",
@@ -181,7 +181,10 @@ def _draw(
     """
     if not st.button(label or escape_markdown(name, longest=60), key=key, type="tertiary"):
         return
-    made, place = _MAKERS.submit(make), st.empty()
+    made: Future[tuple[bytes, list[str]]] = Future()
+    # a server that is told to stop does not wait for it
+    Thread(target=_make, args=(make, made), daemon=True).start()
+    place = st.empty()
     with st.spinner("Being made: seconds, or minutes on a busy server."):
         while not wait([made], timeout=0.2).done:
             place.empty()  # where Streamlit may end this run for another
@@ -193,6 +196,16 @@ def _draw(
         _save(name, content)
     for failure in missing:
         st.error(escape_markdown(failure, longest=2000), icon=":material/error:")
+
+
+def _make(
+    make: Callable[[], tuple[bytes, list[str]]], made: Future[tuple[bytes, list[str]]]
+) -> None:
+    """Makes the file; a failure is raised again where the result is asked for."""
+    try:
+        made.set_result(make())
+    except BaseException as error:
+        made.set_exception(error)
 
 
 def _save(name: str, content: bytes) -> None:

@@ -93,19 +93,29 @@ def _named(kind: ImportKind) -> ImportFiles | None:
             "named here."
         )
     source = st.text_input(
-        "Folder or ZIP file with the images", key="data_path", placeholder="/home/me/mammograms"
+        "Folder or ZIP file with the images",
+        key="data_path",
+        persist_state="session",
+        placeholder="/home/me/mammograms",
     )
     if kind == "cbis-ddsm":
         labels = st.text_input(
             "Folder with the case descriptions (CSV), if they are not in there",
             key="data_cases_path",
+            persist_state="session",
         )
         boxes = masks = ""
     else:
         left, middle, right = st.columns(3)
-        labels = left.text_input("Table of labels (CSV)", key="data_labels_path")
-        boxes = middle.text_input("Table of boxes, if apart", key="data_boxes_path")
-        masks = right.text_input("Masks or segmentations, if apart", key="data_masks_path")
+        labels = left.text_input(
+            "Table of labels (CSV)", key="data_labels_path", persist_state="session"
+        )
+        boxes = middle.text_input(
+            "Table of boxes, if apart", key="data_boxes_path", persist_state="session"
+        )
+        masks = right.text_input(
+            "Masks or segmentations, if apart", key="data_masks_path", persist_state="session"
+        )
     path = named_path(source)
     paths = {"labels": named_path(labels), "boxes": named_path(boxes), "masks": named_path(masks)}
     if path is None or (kind != "cbis-ddsm" and not (paths["labels"] or paths["boxes"])):

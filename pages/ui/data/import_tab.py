@@ -92,6 +92,7 @@ def _choose_plan(kind: ImportKind) -> ImportPlan | None:
         "Name of the new cohort",
         "cbis-ddsm" if kind == "cbis-ddsm" else "own",
         key=f"data_name_{kind}",
+        persist_state="session",
         max_chars=64,
         help=(
             "Letters, digits, dots, hyphens and underscores. A folder of this name appears in the "
@@ -99,7 +100,11 @@ def _choose_plan(kind: ImportKind) -> ImportPlan | None:
         ),
     )
     recipe = right.selectbox(
-        "Cut masses", list(RECIPES), format_func=lambda name: _RECIPE_NAMES[name], key="data_recipe"
+        "Cut masses",
+        list(RECIPES),
+        format_func=lambda name: _RECIPE_NAMES[name],
+        key="data_recipe",
+        persist_state="session",
     )
     split = _choose_split(kind)
     one_each = kind == "pictures" and st.checkbox(
@@ -148,12 +153,15 @@ def _choose_split(kind: ImportKind) -> SplitPlan:
         ways,
         format_func=lambda way: _SPLIT_NAMES[way],
         key=f"data_split_{kind}",
+        persist_state="session",
         help="No patient is in more than one of them.",
     )
     if by == "column":
         return SplitPlan(by=by)
     with st.container(horizontal=True):
-        val = number_input("Validation, %", 0, 90, 15, key="data_val_share", width=150)
+        val = number_input(
+            "Validation, %", 0, 90, 15, key="data_val_share", persist_state="session", width=150
+        )
         test = (
             number_input(
                 "Test, %",
@@ -161,13 +169,22 @@ def _choose_split(kind: ImportKind) -> SplitPlan:
                 100,
                 20,
                 key="data_test_share",
+                persist_state="session",
                 width=150,
                 help="100 makes a cohort for testing only.",
             )
             if by == "random"
             else 0
         )
-        seed = number_input("Seed of the draw", 0, 10**6, 0, key="data_split_seed", width=150)
+        seed = number_input(
+            "Seed of the draw",
+            0,
+            10**6,
+            0,
+            key="data_split_seed",
+            persist_state="session",
+            width=150,
+        )
     if by == "random" and test == 100:
         val = 0
     return SplitPlan(by=by, seed=seed, val_share=val / 100, test_share=test / 100)

@@ -39,6 +39,7 @@ def show_paper() -> None:
         "Include the masses of BCDR, the other site",
         value=True,
         key="data_with_bcdr",
+        persist_state="session",
         help=(
             "BCDR is not free. Include it only if its terms allow you to. Without it there is one "
             "test set instead of two."
@@ -77,6 +78,7 @@ def _other_source() -> str:
         return st.text_input(
             "Path of the ZIP file or of its unpacked folder, or another address",
             key="data_source",
+            persist_state="session",
             placeholder="/home/me/mammo_dp.zip",
         ).strip()
 

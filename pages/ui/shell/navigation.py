@@ -18,6 +18,7 @@ from pages.ui.state import resources
 _APP = "Mammo Privacy Explorer"
 _ENTERED = "entered_by_navigation"
 _SHOWN = "page_shown"
+_NO_GAP = "<style>[data-testid='stLayoutWrapper']:has(> .st-key-frame) { display: none; }</style>"
 _FRAME = (Path(__file__).parent / "frame.js").read_text(encoding="utf-8")
 
 
@@ -105,11 +106,10 @@ def run_app() -> None:
     if st.session_state.get(_SHOWN) != page.url_path:
         st.session_state[_SHOWN] = page.url_path
         resources.begin_visit()
-    try:
-        with shown_errors("This page cannot be shown"):
-            page.run()
-    finally:  # below the page: above it, it would leave a gap
-        st.html(f"<script>{_FRAME}</script>", unsafe_allow_javascript=True)
+    with st.container(key="frame"):
+        st.html(f"{_NO_GAP}<script>{_FRAME}</script>", unsafe_allow_javascript=True)
+    with shown_errors("This page cannot be shown"):
+        page.run()
 
 
 def enter() -> None:
