@@ -263,6 +263,18 @@ def test_uploaded_archive_is_tried_and_imported(data, tmp_path):
     assert list((data / ".incoming").glob("upload-*")) == []
 
 
+def test_what_was_typed_is_still_there_when_one_comes_back():
+    app = open_tab("Import")
+    app.segmented_control(key="data_way").set_value("On the computer that runs this app").run()
+    app.text_input(key="data_path").set_value("/somewhere").run()
+    app.switch_page("pages/home.py").run()
+
+    app.switch_page("pages/data.py").run()
+
+    assert not app.exception
+    assert app.text_input(key="data_path").value == "/somewhere"
+
+
 def test_files_that_cannot_be_imported_are_explained(tmp_path):
     write_pictures(tmp_path / "pictures")
     app = open_tab("Import")
