@@ -32,9 +32,10 @@ def private_home(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session", autouse=True)
 def private_state(tmp_path_factory):
-    """What runs for several tests, a server for example, leaves the user's list of stores alone, too."""
+    """What runs for several tests, a server for example, leaves the user's own folders alone, too."""
     with pytest.MonkeyPatch.context() as changed:
         changed.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        changed.setenv("MAMMO_HOME", str(tmp_path_factory.mktemp("home")))
         yield
 
 

@@ -30,6 +30,12 @@ from mammo_core.cohorts.sampled import synthetic_cohort
 from mammo_core.config.runs import BackboneConfig, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.attack_rates import AttackRates
+from mammo_core.ledger.releases import (
+    Release,
+    ReleaseLedger,
+    cohort_identity,
+    release_of_measures,
+)
 from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.privacy.accounting.risk import attacker_tpr, tpr_from_epsilon_alone
 from mammo_core.synthesis.cards import GeneratorCard
@@ -145,6 +151,8 @@ def attack_generators(
     backbone: BackboneConfig,
     store_root: Path | str,
     *,
+    ledger: ReleaseLedger,
+    is_demonstration: bool = False,
     site: str | None = None,
     on_progress: Progress | None = None,
 ) -> Iterator[GeneratorAttack]:
@@ -153,17 +161,24 @@ def attack_generators(
     Args:
         real: With the training site's train, val and test splits.
         backbone: In whose feature space masses are compared.
+        ledger: The results are computed from training masses without noise: written to before, as a release without DP.
+        is_demonstration: Whether synthetic masses stand in for real ones.
         on_progress: Called with (masses done, masses to do) while features are computed, set by set.
 
     Raises:
         CohortError: If a split is missing, or a patient is in two.
         InvalidRequestError: If a card names other patients than those of the train split.
         CheckpointError: If a state does not fit its card.
+        BudgetExceededError: If the training site has a budget and the ledger was given no reason to exceed it.
     """
     splits = _splits(real, site)
     _require_disjoint(splits)
     for target in targets:
         _require_trained_on(splits, target)
+    ledger.record(
+        cohort_identity(splits["train"], is_demonstration=is_demonstration),
+        [_release(splits, targets, backbone)],
+    )
     masses = join(list(splits.values()))
     store = FeatureStore(store_root)
     views = torch.from_numpy(store.features(masses.images, backbone, on_progress=on_progress))
@@ -193,6 +208,17 @@ def attack_generators(
                 network=load_backbone(backbone).network if is_cascade else None,
             )
         yield from _judged(target, masses, scores)
+
+
+def _release(
+    splits: dict[str, Cohort], targets: Sequence[AttackTarget], backbone: BackboneConfig
+) -> Release:
+    return release_of_measures(
+        f"attacks on {', '.join(target.name for target in targets)}",
+        data=[part.content_hash for part in splits.values()],
+        targets=[[target.masses.content_hash, str(target.state or "")] for target in targets],
+        backbone=to_dict(backbone),
+    )
 
 
 def write_attacks(

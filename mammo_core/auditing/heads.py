@@ -1,7 +1,7 @@
 """Attacks trained heads and bounds from below what they spend: three tables, by ε.
 
 Shadow models are trained on the cohort's own patients. The tables are computed from real patients without
-noise: no ε covers them.
+noise: no ε covers them, and the ledger records them as a release without DP.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from mammo_core.auditing.canaries import CONFIDENCE, audit_bounds, score_canarie
 from mammo_core.auditing.measures import measure_attack
 from mammo_core.auditing.shadow_models import Trainer, train_batched, train_shadows
 from mammo_core.config import validate
+from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.recipes import RECIPES
 from mammo_core.config.runs import (
     UNITS,
@@ -31,9 +32,11 @@ from mammo_core.config.runs import (
     RunConfig,
     Strategy,
     Unit,
+    to_dict,
 )
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.bootstrap import Estimate
+from mammo_core.ledger.releases import Release, ReleaseLedger, release_of_measures
 from mammo_core.privacy.accounting import gaussian, risk
 from mammo_core.privacy.heads.problem import HeadTrainingData
 from mammo_core.privacy.heads.vectorised import HeadSettings
@@ -119,6 +122,7 @@ def run_audit(
     plan: AuditPlan,
     tables: AuditTables,
     *,
+    ledger: ReleaseLedger,
     on_point: Callable[[], None] | None = None,
     on_step: Callable[[], None] | None = None,
 ) -> None:
@@ -126,6 +130,7 @@ def run_audit(
 
     Args:
         tables: Rows are added to them.
+        ledger: Written to before anything is computed.
         on_point: Called after each budget.
         on_step: Called after each step of each training; what it raises ends the audit.
 
@@ -133,6 +138,7 @@ def run_audit(
         InvalidRequestError: If the plan's backbone is not the one loaded.
         PrivacyError: If δ is too large or there are too few units.
         CohortError: If the strategy needs synthetic masses and there are none.
+        BudgetExceededError: If the cohort has a budget and the ledger was given no reason to exceed it.
     """
     if plan.backbone != dataset.backbone:
         raise InvalidRequestError(
@@ -142,6 +148,7 @@ def run_audit(
     problem = dataset.prepare(plan.strategy, recipe, plan.unit)
     patients = dataset.trained_on(plan.strategy).patient_ids
     gaussian.require_meaningful_delta(plan.delta, problem.num_units)
+    ledger.record(dataset.cohort_identity, [_release(dataset, plan)])
     train = partial(train_batched, on_step=on_step and (lambda *_: on_step()))
     effects: dict[tuple[bool, float], Tensor] = {}
     for epsilon in plan.epsilons:
@@ -156,6 +163,16 @@ def run_audit(
         point.audit(tables)
         if on_point:
             on_point()
+
+
+def _release(dataset: FeatureDataset, plan: AuditPlan) -> Release:
+    data = [part.content_hash for part in (dataset.train, dataset.synthetic) if part is not None]
+    budgets = ", ".join(f"{epsilon:g}" for epsilon in plan.epsilons)
+    return release_of_measures(
+        f"attacks on {STRATEGY_NAMES[plan.strategy]} at ε = {budgets}",
+        plan=to_dict(plan),
+        data=data,
+    )
 
 
 def _effect_models(problem: HeadTrainingData) -> int:

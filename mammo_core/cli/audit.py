@@ -17,6 +17,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     """Adds `audit`."""
     from mammo_core.cli.options import (
         add_backbone_options,
+        add_budget_option,
         add_data_options,
         add_delta_option,
         epsilon_list,
@@ -28,7 +29,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         help="attack trained classifiers and bound their ε from below",
         description="Trains shadow models on random halves of the patients and guesses who took part in each. "
         "Trains models with made-up canaries, which bound ε from below, beside the claimed ε. The results are "
-        "computed from real patients without noise, so no ε covers them.",
+        "computed from real patients without noise, so the ledger records them as a release without DP.",
     )
     add_data_options(parser)
     add_backbone_options(parser)
@@ -62,6 +63,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         help="models with canaries; more give a tighter bound; default: %(default)s",
     )
     group.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    add_budget_option(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -74,7 +76,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def run_audit_command(options: argparse.Namespace) -> int:
     """Attacks, prints, and writes the tables."""
     from mammo_core.auditing.heads import AuditPlan, AuditTables, run_audit
-    from mammo_core.cli.options import backbone_from, command_line, feature_dataset_from
+    from mammo_core.cli.options import (
+        backbone_from,
+        command_line,
+        feature_dataset_from,
+        ledger_from,
+    )
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table
     from mammo_core.results.table_file import write_provenance
@@ -93,11 +100,17 @@ def run_audit_command(options: argparse.Namespace) -> int:
         for strategy in options.strategy
         for unit in options.unit
     ]
-    dataset = feature_dataset_from(options)
+    dataset, ledger = feature_dataset_from(options), ledger_from(options, "audit")
     tables, done, total = AuditTables(), itertools.count(1), len(plans) * len(options.epsilon)
     with progress_bar("budgets", "budgets") as on_progress:
         for plan in plans:
-            run_audit(dataset, plan, tables, on_point=lambda: on_progress(next(done), total))
+            run_audit(
+                dataset,
+                plan,
+                tables,
+                ledger=ledger,
+                on_point=lambda: on_progress(next(done), total),
+            )
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         for name, frame in tables.frames().items():

@@ -17,7 +17,7 @@ _PLURALS = {"mass": "masses", "patient": "patients"}
 
 def add_attack(parts: argparse._SubParsersAction) -> None:
     """Adds `attack` to the parts of `gan`."""
-    from mammo_core.cli.options import add_backbone_options, add_data_options
+    from mammo_core.cli.options import add_backbone_options, add_budget_option, add_data_options
 
     attack = parts.add_parser(
         "attack",
@@ -25,7 +25,8 @@ def add_attack(parts: argparse._SubParsersAction) -> None:
         description="Attacks generators through their masses or their weights. Each attack asks whether a real mass, or a "
         "patient, was in the training data. Members are the train split, non-members val and test. An attack that "
         "fails proves nothing. An attack that beats the control (val against test, where nobody took part) shows a "
-        "leak. A set with planted copies is attacked too, to show that the attacks work.",
+        "leak. A set with planted copies is attacked too, to show that the attacks work. The results are computed from real "
+        "patients without noise, so the ledger records them as a release without DP.",
     )
     add_data_options(attack)
     add_backbone_options(attack, default=BackboneConfig())
@@ -60,6 +61,7 @@ def add_attack(parts: argparse._SubParsersAction) -> None:
         default=3000,
         help="masses sampled from each --generator; default: %(default)s",
     )
+    add_budget_option(attack)
     attack.add_argument("--out", type=Path, metavar="CSV", help="write the table there, too")
     attack.set_defaults(run=run_attack)
 
@@ -67,7 +69,7 @@ def add_attack(parts: argparse._SubParsersAction) -> None:
 def run_attack(options: argparse.Namespace) -> int:
     """Attacks and prints the table."""
     from mammo_core.auditing.generators import attack_generators, planted_copies, write_attacks
-    from mammo_core.cli.options import backbone_from, command_line, data_from
+    from mammo_core.cli.options import backbone_from, command_line, data_from, ledger_from
     from mammo_core.cli.progress import progress_bar
     from mammo_core.cli.tables import print_table
     from mammo_core.errors import InvalidRequestError
@@ -82,7 +84,8 @@ def run_attack(options: argparse.Namespace) -> int:
             f"Expected one --generator beside --state, the one it belongs to; got "
             f"{len(options.generator)}. Attack the others by a command of their own."
         )
-    real, backbone = data_from(options).real, backbone_from(options)
+    data, backbone = data_from(options), backbone_from(options)
+    real = data.real
     targets = list(_targets(options))
     train = real.select(site=real.training_site(options.site), split="train")
     targets.append(planted_copies(targets[0], train))
@@ -93,6 +96,8 @@ def run_attack(options: argparse.Namespace) -> int:
                 targets,
                 backbone,
                 home_dir() / "features",
+                ledger=ledger_from(options, "attack"),
+                is_demonstration=data.is_demonstration,
                 site=options.site,
                 on_progress=on_progress,
             )

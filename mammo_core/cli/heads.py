@@ -29,7 +29,8 @@ def _add_make(parts: argparse._SubParsersAction) -> None:
         help="train heads at several budgets and write them with their card",
         description="Trains linear heads with secret noise, several at each privacy budget, tests them, and writes "
         "NAME.safetensors and NAME.json: weights, thresholds, quantiles of test scores, and what each of them and "
-        "all together guarantee. Every head is recorded in the ledger.",
+        "all together guarantee. The ledger records every head, and, as a release without DP, the bounds beyond which a mass "
+        "is called unlike the others.",
     )
     add_data_options(make)
     add_backbone_options(make)

@@ -16,8 +16,9 @@ from mammo_core.classifiers.backbones import Backbone, load_backbone
 from mammo_core.classifiers.features import FeatureStore, compute_features, views_of
 from mammo_core.cohorts.cohort import Cohort, join
 from mammo_core.cohorts.origins import saw_these_only
-from mammo_core.config.runs import BackboneConfig
+from mammo_core.config.runs import BackboneConfig, to_dict
 from mammo_core.errors import CohortError
+from mammo_core.ledger.releases import ReleaseLedger, cohort_identity, release_of_measures
 from mammo_core.synthesis.cards import GeneratorCard
 from mammo_core.synthesis.memorisation import CopyDetector, calibrate, nearest_views
 
@@ -112,15 +113,24 @@ def missing_for_search(
 
 
 def open_neighbourhood(
-    real: Cohort, backbone: BackboneConfig, store: FeatureStore, *, site: str | None = None
+    real: Cohort,
+    backbone: BackboneConfig,
+    store: FeatureStore,
+    *,
+    ledger: ReleaseLedger,
+    site: str | None = None,
 ) -> RealNeighbourhood:
     """Reads features that are there and calibrates the search for copies.
+
+    What it tells is computed from training masses without noise. The ledger records that before, as a release without
+    DP, once for all searches.
 
     Held-out masses are the training site's val and test split, val only if its features are there, too.
 
     Raises:
         CohortError: As `missing_for_search`, or if features are missing.
         BackboneError: If the backbone or its weights cannot be had.
+        BudgetExceededError: If the training site has a budget and the ledger was given no reason to exceed it.
     """
     missing = missing_for_search(real, backbone, store, site=site)
     if missing:
@@ -129,6 +139,10 @@ def open_neighbourhood(
             "Compute them first: python -m mammo_core features."
         )
     train, splits = _parts(real, site)
+    search = release_of_measures(
+        "nearest real masses", data=train.content_hash, backbone=to_dict(backbone)
+    )
+    ledger.record(cohort_identity(train, is_demonstration=False), [search])
     heldout = join([part for part in splits if not store.count_missing(part.images, backbone)])
     train_views, heldout_views = (
         torch.from_numpy(store.features(part.images, backbone)).float()  # once, not every search

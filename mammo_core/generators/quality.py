@@ -24,10 +24,17 @@ from mammo_core.classifiers.projection import fit_projection
 from mammo_core.cohorts.cohort import Cohort, join
 from mammo_core.cohorts.installed import LoadedData
 from mammo_core.config.recipes import RECIPES
-from mammo_core.config.runs import BackboneConfig, HeadRecipe, PrivacyConfig, RunConfig, Strategy
+from mammo_core.config.runs import (
+    BackboneConfig,
+    HeadRecipe,
+    PrivacyConfig,
+    RunConfig,
+    Strategy,
+    to_dict,
+)
 from mammo_core.errors import CohortError
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.ledger.releases import ReleaseLedger
+from mammo_core.ledger.releases import ReleaseLedger, release_of_measures
 from mammo_core.synthesis.memorisation import CopyCheck, calibrate
 from mammo_core.synthesis.quality import (
     KernelDistance,
@@ -37,7 +44,7 @@ from mammo_core.synthesis.quality import (
 )
 from mammo_core.synthesis.radiomics import frechet_distance, radiomics
 from mammo_core.training.heads.feature_dataset import FeatureDataset, load_feature_dataset
-from mammo_core.training.heads.sweep import run_plan
+from mammo_core.training.heads.runs import head_recipe, head_settings, train_together
 from mammo_core.training.outcome import FinishedRun
 
 LOW_PASS_PX = 64
@@ -116,8 +123,8 @@ def evaluate_synthetic(
     Args:
         real: With a train split and held-out masses (val or test) at the training site.
         backbone: Its feature space is where everything is measured.
-        ledger: The measures are computed from real training masses without noise: it records them as a
-            release without DP, once.
+        ledger: The measures are computed from real training masses without noise: written to before, as a release
+            without DP.
         is_demonstration: Whether synthetic masses stand in for real ones.
         on_progress: Called with (masses done, masses to do) while features are computed, several times
             from the start: for full detail, held-out masses, and low-pass.
@@ -141,6 +148,12 @@ def evaluate_synthetic(
             f"Expected held-out masses at {own} to compare with; found no val and no test split. "
             "Add one."
         )
+    measures = release_of_measures(
+        "measures of synthetic masses",
+        data=[part.content_hash for part in (dataset.train, heldout, synthetic)],
+        backbone=to_dict(backbone),
+    )
+    ledger.record(dataset.cohort_identity, [measures])
     store = FeatureStore(store_root)
     heldout_views = torch.from_numpy(
         store.features(heldout.images, backbone, on_progress=on_progress)
@@ -165,8 +178,8 @@ def evaluate_synthetic(
             *_comparisons(cohorts, full, "full", by_class=True),
             *_comparisons(cohorts, blurred, "low-pass", by_class=False),
         ],
-        class_auroc=_class_auroc(dataset, dataset.synthetic_features, synthetic.labels, ledger),
-        transfer_auroc=_transfer_auroc(dataset, ledger),
+        class_auroc=_class_auroc(dataset, dataset.synthetic_features, synthetic.labels),
+        transfer_auroc=_transfer_auroc(dataset),
         radiomics=_radiomics_distances(cohorts),
         copies=calibrate(
             dataset.train_features,
@@ -216,26 +229,24 @@ def _radiomics_distances(cohorts: dict[str, Cohort]) -> dict[str, float]:
     return {name: frechet_distance(train, values) for name, values in found.items()}
 
 
-def _class_auroc(
-    dataset: FeatureDataset, features: Tensor, labels: np.ndarray, ledger: ReleaseLedger
-) -> float:
+def _class_auroc(dataset: FeatureDataset, features: Tensor, labels: np.ndarray) -> float:
     """Measures how well a head trained on real masses without DP ranks the synthetic classes."""
     config = _without_privacy(dataset, "real", _RANKING)
-    result = _trained(dataset, config, ledger)
+    result = _trained(dataset, config)
     vectors = fit_projection(_RANKING, None)(features)
     return float(roc_auc_score(labels, (vectors @ result.weights).numpy()))
 
 
-def _transfer_auroc(dataset: FeatureDataset, ledger: ReleaseLedger) -> dict[str, float]:
+def _transfer_auroc(dataset: FeatureDataset) -> dict[str, float]:
     """Trains on synthetic masses and tests on real ones."""
     config = _without_privacy(dataset, "synthetic", RECIPES["synthetic"])
-    result = _trained(dataset, config, ledger)
+    result = _trained(dataset, config)
     return {name: estimates["auroc"].value for name, estimates in result.estimates.items()}
 
 
-def _trained(dataset: FeatureDataset, config: RunConfig, ledger: ReleaseLedger) -> FinishedRun:
-    ((_, result),) = run_plan(dataset, [config], ledger=ledger)
-    assert result is not None  # nothing is recorded, so nothing is left out
+def _trained(dataset: FeatureDataset, config: RunConfig) -> FinishedRun:
+    inputs = dataset.prepare(config.strategy, head_recipe(config))
+    (result,) = train_together(dataset, inputs, [config], [head_settings(config)])
     return result
 
 

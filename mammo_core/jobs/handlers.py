@@ -141,7 +141,10 @@ def attack_heads(request: AuditRequest, job: JobContext, home: Path) -> None:
         job.report(done, total, f"Attacked {done} of {total} budgets")
 
     job.report(0, total, "Training shadow models")
-    run_audit(dataset, plan, tables, on_point=keep, on_step=show)
+    ledger = open_ledger(home).on_behalf_of(
+        "audit", job=job.job_id, beyond_budget=request.beyond_budget
+    )
+    run_audit(dataset, plan, tables, ledger=ledger, on_point=keep, on_step=show)
 
 
 def fetch_paper_data(request: FetchRequest, job: JobContext, home: Path) -> None:

@@ -77,11 +77,16 @@ class SweepRequest(JobRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRequest(JobRequest):
-    """Attack models trained on a cohort and bound from below what they spend."""
+    """Attack models trained on a cohort and bound from below what they spend.
+
+    Attributes:
+        beyond_budget: Why it may exceed the budget of its cohort; empty if it may not.
+    """
 
     kind = "audit"
     source: DataSource
     plan: AuditPlan
+    beyond_budget: str = ""
 
     @property
     def title(self) -> str:

@@ -28,7 +28,7 @@ class LedgerEntry:
     Attributes:
         cohort: Key of the cohort it was computed from.
         made: Seconds since 1970.
-        origin: What asked for it: "train", "sweep", "live", "evaluation", "heads make" or "gan train".
+        origin: What asked for it: "train", "sweep", "live", "evaluation", "audit", "attack", "nearest", "heads make" or "gan train".
         job: Of the job that made it; empty for none.
         reason: Why it went beyond a budget; empty if it did not.
     """

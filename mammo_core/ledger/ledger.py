@@ -81,7 +81,7 @@ class PrivacyLedger:
         """The ledger as one piece of work sees it.
 
         Args:
-            origin: "train", "sweep", "live", "evaluation", "heads make" or "gan train".
+            origin: "train", "sweep", "live", "evaluation", "audit", "attack", "nearest", "heads make" or "gan train".
             beyond_budget: Why it may exceed a budget, in words that are kept; empty if it may not.
         """
         return LedgerForWork(self, origin, job, beyond_budget.strip())
@@ -219,7 +219,7 @@ def _refusal(book: LedgerBook, state: BudgetState, count: int) -> str:
     )
     return (
         f"Expected everything released from {cohort.name} ({len(cohort.patients)} patients) to stay within its "
-        f"budget ε = {budget.epsilon:g} at δ = {budget.delta:g}; {got}. Nothing was trained. Use a smaller ε or "
+        f"budget ε = {budget.epsilon:g} at δ = {budget.delta:g}; {got}. Nothing was computed. Use a smaller ε or "
         "fewer runs, raise the budget, or go beyond it with a reason that is kept in the ledger."
     )
 

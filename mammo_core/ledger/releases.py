@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from mammo_core.privacy.accounting import gaussian
 from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost
 from mammo_core.system.secret_key import hash_again, hash_for_user, hash_patients, unkeyed_hash
 
-ReleaseKind = Literal["run", "generator"]
+ReleaseKind = Literal["run", "generator", "measures"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Release:
 
     Attributes:
         title: To show.
-        strategy: Of a run; of a generator its architecture.
+        strategy: Of a run; of a generator its architecture; of measures none.
         target_epsilon: What was asked for; infinity without DP.
         noise: Reproducible noise hides nothing from those who know the configuration.
         noise_seed: Names reproducible noise: the same on other data cancels out. Empty for secret noise.
@@ -168,6 +168,25 @@ def releases_of_run(
             is_counted_once=seed is not None or not cost.is_private,
         )
     ]
+
+
+def release_of_measures(title: str, **identity: Any) -> Release:
+    """What is computed from training patients without noise and shown: a release without DP, whatever it measures.
+
+    Args:
+        identity: JSON-ready values that the measures follow from. The same again release nothing new.
+    """
+    return Release(
+        kind="measures",
+        title=title,
+        strategy="",
+        target_epsilon=math.inf,
+        spending=PrivacyCost(steps=None, unit="patient", largest_patient=1),
+        noise="secret",
+        noise_seed="",
+        release=short_hash({"measures": title, **identity}),
+        is_counted_once=True,
+    )
 
 
 def cost_of_budget(epsilon: float, delta: float, unit: Unit, largest_patient: int) -> PrivacyCost:

@@ -20,7 +20,7 @@ from mammo_core.config.runs import PrivacyConfig, RunConfig
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.operating_point import threshold_at_specificity
 from mammo_core.labels import CLASS_NAMES
-from mammo_core.ledger.releases import ReleaseLedger, cost_of_run
+from mammo_core.ledger.releases import ReleaseLedger, cost_of_run, release_of_measures
 from mammo_core.privacy.accounting.calibration import calibrate_run
 from mammo_core.privacy.accounting.cost import total_epsilon
 from mammo_core.privacy.statements.card import statement_to_dict
@@ -106,7 +106,17 @@ class _HeadMaking:
         ]
 
     def train(self, ledger: ReleaseLedger) -> None:
-        """Trains and tests all heads, and chooses their thresholds."""
+        """Trains and tests all heads, and chooses their thresholds.
+
+        Also records what `finish` computes from training masses without noise.
+        """
+        dataset = self._dataset
+        bounds = release_of_measures(
+            "bounds of masses unlike the others",
+            data=[dataset.train.content_hash, self._validation.cohort.content_hash],
+            feature_space=dataset.feature_space,
+        )
+        ledger.record(dataset.cohort_identity, [bounds])
         planned = run_plan(self._dataset, self._configs, ledger=ledger)
         self._runs = [run for _, run in planned if run is not None]
         self._thresholds = [_threshold(run) for run in self._runs]

@@ -29,6 +29,7 @@ from mammo_core.system.paths import models_dir
 from mammo_core.system.secret_key import hash_patients
 from tests.classifiers.test_features import TINY as BACKBONE
 from tests.conftest import make_cohort
+from tests.helpers.made_ledgers import FreeLedger
 from tests.synthesis.conftest import TINY, make_trainer
 
 DRAWN = (NEAREST, CALIBRATED, COARSE, COARSE_CALIBRATED)
@@ -54,7 +55,9 @@ def target(cohort, card=None, **more):
 
 
 def attacked(real, some_target, tmp_path, backbone=BACKBONE):
-    return list(attack_generators(real, [some_target], backbone, tmp_path / "features"))
+    return list(
+        attack_generators(real, [some_target], backbone, tmp_path / "features", ledger=FreeLedger())
+    )
 
 
 def test_copying_generator_is_found_out_and_the_control_stays_at_chance(real, tmp_path):

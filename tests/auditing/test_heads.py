@@ -13,6 +13,7 @@ from mammo_core.auditing.heads import (
     run_audit,
 )
 from mammo_core.errors import CohortError, InvalidRequestError, PrivacyError
+from tests.helpers.made_ledgers import FreeLedger
 
 SMALL = {"shadows": 48, "trainings": 64, "canaries": 4}
 
@@ -29,7 +30,7 @@ def make_plan(dataset, **changed):
 
 def audited(dataset, **changed):
     tables = AuditTables()
-    run_audit(dataset, make_plan(dataset, **changed), tables)
+    run_audit(dataset, make_plan(dataset, **changed), tables, ledger=FreeLedger())
     return tables.frames()
 
 
@@ -88,7 +89,11 @@ def test_same_seed_gives_the_same_tables_and_calls_back_after_each_budget(datase
     seen = []
     tables = AuditTables()
     run_audit(
-        dataset, make_plan(dataset), tables, on_point=lambda: seen.append(len(tables.attacks))
+        dataset,
+        make_plan(dataset),
+        tables,
+        ledger=FreeLedger(),
+        on_point=lambda: seen.append(len(tables.attacks)),
     )
 
     assert seen == [5, 10]
@@ -114,6 +119,7 @@ def test_other_backbone_or_missing_synthetic_masses_are_refused(dataset):
             dataset,
             make_plan(dataset, backbone=replace(dataset.backbone, name="resnet18")),
             AuditTables(),
+            ledger=FreeLedger(),
         )
     with pytest.raises(CohortError, match="synthetic masses"):
         audited(replace(dataset, synthetic=None, synthetic_features=None))

@@ -60,7 +60,7 @@ def test_heads_are_made_charged_and_written_with_the_command_that_makes_them(
     assert card.command == f"python -m mammo_core {shlex.join(command)}"
     assert card.licence == "made up"
     entries = open_ledger(private_home).book().entries
-    assert [entry.origin for entry in entries] == ["heads make"] * 3
+    assert [entry.origin for entry in entries] == ["heads make"] * 4
 
 
 def test_crop_is_read_and_what_it_means_is_printed(crop, capsys):

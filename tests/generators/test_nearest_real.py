@@ -14,6 +14,7 @@ from mammo_core.system.paths import models_dir
 from mammo_core.system.secret_key import hash_patients
 from tests.classifiers.test_features import TINY
 from tests.conftest import make_cohort
+from tests.helpers.made_ledgers import FreeLedger
 
 EIGHT = replace(TINY, views=8)
 
@@ -36,7 +37,7 @@ def store(tmp_path_factory):
 def neighbourhood(real, store):
     for split in ("train", "test"):
         store.features(real.select(site="site", split=split).images, EIGHT)
-    return open_neighbourhood(real, EIGHT, store)
+    return open_neighbourhood(real, EIGHT, store, ledger=FreeLedger())
 
 
 def test_missing_features_are_counted_and_asked_for(real, tmp_path):
@@ -44,7 +45,7 @@ def test_missing_features_are_counted_and_asked_for(real, tmp_path):
 
     assert missing_for_search(real, EIGHT, empty) == 60 + 80  # train and test of the training site
     with pytest.raises(CohortError, match="140 have none.*mammo_core features"):
-        open_neighbourhood(real, EIGHT, empty)
+        open_neighbourhood(real, EIGHT, empty, ledger=FreeLedger())
 
 
 def test_one_of_several_training_sites_is_searched_when_it_is_named(real, tmp_path):
@@ -62,7 +63,7 @@ def test_validation_masses_are_searched_once_they_have_features(real, store, nei
 
     store.features(real.select(site="site", split="val").images, EIGHT)
 
-    assert len(open_neighbourhood(real, EIGHT, store).heldout) == 96
+    assert len(open_neighbourhood(real, EIGHT, store, ledger=FreeLedger()).heldout) == 96
 
 
 def test_turned_copy_is_flagged_and_its_source_shown_the_same_way(neighbourhood):

@@ -70,8 +70,10 @@ def test_every_head_is_charged_before_it_is_trained():
 
     make_small_heads(small_bench(), ledger, repeats=2)
 
-    assert len(ledger.releases) == 3
-    assert {charge.noise for charge in ledger.releases} == {"secret"}
+    measures, *heads = ledger.releases
+    assert measures.kind == "measures" and not measures.spending.is_private
+    assert [charge.kind for charge in heads] == ["run"] * 3
+    assert {charge.noise for charge in heads} == {"secret"}
 
     class Full(FreeLedger):
         def record(self, cohort, releases):

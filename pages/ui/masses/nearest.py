@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mammo_core.cohorts.installed import DataSource
+from mammo_core.errors import BudgetExceededError
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import home_dir
 from pages.ui.components.cohort_choice import choose_site
 from pages.ui.components.feature_job import open_dataset
 from pages.ui.components.image_grid import Tile, image_grid
-from pages.ui.components.messages import GET_DATA
+from pages.ui.components.messages import GET_DATA, escape_markdown
 from pages.ui.masses import drawing
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
     from mammo_core.generators.nearest_real import NearestReal, Neighbour, RealNeighbourhood
+    from mammo_core.ledger.releases import ReleaseLedger
 
 _SHOWN = 4
 
@@ -45,7 +47,7 @@ def show_nearest(name: str, mass: MassId) -> None:
     source = choose_site(source, "nearest_site")
     real_masses = neighbourhood(source)
     (image,) = drawing.draw(name, [mass])
-    found = _search(source, name, mass)
+    found = _search(source, name, mass, real_masses)
     _show_verdict(found, real_masses.trained(drawing.cards()[name]), real_masses)
     own, real = st.columns([1, 4])
     with own:
@@ -67,12 +69,24 @@ def show_nearest(name: str, mass: MassId) -> None:
 
 
 def neighbourhood(source: DataSource) -> RealNeighbourhood:
-    """Returns the real masses of a source, ready to be searched; ends the page while their features are computed."""
+    """Returns the real masses of a source, ready to be searched.
+
+    Ends the page while their features are computed, or where a budget refuses the search.
+    """
     if _missing(source):
         st.markdown("The distance is measured in features of the real masses:")
         open_dataset(source)  # ends here while they are being computed
         _missing.clear()
-    return _neighbourhood(source)
+    key = "nearest_beyond_budget"
+    ledger = resources.ledger().on_behalf_of(
+        "nearest", beyond_budget=str(st.session_state.get(key, ""))
+    )
+    try:
+        return _neighbourhood(source, ledger)
+    except BudgetExceededError as error:
+        st.warning(escape_markdown(error, longest=2000), icon=":material/hourglass_disabled:")
+        st.text_input("Go beyond the budget, because …", key=key)
+        st.stop()
 
 
 def show_row(neighbours: list[Neighbour], kind: str) -> None:
@@ -127,7 +141,7 @@ def _missing(source: DataSource) -> int:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Measuring how near real masses are to each other")
-def _neighbourhood(source: DataSource) -> RealNeighbourhood:
+def _neighbourhood(source: DataSource, _ledger: ReleaseLedger) -> RealNeighbourhood:
     from mammo_core.classifiers.features import FeatureStore
     from mammo_core.generators.nearest_real import open_neighbourhood
 
@@ -136,11 +150,12 @@ def _neighbourhood(source: DataSource) -> RealNeighbourhood:
         resources.loaded_data(source).real,
         resources.backbone_for(source),
         store,
+        ledger=_ledger,
         site=source.site,
     )
 
 
 @st.cache_resource(max_entries=64, show_spinner="Searching the real masses")
-def _search(source: DataSource, name: str, mass: MassId) -> NearestReal:
+def _search(source: DataSource, name: str, mass: MassId, _masses: RealNeighbourhood) -> NearestReal:
     (image,) = drawing.draw(name, [mass])
-    return _neighbourhood(source).search(image, _SHOWN)
+    return _masses.search(image, _SHOWN)

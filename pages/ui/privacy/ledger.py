@@ -50,7 +50,8 @@ def show_ledger() -> None:
     """Draws the ledger of the cohort that is chosen."""
     st.markdown(
         "Every training on this machine is written down **before** it begins: single runs, "
-        "sweeps, moves of the *Live* slider, generators. Deleting a run removes nothing here. "
+        "sweeps, moves of the *Live* slider, generators. So is what is measured on training patients "
+        "without noise: attacks, evaluations, nearest masses. Deleting a run removes nothing here. "
         "Totals are composed by mechanism, never by adding ε. They hold for a whole patient and "
         "over all cohorts that share one."
     )
@@ -81,7 +82,7 @@ def show_ledger() -> None:
         show_budget_form(book, cohort)
     st.caption(
         "A ledger cannot know releases from other machines or copies of the run store. It does "
-        "not know what validation labels, test scores, audits and attacks reveal. It knows a "
+        "not know what validation labels and test scores reveal. It knows a "
         "patient by id and by pictures with the very same pixels. Processes on this machine "
         "cannot together exceed a budget. Several machines on one MLflow server can."
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mammo_core.text.numbers import budget_name
+from pages.ui.components.budget import ask_to_exceed, members_of
 from pages.ui.components.job_panel import show_job
 from pages.ui.components.messages import shown_errors
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS
@@ -22,7 +23,8 @@ _USUAL = (1.0, 6.0, 20.0, 60.0, EPSILONS[-1])
 _ABOUT = (
     "This job trains some thousand models on random halves of a cohort's patients, with "
     "canaries, and attacks them. It takes minutes. **The results are computed from the patients "
-    "without noise**, so no ε covers them. They are for those who hold the data."
+    "without noise**, so no ε covers them. They are for those who hold the data. The ledger "
+    "records them as a release without DP."
 )
 _CHOSEN = "own_audit_job"
 
@@ -44,6 +46,7 @@ def show_own_audit(choices: PrivacyChoices) -> None:
     with shown_errors("This audit cannot be made"):
         from mammo_core.auditing.heads import AuditPlan
         from mammo_core.jobs.requests import AuditRequest
+        from mammo_core.ledger.releases import release_of_measures
 
         plan = AuditPlan(
             strategy=choices.strategy,
@@ -52,12 +55,18 @@ def show_own_audit(choices: PrivacyChoices) -> None:
             delta=choices.delta,
             backbone=resources.backbone_for(source),
         )
+        book = resources.ledger().book()
+        measures = release_of_measures("attacks")
+        reason = ask_to_exceed(
+            book, members_of(source, book)[0], [measures], "own_audit_beyond_budget"
+        )
         st.button(
             "Start the attacks",
             icon=":material/security:",
             key="own_audit_start",
+            disabled=reason is None,
             on_click=_start,
-            args=(AuditRequest(source=source, plan=plan),),
+            args=(AuditRequest(source=source, plan=plan, beyond_budget=reason or ""),),
         )
     job_id = _choose_job()
     if job_id is not None:

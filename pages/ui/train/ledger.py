@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mammo_core.config.runs import PAPER_DELTA
-from pages.ui.components.messages import escape_markdown, show_ledger_warnings
+from pages.ui.components.budget import ask_to_exceed, members_of
+from pages.ui.components.messages import show_ledger_warnings
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def show_ledger_line(source: DataSource, asked: SweepPlan | NetworkRequest) -> s
     Returns:
         Why it may exceed a budget, as typed, empty if it need not; None if it would and there is no reason.
     """
-    from mammo_core.ledger.words import budget_sentence, short_total
+    from mammo_core.ledger.words import short_total
 
     data = resources.training_data(source)
     more = _planned(asked, data)
@@ -32,27 +33,14 @@ def show_ledger_line(source: DataSource, asked: SweepPlan | NetworkRequest) -> s
         st.caption("These runs never read this cohort's patients. They add nothing to its ledger.")
         return ""
     book = resources.ledger().book()
-    cohort = book.recorded(data.patients)
-    members = cohort.members if cohort else data.patients
+    members, cohort = members_of(source, book)
     show_ledger_warnings(book, cohort)
     before, after = (short_total(book.total(members, PAPER_DELTA, added)) for added in ((), more))
     st.caption(
         f"Ledger of this cohort, per patient at δ = {PAPER_DELTA:g}. So far: {before}. After this, at most: {after}. "
         "A run that is already recorded is not trained again and adds nothing."
     )
-    exceeded = [state for state in book.budget_states(members, more) if state.is_exceeded]
-    if not exceeded:
-        return ""
-    st.warning(
-        escape_markdown(budget_sentence(exceeded[0]), longest=300),
-        icon=":material/hourglass_disabled:",
-    )
-    reason = st.text_input(
-        "Go beyond the budget, because …",
-        key="train_beyond_budget",
-        help="The reason is kept in the ledger with every release beyond the budget.",
-    ).strip()
-    return reason or None
+    return ask_to_exceed(book, members, more, "train_beyond_budget")
 
 
 def _planned(asked: SweepPlan | NetworkRequest, data: TrainingData) -> list[Release]:
