@@ -27,7 +27,7 @@ from mammo_core.classifiers.features import FeatureStore
 from mammo_core.cohorts.cohort import Cohort, join
 from mammo_core.cohorts.origins import saw_these_only
 from mammo_core.cohorts.sampled import synthetic_cohort
-from mammo_core.config.runs import BackboneConfig, to_dict
+from mammo_core.config.runs import BackboneConfig, identity_of, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.evaluation.attack_rates import AttackRates
 from mammo_core.ledger.releases import (
@@ -217,7 +217,7 @@ def _release(
         f"attacks on {', '.join(target.name for target in targets)}",
         data=[part.content_hash for part in splits.values()],
         targets=[[target.masses.content_hash, str(target.state or "")] for target in targets],
-        backbone=to_dict(backbone),
+        backbone=identity_of(backbone),
     )
 
 

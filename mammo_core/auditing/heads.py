@@ -32,7 +32,7 @@ from mammo_core.config.runs import (
     RunConfig,
     Strategy,
     Unit,
-    to_dict,
+    identity_of,
 )
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.bootstrap import Estimate
@@ -170,7 +170,7 @@ def _release(dataset: FeatureDataset, plan: AuditPlan) -> Release:
     budgets = ", ".join(f"{epsilon:g}" for epsilon in plan.epsilons)
     return release_of_measures(
         f"attacks on {STRATEGY_NAMES[plan.strategy]} at ε = {budgets}",
-        plan=to_dict(plan),
+        plan=identity_of(plan),
         data=data,
     )
 

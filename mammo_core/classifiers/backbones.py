@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mammo_core.classifiers.layer_maps import pooled_maps, stop_at, timm_model
 from mammo_core.classifiers.torchvision_names import is_torchvision_swin, timm_names
-from mammo_core.config.runs import INSTALLED_BACKBONES, BackboneConfig
+from mammo_core.config.runs import INSTALLED_BACKBONES, UNKNOWN_CONTENT, BackboneConfig
 from mammo_core.errors import BackboneError
 from mammo_core.storage.tensors import read_safetensors, read_torch
 from mammo_core.system.device import channels_last
@@ -98,6 +98,7 @@ def build_network(config: BackboneConfig) -> nn.Module:
             network = _from_hub(config)
         case path:
             network = _create(config)
+            _require_content(config)
             _load_by_name(network, _read_weights(Path(path)), path)
     return network.eval()
 
@@ -219,9 +220,21 @@ def weights_identity(config: BackboneConfig) -> str:
         return _hash_file(shipped_weights_path(config.name))
     if config.weights in ("auto", "random"):
         return _hash_values(build_network(config))
-    if not Path(config.weights).is_file():
-        raise _missing_file(Path(config.weights))
-    return _hash_file(Path(config.weights))
+    return _require_content(config)
+
+
+def _require_content(config: BackboneConfig) -> str:
+    """Hashes a file of weights, and refuses another content than the configuration was made with."""
+    path, asked = Path(config.weights), config.weights_sha256
+    if not path.is_file():
+        raise _missing_file(path)
+    found = _hash_file(path)
+    if asked not in ("", UNKNOWN_CONTENT, found):
+        raise BackboneError(
+            f"Expected the weights in {path} as they were when this was asked for (sha256 {asked[:16]}…); the file now "
+            f"holds others ({found[:16]}…). Ask for it anew, or bring the file back."
+        )
+    return found
 
 
 def _hash_file(path: Path) -> str:

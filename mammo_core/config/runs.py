@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast, get_args
 
@@ -36,7 +37,14 @@ INSTALLED_BACKBONES = tuple(f"tf_efficientnet_lite{size}" for size in (0, 1, 2))
 PAPER_DELTA = 1e-4
 KEY_LENGTH = 16
 # fields left out of `to_dict` at these values, so that runs hashed before the fields existed keep their hash
-_ADDED_LATER = {"normalisation": "backbone", "layer": "", "site": None, "arithmetic": "float"}
+UNKNOWN_CONTENT = "unknown"  # of a file of weights, in runs of versions up to 0.2
+_ADDED_LATER: dict[str, tuple[Any, ...]] = {
+    "normalisation": ("backbone",),
+    "layer": ("",),
+    "site": (None,),
+    "arithmetic": ("float",),
+    "weights_sha256": ("", UNKNOWN_CONTENT),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +61,8 @@ class BackboneConfig:
             deviation of 0.5, as in the paper.
         layer: Name of the module whose output gives the features, e.g. "blocks.5": mean and deviation over
             positions. "": the network's own features, before its classifier.
+        weights_sha256: Of the file of weights, read when the configuration is made: what a run is depends on what
+            is in the file, not on its name. "" for others.
     """
 
     name: str = "tf_efficientnet_lite0"
@@ -61,8 +71,14 @@ class BackboneConfig:
     views: int = 8
     normalisation: Normalisation = "backbone"
     layer: str = ""
+    weights_sha256: str = ""
+    UNWRITTEN: ClassVar[dict[str, str]] = {"weights_sha256": UNKNOWN_CONTENT}
 
     def __post_init__(self) -> None:
+        if self.weights in ("auto", "random"):
+            object.__setattr__(self, "weights_sha256", "")
+        elif not self.weights_sha256:
+            object.__setattr__(self, "weights_sha256", _sha256_of(Path(self.weights)))
         validate.at_least(32, image_size_px=self.image_size_px)
         validate.one_of((1, 8), views=self.views)
         validate.one_of(NORMALISATIONS, normalisation=self.normalisation)
@@ -217,7 +233,7 @@ class RunConfig:
         """
         if self.privacy.noise == "secret":
             return None
-        values = to_dict(self)
+        values = identity_of(self)
         del values["privacy"]["noise"]
         return int(short_hash(values), 16)
 
@@ -234,7 +250,12 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 def run_key(config: object, data_hash: str) -> str:
     """Identifies a run by 16 hex digits: its whole configuration and the very images it used."""
-    return short_hash({"config": to_dict(config), "data": data_hash})
+    return short_hash({"config": identity_of(config), "data": data_hash})
+
+
+def identity_of(config: object) -> dict[str, Any]:
+    """Writes a dataclass by what results depend on: as `to_dict`, but a file of weights by its content alone."""
+    return _by_content(to_dict(config))
 
 
 def short_hash(value: Any) -> str:
@@ -243,12 +264,35 @@ def short_hash(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 
+def _by_content(values: Any) -> Any:
+    if not isinstance(values, dict):
+        return values
+    items = cast("dict[str, Any]", values)
+    place = "weights" if items.get("weights_sha256") else None
+    return {name: _by_content(value) for name, value in items.items() if name != place}
+
+
+def _sha256_of(path: Path) -> str:
+    """Hashes a file; "" if there is none, which whoever loads it will say."""
+    try:
+        if not path.is_file():
+            return ""
+        seen = path.stat()
+        return _sha256_of_version(path, seen.st_mtime_ns, seen.st_size)
+    except OSError as error:
+        raise InvalidRequestError(
+            f"Expected to read the weights in {path}; got: {error.strerror or error}. Check the file and its permissions."
+        ) from error
+
+
+@lru_cache(maxsize=32)
+def _sha256_of_version(path: Path, _changed_ns: int, _size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _without_late_defaults(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in items
-        if name not in _ADDED_LATER or value != _ADDED_LATER[name]
-    }
+    return {name: value for name, value in items if value not in _ADDED_LATER.get(name, ())}
 
 
 def _plain(value: Any) -> Any:

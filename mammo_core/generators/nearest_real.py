@@ -16,7 +16,7 @@ from mammo_core.classifiers.backbones import Backbone, load_backbone
 from mammo_core.classifiers.features import FeatureStore, compute_features, views_of
 from mammo_core.cohorts.cohort import Cohort, join
 from mammo_core.cohorts.origins import saw_these_only
-from mammo_core.config.runs import BackboneConfig, to_dict
+from mammo_core.config.runs import BackboneConfig, identity_of
 from mammo_core.errors import CohortError
 from mammo_core.ledger.releases import ReleaseLedger, cohort_identity, release_of_measures
 from mammo_core.synthesis.cards import GeneratorCard
@@ -140,7 +140,7 @@ def open_neighbourhood(
         )
     train, splits = _parts(real, site)
     search = release_of_measures(
-        "nearest real masses", data=train.content_hash, backbone=to_dict(backbone)
+        "nearest real masses", data=train.content_hash, backbone=identity_of(backbone)
     )
     ledger.record(cohort_identity(train, is_demonstration=False), [search])
     heldout = join([part for part in splits if not store.count_missing(part.images, backbone)])

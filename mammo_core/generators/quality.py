@@ -30,7 +30,7 @@ from mammo_core.config.runs import (
     PrivacyConfig,
     RunConfig,
     Strategy,
-    to_dict,
+    identity_of,
 )
 from mammo_core.errors import CohortError
 from mammo_core.labels import CLASS_NAMES
@@ -151,7 +151,7 @@ def evaluate_synthetic(
     measures = release_of_measures(
         "measures of synthetic masses",
         data=[part.content_hash for part in (dataset.train, heldout, synthetic)],
-        backbone=to_dict(backbone),
+        backbone=identity_of(backbone),
     )
     ledger.record(dataset.cohort_identity, [measures])
     store = FeatureStore(store_root)

@@ -18,7 +18,7 @@ from mammo_core.classifiers.features import compute_features
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.cohorts.origins import words_for
 from mammo_core.config import validate
-from mammo_core.config.runs import BackboneConfig, PrivacyConfig, short_hash, to_dict
+from mammo_core.config.runs import BackboneConfig, PrivacyConfig, identity_of, short_hash, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.generators.recording import Evaluation, GeneratorRecord
 from mammo_core.labels import CLASS_NAMES
@@ -143,14 +143,15 @@ class _Training:
         self._home = home
         self._device = choose_device()
         self._trainer = _open_trainer(config, plan, train, self._device, backbone)
-        self._identity = short_hash(
-            {
-                "config": dataclasses.asdict(config),
-                "data": train.content_hash,
-                "out": str(plan.out.resolve()),
-                "privacy": plan.privacy and [to_dict(plan.privacy), plan.mechanism, plan.images],
-            }
-        )
+        identity = {
+            "config": dataclasses.asdict(config),
+            "data": train.content_hash,
+            "out": str(plan.out.resolve()),
+            "privacy": plan.privacy and [to_dict(plan.privacy), plan.mechanism, plan.images],
+        }
+        if backbone != BackboneConfig():  # else left out, so that trainings of version 0.2 resume
+            identity["backbone"] = identity_of(backbone)
+        self._identity = short_hash(identity)
         self._state_file = home / "gan" / f"{self._identity}.pt"
         self._is_resumed = self._state_file.exists()
         if self._is_resumed:

@@ -11,7 +11,14 @@ import numpy as np
 
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.config.names import name_of_run
-from mammo_core.config.runs import Noise, RunConfig, Unit, short_hash, to_dict
+from mammo_core.config.runs import (
+    UNKNOWN_CONTENT,
+    Noise,
+    RunConfig,
+    Unit,
+    identity_of,
+    short_hash,
+)
 from mammo_core.errors import InvalidRequestError
 from mammo_core.privacy.accounting import gaussian
 from mammo_core.privacy.accounting.cost import NoisySteps, PrivacyCost
@@ -140,12 +147,18 @@ def releases_of_run(
         train: Real training masses.
 
     Raises:
-        InvalidRequestError: If noise is not to be rounded to a grid, as in runs that an older version planned.
+        InvalidRequestError: If an older version planned it: noise that is not rounded to a grid, a file of weights
+            without its content.
     """
     if config.privacy.arithmetic != "grid":
         raise InvalidRequestError(
             "Expected a run whose noise is rounded to a grid; got one that version 0.2 or older planned, with noise in single "
             "precision. Ask for it anew."
+        )
+    if config.backbone.weights_sha256 == UNKNOWN_CONTENT:
+        raise InvalidRequestError(
+            "Expected a run that knows the content of its file of weights; got one that version 0.2 or older planned. Ask "
+            "for it anew."
         )
     cost = cost_of_run(config, train.largest_patient, noise_multiplier)
     if cost is None:
@@ -164,7 +177,7 @@ def releases_of_run(
             spending=cost,
             noise=config.privacy.noise,
             noise_seed="" if seed is None else f"{seed:016x}",
-            release=short_hash({"config": to_dict(config), "data": data}),
+            release=short_hash({"config": identity_of(config), "data": data}),
             is_counted_once=seed is not None or not cost.is_private,
         )
     ]

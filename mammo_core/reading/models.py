@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mammo_core.classifiers.heads import LinearHeads
-from mammo_core.config.runs import BackboneConfig, short_hash, to_dict
+from mammo_core.config.runs import BackboneConfig, identity_of, short_hash
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.operating_point import threshold_at_specificity
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
@@ -101,7 +101,7 @@ def models_of_run(run: FinishedRun, store: HeadStore) -> CaseModels:
         CheckpointError: If the run keeps no head, or it is damaged.
     """
     heads, kept = store.load(run.run_id)
-    besides_noise = to_dict(run.config)
+    besides_noise = identity_of(run.config)
     del besides_noise["seed"]
     model = CaseModel(
         name=run.name,

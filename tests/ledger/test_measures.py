@@ -21,9 +21,9 @@ from tests.helpers.ledgers import DELTA
 from tests.helpers.made_ledgers import memory_ledger
 
 REAL = join(
-    [make_cohort(12, split=split, seed=seed) for seed, split in enumerate(("train", "val", "test"))]
+    [make_cohort(16, split=split, seed=seed) for seed, split in enumerate(("train", "val", "test"))]
 )
-MADE = make_cohort(12, 1, site="made", source="synthetic", seed=5)
+MADE = make_cohort(40, 1, site="made", source="synthetic", seed=5)
 
 
 def audit(folder, ledger, epsilon=math.inf):
