@@ -23,7 +23,7 @@ WRITTEN_BEFORE = (
     '"beyond_budget": "x"}',
     f'{{"kind": "audit", "source": {_COHORT}, "plan": {{"strategy": "real", "epsilons": [1.0, "inf"], '
     f'"unit": "patient", "delta": 0.0001, "backbone": {_LITE0}, "shadows": 256, "trainings": 1024, '
-    '"canaries": 64, "seed": 1}}',
+    '"canaries": 64, "seed": 1}, "beyond_budget": ""}',
     '{"kind": "network", "source": {"real": null, "synthetic": null}, "config": {"strategy": "real", '
     '"privacy": {"target_epsilon": 6.0, "target_delta": 0.0001, "unit": "patient", "noise": "secret"}, '
     '"recipe": {"trained_part": "head", "trained_stages": null, "adapter_rank": 8, "head": "linear", '
@@ -53,6 +53,13 @@ def test_sweep_asked_for_before_there_was_a_ledger_opens():
     request = request_from_dict(values)
 
     assert (request.beyond_budget, request.plan.noise) == ("", "reproducible")
+
+
+def test_audit_asked_for_before_it_was_charged_opens():
+    values = json.loads(WRITTEN_BEFORE[2])
+    del values["beyond_budget"]
+
+    assert request_from_dict(values).beyond_budget == ""
 
 
 def test_training_site_travels_with_every_request_that_trains():
