@@ -6,6 +6,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from opacus import GradSampleModule
@@ -24,9 +25,10 @@ class BagHead(nn.Module):
 
     def __init__(self, initial_weights: Tensor) -> None:
         super().__init__()
-        self.linear = nn.utils.skip_init(
+        linear = nn.utils.skip_init(
             nn.Linear, len(initial_weights), 1, bias=False, dtype=initial_weights.dtype
         )
+        self.linear = cast("nn.Linear", linear)
         with torch.no_grad():
             self.linear.weight.copy_(initial_weights[None])
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -65,7 +66,9 @@ class HeadTrainingData:
     public_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        largest = torch.linalg.vector_norm(self.vectors, ord=math.inf, dim=1)  # copies no vectors
+        largest = cast(  # copies no vectors
+            "Tensor", torch.linalg.vector_norm(self.vectors, ord=math.inf, dim=1)
+        )
         broken = int((~largest.isfinite()).sum())
         if broken:
             raise PrivacyError(
