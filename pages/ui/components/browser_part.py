@@ -22,7 +22,7 @@ def browser_part(name: str, stem: str) -> ComponentRenderer:
     texts = {
         kind: file.read_text(encoding="utf-8") for kind, file in files.items() if file.exists()
     }
-    return component(name, **texts)
+    return component(name, html=texts.get("html"), css=texts.get("css"), js=texts.get("js"))
 
 
 def draw_unseen(part: ComponentRenderer, key: str, **others: Any) -> None:
