@@ -15,6 +15,7 @@ from mammo_core.evaluation.curves import curve_points
 from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.jobs.requests import SweepRequest
 from mammo_core.results.recording import RunRecorder
+from mammo_core.system.secret_key import sealed_identity
 from pages.ui.state import resources
 from pages.ui.trade_off import missing_runs
 from pages.ui.trade_off import points as trade_off_points
@@ -238,7 +239,7 @@ def test_own_runs_are_drawn_beside_the_shipped_ones_with_their_own_test_sets(own
     assert [heading.value for heading in app.subheader][2:] == ["elsewhere", "here"]
     assert trace_names(app, 2) == {"real only, your runs", "real only, your runs, no privacy"}
     assert "your runs" not in " ".join(trace_names(app, 0))  # other data, other figure
-    assert dataset.data_hash[:6] in name
+    assert sealed_identity(dataset.data_hash)[:6] in name
 
 
 def test_point_of_own_runs_opens_the_card_of_a_run(own_runs):

@@ -22,6 +22,7 @@ from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
 from mammo_core.privacy.statements.words import summary
+from mammo_core.system.secret_key import sealed_identity
 from mammo_core.text.numbers import counted, number_text
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, download, export_button, slug
@@ -207,7 +208,7 @@ def facts_of(run: FinishedRun) -> dict[str, str]:
         "run": run.run_id,
         "recorded": f"{run.started:%Y-%m-%d %H:%M} UTC",
         "asked for by": run.origin,
-        "data": run.data_hash,
+        "data": sealed_identity(run.data_hash),
         "noise multiplier": f"{run.noise_multiplier:.4g}",
         "μ (Gaussian DP)": "none: units were sampled" if run.mu is None else number_text(run.mu),
         "trained part": TRAINED_PART_NAMES[run.config.trained_part],
@@ -249,7 +250,7 @@ def _bundle(
     about = f"{name_of_run(run.config)}, seed {run.config.seed}"
     notes = (
         summary(run.statement),
-        f"Run {run.run_id}, data {run.data_hash}.",
+        f"Run {run.run_id}, data {sealed_identity(run.data_hash)}.",
         *([f"Imported: {run.made_elsewhere}."] if run.made_elsewhere else []),
     )
     return ExportBundle(

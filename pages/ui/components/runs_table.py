@@ -8,6 +8,7 @@ import pandas as pd
 
 from mammo_core.config.names import ARITHMETIC_NAMES, STRATEGY_NAMES, TRAINED_PART_NAMES
 from mammo_core.config.runs import Strategy, Unit
+from mammo_core.system.secret_key import sealed_identity
 from mammo_core.text.numbers import budget_name
 
 
@@ -31,7 +32,7 @@ def one_line_per_run(rows: pd.DataFrame) -> pd.DataFrame:
             "trained part": first["trained_part"].map(TRAINED_PART_NAMES),
             "noise": first["arithmetic"].map(ARITHMETIC_NAMES),
             "from": first["origin"],
-            "data": first["data_hash"].str[:6],
+            "data": first["data_hash"].map(sealed_identity).str[:6],
             "backbone": first["backbone"],
         }
     )

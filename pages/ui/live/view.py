@@ -16,6 +16,7 @@ from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
 from mammo_core.privacy.statements.words import summary
+from mammo_core.system.secret_key import sealed_identity
 from mammo_core.text.numbers import budget_name, counted
 from pages.ui.components.charts import chart, readable_type
 from pages.ui.components.export import ExportBundle, export_button
@@ -166,7 +167,7 @@ def show_charts(
 
 
 def _provenance(dataset: FeatureDataset, result: FinishedRun) -> Provenance:
-    seed = f"seed {result.config.seed}, data {dataset.data_hash}"
+    seed = f"seed {result.config.seed}, data {sealed_identity(dataset.data_hash)}"
     played = ("Demonstration: synthetic masses, no patients.",) * result.statement.is_demonstration
     return Provenance(
         title=f"{STRATEGY_NAMES[result.config.strategy]}, just trained",

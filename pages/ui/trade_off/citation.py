@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import mammo_core
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.trade_off import METRIC_LABELS
+from mammo_core.system.secret_key import sealed_identity
 from pages.ui.components.messages import INTERVALS
 from pages.ui.state import resources
 from pages.ui.trade_off.points import CurveChoices
@@ -51,7 +52,7 @@ def citation(choices: CurveChoices) -> str:
     if choices.own is not None:
         lines.append(
             f"Own runs: {choices.own.num_runs} on {choices.own.name}, read "
-            f"{datetime.now(UTC):%Y-%m-%d}, data {choices.own.data_hash}."
+            f"{datetime.now(UTC):%Y-%m-%d}, data {sealed_identity(choices.own.data_hash)}."
         )
     if choices.with_paper and choices.metric == "auroc":
         lines.append("Beside it, results of the paper, image as the unit of privacy.")

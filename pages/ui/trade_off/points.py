@@ -24,6 +24,7 @@ from mammo_core.figures.trade_off import METRIC_LABELS
 from mammo_core.figures.trade_off_marks import OWN, SHIPPED, point_id
 from mammo_core.results.tags import ORIGIN_IMPORTED
 from mammo_core.system.paths import home_dir
+from mammo_core.system.secret_key import sealed_identity
 from pages.ui.state import resources
 
 TEST_SET_NAMES = {"cbis-ddsm": "CBIS-DDSM test (same site)", "bcdr": "BCDR (another site)"}
@@ -67,7 +68,7 @@ class OwnData:
         part = TRAINED_PART_NAMES[self.trained_part]
         trained = "" if self.trained_part == HEAD_ON_FEATURES else f", {part}"
         old = ", noise in single precision" if self.arithmetic == "float" else ""
-        return f"{' + '.join(self.test_sets)} ({self.data_hash[:6]}{same}), {self.backbone}{trained}{old}"
+        return f"{' + '.join(self.test_sets)} ({sealed_identity(self.data_hash)[:6]}{same}), {self.backbone}{trained}{old}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.evaluation.curves import curve_points
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.trade_off import trade_off_figure
+from mammo_core.system.secret_key import sealed_identity
 from mammo_core.text.numbers import budget_name, counted
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, slug
@@ -97,7 +98,7 @@ def _bundle(unit: str, site: str, rows: pd.DataFrame) -> ExportBundle:
     notes = (
         f"Unit of privacy: {unit}. Each ε is of one run. The card of each run states what it covers.",
         INTERVALS.replace("**", ""),
-        f"Data {rows['data_hash'].iloc[0]}.",
+        f"Data {sealed_identity(rows['data_hash'].iloc[0])}.",
     )
     provenance = Provenance(title=f"AUROC against privacy budget on {site}", notes=notes)
     return ExportBundle(name=name, provenance=provenance, tables={name: rows})
