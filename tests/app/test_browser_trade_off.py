@@ -16,7 +16,7 @@ SENTENCE = ".stMainBlockContainer h3"
 
 def open_trade_off(page, address, query=""):
     page.goto(f"{address}/trade_off{query}")
-    expect(page.locator(".js-plotly-plot .point").first).to_be_visible(timeout=30_000)
+    expect(page.locator(".js-plotly-plot .point").first).to_be_visible(timeout=90_000)
     settle(page)
 
 
@@ -168,7 +168,7 @@ def test_talk_mode_is_stepped_by_arrow_keys_without_any_chrome(page, address):
 def test_talk_mode_fits_a_projector_without_scrolling_to_the_figures_end(page, address):
     page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(f"{address}/trade_off?talk=1&step=4")
-    expect(page.locator(".js-plotly-plot .point").first).to_be_visible(timeout=30_000)
+    expect(page.locator(".js-plotly-plot .point").first).to_be_visible(timeout=90_000)
     settle(page)
 
     expect_above(page, ".st-key-story", ".st-key-talk_steps_trade_off")
@@ -177,7 +177,7 @@ def test_talk_mode_fits_a_projector_without_scrolling_to_the_figures_end(page, a
 @pytest.mark.parametrize("query", ["", "?talk=1&step=3", "?talk=1&step=5"])
 def test_trade_off_on_a_phone_does_not_scroll_sideways(phone, address, query):
     phone.goto(f"{address}/trade_off{query}")
-    expect(phone.locator(".js-plotly-plot .xtick").first).to_be_visible(timeout=30_000)
+    expect(phone.locator(".js-plotly-plot .xtick").first).to_be_visible(timeout=90_000)
     settle(phone)
 
     expect_no_sideways_scrolling(phone)
