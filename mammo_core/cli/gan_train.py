@@ -17,7 +17,7 @@ def add_part(parts: argparse._SubParsersAction) -> None:
         add_data_options,
         add_delta_option,
     )
-    from mammo_core.synthesis.config import ARCHITECTURES, MECHANISMS
+    from mammo_core.synthesis.config import MECHANISMS, TRAINED
 
     train = parts.add_parser(
         "train",
@@ -32,7 +32,7 @@ def add_part(parts: argparse._SubParsersAction) -> None:
     group = train.add_argument_group("generator")
     group.add_argument(
         "--architecture",
-        choices=ARCHITECTURES,
+        choices=TRAINED,
         default="cascade",
         help="cascade: this project's generator; mcgan: the paper's conditional DCGAN. Default: %(default)s",
     )

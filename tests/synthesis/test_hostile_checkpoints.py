@@ -102,11 +102,11 @@ def test_weights_that_are_not_numbers_are_refused(files):
         load_generator(files)
 
 
-def test_state_of_another_training_is_refused_and_kept(config, tmp_path):
+def test_state_of_another_training_is_refused_and_kept(trained_config, tmp_path):
     path = tmp_path / "state.pt"
-    make_trainer(config).save(path)
+    make_trainer(trained_config).save(path)
     whole = path.read_bytes()
-    other = make_trainer(dataclasses.replace(config, width=config.width + 1))
+    other = make_trainer(dataclasses.replace(trained_config, width=trained_config.width + 1))
 
     with pytest.raises(CheckpointError, match="Expected the state of this very training"):
         other.load(path)

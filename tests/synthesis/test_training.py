@@ -13,8 +13,8 @@ def weights(trainer):
     return torch.cat([p.detach().flatten() for p in trainer.averaged.parameters()])
 
 
-def test_training_changes_both_networks_and_the_average(config):
-    trainer = make_trainer(config)
+def test_training_changes_both_networks_and_the_average(trained_config):
+    trainer = make_trainer(trained_config)
     before = [
         [p.detach().clone() for p in network.parameters()]
         for network in (trainer.generator, trainer.discriminator, trainer.averaged)
@@ -31,25 +31,25 @@ def test_training_changes_both_networks_and_the_average(config):
         )
 
 
-def test_resumed_training_ends_with_the_very_same_weights(config, tmp_path):
-    whole = make_trainer(config)
+def test_resumed_training_ends_with_the_very_same_weights(trained_config, tmp_path):
+    whole = make_trainer(trained_config)
     whole.train(24)
-    first = make_trainer(config)
+    first = make_trainer(trained_config)
     first.train(12)
     first.save(tmp_path / "state.pt")
 
-    resumed = make_trainer(config)
+    resumed = make_trainer(trained_config)
     resumed.load(tmp_path / "state.pt")
     resumed.train(24)
 
     assert torch.equal(weights(resumed), weights(whole))
 
 
-def test_same_seed_trains_the_same_and_leaves_global_randomness_alone(config):
+def test_same_seed_trains_the_same_and_leaves_global_randomness_alone(trained_config):
     torch.manual_seed(1)
     expected = torch.rand(1)
     torch.manual_seed(1)
-    ours, theirs = make_trainer(config), make_trainer(config)
+    ours, theirs = make_trainer(trained_config), make_trainer(trained_config)
     ours.train(8)
     theirs.train(8)
 
@@ -57,8 +57,8 @@ def test_same_seed_trains_the_same_and_leaves_global_randomness_alone(config):
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_state_is_replaced_whole_and_leaves_no_rubbish(config, tmp_path):
-    trainer = make_trainer(config)
+def test_state_is_replaced_whole_and_leaves_no_rubbish(trained_config, tmp_path):
+    trainer = make_trainer(trained_config)
 
     trainer.save(tmp_path / "state.pt")
     trainer.save(tmp_path / "state.pt")
