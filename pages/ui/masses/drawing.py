@@ -140,16 +140,24 @@ def moved_twins(name: str, start: MassId, offsets: tuple[float, ...]) -> np.ndar
     return generate_masses(network, [start.label, start.twin.label], [there, there]).numpy()
 
 
+def is_simulator(name: str) -> bool:
+    """Checks whether a generator simulates masses, so that its latents are properties of a mass."""
+    return cards()[name].config.architecture == "simulator"
+
+
 @st.cache_resource(max_entries=3, show_spinner="Finding the directions of this generator (once)")
 def directions(name: str) -> Tensor:
     """Finds unit vectors: towards malignant masses, then those of strongest change: (1 + K, latent_dim).
 
-    Finding them takes seconds, so they are kept on disk.
+    Of a simulator they are its first parameters. Finding those of others takes seconds, so they are kept on disk.
     """
+    import torch
     from safetensors.torch import load_file
 
     from mammo_core.storage.tensors import safetensors_bytes
 
+    if is_simulator(name):
+        return torch.eye(generator(name).latent_dim)[: 1 + NUM_DIRECTIONS]
     kept = home_dir() / "directions" / f"{cards()[name].sha256[:16]}-{NUM_DIRECTIONS}.safetensors"
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)

@@ -52,21 +52,16 @@ def show_directions(name: str, mass: MassId) -> None:
     with sliders:
         offsets = tuple(
             linked(st.slider)(
-                "Towards malignant" if index == 0 else f"Direction {index}",
+                label,
                 -REACH,
                 REACH,
                 0.0,
                 0.25,
                 format="%.2f SD",
                 key=key,
-                help=(
-                    "In standard deviations (SD) of the numbers that a mass is drawn from. 0 is the "
-                    "mass as drawn."
-                )
-                if index == 0
-                else None,
+                help=meaning,
             )
-            for index, key in enumerate(DIRECTION_KEYS)
+            for key, (label, meaning) in zip(DIRECTION_KEYS, _sliders(name), strict=True)
         )
         st.button("Back to the mass as drawn", key="reset_directions", on_click=_reset)
     with pictures:
@@ -85,9 +80,29 @@ def show_directions(name: str, mass: MassId) -> None:
             tile="13rem",
         )
     st.markdown(
-        "*Towards malignant* follows the mean difference between twins. The other directions "
+        "This mass is computed, not learned. The sliders set what a report describes. A mass and its "
+        "twin differ as BI-RADS describes malignant and benign masses."
+        if drawing.is_simulator(name)
+        else "*Towards malignant* follows the mean difference between twins. The other directions "
         "change the coarse look most. They have no medical meaning."
     )
+
+
+def _sliders(name: str) -> list[tuple[str, str | None]]:
+    """Returns label and help of each slider."""
+    if drawing.is_simulator(name):
+        from mammo_core.synthesis.simulator import PARAMETERS
+
+        return [
+            (
+                parameter.name.capitalize(),
+                f"{parameter.in_words.capitalize()}. 1 SD more is {parameter.ratio:g} times as much.",
+            )
+            for parameter in PARAMETERS[: len(DIRECTION_KEYS)]
+        ]
+    unit = "In standard deviations (SD) of the numbers that a mass is drawn from. 0 is the mass as drawn."
+    others = [(f"Direction {index + 1}", None) for index in range(drawing.NUM_DIRECTIONS)]
+    return [("Towards malignant", unit), *others]
 
 
 def _reset() -> None:
