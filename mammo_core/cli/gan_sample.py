@@ -115,7 +115,7 @@ def run_sample(options: argparse.Namespace) -> int:
             on_progress=on_progress,
         )
     print(
-        f"{len(requests)} synthetic masses in {options.out}. The generator's guarantee: {card.guarantee_text}. "
+        f"{len(requests)} synthetic masses in {options.out}. The generator: {card.provenance} "
         "Research use only, not for diagnosis."
     )
     return 0

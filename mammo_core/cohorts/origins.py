@@ -37,7 +37,10 @@ _PAPER_NAME = re.compile(r"batch_\d+_\d+_(malignant|benign)")
 def origin_of_card(name: str, card: GeneratorCard) -> SyntheticOrigin:
     """Returns the origin of masses sampled from a generator."""
     return SyntheticOrigin(
-        generator=name, patients=card.possible_patients, guarantee=card.guarantee
+        generator=name,
+        patients=card.possible_patients,
+        guarantee=card.guarantee,
+        saw_patients=card.saw_patients,
     )
 
 

@@ -156,10 +156,7 @@ def _describe(data: Dataset, mass: SyntheticMass, card: GeneratorCard, generator
         f"{mass.id.class_name}, seed {mass.id.seed}, truncation {mass.id.truncation:g}. "
         "Derived from no patient's image."
     )
-    data.ImageComments = (
-        f"{NOTICE} Generator trained on {card.training_data}; its guarantee to these patients: "
-        f"{card.guarantee_text}."
-    )
+    data.ImageComments = f"{NOTICE} The generator: {card.provenance}"
 
 
 def _add_pixels(data: Dataset, image: np.ndarray) -> None:

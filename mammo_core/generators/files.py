@@ -180,9 +180,8 @@ def _png(image: np.ndarray) -> bytes:
 def _readme(card: GeneratorCard, generator_name: str) -> str:
     return (
         "Synthetic breast masses. Research use only, not for diagnosis.\n\n"
-        "No image here shows a patient. They were sampled from a generator that learned from\n"
-        f"patients: {card.training_data}.\n"
-        f"The generator's guarantee to these patients: {card.guarantee_text}.\n\n"
+        "No image here shows a patient. They were sampled from a generator.\n"
+        f"{card.provenance}\n\n"
         f"Generator: {generator_name}, sha256 {card.sha256}; see {generator_name}.json.\n"
         f"Licence of its training data: {card.licence}.\n"
         f"{MANIFEST} says which generator, class and seed each file is of. Pixels are unchanged, without any window.\n"

@@ -77,12 +77,26 @@ class GeneratorCard:
         return self.patients or patients_of_public_data(self.public_data)
 
     @property
+    def saw_patients(self) -> bool:
+        """Whether any real mass was shown in training."""
+        return self.images_seen > 0
+
+    @property
     def guarantee_text(self) -> str:
         """Describes the guarantee in words; "none" without differential privacy."""
+        if not self.saw_patients:
+            return "none needed, as it learned from nobody"
         if self.guarantee is None:
             return "none"
         is_float = self.guarantee.arithmetic == "float"
         return f"{self.guarantee}{_FLOAT_NOISE if is_float else ''}"
+
+    @property
+    def provenance(self) -> str:
+        """Says in sentences whom it learned from, and what it guarantees to them."""
+        if not self.saw_patients:
+            return "It learned from nobody: its masses are computed from what the literature says."
+        return f"It learned from {self.training_data}. Its guarantee to these patients: {self.guarantee_text}."
 
 
 def write_card(card: GeneratorCard, path: Path) -> None:

@@ -29,16 +29,18 @@ from mammo_core.privacy.accounting.guarantee import (
 from mammo_core.privacy.accounting.risk import attacker_tpr, sampled_attacker_tpr
 from mammo_core.privacy.statements.training_data import TrainingData
 
-Overlap = Literal["same", "other", "unknown"]
+Overlap = Literal["same", "other", "unknown", "nobody"]
 Coverage = Literal[
     "end to end",
     "end to end, composed",
     "end to end, in parallel",
+    "end to end, simulated masses",
     "training step only, generator without DP",
     "training step only, unknown generator",
     "training step only, guarantees do not compose",
     "generator only",
     "no patient",
+    "nobody",
     "none",
 ]
 
@@ -57,7 +59,7 @@ class Statement:
             weights may have learned from the same patients.
         generator: Of the synthetic masses used; None if none were, empty if it is not known.
         generator_patients: Whether the generator learned from patients of this run ("same", also if some
-            are), from "other" ones only, as ids tell, or "unknown", which counts as the same.
+            are), from "other" ones only, as ids tell, from "nobody", or "unknown", which counts as the same.
         generator_guarantee: For its own patients; None if it has none, or if that is not known.
         trained_part: A head on cached features, or which part of a network on images.
         sample_rate: Chance of each unit to take part in a step; 1 if all take part in all.
@@ -137,11 +139,15 @@ class Statement:
     def coverage(self) -> Coverage:
         """How much of what led to the model the guarantee covers."""
         if self.strategy == "synthetic":
+            if self.generator_patients == "nobody":
+                return "nobody"
             return "generator only" if self.generator_guarantee else "no patient"
         if not self.is_private:
             return "none"
         if self.generator is None:
             return "end to end"
+        if self.generator_patients == "nobody":
+            return "end to end, simulated masses"
         if self.generator_patients == "other":
             return "end to end, in parallel"
         if not self.generator:
@@ -180,7 +186,7 @@ class Statement:
         the training step saw synthetic masses only.
         """
         match self.coverage:
-            case "end to end" | "end to end, in parallel":
+            case "end to end" | "end to end, in parallel" | "end to end, simulated masses":
                 return self.step
             case "end to end, composed":
                 return self._composed()
@@ -193,7 +199,7 @@ class Statement:
     def end_to_end_for_patient(self) -> Guarantee | None:
         """The same for a whole patient; None if there is none, or none known."""
         match self.coverage:
-            case "end to end" | "end to end, in parallel":
+            case "end to end" | "end to end, in parallel" | "end to end, simulated masses":
                 return self.step_for_patient
             case "end to end, composed":
                 return self._composed_for_patient()
@@ -290,6 +296,8 @@ def make_statement(
 
 
 def _overlap(data: TrainingData) -> Overlap:
+    if not data.origin.saw_patients:
+        return "nobody"
     if not data.origin.patients or not data.patients:
         return "unknown"
     return "same" if data.origin.patients & data.patients else "other"

@@ -36,6 +36,8 @@ _COVERAGE_MEANING: dict[Coverage, str] = {
     "privacy. Both guarantees are composed.",
     "end to end, in parallel": "The generator of the synthetic masses learned from other patients only: "
     "no id is the same.",
+    "end to end, simulated masses": "The synthetic masses are simulated, and no patient is behind them. Everything "
+    "learned from these patients is covered.",
     "training step only, generator without DP": "What the synthetic masses reveal of the same patients is not "
     "covered.",
     "training step only, unknown generator": "Who made the synthetic masses is not known. The worst is assumed: a "
@@ -45,6 +47,7 @@ _COVERAGE_MEANING: dict[Coverage, str] = {
     "generator only": "Only the generator read patients. Its guarantee holds for everything made from its masses.",
     "no patient": "Only synthetic masses trained this model. Nothing is known to protect the patients of their "
     "generator.",
+    "nobody": "Only simulated masses trained this model, and no patient is behind them.",
     "none": "Trained without clipping and noise.",
 }
 
@@ -264,6 +267,7 @@ def _generator(statement: Statement) -> list[tuple[str, str, str]]:
     patients = {
         "same": "some or all of this run's",
         "other": "none of this run's: no id is the same",
+        "nobody": "nobody",
         "unknown": "not recorded: taken to be this run's",
     }[statement.generator_patients or "unknown"]
     guaranteed = f"{guarantee_text(guarantee)} ({guarantee.mechanism})" if guarantee else "none"

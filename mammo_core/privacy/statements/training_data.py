@@ -16,11 +16,13 @@ class SyntheticOrigin:
         generator: Its name; empty if nobody knows.
         patients: Hashed ids of all patients it learned from; empty if not recorded.
         guarantee: None if it was trained without differential privacy, or if nobody knows.
+        saw_patients: Whether it may have learned from any.
     """
 
     generator: str
     patients: frozenset[str] = frozenset()
     guarantee: Guarantee | None = None
+    saw_patients: bool = True
 
 
 UNKNOWN_ORIGIN = SyntheticOrigin(generator="")

@@ -25,7 +25,11 @@ def guarantee_text(guarantee: Guarantee | None) -> str:
 def summary(statement: Statement) -> str:
     """Says the guarantee of a run in a few short sentences, for a reader without statistics."""
     said = [*_guaranteed(statement)]
-    if statement.is_private and statement.coverage not in ("no patient", "generator only"):
+    if statement.is_private and statement.coverage not in (
+        "no patient",
+        "nobody",
+        "generator only",
+    ):
         if statement.noise == "reproducible":
             said.append(
                 "The noise of the training is reproducible, for demonstration, and protects nobody from those who "
@@ -45,7 +49,7 @@ def summary(statement: Statement) -> str:
 def caveats(statement: Statement) -> tuple[str, ...]:
     """Lists what the guarantee rests on and what it leaves out, in sentences; the most important first."""
     notes = [*_about_data(statement), *_about_generator(statement), *_about_patients(statement)]
-    if statement.coverage in ("none", "no patient"):
+    if statement.coverage in ("none", "no patient", "nobody"):
         return tuple(notes)
     return (
         *([FLOAT_NOISE] if statement.uses_float_noise else []),
@@ -77,6 +81,11 @@ def _guaranteed(statement: Statement) -> list[str]:
                 if statement.generator
                 else "The generator that made them is not known.",
             ]
+        case "nobody":
+            return [
+                "No patient is behind this model: only simulated masses trained it.",
+                f"They come from {generator}, which learned from nobody.",
+            ]
         case "generator only":
             guarantee = statement.require_generator_guarantee()
             return [
@@ -86,6 +95,11 @@ def _guaranteed(statement: Statement) -> list[str]:
             ]
         case "end to end":
             return _attack(statement, units)
+        case "end to end, simulated masses":
+            return [
+                *_attack(statement, units),
+                f"The synthetic masses come from {generator}, which learned from nobody.",
+            ]
         case "end to end, in parallel":
             return [
                 *_attack(statement, units),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _ICONS = {
     "end to end": ":material/shield:",
+    "nobody": ":material/shield:",
     "training step only": ":material/gpp_maybe:",
     "generator only": ":material/gpp_maybe:",
 }

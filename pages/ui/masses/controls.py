@@ -92,6 +92,12 @@ def controls() -> MassRequest:
 def guarantee_in_words(name: str) -> str:
     """Says in Markdown what a generator guarantees to the patients it learned from."""
     card = drawing.cards()[name]
+    if not card.saw_patients:
+        return (
+            f"**{escape_markdown(name)} learned from nobody.** It computes masses from what the "
+            "literature says of them. No picture of a patient is behind them, so they can reveal "
+            "nothing about any patient."
+        )
     if card.guarantee is None:
         return (
             f"**{escape_markdown(name)} guarantees nothing.** It was trained without differential "

@@ -108,9 +108,14 @@ def _show_twins(name: str, mass: MassId) -> None:
         tools=True,
     )
     st.markdown(
-        "**Twins** are drawn from the same seed, the second in the other class. Their difference "
-        "is what the generator takes for the difference between benign and malignant. It has "
-        "learned little of it, as *How good they are* shows."
+        "**Twins** are drawn from the same seed, the second in the other class. "
+        + (
+            "Their difference is how BI-RADS tells malignant from benign masses: in margin, outline, "
+            "density and spicules."
+            if drawing.is_simulator(name)
+            else "Their difference is what the generator takes for the difference between benign and "
+            "malignant. It has learned little of it, as *How good they are* shows."
+        )
     )
 
 

@@ -104,9 +104,7 @@ def _sheet(name: str, masses: Sequence[SyntheticMass]) -> bytes:
     card = drawing.cards()[name]
     told = Provenance(
         title=f"Synthetic masses of {name}",
-        notes=(
-            f"Generator sha256 {card.sha256}. Its guarantee to the patients it learned from: {card.guarantee_text}.",
-        ),
+        notes=(f"Generator sha256 {card.sha256}. {card.provenance}",),
     )
     captions = [f"{mass.id.class_name}, seed {mass.id.seed}" for mass in masses]
     return contact_sheet([mass.image for mass in masses], captions, told)

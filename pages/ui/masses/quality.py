@@ -67,7 +67,7 @@ def _bundle(name: str) -> ExportBundle:
     stem = f"synthetic_quality_{slug(name)}"
     card = drawing.cards()[name]
     notes = (
-        f"Generator sha256 {card.sha256}; its guarantee to its patients: {card.guarantee_text}.",
+        f"Generator sha256 {card.sha256}. {card.provenance}",
         "Measured against real masses without noise: no ε covers these numbers.",
     )
     return table_bundle(stem, f"Measures of the masses of {name}", pd.DataFrame(rows), notes)

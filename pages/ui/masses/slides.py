@@ -82,8 +82,8 @@ def _interpolation(name: str) -> Slide:
 def _guarantees(name: str) -> Slide:
     return Slide(
         "Privacy has a price: the private masses are hard to outline.",
-        "The private masses keep the grain of tissue. Only ε bounds what masses can reveal about "
-        f"a patient. {_SYNTHETIC}",
+        "The private masses keep the grain of tissue. The simulated ones learned from nobody. "
+        f"{_SYNTHETIC}",
         _show_guarantees,
     )
 
