@@ -70,6 +70,10 @@ ORIGINS = {
         origin(frozenset()),
         *["training step only, generator without DP"] * 2,
     ),
+    "nobody": (
+        SyntheticOrigin(generator="g", saw_patients=False),
+        *["end to end, simulated masses"] * 2,
+    ),
     "not private, others": (origin(OTHERS), *["end to end, in parallel"] * 2),
     "private, same patients": (origin(OWN, guarantee()), *["end to end, composed"] * 2),
     "private, some the same": (origin(OTHERS | {"a"}, guarantee()), *["end to end, composed"] * 2),
@@ -121,6 +125,8 @@ def make(
 
 def expected_coverage(strategy, unit, epsilon, origin_name):
     made_by, for_patients, for_images = ORIGINS[origin_name]
+    if strategy == "synthetic" and not made_by.saw_patients:
+        return "nobody"
     if strategy == "synthetic":
         return "generator only" if made_by.guarantee else "no patient"
     if math.isinf(epsilon):
@@ -151,6 +157,9 @@ def test_no_summary_claims_more_than_is_covered():
         if said.coverage in ("none", "no patient"):
             assert summary(said).startswith(("No privacy", "No guarantee"))
             assert "ε =" not in summary(said)
+        if said.coverage == "nobody":
+            assert summary(said).startswith("No patient is behind this model")
+            assert "ε" not in summary(said)
         if said.coverage.startswith("training step only"):
             assert "covers only the private training step" in summary(said)
         for word in ("anonymous", "secure"):
@@ -275,6 +284,36 @@ def test_model_of_synthetic_masses_promises_what_its_generator_does():
     assert (said.end_to_end.epsilon, said.end_to_end.unit) == (10.0, "patient")
     assert "ε = 10 per patient, δ = 0.0001, to the 578 patients it learned from" in summary(said)
     assert "hides single synthetic masses (3000 of them)" in " ".join(caveats(said))
+
+
+def test_simulated_masses_cost_no_privacy():
+    real, pretrain = make(), make("pretrain", origin_name="nobody")
+
+    assert pretrain.end_to_end == real.end_to_end
+    assert "The synthetic masses come from the generator g, which learned from nobody." in summary(
+        pretrain
+    )
+    assert ("generator's patients", "nobody") in [row[:2] for row in table(pretrain)]
+
+
+def test_a_backbone_that_may_have_seen_patients_is_named_with_simulated_masses_too():
+    said = make_statement(
+        RunConfig(
+            strategy="synthetic",
+            privacy=PrivacyConfig(target_epsilon=math.inf),
+            recipe=HeadRecipe(),
+            backbone=BackboneConfig(weights="weights.safetensors"),
+        ),
+        TrainingData(
+            num_patients=578,
+            num_images=1104,
+            num_synthetic=3000,
+            largest_patient=14,
+            origin=ORIGINS["nobody"][0],
+        ),
+        0.0,
+    )
+    assert "If they were learned from the same patients" in " ".join(caveats(said))
 
 
 def test_real_strategy_never_mentions_a_generator():
