@@ -13,7 +13,6 @@ CARD = GeneratorCard(
     config=GanConfig(architecture="simulator", latent_dim=len(PARAMETERS)),
     training_data="no masses: simulated from the literature",
     licence="of this project; no image of a patient is behind it",
-    patients=(),
     images_seen=0,
     device="CPU",
     command="python -m tools.simulated_generator",

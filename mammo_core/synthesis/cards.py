@@ -78,8 +78,8 @@ class GeneratorCard:
 
     @property
     def saw_patients(self) -> bool:
-        """Whether any real mass was shown in training."""
-        return self.images_seen > 0
+        """Whether it may have learned from any: only a simulator learns from nobody."""
+        return self.config.architecture != "simulator" or self.images_seen > 0
 
     @property
     def guarantee_text(self) -> str:
