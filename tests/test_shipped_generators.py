@@ -11,14 +11,16 @@ import mammo_core
 from mammo_core.cohorts.folders import read_real
 from mammo_core.cohorts.origins import origin_of_card, saw_these_only, training_data
 from mammo_core.synthesis.cards import load_card
-from mammo_core.synthesis.checkpoints import load_generator
-from mammo_core.synthesis.sampling import sample_masses
+from mammo_core.synthesis.checkpoints import load_generator, save_generator
+from mammo_core.synthesis.sampling import build_generator, sample_masses
 from mammo_core.system.paths import DEFAULT_GENERATOR, models_dir
 from mammo_core.system.secret_key import hash_patients
 from tests.docs.documents import DOCS
 from tests.helpers.dictionaries import found_in
+from tools import simulated_generator
 
 NAMES = sorted(path.stem for path in models_dir().glob("*.json"))
+TRAINED = [name for name in NAMES if load_card(models_dir() / name).saw_patients]
 PRIVATE = [name for name in NAMES if load_card(models_dir() / name).guarantee]
 
 
@@ -43,16 +45,33 @@ def test_file_is_small_and_its_card_complete(name):
     card = load_card(models_dir() / name)
 
     assert (models_dir() / name).with_suffix(".safetensors").stat().st_size < 12e6
-    assert "CC BY 3.0" in card.licence
-    assert "10.1038/sdata.2017.177" in card.licence
-    assert card.public_data == "cbis-ddsm"
     assert card.class_order == ("benign", "malignant")
-    assert card.command.startswith("python -m mammo_core gan train ")
     assert not re.search(r"/tmp|/work|/home", card.command + card.notes)
     assert len(card.notes) > 100
     metrics = card.metrics
     assert {"comparisons", "class_auroc", "transfer_auroc", "radiomics", "copies"} <= set(metrics)
     assert metrics["num_synthetic"] >= 1000
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_card_says_whom_the_generator_learned_from(name):
+    card = load_card(models_dir() / name)
+
+    assert "CC BY 3.0" in card.licence
+    assert "10.1038/sdata.2017.177" in card.licence
+    assert card.public_data == "cbis-ddsm"
+    assert card.command.startswith("python -m mammo_core gan train ")
+
+
+def test_the_simulator_is_what_its_command_writes_and_learned_from_nobody(tmp_path):
+    card, fresh = load_card(models_dir() / "simulated"), simulated_generator.CARD
+
+    written = save_generator(build_generator(fresh.config), fresh, tmp_path / "again")
+
+    assert written.sha256 == card.sha256
+    assert card.command == "python -m tools.simulated_generator"
+    assert not card.saw_patients
+    assert not card.possible_patients
 
 
 @pytest.mark.parametrize("name", PRIVATE)
@@ -80,7 +99,7 @@ def test_no_list_of_ids_finds_a_patient_in_what_ships():
         assert not found_in(path.read_bytes(), ids), path
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINED)
 def test_patients_of_cbis_ddsm_count_as_those_of_a_generator_that_says_so(name):
     same, other = ([f"{site}__P_00009", "x"] for site in ("cbis-ddsm", "bcdr"))
     origin = origin_of_card(name, load_card(models_dir() / name))
@@ -90,7 +109,7 @@ def test_patients_of_cbis_ddsm_count_as_those_of_a_generator_that_says_so(name):
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINED)
 def test_patients_seen_are_those_of_the_train_split(name, real_data):
     cohort = read_real(real_data / "dataset16062024").cohort.select(site="cbis-ddsm")
 

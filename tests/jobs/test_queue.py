@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from mammo_core.classifiers.textures import texture_images
 from mammo_core.cohorts import folders
 from mammo_core.errors import InvalidRequestError
 from mammo_core.jobs import store as job_store
@@ -16,7 +17,6 @@ from mammo_core.jobs.worker import run_job
 from mammo_core.ledger.book import Budget
 from mammo_core.ledger.ledger import open_ledger
 from mammo_core.results.archive import RunArchive
-from mammo_core.synthesis.textures import texture_images
 from tests.helpers.jobs import (
     ThreadExecutors,
     features_request,

@@ -83,7 +83,7 @@ def test_cards_that_are_no_cards_are_refused(files, content):
 
 def test_a_card_that_asks_for_endless_memory_is_refused_before_any_is_taken(files):
     values = json.loads(files.with_suffix(".json").read_text())
-    for change in ({"width": 10**9}, {"latent_dim": 10**9}, {"width": 512}):
+    for change in ({"width": 10**9}, {"latent_dim": 10**9}, {"width": 512, "latent_dim": 60}):
         changed = dict(values, config=values["config"] | change)
         files.with_suffix(".json").write_text(json.dumps(changed))
 

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from mammo_core.classifiers.features import FeatureStore, feature_space_id, shifted
 from mammo_core.classifiers.projection import Projection, fit_projection
+from mammo_core.classifiers.textures import texture_images
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.cohorts.installed import LoadedData
 from mammo_core.config.runs import UNITS, BackboneConfig, HeadRecipe, Strategy, Unit
 from mammo_core.errors import CohortError
 from mammo_core.privacy.heads.problem import HeadTrainingData, rows_of_units
 from mammo_core.privacy.heads.vectorised import HeadSettings, train_heads
-from mammo_core.synthesis.textures import texture_images
 from mammo_core.training.dataset import (
     RunDataset,
     SplitMasses,

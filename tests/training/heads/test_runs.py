@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from mammo_core.classifiers.textures import texture_images
 from mammo_core.cohorts.cohort import join
 from mammo_core.cohorts.installed import LoadedData
 from mammo_core.config.from_dict import from_dict
@@ -12,7 +13,6 @@ from mammo_core.config.recipes import RECIPES
 from mammo_core.config.runs import PrivacyConfig, RunConfig, to_dict
 from mammo_core.errors import CohortError, InvalidRequestError, MammoError, PrivacyError
 from mammo_core.privacy.statements.training_data import SyntheticOrigin
-from mammo_core.synthesis.textures import texture_images
 from mammo_core.system.secret_key import hash_patients
 from mammo_core.training.heads.feature_dataset import load_feature_dataset
 from tests.classifiers.test_features import TINY

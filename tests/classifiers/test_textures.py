@@ -1,6 +1,6 @@
 import numpy as np
 
-from mammo_core.synthesis.textures import SIDE_PX, _power_law_noise, texture_images
+from mammo_core.classifiers.textures import SIDE_PX, _power_law_noise, texture_images
 
 
 def test_textures_are_the_same_each_time():
