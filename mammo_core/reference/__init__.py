@@ -23,6 +23,11 @@ def measured_roc() -> pd.DataFrame:
     return pd.read_csv(_FOLDER / "measured_roc.csv")
 
 
+def simulated_results() -> pd.DataFrame:
+    """Reads the same sweep with simulated masses in place of the paper's synthetic ones."""
+    return pd.read_csv(_FOLDER / "simulated_results.csv")
+
+
 def measured_attacks() -> pd.DataFrame:
     """Reads membership attacks on models of the shipped recipes, one row per strategy, unit, ε, attack and level."""
     return pd.read_csv(_ATTACKS / "attacks.csv")

@@ -130,6 +130,25 @@ def test_tables_of_results_quote_the_shipped_numbers(means, document):
             assert bcdr == pytest.approx(means[strategy, unit, epsilon, "bcdr"], abs=6e-4)
 
 
+def test_document_quotes_what_simulated_masses_gave():
+    rows = reference.simulated_results()
+    points = curve_points(rows).set_index(["strategy", "unit", "target_epsilon", "test_set"])["mean"]
+    text = (DOCS / "reference" / "results.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"^\| with `([a-z+]+)`, (patient|image) \| (.*) \|$", text, re.M)
+
+    assert len(quoted) == 4
+    assert set(rows["seed"]) == set(range(42, 52))
+    for strategy, unit, cells in quoted:
+        for epsilon, cell in zip((1, 6, 12, 60, math.inf), cells.split(" | "), strict=True):
+            for test_set, value in zip(("cbis-ddsm", "bcdr"), cell.split(" / "), strict=True):
+                mean = points[strategy, unit, epsilon, test_set]
+                assert float(value) == pytest.approx(mean, abs=6e-4)
+    alone = rows[(rows["strategy"] == "synthetic") & np.isinf(rows["target_epsilon"])]
+    best = alone.groupby("test_set")["auroc"].mean()
+    assert f"| {best['cbis-ddsm']:.3f} / {best['bcdr']:.3f} |".replace(" 0.", " .") in text
+    assert provenance("simulated_results.json")["synthetic"].startswith("python -m mammo_core gan")
+
+
 def test_papers_masses_have_the_documents_numbers():
     document = GENERATORS.read_text(encoding="utf-8")
     measures = reference.paper_masses()
