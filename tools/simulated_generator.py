@@ -16,6 +16,10 @@ CARD = GeneratorCard(
     images_seen=0,
     device="CPU",
     command="python -m tools.simulated_generator",
+    notes="Computed, not learned: see mammo_core/synthesis/simulator.py for the sources. No number was fitted to an image; "
+    "published mammograms were looked at while it was written. Seen by eye: tissue and fibres are too even, many masses "
+    "are faint, outlines are often too regular, and vessels, lymph nodes and clips are missing. Its classes differ as "
+    "BI-RADS describes them, which is simpler than what patients have.",
 )
 
 if __name__ == "__main__":
