@@ -74,7 +74,8 @@ def box_on_picture(picture: GreyImage, *, key: str, picture_key: str) -> Box | N
     for side, number in zip(_SIDES, numbers, strict=True):
         least = int(side in ("height", "width"))
         require_within(f"{side.capitalize()} (pixels)", number, least, limits[side])
-    return None if None in numbers else Box(*numbers)
+    typed = [number for number in numbers if number is not None]
+    return Box(*typed) if len(typed) == len(_SIDES) else None
 
 
 def forget_box(key: str) -> None:
