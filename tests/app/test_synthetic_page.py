@@ -221,7 +221,7 @@ def test_verdict_tells_a_copy_from_chance_and_from_another_cohort(
     monkeypatch.setattr(resources, "installed_sources", lambda: [source])
     monkeypatch.setattr(nearest, "_missing", lambda source: 0)
     found = FoundNearby(ratio=ratio, trained=trained)
-    monkeypatch.setattr(nearest, "_neighbourhood", lambda source: found)
+    monkeypatch.setattr(nearest, "_neighbourhood", lambda *_: found)
 
     app = open_synthetic(mass="1", mass_view="Nearest real masses")
 

@@ -285,7 +285,7 @@ def test_job_beyond_the_budget_fails_and_says_why_unless_it_carries_a_reason(
 
     refused = wait_until_over(engine, engine.start(more, "ana").id)
     assert refused.state == "failed"
-    assert "Nothing was trained" in refused.error
+    assert "Nothing was computed" in refused.error
 
     with_reason = replace(more, beyond_budget="for the talk")
     assert request_from_dict(with_reason.to_dict()) == with_reason

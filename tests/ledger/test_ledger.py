@@ -180,7 +180,9 @@ def test_budget_warns_at_80_percent_and_refuses_beyond(ledger, work):
     assert state.spent == pytest.approx(both(3.9, 1.0)) and state.spent >= 4
     assert state.is_nearly_used and not state.is_exceeded
 
-    with pytest.raises(BudgetExceededError, match=r"within its budget ε = 5 .*Nothing was trained"):
+    with pytest.raises(
+        BudgetExceededError, match=r"within its budget ε = 5 .*Nothing was computed"
+    ):
         work.record(cohort(), [charge(3.0)])
     assert len(ledger.book().entries) == 2
 

@@ -132,7 +132,9 @@ def test_tables_of_results_quote_the_shipped_numbers(means, document):
 
 def test_document_quotes_what_simulated_masses_gave():
     rows = reference.simulated_results()
-    points = curve_points(rows).set_index(["strategy", "unit", "target_epsilon", "test_set"])["mean"]
+    points = curve_points(rows).set_index(["strategy", "unit", "target_epsilon", "test_set"])[
+        "mean"
+    ]
     text = (DOCS / "reference" / "results.md").read_text(encoding="utf-8")
     quoted = re.findall(r"^\| with `([a-z+]+)`, (patient|image) \| (.*) \|$", text, re.M)
 

@@ -18,11 +18,12 @@ from tests.helpers.made_ledgers import run_many
 from tests.training.heads.test_runs import make_config
 
 
-def test_runs_heads_and_export_work_after_a_move(dataset, private_home, tmp_path):
+def test_runs_heads_and_export_work_after_a_move(dataset, private_home, tmp_path, monkeypatch):
     first, second = run_many(dataset, [make_config(dataset, "real", seed=seed) for seed in (0, 1)])
     before = RunRecorder(private_home).record(first, origin="train")
     moved = tmp_path / "über 50% of #1?"
     private_home.rename(moved)
+    monkeypatch.setenv("MAMMO_HOME", str(moved))
 
     after = RunRecorder(moved).record(second, origin="train")
 

@@ -23,6 +23,7 @@ from mammo_core.reading.shipped_heads import load_heads
 from mammo_core.results.archive import RunArchive
 from mammo_core.results.exchange.load import import_runs
 from mammo_core.results.head_store import HeadStore
+from mammo_core.system.secret_key import sealed_identity
 from mammo_core.training.networks.plan import prepare_network
 from mammo_core.training.networks.runs import run_network
 from tests.helpers.networks import small_config, small_data
@@ -44,7 +45,9 @@ def test_runs_are_listed_with_card_and_statement(old_store, private_home):
     run = archive.load(old_store["head"])
 
     assert archive.rows()["run_id"].nunique() == old_store["runs"] == 5
-    assert run.card == old_store["card"]
+    assert run.card == old_store["card"] | {
+        "data_hash": sealed_identity(old_store["card"]["data_hash"])
+    }
     assert statement_to_dict(run.statement)["facts"] == old_store["card"]["statement"]["facts"]
     assert caveats(run.statement)[0] == FLOAT_NOISE
     assert set(archive.rows()["arithmetic"]) == {"float"}

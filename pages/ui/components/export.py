@@ -139,12 +139,14 @@ def export_button(bundle: ExportBundle, label: str = "Export") -> None:
                 _draw(name, partial(_without_missing, make), key=f"take_{name}")
             else:
                 download(name, make, key=f"take_{name}")
-        _draw(
-            f"{bundle.name}.zip",
-            bundle.zipped,
-            key=f"take_{bundle.name}_zip",
-            label="All of these, with a README (ZIP)",
-        )
+        of_all = {
+            "key": f"take_{bundle.name}_zip",
+            "label": "All of these, with a README (ZIP)",
+        }
+        if bundle.figures:
+            _draw(f"{bundle.name}.zip", bundle.zipped, **of_all)
+        else:
+            download(f"{bundle.name}.zip", lambda: bundle.zipped()[0], **of_all)
         if bundle.figures and not can_draw_images():
             st.caption(
                 "This server has no Chrome to draw PNG and SVG. To get them, open the HTML file: "
