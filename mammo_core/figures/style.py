@@ -64,7 +64,7 @@ def band(
         fillcolor=faded(colour, opacity),
         line={"width": 0},
         hoverinfo="skip",
-        name=name,
+        name=name or None,
         showlegend=bool(name),
         meta={"band_of": of},
     )
