@@ -12,7 +12,7 @@ from mammo_core.system.paths import models_dir
 CARD = GeneratorCard(
     config=GanConfig(architecture="simulator", latent_dim=len(PARAMETERS)),
     training_data="no masses: simulated from the literature",
-    licence="of this project; no image of a patient is behind it",
+    licence="Apache-2.0, as this project; no image of a patient is behind it",
     images_seen=0,
     device="CPU",
     command="python -m tools.simulated_generator",
