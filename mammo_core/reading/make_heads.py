@@ -211,7 +211,8 @@ class _HeadMaking:
             f"The {count} private heads are {count} releases from the same patients. Together, their training steps "
             f"cost ε = {composed:.4g} at δ = {self._delta:g} per {_UNIT}, far more than any one of them. "
         )
-        if self._dataset.origin.guarantee is None:
+        origin = self._dataset.origin
+        if origin.saw_patients and origin.guarantee is None:
             words += (
                 "This counts the training steps only. Projection and starting point were learned from synthetic masses "
                 f"of {self._generator_name}, which has no guarantee. "

@@ -10,7 +10,7 @@ import streamlit as st
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from pages.ui.case import models as case_models
-from pages.ui.components.cohort_choice import choose_site
+from pages.ui.components.cohort_choice import choose_site, choose_source
 from pages.ui.components.image_grid import Tile, image_grid
 from pages.ui.masses import drawing, nearest
 from pages.ui.state import resources
@@ -66,15 +66,7 @@ def show_nearest_real(image: np.ndarray) -> None:
         "Show real patients' masses of a cohort that is installed here", key="case_real"
     ):
         return
-    source = sources[0]
-    if len(sources) > 1:
-        source = st.selectbox(
-            "Cohort",
-            sources,
-            format_func=lambda item: item.name,
-            key="case_cohort",
-            persist_state="session",
-        )
+    source = choose_source("case_cohort", among=sources, in_link=False, persist_state="session")
     source = choose_site(source, "case_site")
     found = nearest.neighbourhood(source).search(image, _SHOWN)
     st.markdown("**Nearest masses of the train split**")

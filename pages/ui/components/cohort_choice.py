@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,15 +13,18 @@ from pages.ui.components.links import linked
 from pages.ui.state import resources
 
 
-def choose_source(key: str, *, in_link: bool = True, **selectbox: Any) -> DataSource:
+def choose_source(
+    key: str, *, among: Sequence[DataSource] = (), in_link: bool = True, **selectbox: Any
+) -> DataSource:
     """The cohort; asks only where there are several.
 
     Args:
         key: Of the widget.
+        among: What to choose from; all that can be trained on, if empty.
         in_link: Whether the choice stands in the link.
         selectbox: Other arguments of `st.selectbox`.
     """
-    sources = list(resources.sources_of_visit())
+    sources = among or list(resources.sources_of_visit())
     if len(sources) == 1:
         return sources[0]
     draw = linked(st.selectbox) if in_link else st.selectbox

@@ -11,7 +11,7 @@ from mammo_core.errors import BudgetExceededError
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import home_dir
-from pages.ui.components.cohort_choice import choose_site
+from pages.ui.components.cohort_choice import choose_site, choose_source
 from pages.ui.components.feature_job import open_dataset
 from pages.ui.components.image_grid import Tile, image_grid
 from pages.ui.components.messages import GET_DATA, escape_markdown
@@ -35,15 +35,7 @@ def show_nearest(name: str, mass: MassId) -> None:
             icon=":material/folder_off:",
         )
         return
-    source = sources[0]
-    if len(sources) > 1:
-        source = st.selectbox(
-            "Cohort",
-            sources,
-            format_func=lambda item: item.name,
-            key="nearest_cohort",
-            persist_state="session",
-        )
+    source = choose_source("nearest_cohort", among=sources, in_link=False, persist_state="session")
     source = choose_site(source, "nearest_site")
     real_masses = neighbourhood(source)
     (image,) = drawing.draw(name, [mass])
