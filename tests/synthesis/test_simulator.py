@@ -36,6 +36,14 @@ def spread_about(images, radius):
     return float(((middle - ring) / images.std(dim=(1, 2))).mean())
 
 
+def variation_around(images):
+    """Deviation in a ring outside the mass, over the picture's."""
+    places = (torch.arange(64) + 0.5) / 64 - 0.5
+    distance = torch.hypot(places[:, None], places[None])
+    ring = images[:, (distance > 0.3) & (distance < 0.36)]
+    return float((ring.std(dim=1) / images.std(dim=(1, 2))).mean())
+
+
 def roughness(images):
     """Mean squared second difference along rows, over the variance."""
     return float(
@@ -59,6 +67,25 @@ def test_grey_scale_is_as_asked(name):
     wanted = next(one for one in PARAMETERS if one.name == name).value(torch.tensor(-0.5))
     measured = images.mean() if name == "brightness" else images.std(dim=(1, 2)).mean()
     assert float(measured) == pytest.approx(float(wanted), rel=0.05)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_changes_what_is_seen(name):
+    low, high = (simulated(**{name: latent}) for latent in (-2.5, 2.5))
+    assert float((low - high).abs().amax(dim=(1, 2)).max()) > 0.02
+
+
+def test_spicules_vary_around_the_mass_and_an_indistinct_margin_is_soft():
+    calm = BLANK | {
+        "tissue_exponent": 3.0,
+        "density": 4.0,
+        "lobulation": -9.0,
+        "irregularity": -9.0,
+    }
+    bare, spiculated = (simulated(spiculation=latent, **calm) for latent in (-20.0, 4.0))
+    assert variation_around(spiculated) > 1.1 * variation_around(bare)
+    sharp, soft = (simulated(margin=latent, **calm) for latent in (-3.0, 3.0))
+    assert roughness(soft) < roughness(sharp)
 
 
 def test_blur_softens():
