@@ -12,6 +12,11 @@ from mammo_core.cohorts.folders import read_real
 from mammo_core.cohorts.origins import origin_of_card, saw_these_only, training_data
 from mammo_core.synthesis.cards import load_card
 from mammo_core.synthesis.checkpoints import load_generator, save_generator
+from mammo_core.synthesis.latent.directions import (
+    directions_file,
+    load_directions,
+    measured_changes,
+)
 from mammo_core.synthesis.sampling import build_generator, sample_masses
 from mammo_core.system.paths import DEFAULT_GENERATOR, models_dir
 from mammo_core.system.secret_key import hash_patients
@@ -21,6 +26,9 @@ from tools import simulated_generator
 
 NAMES = sorted(path.stem for path in models_dir().glob("*.json"))
 TRAINED = [name for name in NAMES if load_card(models_dir() / name).saw_patients]
+WITH_DIRECTIONS = [
+    name for name in NAMES if load_card(models_dir() / name).config.architecture != "simulator"
+]
 PRIVATE = [name for name in NAMES if load_card(models_dir() / name).guarantee]
 
 
@@ -119,6 +127,20 @@ def test_patients_seen_are_those_of_the_train_split(name, real_data):
     assert saw_these_only(card, train, heldout)
     assert not saw_these_only(card, heldout[0], [train])
     assert card.possible_patients >= hash_patients(cohort.patient_ids.tolist())
+
+
+@pytest.mark.parametrize("name", WITH_DIRECTIONS)
+def test_directions_come_with_the_generator_and_change_what_they_are_named_by(name):
+    generator, card = load_generator(models_dir() / name)
+
+    shipped = load_directions(directions_file(models_dir() / name), card.sha256)
+
+    assert shipped, f"Write them: python -m tools.generator_directions {name}"
+    assert shipped.vectors.shape == (7, card.config.latent_dim)
+    torch.testing.assert_close(shipped.vectors.norm(dim=1), torch.ones(7), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        measured_changes(generator, shipped.vectors[1:2]), shipped.changes[1:2], atol=0.1, rtol=0
+    )
 
 
 def test_document_shows_the_measures_of_the_cards():

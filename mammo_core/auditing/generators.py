@@ -39,8 +39,8 @@ from mammo_core.ledger.releases import (
 from mammo_core.privacy.accounting.guarantee import Guarantee
 from mammo_core.privacy.accounting.risk import attacker_tpr, tpr_from_epsilon_alone
 from mammo_core.synthesis.cards import GeneratorCard
-from mammo_core.synthesis.cascade import CascadeGenerator
 from mammo_core.synthesis.coarse_views import coarse_views, scaled_like
+from mammo_core.synthesis.config import teachers
 from mammo_core.synthesis.discriminator_scores import discriminator_scores
 from mammo_core.synthesis.membership import (
     LEVELS,
@@ -51,7 +51,7 @@ from mammo_core.synthesis.membership import (
     nearest_scores,
 )
 from mammo_core.synthesis.sampling import MassGenerator
-from mammo_core.synthesis.structure_scores import structure_scores
+from mammo_core.synthesis.structure_scores import HasStructure, structure_scores
 
 NEAREST, CALIBRATED = "nearest", "nearest, calibrated"
 COARSE, COARSE_CALIBRATED = "nearest in shape", "nearest in shape, calibrated"
@@ -167,7 +167,7 @@ def attack_generators(
 
     Raises:
         CohortError: If a split is missing, or a patient is in two.
-        InvalidRequestError: If a card names other patients than those of the train split.
+        InvalidRequestError: If a card names other patients than those of the train split, or the generator saw nobody.
         CheckpointError: If a state does not fit its card.
         BudgetExceededError: If the training site has a budget and the ledger was given no reason to exceed it.
     """
@@ -193,19 +193,21 @@ def attack_generators(
             **_scores((NEAREST, CALIBRATED), masses, views, torch.from_numpy(synthetic)[:, 0]),
             **_scores((COARSE, COARSE_CALIBRATED), masses, shapes, synthetic_shapes),
         }
-        if isinstance(target.generator, CascadeGenerator):
+        if isinstance(target.generator, HasStructure):
             scores[WEIGHTS] = structure_scores(
                 target.generator, masses.images, masses.labels, heldout.numpy()
             )
         if target.state is not None and target.card is not None:
-            is_cascade = target.card.config.architecture == "cascade"
             scores[DISCRIMINATOR] = discriminator_scores(
                 target.state,
                 target.card.config,
                 masses.images,
                 masses.labels,
                 is_private=target.card.guarantee is not None,
-                network=load_backbone(backbone).network if is_cascade else None,
+                networks=[
+                    load_backbone(teacher).network
+                    for teacher in teachers(target.card.config.architecture, backbone)
+                ],
             )
         yield from _judged(target, masses, scores)
 
@@ -294,6 +296,11 @@ def _require_disjoint(splits: dict[str, Cohort]) -> None:
 
 
 def _require_trained_on(splits: dict[str, Cohort], target: AttackTarget) -> None:
+    if target.card and not target.card.saw_patients:
+        raise InvalidRequestError(
+            f"Expected {target.name} to have learned from patients; it learned from nobody, so there is nobody to attack. "
+            "Attack a generator that saw patients."
+        )
     if target.card and not saw_these_only(
         target.card, splits["train"], [splits["val"], splits["test"]]
     ):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from mammo_core.config.runs import UNITS, BackboneConfig
 
+_IMAGES = {"simulator": 6_000}
+
 
 def add_part(parts: argparse._SubParsersAction) -> None:
     """Adds `gan train`."""
@@ -34,14 +36,15 @@ def add_part(parts: argparse._SubParsersAction) -> None:
         "--architecture",
         choices=TRAINED,
         default="cascade",
-        help="cascade: this project's generator; mcgan: the paper's conditional DCGAN. Default: %(default)s",
+        help="flow_gan: that of the default generator; cascade: an older one, which shows the class less, draws faster and "
+        "can be trained with --epsilon; mcgan: the paper's conditional DCGAN; simulator: masses computed from the literature, fitted to patients "
+        "with --epsilon. Default: %(default)s",
     )
     group.add_argument(
         "--images",
         type=int,
-        default=1_000_000,
-        help="real masses to show in all, with repeats. Two processor cores show 30 a second. "
-        "Default: %(default)s",
+        help="real masses to show in all, with repeats; of a simulator, masses to simulate. Two processor cores show 30 a "
+        "second. Default: 1000000; 6000 of a simulator",
     )
     group.add_argument(
         "--eval-every",
@@ -55,13 +58,18 @@ def add_part(parts: argparse._SubParsersAction) -> None:
     group.add_argument(
         "--size", type=int, default=128, metavar="PX", help="side of a mass; default: %(default)s"
     )
+    group.add_argument(
+        "--guidance",
+        type=float,
+        help="how far flow_gan pushes a mass away from the other class; 0 draws what was learned. Default: 1",
+    )
     group.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     group.add_argument(
         "--licence",
         default="not stated",
         help="licence of the training data with attribution, for the generator's card",
     )
-    private = train.add_argument_group("differential privacy (cascade only)")
+    private = train.add_argument_group("differential privacy (cascade and simulator)")
     private.add_argument(
         "--epsilon", type=float, default=math.inf, help="privacy budget; default: not private"
     )
@@ -71,8 +79,8 @@ def add_part(parts: argparse._SubParsersAction) -> None:
     private.add_argument(
         "--private-by",
         choices=MECHANISMS,
-        default=MECHANISMS[0],
-        help="moments: one noisy release of feature means; discriminator: DP-SGD. Default: %(default)s",
+        help="moments: one noisy release of feature means; discriminator: DP-SGD; evolution: noisy votes for simulated "
+        "masses. Default: evolution of a simulator, else moments",
     )
     train.add_argument(
         "--out", type=Path, required=True, metavar="NAME", help="writes NAME.safetensors, NAME.json"
@@ -88,14 +96,18 @@ def run_train(options: argparse.Namespace) -> int:
     from mammo_core.cli.progress import progress_bar
     from mammo_core.config.runs import PrivacyConfig
     from mammo_core.generators.training import TrainingPlan, train_generator
-    from mammo_core.synthesis.config import DEFAULTS
+    from mammo_core.synthesis.config import DEFAULTS, mechanism_of
     from mammo_core.system.paths import home_dir
 
     defaults = DEFAULTS[options.architecture]
     config = dataclasses.replace(
         defaults,
         image_size_px=options.size,
+        latent_dim=(options.size // 4) ** 2
+        if options.architecture == "flow_gan"
+        else defaults.latent_dim,
         width=options.width or defaults.width,
+        guidance=defaults.guidance if options.guidance is None else options.guidance,
         seed=options.seed,
     )
     privacy = PrivacyConfig(
@@ -103,8 +115,10 @@ def run_train(options: argparse.Namespace) -> int:
     )
     plan = TrainingPlan(
         privacy=privacy if privacy.is_private else None,
-        mechanism=options.private_by,
-        images=options.images,
+        mechanism=options.private_by or mechanism_of(options.architecture),
+        images=_IMAGES.get(options.architecture, 1_000_000)
+        if options.images is None
+        else options.images,
         eval_every=options.eval_every,
         out=options.out,
         command=command_line(),

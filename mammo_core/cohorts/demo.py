@@ -1,163 +1,117 @@
-"""Samples a built-in demo cohort from the shipped generator, for those who have no data yet.
+"""Reads the built-in demo cohort, for those who have no data yet.
 
-Its masses are **synthetic**, and so are its patients: what is measured on them says nothing about real
-ones. They let every page and command work at once. Malignant and benign masses are moved apart in the
-latent space, or there would be little to learn from so few. The second site shows the same kind of masses with
-less contrast and more grain, as another scanner would.
+Its masses are **synthetic**, drawn by a shipped generator, and so are its patients: what is measured on them says
+nothing about real ones. They let every page and command work at once. `tools/make_demo.py` has drawn them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
-from torch import Tensor
+import pandas as pd
+from PIL import Image
 
-from mammo_core.cohorts.cohort import Cohort, Source, join
-from mammo_core.cohorts.sampled import sample_cohort
-from mammo_core.labels import MALIGNANT
-from mammo_core.synthesis.checkpoints import load_generator
-from mammo_core.synthesis.sampling import (
-    MassGenerator,
-    Origin,
-    class_direction,
-    generate_masses,
-    origin_of_seed,
-)
-from mammo_core.system.paths import DEFAULT_GENERATOR, models_dir
+from mammo_core.cohorts.cohort import Cohort, Source
+from mammo_core.cohorts.sampled import synthetic_cohort
+from mammo_core.errors import CohortError
+from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
+from mammo_core.system.paths import models_dir
 
+DEMO_GENERATOR = "flow_gan"  # which drew the masses
+DEMO_FOLDER = models_dir() / "demo"
 EXTERNAL = "demo-external"
-Progress = Callable[[int, int], None]
-_PARTS = (  # site, split, patients
-    ("demo", "train", 120),
-    ("demo", "val", 30),
-    ("demo", "test", 60),
-    (EXTERNAL, "test", 60),
-)
-_MASSES_OF_A_PATIENT = (1, 2, 3)
-_MALIGNANT_SHARE = 0.45
-_LIKENESS = 0.5  # share of the latents' variance that a patient's masses have in common
-_CLASS_SHIFT = 0.8  # of latents, in standard deviations, towards the own class
-_EXTERNAL_CONTRAST, _EXTERNAL_GRAIN = 0.75, 4.0
-DEMO_SYNTHETIC = 160
-_SYNTHETIC_SEED = 1_000_000  # beyond every seed of a demo patient
+COLUMNS = ("patient", "class", "site", "split", "source")
+MASSES_IN_A_ROW = 26
 
 
-def demo_cohort(seed: int = 0, *, on_progress: Progress | None = None) -> Cohort:
-    """Samples a cohort with train, val and test patients at one site and test patients at a second one.
-
-    Args:
-        seed: Non-negative; the same seed gives the same cohort.
-        on_progress: Called with (masses done, masses to do), for each part from the start.
+def demo_cohort() -> Cohort:
+    """Reads train, val and test patients of one site, and test patients of a second one.
 
     Raises:
-        CheckpointError: If the shipped generator is missing or damaged.
+        CohortError: If the shipped files are missing or do not fit together.
     """
-    if any(sampled_seed != seed for sampled_seed, *_ in _sampled):
-        _sampled.clear()
-    return join([_sampled_part(seed, *part, on_progress) for part in _PARTS])
+    images, rows = _shipped("real")
+    count = len(rows)
+    patients = rows["patient"].to_numpy(str)
+    stands_for: Source = "real"
+    return Cohort(
+        images=images,
+        labels=_labels(rows),
+        patient_ids=patients,
+        image_ids=np.array([f"{patient}-{i}" for i, patient in enumerate(patients)]),
+        mass_ids=np.array([str(i) for i in range(count)]),
+        sites=rows["site"].to_numpy(str),
+        splits=rows["split"].to_numpy(str),
+        source=stands_for,
+    )
+
+
+def demo_synthetic() -> Cohort:
+    """Reads synthetic masses of the same generator and other seeds, half of each class; raises as `demo_cohort`."""
+    images, rows = _shipped("synthetic")
+    return synthetic_cohort(images, _labels(rows), rows["patient"].tolist())
 
 
 def demo_training_patients() -> np.ndarray:
-    """Lists the patient of each mass of the train split, (N,) str, without sampling any mass."""
-    return np.array(_plan_part(0, *_PARTS[0]).names)
+    """Lists the patient of each mass of the train split, (N,) str, without reading any mass."""
+    rows = _rows(DEMO_FOLDER)
+    return rows[(rows["split"] == "train") & (rows["source"] == "real")]["patient"].to_numpy(str)
 
 
-@lru_cache(maxsize=4)
-def demo_synthetic(count: int = DEMO_SYNTHETIC) -> Cohort:
-    """Samples synthetic masses from the same generator and other seeds, half of each class."""
-    return sample_cohort(_generator(), count, seed=_SYNTHETIC_SEED)
+def demo_synthetic_count() -> int:
+    """Counts the synthetic masses."""
+    return int((_rows(DEMO_FOLDER)["source"] == "synthetic").sum())
 
 
-@lru_cache(maxsize=1)
-def _generator() -> MassGenerator:
-    generator, _ = load_generator(models_dir() / DEFAULT_GENERATOR)
-    return generator
+def _labels(rows: pd.DataFrame) -> np.ndarray:
+    return np.where(rows["class"] == CLASS_NAMES[MALIGNANT], MALIGNANT, BENIGN)
 
 
-@lru_cache(maxsize=1)
-def _class_direction() -> Tensor:
-    return class_direction(_generator())
-
-
-@dataclass(frozen=True)
-class _PartPlan:
-    """The masses of a part, one entry each, and the generator that continues after them.
-
-    Attributes:
-        seeds: Of what a patient's masses have in common, and of the mass itself.
-    """
-
-    labels: list[int]
-    names: list[str]
-    seeds: list[tuple[int, int]]
-    rng: np.random.Generator
-
-
-def _plan_part(seed: int, site: str, split: str, patients: int) -> _PartPlan:
-    plan = _PartPlan([], [], [], np.random.default_rng([seed, *f"{site} {split}".encode()]))
-    for patient in range(patients):
-        label = int(plan.rng.random() < _MALIGNANT_SHARE)
-        common, *own = plan.rng.integers(
-            _SYNTHETIC_SEED, size=1 + plan.rng.choice(_MASSES_OF_A_PATIENT)
+def _shipped(source: Source) -> tuple[np.ndarray, pd.DataFrame]:
+    rows, images = _rows(DEMO_FOLDER), _images(DEMO_FOLDER)
+    if not len(images) - MASSES_IN_A_ROW < len(rows) <= len(images):
+        raise CohortError(
+            f"Expected the demo's masses and their list in {DEMO_FOLDER} to fit together; got {len(rows)} lines for "
+            f"room for {len(images)}. Install the program anew."
         )
-        plan.seeds.extend((int(common), int(number)) for number in own)
-        plan.labels.extend([label] * len(own))
-        plan.names.extend([f"{site}-{split}-{patient}"] * len(own))
-    return plan
+    is_meant = (rows["source"] == source).to_numpy()
+    return images[: len(rows)][is_meant], rows[is_meant]
 
 
-_sampled: dict[tuple[int, str, str, int], Cohort] = {}  # parts of the last seed used
+def mosaic(images: np.ndarray) -> Image.Image:
+    """Lays masses (N, S, S) out in rows, from the top left, as `masses.png` holds them."""
+    count, side, _ = images.shape
+    num_rows = -(-count // MASSES_IN_A_ROW)
+    board = np.zeros((num_rows * MASSES_IN_A_ROW, side, side), np.uint8)
+    board[:count] = images
+    board = board.reshape(num_rows, MASSES_IN_A_ROW, side, side).swapaxes(1, 2)
+    return Image.fromarray(board.reshape(num_rows * side, MASSES_IN_A_ROW * side))
 
 
-def _sampled_part(
-    seed: int, site: str, split: str, patients: int, on_progress: Progress | None
-) -> Cohort:
-    key = (seed, site, split, patients)
-    if key not in _sampled:
-        _sampled[key] = _sample(_plan_part(*key), site, split, on_progress)
-    return _sampled[key]
+@lru_cache(maxsize=1)
+def _rows(folder: Path) -> pd.DataFrame:
+    path = folder / "masses.csv"
+    try:
+        return pd.read_csv(path)
+    except OSError as error:
+        raise CohortError(
+            f"Expected the demo's list of masses in {path}; got {error}. Install the program anew."
+        ) from error
 
 
-def _sample(plan: _PartPlan, site: str, split: str, on_progress: Progress | None) -> Cohort:
-    generator = _generator()
-    origins = []
-    for label, seeds in zip(plan.labels, plan.seeds, strict=True):
-        shift = (_CLASS_SHIFT if label == MALIGNANT else -_CLASS_SHIFT) * _class_direction()
-        common, own = (origin_of_seed(generator, number) for number in seeds)
-        origins.append(_alike(common, own, shift))
-    images = generate_masses(generator, plan.labels, origins, on_progress=on_progress).numpy()
-    if site == EXTERNAL:
-        images = _as_another_scanner(images, plan.rng)
-    return _cohort(images, np.array(plan.labels), plan.names, site, split)
-
-
-def _alike(common: Origin, own: Origin, shift: Tensor) -> Origin:
-    latent = _LIKENESS**0.5 * common.latent + (1 - _LIKENESS) ** 0.5 * own.latent
-    return Origin(latent + shift, own.noise)
-
-
-def _as_another_scanner(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    grey = images.astype(np.float64)
-    mean = grey.mean(axis=(1, 2), keepdims=True)
-    shifted = mean + _EXTERNAL_CONTRAST * (grey - mean) + rng.normal(0, _EXTERNAL_GRAIN, grey.shape)
-    return np.clip(np.round(shifted), 0, 255).astype(np.uint8)
-
-
-def _cohort(
-    images: np.ndarray, labels: np.ndarray, names: list[str], site: str, split: str
-) -> Cohort:
-    count = len(labels)
-    source: Source = "real"  # it stands in for real masses
-    return Cohort(
-        images=images,
-        labels=labels.astype(np.int64),
-        patient_ids=np.array(names),
-        image_ids=np.array([f"{name}-{i}" for i, name in enumerate(names)]),
-        mass_ids=np.array([str(i) for i in range(count)]),
-        sites=np.full(count, site),
-        splits=np.full(count, split),
-        source=source,
-    )
+@lru_cache(maxsize=1)
+def _images(folder: Path) -> np.ndarray:
+    """Cuts the masses out of the picture that holds them all: (N, S, S) uint8, the last ones empty."""
+    path = folder / "masses.png"
+    try:
+        with Image.open(path) as picture:
+            board = np.asarray(picture)
+    except OSError as error:
+        raise CohortError(
+            f"Expected the demo's masses in {path}; got {error}. Install the program anew."
+        ) from error
+    side = board.shape[1] // MASSES_IN_A_ROW
+    rows = board.reshape(-1, side, MASSES_IN_A_ROW, side).swapaxes(1, 2)
+    return rows.reshape(-1, side, side)

@@ -22,7 +22,7 @@ from mammo_core.privacy.statements.training_data import (
     TrainingData,
 )
 from mammo_core.synthesis.cards import load_card
-from mammo_core.system.paths import DEFAULT_GENERATOR, models_dir
+from mammo_core.system.paths import models_dir
 
 DEMO = "demo"
 PUBLISHED_SYNTHETIC = Path("extension/synthetic_data/cbis-ddsm/c-dcgan")  # in RichardObi/mammo_dp
@@ -98,7 +98,7 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
 def load_source(
     source: DataSource, *, on_progress: Callable[[int, int], None] | None = None
 ) -> LoadedData:
-    """Reads the masses of a source, or samples the demo.
+    """Reads the masses of a source.
 
     Args:
         on_progress: Called with (masses done, masses to do), part by part; what it raises ends the reading.
@@ -110,7 +110,7 @@ def load_source(
         from mammo_core.cohorts import demo
 
         return LoadedData(
-            demo.demo_cohort(on_progress=on_progress),
+            demo.demo_cohort(),
             demo.demo_synthetic(),
             [],
             origin=_demo_origin(),
@@ -134,7 +134,7 @@ def read_training_data(
     """Describes the training data of runs on a source, as far as a guarantee depends on it.
 
     Args:
-        load: Reads a folder's masses; of the demo none are sampled.
+        load: Reads a folder's masses; of the demo none are read.
 
     Raises:
         CohortError: As `load_source`, or if the site has no train split.
@@ -144,7 +144,7 @@ def read_training_data(
 
         return origins.training_data(
             demo.demo_training_patients(),
-            demo.DEMO_SYNTHETIC,
+            demo.demo_synthetic_count(),
             _demo_origin(),
             is_demonstration=True,
         )
@@ -155,4 +155,6 @@ def read_training_data(
 
 
 def _demo_origin() -> SyntheticOrigin:
-    return origins.origin_of_card(DEFAULT_GENERATOR, load_card(models_dir() / DEFAULT_GENERATOR))
+    from mammo_core.cohorts.demo import DEMO_GENERATOR
+
+    return origins.origin_of_card(DEMO_GENERATOR, load_card(models_dir() / DEMO_GENERATOR))

@@ -17,8 +17,14 @@ from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.features import compute_features
 from mammo_core.cohorts.cohort import Cohort
 from mammo_core.cohorts.origins import words_for
-from mammo_core.config import validate
-from mammo_core.config.runs import BackboneConfig, PrivacyConfig, identity_of, short_hash, to_dict
+from mammo_core.config import runs, validate
+from mammo_core.config.runs import (
+    BackboneConfig,
+    PrivacyConfig,
+    identity_of,
+    short_hash,
+    to_dict,
+)
 from mammo_core.errors import CohortError, InvalidRequestError
 from mammo_core.generators.recording import Evaluation, GeneratorRecord
 from mammo_core.labels import CLASS_NAMES
@@ -29,7 +35,14 @@ from mammo_core.privacy.heads.problem import rows_of_units
 from mammo_core.synthesis.cards import GeneratorCard, load_card
 from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.checkpoints import save_generator
-from mammo_core.synthesis.config import MECHANISMS, GanConfig, Mechanism
+from mammo_core.synthesis.config import (
+    MECHANISMS,
+    GanConfig,
+    Mechanism,
+    mechanism_of,
+    teachers,
+)
+from mammo_core.synthesis.flow_gan.trainer import FlowGanTrainer
 from mammo_core.synthesis.mcgan_training import McganTrainer
 from mammo_core.synthesis.members import keep_members, public_data_of
 from mammo_core.synthesis.quality import kernel_distance
@@ -47,13 +60,14 @@ class TrainingPlan:
     """Length, evaluation interval and guarantee of a training.
 
     Attributes:
-        images: Real masses to show in all, repeats counted.
+        images: Real masses to show in all, repeats counted; of a simulator, masses to simulate for patients to vote for.
         eval_every: Masses between two evaluations: KID, sample grid, checkpoint, metrics.
         out: The generator to write: OUT.safetensors and OUT.json.
         command: Goes into the card.
         licence: Of the training data, with attribution; goes into the card.
         privacy: The guarantee to give; None trains without differential privacy.
-        mechanism: How the guarantee is reached, see `synthesis.private_training`.
+        mechanism: How the guarantee is reached, see `synthesis.private_training` and
+            `synthesis.private_evolution`.
     """
 
     images: int
@@ -102,9 +116,14 @@ def train_generator(
 
     Raises:
         CohortError: If there is no train or no validation split.
-        InvalidRequestError: If the masses are not square of the configured size.
+        InvalidRequestError: If the masses are not square of the configured size, or it would learn through the judge.
         BudgetExceededError: If the ledger has no room for it; nothing is kept then.
     """
+    if backbone.name == runs.JUDGE_BACKBONE.name:
+        raise InvalidRequestError(
+            f"Expected another network to learn through than {backbone.name}, which judges the masses of generators: it "
+            "would flatter this one. Choose another --backbone."
+        )
     own = real.training_site(site)
     train, heldout = (real.select(site=own, split=split) for split in ("train", "val"))
     train.require_both_classes("the train split")
@@ -277,14 +296,32 @@ def _open_trainer(
     backbone: BackboneConfig,
 ) -> GanTrainer:
     images, labels = torch.from_numpy(train.images), torch.from_numpy(train.labels)
+    if config.architecture == "simulator" and plan.privacy is None:
+        raise InvalidRequestError(
+            "Expected an ε to fit a simulator with; got none. Add --epsilon, or use models/simulated, which is fitted to "
+            "nobody."
+        )
+    if plan.privacy and (config.architecture == "simulator") != (plan.mechanism == "evolution"):
+        raise InvalidRequestError(
+            f"Expected evolution for a simulator and only for one; got {plan.mechanism} for {config.architecture}. "
+            f"Use --private-by {mechanism_of(config.architecture)}, or leave it out."
+        )
     if config.architecture == "mcgan":
         if plan.privacy:
             raise InvalidRequestError(
                 "Expected architecture cascade for training with differential privacy; got mcgan, "
-                "whose batch norm mixes patients. Use --architecture cascade."
+                "whose batch norm mixes patients. Use --architecture simulator or cascade."
             )
         return McganTrainer(config, images, labels, device)
-    network = load_backbone(backbone).network
+    networks = [load_backbone(part).network for part in teachers(config.architecture, backbone)]
+    if config.architecture == "flow_gan":
+        if plan.privacy:
+            raise InvalidRequestError(
+                "Expected architecture cascade for training with differential privacy; got flow_gan, "
+                "whose flow sees masses without noise. Use --architecture simulator or cascade."
+            )
+        return FlowGanTrainer(config, images, labels, device, networks)
+    (network,) = networks
     if plan.privacy is None:
         return CascadeTrainer(config, images, labels, device, network)
     from mammo_core.synthesis.private_training import (
@@ -296,6 +333,10 @@ def _open_trainer(
     unit_rows = rows_of_units(train.patient_ids, plan.privacy.unit)
     require_meaningful_delta(plan.privacy.target_delta, len(unit_rows))
     masses = PrivateMasses(images=images, labels=labels, unit_rows=unit_rows)
+    if plan.mechanism == "evolution":
+        from mammo_core.synthesis.private_evolution import PrivateEvolutionTrainer
+
+        return PrivateEvolutionTrainer(config, masses, plan.privacy, device, network, plan.images)
     if plan.mechanism == "moments":
         return NoisyMomentsTrainer(config, masses, plan.privacy, device, network)
     steps = math.ceil(plan.images / config.batch_size)

@@ -63,6 +63,10 @@ class CascadeGenerator(nn.Module):
         """Computes the coarse structure of masses: (N, latent_dim), (N,) -> (N, F)."""
         return self.structure(latents, labels)
 
+    def analyse(self, images: Tensor) -> Tensor:
+        """Computes what the structure models of masses: (N, 1, H, W) -> (N, latent_dim)."""
+        return self.low_frequencies.analyse(images)
+
     def add_detail(self, coefficients: Tensor, labels: Tensor, noise: Sequence[Tensor]) -> Tensor:
         """Adds detail to structure, real or synthetic: (N, K), (N,), noise -> (N, 1, H, W), not clamped."""
         smooth = self.low_frequencies.reconstruct(coefficients)

@@ -7,7 +7,7 @@ generator. Whoever gets hold of it attacks better than from synthetic masses alo
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import Path
 
@@ -20,8 +20,8 @@ from mammo_core.storage.tensors import read_torch
 from mammo_core.synthesis.augment import all_turns
 from mammo_core.synthesis.cascade_training import HEAD_WIDTH, seeded_features, seeded_heads
 from mammo_core.synthesis.config import GanConfig
+from mammo_core.synthesis.flow_gan.discriminator import FlowGanDiscriminator
 from mammo_core.synthesis.mcgan import McganDiscriminator
-from mammo_core.synthesis.projected import PublicFeatures
 from mammo_core.synthesis.sampling import from_uint8
 
 _AT_ONCE = 8
@@ -34,7 +34,7 @@ def discriminator_scores(
     labels: np.ndarray,
     *,
     is_private: bool = False,
-    network: nn.Module | None = None,
+    networks: Sequence[nn.Module] = (),
 ) -> np.ndarray:
     """Computes the mean logit of each real mass over its eight turns, given its true class.
 
@@ -44,7 +44,7 @@ def discriminator_scores(
         images: (N, H, W) uint8.
         labels: (N,) int64.
         is_private: Whether the discriminator was trained with DP-SGD; it is then smaller.
-        network: The backbone of a cascade's training, in eval mode; it is changed and must not be used
+        networks: The teachers of the training (`config.teachers`), in eval mode; they are changed and must not be used
             elsewhere.
 
     Returns:
@@ -55,7 +55,7 @@ def discriminator_scores(
     """
     weights = _weights(state_file)
     with torch.inference_mode():
-        score = _scorer(config, weights, is_private, network, state_file)
+        score = _scorer(config, weights, is_private, networks, state_file)
         parts = zip(_turned(images), torch.from_numpy(labels).split(_AT_ONCE), strict=True)
         return torch.cat([score(*part) for part in parts]).double().numpy()
 
@@ -84,20 +84,20 @@ def _scorer(
     config: GanConfig,
     weights: dict[str, Tensor],
     is_private: bool,
-    network: nn.Module | None,
+    networks: Sequence[nn.Module],
     state_file: Path,
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """Returns a function of turns (n, 8, 1, H, W) and labels (n,) that gives scores (n,)."""
-    features: PublicFeatures | None = None
+    features = [seeded_features(config, network, "cpu") for network in networks]
     if config.architecture == "mcgan":
         discriminator: nn.Module = McganDiscriminator(config)
+    elif config.architecture == "flow_gan":
+        discriminator = FlowGanDiscriminator(config, features)
     else:
-        assert network is not None  # the caller brings it for a cascade
-        features = seeded_features(config, network, "cpu")
         width = HEAD_WIDTH
         if is_private:
             from mammo_core.synthesis.private_training import PRIVATE_HEAD_WIDTH as width
-        discriminator = seeded_heads(config, features, width, normalise=not is_private)
+        discriminator = seeded_heads(config, features[0], width, normalise=not is_private)
     try:
         discriminator.load_state_dict(weights)
     except RuntimeError as error:
@@ -109,13 +109,18 @@ def _scorer(
 
     def score(turns: Tensor, labels: Tensor) -> Tensor:
         flat, claimed = turns.flatten(0, 1), labels.repeat_interleave(turns.shape[1])
-        if features is None:
+        maps = [[part.float() for part in network(flat)] for network in features]
+        if config.architecture == "mcgan":
             logits = discriminator(flat, claimed)
+        elif config.architecture == "flow_gan":
+            logits = _summed(discriminator(maps, flat, claimed))
         else:
-            maps = [part.float() for part in features(flat)]
-            logits = reduce(
-                operator.add, [part.mean(dim=1) for part in discriminator(maps, claimed)]
-            )
+            logits = _summed(discriminator(maps[0], claimed))
         return logits.view(len(turns), -1).mean(dim=1)
 
     return score
+
+
+def _summed(judged: list[Tensor]) -> Tensor:
+    """Sums the mean logits of several heads: (N, positions) each -> (N,)."""
+    return reduce(operator.add, [part.mean(dim=1) for part in judged])

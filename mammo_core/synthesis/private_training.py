@@ -1,6 +1,6 @@
 """Trains a cascade with differential privacy, in two ways.
 
-Both release the coarse structure as noisy class means and variances (`private_structure`). For the detail
+Both release the coarse structure as noisy class means and variances. For the detail
 
 * `PrivateDiscriminatorTrainer` trains the discriminator by DP-SGD. Only the discriminator sees real
   masses; the generator learns from it, and inherits its guarantee by post-processing.
@@ -40,12 +40,11 @@ from mammo_core.privacy.accounting.sampled import History, calibrate_sampled
 from mammo_core.privacy.networks.noisy_gradients import NoisyGradients
 from mammo_core.privacy.noise.clipping import clip_rows
 from mammo_core.privacy.noise.noisy_sum import noisy_sum, unit_means
-from mammo_core.privacy.noise.sources import SecretNoise
+from mammo_core.privacy.noise.sources import NoiseSource, SecretNoise
 from mammo_core.privacy.noise.unit_check import TRIED_UNITS
 from mammo_core.synthesis.augment import NUM_TURNS, Draws, all_turns, augment, turn_at_random
 from mammo_core.synthesis.cascade_training import BETAS, DetailTrainer
 from mammo_core.synthesis.config import GanConfig
-from mammo_core.synthesis.private_structure import fit_private_structure
 from mammo_core.synthesis.projected import MIXED_CHANNELS
 from mammo_core.synthesis.sampling import from_uint8
 from mammo_core.synthesis.structure import NormalStructure
@@ -61,6 +60,13 @@ _REFERENCE_MASSES = 128
 _AT_ONCE = 16  # masses whose eight turns are described together
 _MOMENT_MEMORY = 0.9  # of the running means of synthetic features
 _DARK = 1e-12  # added below a root, whose gradient at an all-zero map would not be a number
+
+# of natural images in [-1, 1]: deviation of the grey level, and the power law of finer ones
+_AMPLITUDE, _FALL = 0.35, 1.5
+_VALUE_BOUND = 3.0
+_STRUCTURE_BOUND = 0.5  # of one unit's contribution, which is 1 for coefficients as guessed
+_MIN_COUNT_SHARE = 0.05  # of the units; below, a class mean would be noise
+_LEAST_VARIANCE, _MOST_VARIANCE = 0.01, 9.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -375,3 +381,57 @@ class _Moments(nn.Module):
         """Learns offset and scale from features (N, D) of synthetic masses."""
         self.offset.copy_(reference.mean(dim=0))
         self.scale.copy_(reference.std(dim=0).clamp(min=1e-6) * reference.shape[1] ** 0.5)
+
+
+def expected_deviation(num_coefficients: int, image_size_px: int) -> Tensor:
+    """Returns the public guess at each coefficient's deviation: (K,), lowest frequency first."""
+    # k coefficients lie within a quarter disc of radius r: k = pi r^2 / 4
+    radius = (torch.arange(num_coefficients) * 4 / torch.pi).sqrt()
+    return _AMPLITUDE * image_size_px / (1 + radius) ** _FALL
+
+
+def fit_private_structure(
+    structure: NormalStructure,
+    coefficients: Tensor,
+    labels: Tensor,
+    unit_rows: Tensor,
+    *,
+    image_size_px: int,
+    noise_multiplier: float,
+    noise: NoiseSource,
+) -> None:
+    """Sets means and deviations of the coarse structure from one noisy sum.
+
+    Every coefficient is divided by what natural images would give it, a public guess (amplitude falls with frequency), so
+    that one clipping norm fits all. One unit of privacy gives the mean over its masses of (count, value, square) for each
+    class.
+
+    Args:
+        coefficients: (N, K) of real masses.
+        labels: (N,).
+        unit_rows: (U, B) rows of each unit's masses, padded with -1.
+        noise_multiplier: The result is 1 / noise_multiplier-GDP.
+        noise: Secret where the structure is released.
+    """
+    guess = expected_deviation(coefficients.shape[1], image_size_px).to(coefficients)
+    values = (coefficients / guess).clamp(-_VALUE_BOUND, _VALUE_BOUND)  # (N, K)
+    ones = values.new_ones(len(values), 1)
+    described = torch.cat([ones, values, values.square()], dim=1) / _typical_norm(values.shape[1])
+    shape = len(CLASS_NAMES), described.shape[1]
+    of_class = torch.zeros(len(values), *shape).to(values)
+    of_class[torch.arange(len(values)), labels] = described
+    released = noisy_sum(
+        unit_means(of_class.flatten(1), unit_rows), _STRUCTURE_BOUND, noise_multiplier, noise
+    ).unflatten(0, shape)  # (classes, 1 + 2 K)
+    count = released[:, :1].clamp(
+        min=_MIN_COUNT_SHARE * len(unit_rows) / _typical_norm(values.shape[1])
+    )
+    mean, square = (released[:, 1:] / count).chunk(2, dim=1)  # (classes, K) each
+    variance = (square - mean.square()).clamp(_LEAST_VARIANCE, _MOST_VARIANCE)
+    structure.mean.copy_(mean * guess)
+    structure.deviation.copy_(variance.sqrt() * guess)
+
+
+def _typical_norm(num_coefficients: int) -> float:
+    """Returns the length of (1, values, squares) of a standard normal vector: the root of 1 + K + 3 K."""
+    return (1 + 4 * num_coefficients) ** 0.5

@@ -18,18 +18,21 @@ from mammo_core.errors import InvalidRequestError
 from mammo_core.labels import BENIGN, CLASS_NAMES, MALIGNANT
 from mammo_core.synthesis.cascade import CascadeGenerator
 from mammo_core.synthesis.config import Architecture, GanConfig
+from mammo_core.synthesis.flow_gan.generator import FlowGanGenerator
 from mammo_core.synthesis.mcgan import McganGenerator
 from mammo_core.synthesis.simulator import MassSimulator
 
-MassGenerator = CascadeGenerator | McganGenerator | MassSimulator
+MassGenerator = FlowGanGenerator | CascadeGenerator | McganGenerator | MassSimulator
 _GENERATORS: dict[Architecture, type[MassGenerator]] = {
+    "flow_gan": FlowGanGenerator,
     "cascade": CascadeGenerator,
     "mcgan": McganGenerator,
     "simulator": MassSimulator,
 }
 Progress = Callable[[int, int], None]
 _THREADS = threading.Lock()
-_EXPLORED = 2048  # latents that principal directions are found from
+_EXPLORED = 2048  # latents that principal directions are found from, in generators that draw fast
+_EXPLORED_PER_WAVE = 8  # of others, where directions are sought among few waves
 
 
 def build_generator(config: GanConfig) -> MassGenerator:
@@ -203,15 +206,25 @@ def principal_directions(generator: MassGenerator, count: int) -> Tensor:
         raise InvalidRequestError(
             f"Expected at most {generator.latent_dim} directions of this generator; got {count}."
         )
-    rng = torch.Generator().manual_seed(0)
-    device = _device(generator)
-    latents = torch.randn(_EXPLORED, generator.latent_dim, generator=rng).to(device)
-    labels = torch.arange(_EXPLORED, device=device) % len(CLASS_NAMES)
+    latents, waves = _explored(generator)
+    labels = torch.arange(len(latents), device=latents.device) % len(CLASS_NAMES)
     coarse = generator.coarse_structure(latents, labels)  # (N, F)
     coarse = coarse - coarse.mean(dim=0)
     scores = torch.linalg.svd(coarse, full_matrices=False).U[:, :count]  # (N, count)
-    directions = torch.linalg.lstsq(latents, scores).solution.T  # (count, latent_dim)
-    return torch.nn.functional.normalize(directions, dim=1).cpu()
+    directions = torch.linalg.lstsq(latents @ waves.T, scores).solution.T @ waves
+    return torch.nn.functional.normalize(directions, dim=1).cpu()  # (count, latent_dim)
+
+
+def _explored(generator: MassGenerator) -> tuple[Tensor, Tensor]:
+    """Returns latents (N, latent_dim) to explore, and orthonormal waves (W, latent_dim) to seek directions among."""
+    rng = torch.Generator().manual_seed(0)
+    device = _device(generator)
+    if isinstance(generator, FlowGanGenerator):
+        waves = generator.structure.slowest_waves()
+        count = _EXPLORED_PER_WAVE * len(waves)
+    else:
+        waves, count = torch.eye(generator.latent_dim, device=device), _EXPLORED
+    return torch.randn(count, generator.latent_dim, generator=rng).to(device), waves
 
 
 @torch.inference_mode()
@@ -221,13 +234,17 @@ def class_direction(generator: MassGenerator) -> Tensor:
     Returns:
         (latent_dim,) unit vector: the mean difference of twins, carried back to latents linearly.
     """
-    rng = torch.Generator().manual_seed(0)
-    device = _device(generator)
-    latents = torch.randn(_EXPLORED, generator.latent_dim, generator=rng).to(device)
+    latents, waves = _explored(generator)
     benign, malignant = (
-        generator.coarse_structure(latents, torch.full((_EXPLORED,), label, device=device))
+        generator.coarse_structure(
+            latents, torch.full((len(latents),), label, device=latents.device)
+        )
         for label in (BENIGN, MALIGNANT)
     )
+    if isinstance(generator, FlowGanGenerator):
+        # a small image has about the waves of its latent: more of one is more of the other
+        towards = (malignant - benign).mean(dim=0) @ waves.T @ waves
+        return torch.nn.functional.normalize(towards, dim=0).cpu()
     centred = benign - benign.mean(dim=0)
     back = torch.linalg.lstsq(centred, latents).solution  # (F, latent_dim)
     return torch.nn.functional.normalize((malignant - benign).mean(dim=0) @ back, dim=0).cpu()

@@ -1,4 +1,4 @@
-"""Simulates breast masses from what the literature says of them: no patient is behind any number here.
+"""Simulates breast masses from what the literature says of them: no patient is behind any number in this file.
 
 A mass is described by its parameters (size, margin, spiculation, density, …). Each follows from one latent, which is
 standard normal, and is shifted for each class as BI-RADS describes benign and malignant masses. Tissue is streaked
@@ -14,7 +14,8 @@ doi:10.1001/jamanetworkopen.2018.5474 (simulated trials without patients).
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,7 @@ from mammo_core.synthesis.config import GanConfig
 _HARMONICS, _LOBES = 16, 3  # of an outline, from the second on; the first few are its lobes
 _ANGLES = 1024  # that an outline is computed at
 _SPICULES, _CALCIFICATIONS, _FIBRES = 24, 16, 24
+_AT_A_TIME = 4  # lines that are drawn together
 _SHAPE_PX = 16  # side of the grain that outlines and lines are drawn from
 _TISSUE_TEXTURE = 0.5  # by which the inside of a mass is rougher than tissue
 _PADDING = 8  # a picture is blurred with a mirrored margin of its side over this
@@ -87,7 +89,8 @@ _Values = dict[str, Tensor]  # of each parameter, (N, 1, 1)
 class MassSimulator(nn.Module):
     """Latent, class and grain to a mass.
 
-    The parameters' latents have one normal distribution per class, `centre` and `spread`.
+    The parameters' latents have one normal distribution per class, `centre` and `spread`: as the literature has them, or
+    fitted to patients' votes (`private_evolution`).
 
     Raises:
         InvalidRequestError: If the configuration asks for another number of latents than there are parameters.
@@ -118,6 +121,11 @@ class MassSimulator(nn.Module):
     def coarse_structure(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Computes the parameters' latents of a class: (N, P) standard normal, (N,) -> (N, P)."""
         return self.centre[labels] + (self.spread[labels] @ latents[..., None])[..., 0]
+
+    @property
+    def parameter_directions(self) -> Tensor:
+        """Steps (P, P) of a latent that change one parameter alone, by its `ratio`, where classes share a spread."""
+        return torch.linalg.inv(self.spread[0]).T
 
     def forward(self, latents: Tensor, labels: Tensor, noise: Sequence[Tensor]) -> Tensor:
         """Simulates masses.
@@ -178,9 +186,17 @@ def _turned(down: Tensor, right: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
     return right * turn.cos() + down * turn.sin(), down * turn.cos() - right * turn.sin()
 
 
-def _bell(squared: Tensor) -> Tensor:
-    """Falls from 1 at 0 like a Gaussian of squared deviation 1, at a fraction of its cost."""
-    return (1 + squared / 4).square().reciprocal()
+def _bell(*distances: Tensor) -> Tensor:
+    """Falls from 1 at 0 about like a Gaussian, at a fraction of its cost; of several distances, the product."""
+    quarter = distances[0].new_tensor(0.25)
+    falls = [torch.addcmul(quarter.new_tensor(1.0), one * quarter, one) for one in distances]
+    return math.prod(falls[1:], start=falls[0]).square().reciprocal()
+
+
+def _few_at_a_time(draw: Callable[[slice], Tensor], lines: int) -> Tensor:
+    """Draws and sums lines (N, j, H, W), few at a time so that they stay in a processor's caches: (N, H, W)."""
+    parts = [slice(start, start + _AT_A_TIME) for start in range(0, lines, _AT_A_TIME)]
+    return torch.stack([draw(part).sum(dim=1) for part in parts]).sum(dim=0)
 
 
 def _power_law(white: Tensor, exponent: Tensor, squared: Tensor | None = None) -> Tensor:
@@ -212,10 +228,18 @@ def _fibres(lines: Tensor, values: _Values, turn: Tensor, down: Tensor, right: T
         for part in lines[:, : 6 * _FIBRES].unflatten(1, (6, _FIBRES)).unbind(dim=1)
     )  # (N, J, 1, 1) each
     turns = torch.pi * turn[:, None] + values["fibre_spread"][:, None] * slope
-    along, across = _turned(down, right, turns)  # (N, J, H, W)
-    apart = (across - 0.35 * place - 0.7 * bend * along.square()) / (0.008 * torch.exp(0.4 * width))
-    fades = _bell(((along - 0.3 * middle) / 0.3).square())
-    drawn = (brightness.abs() * fades * _bell(apart.square())).sum(dim=1)
+    sharp = torch.exp(-0.4 * width) / 0.008  # one over a width
+    sines, cosines = turns.sin(), turns.cos()
+
+    def draw(part: slice) -> Tensor:
+        thin, sine, cosine = sharp[:, part], sines[:, part], cosines[:, part]
+        along = right * cosine + down * sine  # (N, j, H, W), as all below
+        across = right * (-thin * sine) + (down * cosine - 0.35 * place[:, part]) * thin
+        apart = torch.addcmul(across, along, along * (-0.7 * bend[:, part] * thin))
+        beside = right * (cosine / 0.3) + (down * sine - 0.3 * middle[:, part]) / 0.3
+        return brightness[:, part].abs() * _bell(apart, beside)
+
+    drawn = _few_at_a_time(draw, _FIBRES)
     return drawn - drawn.mean(dim=(1, 2), keepdim=True)
 
 
@@ -255,13 +279,18 @@ def _spicules(distance: Tensor, angle: Tensor, rays: Tensor, values: _Values) ->
         part[..., None, None] for part in rays.unflatten(1, (3, _SPICULES)).unbind(dim=1)
     )  # (N, J, 1, 1) each
     radius = (distance / values["size"])[:, None]  # (N, 1, H, W)
-    towards = torch.pi * torch.special.erf(places) + 0.12 * bends * (radius - 1)
-    apart = torch.remainder(angle[:, None] - towards + torch.pi, 2 * torch.pi) - torch.pi
-    taper = (1 - radius / (values["spicule_length"][:, None] * torch.exp(0.3 * lengths))).clamp(
-        min=0
-    )
-    width = 0.05 + 0.05 / radius.clamp(min=0.5)
-    return (taper * _bell((apart * radius / width).square())).sum(dim=1)
+    turns = (0.12 * bends - torch.pi * torch.special.erf(places)) / (2 * torch.pi)
+    bent = 0.06 / torch.pi * bends
+    reach = values["spicule_length"][:, None] * torch.exp(0.3 * lengths)
+    around = angle[:, None] / (2 * torch.pi)
+    narrow = 2 * torch.pi * radius / (0.05 + 0.05 / radius.clamp(min=0.5))
+
+    def draw(part: slice) -> Tensor:
+        apart = around + turns[:, part] - radius * bent[:, part]  # (N, j, H, W), in turns
+        taper = (1 - radius / reach[:, part]).clamp(min=0)
+        return taper * _bell((apart - apart.round()) * narrow)
+
+    return _few_at_a_time(draw, _SPICULES)
 
 
 def _calcifications(bright: Tensor, values: _Values, down: Tensor, right: Tensor) -> Tensor:

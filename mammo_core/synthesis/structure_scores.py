@@ -15,13 +15,15 @@ from torch import Tensor
 
 from mammo_core.synthesis.augment import NUM_TURNS, all_turns
 from mammo_core.synthesis.cascade import CascadeGenerator
+from mammo_core.synthesis.flow_gan.generator import FlowGanGenerator
 from mammo_core.synthesis.sampling import from_uint8
 
 _AT_ONCE = 128
+HasStructure = CascadeGenerator | FlowGanGenerator
 
 
 def structure_scores(
-    generator: CascadeGenerator,
+    generator: HasStructure,
     images: np.ndarray,
     labels: np.ndarray,
     is_reference: np.ndarray,
@@ -52,12 +54,10 @@ def structure_scores(
     return usual @ fitted - found
 
 
-def _described(
-    generator: CascadeGenerator, images: Tensor, labels: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Computes means over all turns: the surprise (n,), and each frequency's square (n, K)."""
+def _described(generator: HasStructure, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Computes means over all turns: the surprise (n,), and each coefficient's square (n, K)."""
     turns = all_turns(from_uint8(images)).flatten(0, 1)
-    coefficients = generator.low_frequencies.analyse(turns)
+    coefficients = generator.analyse(turns)
     surprise = generator.structure.surprise(coefficients, labels.repeat_interleave(NUM_TURNS))
     shape = len(images), NUM_TURNS
     return (

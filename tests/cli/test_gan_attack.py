@@ -7,7 +7,7 @@ from mammo_core.cli import main
 from mammo_core.system.paths import models_dir
 from tests.cli.test_cli import TINY, small_demo  # noqa: F401  (used by every test here)
 
-CASCADE = str(models_dir() / "cascade")
+CASCADE, SIMULATED = (str(models_dir() / name) for name in ("cascade", "simulated"))
 
 
 @pytest.fixture
@@ -46,6 +46,10 @@ def test_attack_prints_and_writes_every_comparison_with_its_control(drawn, tmp_p
         (
             ["--generator", CASCADE, "--count", "8"],
             "Expected cascade to have seen all patients of the train split",
+        ),
+        (
+            ["--generator", SIMULATED, "--count", "8"],
+            "simulated to have learned from patients; it learned from nobody, so there is nobody to attack",
         ),
     ],
 )

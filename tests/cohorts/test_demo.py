@@ -1,35 +1,33 @@
 import numpy as np
+import pandas as pd
 import pytest
-import torch
 
+from mammo_core.classifiers.backbones import load_backbone
+from mammo_core.classifiers.features import SHIPPED_FEATURES, FeatureStore, compute_features
+from mammo_core.classifiers.textures import texture_images
 from mammo_core.cohorts import demo
 from mammo_core.cohorts.demo import demo_cohort, demo_synthetic
+from mammo_core.errors import CohortError
+from mammo_core.synthesis.checkpoints import load_generator
+from mammo_core.synthesis.sampling import sample_masses
+from mammo_core.system.paths import models_dir
+from pages.ui.state.resources import DEMO_BACKBONE
+from tests.helpers.small_demo import use_small_demo
 
 
-@pytest.fixture(autouse=True)
-def few_patients(monkeypatch):
-    parts = [
-        ("demo", "train", 8),
-        ("demo", "val", 4),
-        ("demo", "test", 4),
-        (demo.EXTERNAL, "test", 4),
-    ]
-    monkeypatch.setattr(demo, "_PARTS", parts)
+def test_demo_has_what_training_needs():
+    cohort = demo_cohort()
 
-
-def test_demo_is_the_same_for_the_same_seed_and_has_what_training_needs():
-    first, second = demo_cohort(3), demo_cohort(3)
-
-    assert (first.images == second.images).all()
-    assert (first.images[0] != demo_cohort(4).images[0]).any()
-    assert first.training_site() == "demo"
-    assert first.sites_with("test") == ["demo", "demo-external"]
-    assert first.select(split="val").num_patients == 4
-    demo_synthetic(6).require_both_classes("the demo")
+    assert cohort.training_site() == "demo"
+    assert cohort.sites_with("test") == ["demo", "demo-external"]
+    assert cohort.select(split="val").num_patients == 30
+    assert len(demo.demo_training_patients()) == len(cohort.select(site="demo", split="train"))
+    assert demo.demo_synthetic_count() == len(demo_synthetic()) == 160
+    demo_synthetic().require_both_classes("the demo")
 
 
 def test_a_demo_patient_has_one_to_three_masses_of_one_class_that_look_alike():
-    cohort = demo_cohort()
+    cohort = demo_cohort().select(site="demo", split="train")
 
     within, between = [], []
     for patient in np.unique(cohort.patient_ids):
@@ -54,29 +52,48 @@ def test_the_second_site_has_less_contrast_and_more_grain():
     assert grain(theirs) > grain(ours)
 
 
-def test_classes_are_moved_apart_so_that_there_is_something_to_learn():
-    generator, direction = demo._generator(), demo._class_direction()
-    moved = {}
-    for label in (0, 1):
-        for sign in (-1, 1):
-            latents = torch.randn(
-                200, generator.latent_dim, generator=torch.Generator().manual_seed(0)
-            )
-            looks = generator.coarse_structure(
-                latents + sign * direction, torch.full((200,), label)
-            )
-            moved[label, sign] = looks.mean(dim=0)
-
-    of_class = moved[1, 1] - moved[0, 1]
-    for label in (0, 1):
-        shift = moved[label, 1] - moved[label, -1]
-        assert torch.nn.functional.cosine_similarity(shift, of_class, dim=0) > 0.5
-
-
 def test_synthetic_masses_of_the_demo_are_none_of_its_real_ones():
     real = {image.tobytes() for image in demo_cohort().images}
 
-    assert not real & {image.tobytes() for image in demo_synthetic(10).images}
+    assert not real & {image.tobytes() for image in demo_synthetic().images}
+
+
+def test_masses_are_those_that_the_named_generator_draws():
+    shipped = demo_synthetic()
+    seeds = [int(name.removeprefix("seed")) for name in shipped.patient_ids[:4]]
+    generator, _ = load_generator(models_dir() / demo.DEMO_GENERATOR)
+
+    drawn = sample_masses(generator, shipped.labels[:4].tolist(), seeds).numpy()
+
+    assert (
+        np.abs(drawn.astype(float) - shipped.images[:4]).max() <= 2
+    )  # processors round differently
+
+
+def test_features_ship_and_are_those_of_the_masses():
+    masses = np.concatenate([demo_cohort().images, demo_synthetic().images, texture_images()])
+    store = FeatureStore(SHIPPED_FEATURES)
+
+    assert store.count_missing(masses, DEMO_BACKBONE) == 0
+    computed = compute_features(masses[:3], load_backbone(DEMO_BACKBONE), DEMO_BACKBONE)
+    assert np.allclose(computed, store.features(masses[:3], DEMO_BACKBONE), atol=0.02)
+
+
+def test_missing_or_mixed_up_files_are_named(monkeypatch, tmp_path):
+    use_small_demo(monkeypatch, tmp_path / "small")
+    assert demo_cohort().num_patients == 48
+    rows = pd.read_csv(tmp_path / "small/masses.csv")
+    other = tmp_path / "other"
+    other.mkdir()
+    monkeypatch.setattr(demo, "DEMO_FOLDER", other)
+    with pytest.raises(CohortError, match=r"list of masses in .*masses\.csv"):
+        demo_cohort()
+    rows.head(20).to_csv(other / "masses.csv", index=False)
+    with pytest.raises(CohortError, match=r"masses in .*masses\.png"):
+        demo_cohort()
+    (tmp_path / "small/masses.png").rename(other / "masses.png")
+    with pytest.raises(CohortError, match="got 20 lines"):
+        demo_cohort()
 
 
 def distance(left, right):

@@ -7,6 +7,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 
+from mammo_core.cohorts.demo import DEMO_GENERATOR
 from mammo_core.cohorts.folders import read_real
 from mammo_core.cohorts.installed import DataSource, load_source, read_training_data
 from mammo_core.cohorts.origins import PAPER_ORIGIN, origin_of_card, origin_of_folder, training_data
@@ -128,7 +129,7 @@ def test_demo_is_a_demonstration_drawn_from_the_shipped_generator():
     described = read_training_data(DataSource())
 
     assert described.is_demonstration
-    assert described.origin.generator == "cascade"
+    assert described.origin.generator == DEMO_GENERATOR
     assert not described.origin.patients & described.patients
     assert described.largest_patient == 3
 

@@ -9,7 +9,7 @@ from mammo_core.errors import CohortError
 from mammo_core.generators.quality import low_pass
 from tests.classifiers.test_features import TINY
 from tests.conftest import make_cohort
-from tests.helpers.made_ledgers import evaluate_synthetic
+from tests.helpers.made_ledgers import TINY_JUDGE, evaluate_synthetic, judge_synthetic
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,46 @@ def test_masses_with_swapped_classes_do_not_show_their_class(real, store_root):
 
     assert right > 0.6
     assert wrong == pytest.approx(1 - right)
+
+
+def judged(real, synthetic, store_root, subject="synthetic"):
+    judgement = judge_synthetic(real, synthetic, store_root)
+    return {row.subject: row for row in judgement.sets}[subject]
+
+
+def test_the_judge_can_tell_striped_masses_from_real_ones_but_not_fresh_ones(real, store_root):
+    fresh = make_cohort(80, 1, site="made", source="synthetic", seed=9)
+    stripes = fresh.images // 8 + 200 * (np.arange(16) // 4 % 2).astype(np.uint8)
+
+    like_real = judged(real, fresh, store_root)
+    striped = judged(real, replace(fresh, images=stripes), store_root)
+    mark = judged(real, fresh, store_root, "held-out real")
+
+    assert like_real.told_apart == pytest.approx(0.5, abs=0.15)
+    assert mark.told_apart == pytest.approx(0.5, abs=0.15)
+    assert striped.told_apart > 0.98
+    assert striped.kid.value > 5 * like_real.kid.spread
+    assert (like_real.num_masses, mark.num_masses) == (80, 160)
+
+
+def test_masses_with_swapped_classes_say_and_teach_the_wrong_class(real, store_root):
+    fresh = make_cohort(80, 1, site="made", source="synthetic", seed=9)
+    right = judged(real, fresh, store_root)
+    wrong = judged(real, replace(fresh, labels=1 - fresh.labels), store_root)
+
+    assert right.class_auroc > 0.6 > 0.4 > wrong.class_auroc
+    assert right.transfer_auroc["site"] > 0.6 > 0.4 > wrong.transfer_auroc["site"]
+
+
+def test_the_report_holds_what_the_judge_alone_says(real, store_root):
+    fresh = make_cohort(80, 1, site="made", source="synthetic", seed=9)
+
+    report = evaluate_synthetic(real, fresh, TINY, store_root)
+    alone = judge_synthetic(real, fresh, store_root)
+
+    assert report.judgement == alone
+    assert report.to_dict()["judge"] == alone.to_dict()["judge"]
+    assert alone.to_dict()["judge"]["backbone"]["image_size_px"] == TINY_JUDGE.image_size_px
 
 
 def test_without_held_out_masses_nothing_can_be_compared(store_root):

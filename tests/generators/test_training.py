@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 from mammo_core.cohorts.cohort import join
 from mammo_core.cohorts.folders import read_synthetic
 from mammo_core.cohorts.origins import origin_of_card, origin_of_folder
-from mammo_core.config.runs import PrivacyConfig
+from mammo_core.config.runs import JUDGE_BACKBONE, PrivacyConfig
 from mammo_core.errors import BudgetExceededError, CohortError, InvalidRequestError, PrivacyError
 from mammo_core.generators import training
 from mammo_core.generators.files import DrawRequest, write_masses
@@ -26,9 +26,12 @@ from tests.classifiers.test_features import TINY as TINY_BACKBONE
 from tests.conftest import make_cohort
 from tests.helpers.dictionaries import found_in
 from tests.helpers.made_ledgers import FreeLedger, memory_ledger
-from tests.synthesis.conftest import TINY
+from tests.synthesis.conftest import TINY, TINY_SIMULATOR
 
 CONFIG = TINY["cascade"]
+CONFIGS = {mechanism: CONFIG for mechanism in MECHANISMS} | {
+    "evolution": dataclasses.replace(TINY_SIMULATOR, batch_size=4)
+}
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +60,13 @@ def train_generator(real, config, plan, home, backbone, **options):
 def tracked_runs(home):
     client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
     return client, client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
+
+
+def test_no_generator_learns_through_the_network_that_judges_it(real, plan, tmp_path):
+    with pytest.raises(InvalidRequestError, match="tf_efficientnet_lite2, which judges"):
+        train_generator(real, CONFIG, plan, tmp_path, JUDGE_BACKBONE)
+
+    assert not plan.out.with_suffix(".json").exists()
 
 
 def test_training_writes_a_generator_with_its_card_and_tracks_every_evaluation(
@@ -174,7 +184,9 @@ def test_nothing_but_the_count_leaves_before_the_state_is_saved(
     monkeypatch.setattr("mammo_core.generators.training.GanTrainer.save", killed)
 
     with pytest.raises(KeyboardInterrupt):
-        train_generator(real, CONFIG, private, tmp_path, TINY_BACKBONE, on_step=left.append)
+        train_generator(
+            real, CONFIGS[mechanism], private, tmp_path, TINY_BACKBONE, on_step=left.append
+        )
 
     assert left == [4, 8]
     assert not plan.out.parent.exists()
@@ -234,13 +246,14 @@ def test_private_training_keeps_the_last_generator_and_writes_its_guarantee(
     privacy = PrivacyConfig(target_epsilon=8.0, target_delta=1e-3)
     private = dataclasses.replace(plan, privacy=privacy, mechanism=mechanism)
 
-    card = train_generator(real, CONFIG, private, tmp_path, TINY_BACKBONE)
+    card = train_generator(real, CONFIGS[mechanism], private, tmp_path, TINY_BACKBONE)
 
     assert card.images_seen == 24
     assert 7.5 < card.guarantee.epsilon <= 8.0
     assert card.guarantee.largest_patient == real.select(split="train").largest_patient
     assert card.guarantee.num_units == real.select(split="train").num_patients
-    assert card.config.structure == "normal"
+    assert card.config.architecture == ("simulator" if mechanism == "evolution" else "cascade")
+    assert card.saw_patients and "patient" in card.guarantee_text
     assert load_generator(plan.out)[1] == card
 
 
@@ -262,6 +275,37 @@ def test_the_papers_gan_cannot_be_trained_privately(real, plan, tmp_path):
         train_generator(
             real, TINY["mcgan"], dataclasses.replace(plan, privacy=privacy), tmp_path, TINY_BACKBONE
         )
+
+
+@pytest.mark.parametrize(
+    ("config", "privacy", "mechanism", "said"),
+    [
+        ("evolution", None, "evolution", "Expected an ε to fit a simulator with"),
+        ("evolution", 8.0, "moments", "only for one; got moments for simulator"),
+        ("moments", 8.0, "evolution", "only for one; got evolution for cascade.*by moments"),
+    ],
+)
+def test_a_simulator_is_fitted_by_private_evolution_only(
+    real, plan, tmp_path, config, privacy, mechanism, said
+):
+    asked = dataclasses.replace(
+        plan,
+        privacy=privacy and PrivacyConfig(target_epsilon=privacy, target_delta=1e-3),
+        mechanism=mechanism,
+    )
+    ledger = memory_ledger()
+
+    with pytest.raises(InvalidRequestError, match=said):
+        train_generator(
+            real,
+            CONFIGS[config],
+            asked,
+            tmp_path,
+            TINY_BACKBONE,
+            ledger=ledger.on_behalf_of("gan train"),
+        )
+
+    assert charged(ledger) == []
 
 
 def test_training_without_a_validation_split_says_what_to_add(plan, tmp_path):
@@ -329,7 +373,12 @@ def test_private_generator_is_charged_with_what_its_card_says_it_spent(
     ledger = memory_ledger()
 
     card = train_generator(
-        real, CONFIG, private, tmp_path, TINY_BACKBONE, ledger=ledger.on_behalf_of("gan train")
+        real,
+        CONFIGS[mechanism],
+        private,
+        tmp_path,
+        TINY_BACKBONE,
+        ledger=ledger.on_behalf_of("gan train"),
     )
 
     (charge,) = charged(ledger)

@@ -6,6 +6,7 @@ from mammo_core.config.runs import BackboneConfig
 from mammo_core.synthesis.cards import GeneratorCard
 from mammo_core.synthesis.cascade_training import CascadeTrainer
 from mammo_core.synthesis.config import GanConfig
+from mammo_core.synthesis.flow_gan.trainer import FlowGanTrainer
 from mammo_core.synthesis.mcgan_training import McganTrainer
 from mammo_core.synthesis.sampling import build_generator
 from mammo_core.synthesis.simulator import PARAMETERS
@@ -14,6 +15,14 @@ from tests.conftest import make_cohort
 
 CPU = torch.device("cpu")
 TINY = {
+    "flow_gan": GanConfig(
+        architecture="flow_gan",
+        image_size_px=16,
+        latent_dim=16,
+        width=2,
+        batch_size=4,
+        structure_images=16,
+    ),
     "cascade": GanConfig(
         image_size_px=16, latent_dim=6, width=2, batch_size=4, structure_images=16
     ),
@@ -66,4 +75,6 @@ def make_trainer(config, cohort=None):
     masses = torch.from_numpy(cohort.images), torch.from_numpy(cohort.labels)
     if config.architecture == "mcgan":
         return McganTrainer(config, *masses, CPU)
+    if config.architecture == "flow_gan":
+        return FlowGanTrainer(config, *masses, CPU, (public_network(), public_network()))
     return CascadeTrainer(config, *masses, CPU, public_network())

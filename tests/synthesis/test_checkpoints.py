@@ -46,7 +46,7 @@ def test_weights_that_do_not_fit_the_card_are_refused_by_name(saved, tmp_path):
     values["config"]["latent_dim"] += 1
     path.write_text(json.dumps(values))
 
-    with pytest.raises(MammoError, match="these tensors do not: |Expected latent_dim 22"):
+    with pytest.raises(MammoError, match="these tensors do not: |Expected latent_dim (22|16)"):
         load_generator(tmp_path / "models" / "name")
 
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from mammo_core.config.runs import PrivacyConfig
+from mammo_core.config.runs import BackboneConfig, PrivacyConfig
 from mammo_core.errors import CheckpointError
 from mammo_core.privacy.heads.problem import rows_of_units
 from mammo_core.synthesis.augment import all_turns
+from mammo_core.synthesis.config import teachers
 from mammo_core.synthesis.discriminator_scores import discriminator_scores
 from mammo_core.synthesis.private_training import (
     NoisyMomentsTrainer,
@@ -32,8 +33,10 @@ def private_masses():
 
 def scored(trainer, path, **options):
     trainer.save(path)
+    count = len(teachers(trainer.config.architecture, BackboneConfig()))
+    networks = [public_network() for _ in range(count)]
     return discriminator_scores(
-        path, trainer.config, COHORT.images, COHORT.labels, network=public_network(), **options
+        path, trainer.config, COHORT.images, COHORT.labels, networks=networks, **options
     )
 
 
@@ -47,6 +50,10 @@ def expected(trainer):
             labels = torch.full((8,), int(label))
             if trainer.config.architecture == "mcgan":
                 found.append(trainer.discriminator(turns, labels).mean())
+            elif trainer.config.architecture == "flow_gan":
+                maps = [network(turns) for network in trainer.features]
+                heads = trainer.discriminator(maps, turns, labels)
+                found.append(sum(part.mean() for part in heads))
             else:
                 maps = [part.float() for part in trainer.features(turns)]
                 heads = trainer.discriminator(maps, labels)

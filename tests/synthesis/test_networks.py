@@ -67,7 +67,10 @@ def test_detail_leaves_the_structure_as_it_was_drawn():
     ("overrides", "message"),
     [
         ({"image_size_px": 100}, "image_size_px to be one of: 16, 32"),
-        ({"architecture": "biggan"}, "architecture to be one of: cascade, mcgan, simulator"),
+        (
+            {"architecture": "biggan"},
+            "architecture to be one of: cascade, flow_gan, mcgan, simulator",
+        ),
         ({"structure": "pca"}, "structure to be one of: flow, normal"),
         ({"batch_size": 1}, "batch_size >= 2"),
         ({"generator_rate": 0}, "generator_rate > 0"),

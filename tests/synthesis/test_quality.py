@@ -5,7 +5,7 @@ from sklearn.metrics.pairwise import polynomial_kernel
 from sklearn.neighbors import NearestNeighbors
 
 from mammo_core.errors import InvalidRequestError
-from mammo_core.synthesis.quality import kernel_distance, neighbourhood
+from mammo_core.synthesis.quality import kernel_distance, neighbourhood, told_apart
 
 
 def normal(count, dims=8, shift=0.0, scale=1.0, seed=0):
@@ -81,3 +81,37 @@ def test_too_few_masses_or_other_features_are_refused():
         neighbourhood(normal(5), normal(50))
     with pytest.raises(InvalidRequestError, match="features of one width"):
         kernel_distance(normal(5), normal(5, dims=9))
+
+
+def each(count):
+    return np.arange(count)
+
+
+def test_equal_distributions_cannot_be_told_apart_and_shifted_ones_can():
+    same = told_apart(normal(400), normal(300, seed=1), each(400), each(300))
+    near, far = (
+        told_apart(normal(400), normal(300, shift=shift, seed=1), each(400), each(300))
+        for shift in (0.2, 3.0)
+    )
+
+    assert same == pytest.approx(0.5, abs=0.08)
+    assert same < near < far
+    assert far > 0.99
+
+
+def test_a_patient_is_never_learned_and_asked_for_at_once():
+    """Every patient has features of their own, the same on both sides: only knowing them again tells sides apart."""
+    patients = np.repeat(each(40), 6)
+    rng = torch.Generator().manual_seed(0)
+    real, synthetic = (3 * torch.randn(40, 60, generator=rng)[patients] for _ in range(2))
+
+    by_patient = told_apart(real, synthetic, patients, patients)
+    by_mass = told_apart(real, synthetic, each(240), each(240))
+
+    assert by_mass > 0.9
+    assert by_patient < 0.7
+
+
+def test_too_few_patients_for_the_folds_are_refused():
+    with pytest.raises(InvalidRequestError, match="at least 5 patients.*got 4 real and 30"):
+        told_apart(normal(40), normal(30, seed=1), np.arange(40) % 4, each(30))

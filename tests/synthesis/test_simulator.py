@@ -115,6 +115,21 @@ def test_what_lies_beyond_the_skin_is_black():
     assert float((simulated(skin=-20.0) < 0.02).float().mean()) < 0.02
 
 
+def test_a_step_along_a_parameter_changes_that_one_alone_in_both_classes():
+    fitted = build_generator(TINY_SIMULATOR)
+    root = torch.randn(len(PARAMETERS), len(PARAMETERS), generator=torch.Generator().manual_seed(0))
+    fitted.spread[:] = root @ root.T / len(PARAMETERS) + torch.eye(len(PARAMETERS))
+    latents = torch.randn(1, len(PARAMETERS), generator=torch.Generator().manual_seed(1))
+
+    for label in (BENIGN, MALIGNANT):
+        labels = torch.tensor([label]).expand(len(PARAMETERS))
+        moved = fitted.coarse_structure(latents + fitted.parameter_directions, labels)
+        start = fitted.coarse_structure(latents, labels[:1])
+        torch.testing.assert_close(moved - start, torch.eye(len(PARAMETERS)), atol=1e-5, rtol=0)
+    unfitted = build_generator(TINY_SIMULATOR).parameter_directions
+    assert torch.equal(unfitted, torch.eye(len(PARAMETERS)))
+
+
 def test_malignant_masses_differ_as_bi_rads_says():
     latents, labels = torch.zeros(2, len(PARAMETERS)), torch.tensor([BENIGN, MALIGNANT])
     benign, malignant = SIMULATOR.coarse_structure(latents, labels)

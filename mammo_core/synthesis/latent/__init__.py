@@ -1,0 +1,1 @@
+"""Directions of a latent space, named by what they change in the masses drawn."""
