@@ -1,9 +1,19 @@
-"""`heads`: trained heads that ship or stay here, and reading one mass with them."""
+"""`heads`: trained heads that ship or stay here, and reading one mass, or one patient's two views, with them."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mammo_core.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from mammo_core.ingestion.images.grey import GreyImage
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -65,16 +75,26 @@ def _add_make(parts: argparse._SubParsersAction) -> None:
 def _add_read(parts: argparse._SubParsersAction) -> None:
     read = parts.add_parser(
         "read",
-        help="what models at several budgets make of one mass",
+        help="what models at several budgets make of one mass, or of one patient in two views",
         description="Reads a DICOM, PNG, JPEG or TIFF image and scores a mass in it with every head of a file. "
-        "Nothing is kept. Research use only, not for diagnosis.",
+        "The logits of two views of one patient are averaged. Nothing is kept. Research use only, not for diagnosis.",
     )
-    read.add_argument("image", type=Path, metavar="IMAGE")
+    read.add_argument(
+        "images", type=Path, nargs="+", metavar="IMAGE", help="one, or two views of one patient"
+    )
     read.add_argument(
         "--box",
+        dest="boxes",
         type=_box_numbers,
+        action="append",
+        default=[],
         metavar="TOP,LEFT,HEIGHT,WIDTH",
-        help="around the mass, in pixels; default: the image is a mass already cut out",
+        help="around the mass, in pixels, once for each image; default: the images are masses already cut out",
+    )
+    read.add_argument(
+        "--same-patient",
+        action="store_true",
+        help="says that two images are of one patient; needed where their headers do not name one",
     )
     read.add_argument(
         "--crop",
@@ -129,35 +149,59 @@ def run_make(options: argparse.Namespace) -> int:
 
 
 def run_read(options: argparse.Namespace) -> int:
-    """Prints one line per budget."""
+    """Prints one line per budget, of two views also one line for each of them."""
     from mammo_core.classifiers.backbones import load_backbone
     from mammo_core.cli.tables import print_table
-    from mammo_core.ingestion.images.crops import RECIPES, WHOLE, mass_crop
-    from mammo_core.ingestion.images.formats import Box
     from mammo_core.ingestion.images.sandbox import read_safely
     from mammo_core.privacy.noise.kinds import FLOAT_NOISE
-    from mammo_core.reading.case import case_features, outlier_check, read_case
+    from mammo_core.reading.case import case_features, outlier_check, read_case, read_patient
     from mammo_core.reading.shipped_heads import SHIPPED_HEADS, load_heads
+    from mammo_core.reading.views import (
+        breast_view,
+        require_few,
+        require_one_patient,
+        shows_two_breasts,
+        view_names,
+    )
     from mammo_core.reading.words import (
         CAUTION,
+        TWO_BREASTS,
+        averaged_words,
         call_words,
+        headline_words,
         noise_words,
         outlier_words,
         reading_rows,
+        view_rows,
     )
     from mammo_core.system.paths import models_dir
 
     shipped = load_heads(options.heads or models_dir() / SHIPPED_HEADS)
-    picture = read_safely(options.image, name=options.image.name)
-    box = Box(*(options.box or (0, 0, *picture.shape)))
-    image = mass_crop(picture, box, RECIPES[options.crop] if options.box else WHOLE)
-    features = case_features(image, [shipped.models.backbone], load_backbone)
-    readings = read_case(features, [shipped.models])
-    print_table(reading_rows(readings))
+    require_few(len(options.images))
+    pictures = [read_safely(path, name=path.name) for path in options.images]
+    require_one_patient(pictures, stated=options.same_patient)
+    images = _cut_out(pictures, options)
+    features = [case_features(image, [shipped.models.backbone], load_backbone) for image in images]
+    readings = read_patient(features, [shipped.models])
+    told = [words for picture in pictures for words in picture.warnings]
+    told += [
+        outlier_words(outlier_check(image, one, shipped))
+        for image, one in zip(images, features, strict=True)
+    ]
+    if len(pictures) == 1:
+        print_table(reading_rows(readings))
+    else:
+        shown = [breast_view(picture) for picture in pictures]
+        names = view_names(shown)
+        views = {
+            name: read_case(one, [shipped.models])
+            for name, one in zip(names, features, strict=True)
+        }
+        print_table(view_rows({"mean": readings, **views}))
+        told += [averaged_words(names, readings), TWO_BREASTS if shows_two_breasts(shown) else ""]
+        told += [f"{name}: {headline_words(read)}" for name, read in views.items()]
     print()
-    told = [
-        *picture.warnings,
-        outlier_words(outlier_check(image, features, shipped)),
+    told += [
         *map(call_words, readings),
         noise_words(readings),
         FLOAT_NOISE if shipped.card.uses_float_noise else "",
@@ -167,6 +211,23 @@ def run_read(options: argparse.Namespace) -> int:
     for words in filter(None, told):
         print(words.replace("**", ""))
     return 0
+
+
+def _cut_out(pictures: Sequence[GreyImage], options: argparse.Namespace) -> list[np.ndarray]:
+    """Cuts the mass out of each picture."""
+    from mammo_core.ingestion.images.crops import RECIPES, WHOLE, mass_crop
+    from mammo_core.ingestion.images.formats import Box
+
+    if len(options.boxes) not in (0, len(pictures)):
+        raise InvalidRequestError(
+            f"Expected --box once for each image, or not at all; got {len(options.boxes)} for {len(pictures)}. "
+            "Give the boxes in the order of the images."
+        )
+    recipe = RECIPES[options.crop] if options.boxes else WHOLE
+    boxes = options.boxes or [(0, 0, *picture.shape) for picture in pictures]
+    return [
+        mass_crop(picture, Box(*box), recipe) for picture, box in zip(pictures, boxes, strict=True)
+    ]
 
 
 def _box_numbers(text: str) -> tuple[int, ...]:

@@ -12,6 +12,8 @@ from mammo_core.text.numbers import counted
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mammo_core.evaluation.patients import EvaluationUnit
+
 _SHOWN_DIGITS = 8
 
 
@@ -21,6 +23,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parts = parser.add_subparsers(required=True, metavar="PART")
     show = parts.add_parser("list", help="all recorded runs, one row per run and test set")
     show.add_argument("--out", type=Path, metavar="CSV", help="write all columns there, too")
+    show.add_argument(
+        "--evaluated-per",
+        choices=("mass", "patient"),  # `EVALUATION_UNITS`, whose import would bring numpy
+        default="mass",
+        help="whose AUROC: each mass by itself, or each patient by the mean logit of her masses; default: mass",
+    )
     show.set_defaults(run=run_list)
     card = parts.add_parser("card", help="print everything about a run as JSON")
     card.add_argument("run_id", metavar="RUN", help="its id, or the first digits of it")
@@ -63,7 +71,7 @@ def run_list(options: argparse.Namespace) -> int:
     from mammo_core.storage.tables import safe_csv
     from mammo_core.text.untrusted import single_line
 
-    rows = _rows()
+    rows = _rows(options.evaluated_per)
     if options.out:
         write_text(options.out, safe_csv(rows))
     print_table(
@@ -77,7 +85,7 @@ def run_list(options: argparse.Namespace) -> int:
                 "seed": row["seed"],
                 "from": row["origin"],
                 "test set": single_line(row["test_set"], 40),
-                "AUROC": f"{row['auroc']:.3f}",
+                f"AUROC per {options.evaluated_per}": f"{row['auroc']:.3f}",
             }
             for row in rows.to_dict("records")
         ]
@@ -125,11 +133,11 @@ def run_import(options: argparse.Namespace) -> int:
     return 0
 
 
-def _rows() -> pd.DataFrame:
+def _rows(evaluated_per: EvaluationUnit = "mass") -> pd.DataFrame:
     from mammo_core.results.archive import RunArchive
     from mammo_core.system.paths import home_dir
 
-    return RunArchive(home_dir()).rows()
+    return RunArchive(home_dir()).rows(evaluated_per)
 
 
 def _ids(starts: list[str]) -> list[str]:

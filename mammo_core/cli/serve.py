@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import runpy
 import sys
 
 
@@ -32,17 +31,23 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run_serve(options: argparse.Namespace) -> int:
     """Checks who may connect, then runs Streamlit in this process."""
+    from starlette.middleware import Middleware
+    from streamlit.starlette import App
+
     from mammo_core.system.access import access_to
     from mammo_core.system.paths import app_dir
+    from mammo_core.system.static_compression import StaticCompression
 
     print(access_to(options.address).summary, file=sys.stderr)
-    sys.argv = [
-        *("streamlit", "run", str(app_dir() / "app.py")),
-        f"--server.address={options.address}",
-        f"--server.port={options.port}",
-        f"--server.maxUploadSize={options.max_upload_mb}",
-    ]
-    runpy.run_module("streamlit", run_name="__main__")
+    script = str(app_dir() / "app.py")
+    sys.argv = [script]  # Streamlit looks for its configuration beside it
+    App(script, middleware=[Middleware(StaticCompression)]).run(
+        config={
+            "server.address": options.address,
+            "server.port": options.port,
+            "server.maxUploadSize": options.max_upload_mb,
+        }
+    )
     return 0
 
 

@@ -31,7 +31,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "sweep",
         help="measure AUROC against ε for several strategies",
         description="Trains and tests every combination, tracks every run in MLflow and writes one "
-        "CSV row per run and test set as it finishes. The same command goes on where it stopped.",
+        "CSV row per run, test set and evaluation unit (mass, patient) as it finishes. The same command goes on where it stopped.",
     )
     add_data_options(parser)
     add_backbone_options(parser)
@@ -144,11 +144,14 @@ def _write_roc(dataset: FeatureDataset, plan: SweepPlan, path: Path) -> None:
                 "unit": run.config.privacy.unit,
                 "target_epsilon": run.config.privacy.target_epsilon,
                 "test_set": test_set,
+                "evaluation_unit": unit,
             },
             *judged,
         )
         for run in map(archive.load, run_ids)
-        for test_set, judged in run.tested.items()
+        for unit, estimates in run.estimates_per_unit.items()
+        if estimates
+        for test_set, judged in run.evaluated_per(unit).tested.items()
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     mean_roc(tested).round(4).to_csv(path, index=False, lineterminator="\n")

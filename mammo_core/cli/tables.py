@@ -24,11 +24,12 @@ def print_table(rows: Sequence[Mapping[str, object]]) -> None:
 
 
 def printable_curves(rows: Iterable[dict[str, object]]) -> list[dict[str, object]]:
-    """Tabulates AUROC by strategy, unit and test set (rows) and ε (columns) for the terminal."""
+    """Tabulates AUROC by strategy, unit, test set and evaluation unit (rows) and ε (columns) for the terminal."""
     points = curve_points(pd.DataFrame(rows))
     lines = []
-    for (strategy, unit, test_set), part in points.groupby(["strategy", "unit", "test_set"]):
-        line: dict[str, object] = {"strategy": strategy, "unit": unit, "test set": test_set}
+    for keys, part in points.groupby(["strategy", "unit", "test_set", "evaluation_unit"]):
+        names = ("strategy", "unit", "test set", "evaluated per")
+        line: dict[str, object] = dict(zip(names, keys, strict=True))
         for point in part.sort_values("target_epsilon").to_dict("records"):
             epsilon = point["target_epsilon"]
             name = f"ε={epsilon:g}" if epsilon < np.inf else "no privacy"

@@ -1,4 +1,4 @@
-"""Names strategies and trained parts for people."""
+"""Names strategies, test sets and trained parts for people."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ STRATEGY_NAMES: dict[Strategy, str] = {
     "synthetic": "synthetic only",
     "pretrain": "synthetic, then private on real",
 }
+
+
+TEST_SET_NAMES = {"cbis-ddsm": "CBIS-DDSM test (same site)", "bcdr": "BCDR (another site)"}
 
 
 TRAINED_PART_NAMES: dict[TrainedPart | HeadOnFeatures, str] = {

@@ -96,6 +96,8 @@ class BackboneConfig:
 
 # what heads are trained on; chosen on CBIS-DDSM training and validation masses, see docs/reference/recipes.md
 HEAD_BACKBONE = BackboneConfig(name="tf_efficientnet_lite2", image_size_px=260, layer="blocks.5")
+# what judges synthetic masses: no generator may learn through it
+JUDGE_BACKBONE = BackboneConfig(name="tf_efficientnet_lite2", image_size_px=192, views=1)
 
 
 @dataclass(frozen=True, kw_only=True)

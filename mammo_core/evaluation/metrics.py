@@ -34,6 +34,7 @@ class Metrics:
 
 
 METRIC_NAMES = tuple(Metrics.__dataclass_fields__)
+LOWER_IS_BETTER = ("brier",)
 
 
 def weighted_metrics(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> Metrics:

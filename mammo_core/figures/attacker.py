@@ -29,12 +29,12 @@ def attacker_figure(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go.F
     figure = go.Figure()
     figure.add_trace(diagonal("guessing"))
     for index, (name, (fpr, tpr)) in enumerate(curves.items()):
-        told = "accuses wrongly %{x:.1%}<br>finds at most %{y:.1%}<extra></extra>"
+        told = "wrongly flags %{x:.1%}<br>identifies at most %{y:.1%}<extra></extra>"
         colour = TEST_SET_COLOURS[index % len(TEST_SET_COLOURS)]
         figure.add_trace(_curve(name, fpr, tpr, told, colour, _DASHES[index % len(_DASHES)]))
     percent = {"range": [-0.01, 1.01], "tickformat": ".0%"}
-    figure.update_xaxes(title="of those who did not take part, wrongly accused", **percent)
-    figure.update_yaxes(title="of those who took part, found at most", **percent)
+    figure.update_xaxes(title="did not take part, wrongly flagged", **percent)
+    figure.update_yaxes(title="took part, identified at most", **percent)
     put_legend_above(figure, height=470, top=20)
     return figure
 
@@ -69,12 +69,12 @@ def attacker_region_figure(
             showlegend=False,
         )
     )
-    told = "accuses wrongly %{x:.2%}<br>names at most %{y:.2%}<extra></extra>"
+    told = "wrongly flags %{x:.2%}<br>identifies at most %{y:.2%}<extra></extra>"
     figure.add_trace(_curve("no attack rises above", fpr, tpr, told, _BOUND))
     figure.add_trace(diagonal("guessing", start=lowest))
     for index, (name, (fpr, tpr)) in enumerate(attacks.items()):
         is_shown = (fpr >= lowest) & (tpr >= lowest)
-        told = "accuses wrongly %{x:.2%}<br>named %{y:.2%}<extra></extra>"
+        told = "wrongly flags %{x:.2%}<br>identified %{y:.2%}<extra></extra>"
         colour = TEST_SET_COLOURS[1 + index % (len(TEST_SET_COLOURS) - 1)]
         dash = _DASHES[(1 + index) % len(_DASHES)]
         figure.add_trace(_curve(name, fpr[is_shown], tpr[is_shown], told, colour, dash))
@@ -90,8 +90,8 @@ def attacker_region_figure(
         }
     else:
         percent |= {"tickformat": ".0%"}
-    figure.update_xaxes(title="did not take part, wrongly accused", **percent)
-    figure.update_yaxes(title="took part, rightly named", scaleanchor="x", **percent)
+    figure.update_xaxes(title="did not take part, wrongly flagged", **percent)
+    figure.update_yaxes(title="took part, identified", scaleanchor="x", **percent)
     put_legend_below(figure, plot_height=400)
     return figure
 

@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from mammo_core.config.runs import Strategy
+from mammo_core.evaluation.patients import EvaluationUnit
 from mammo_core.figures.style import STRATEGY_COLOURS, figure_with_infinity, put_legend_above, ring
 from mammo_core.figures.trade_off_marks import (
     OWN,
@@ -25,14 +27,30 @@ METRIC_LABELS = {
     "sensitivity_at_90_specificity": "sensitivity at 90 % specificity",
     "brier": "Brier score (lower is better)",
 }
+
+
+def measure_label(metric: str, evaluated_per: EvaluationUnit = "mass") -> str:
+    """Names a measure; that it is per mass goes without saying.
+
+    Example:
+        >>> measure_label("auroc"), measure_label("brier", "patient")
+        ('AUROC', 'Brier score per patient (lower is better)')
+    """
+    name, _, note = METRIC_LABELS[metric].partition(" (")
+    return " (".join(
+        filter(None, (f"{name} per patient" if evaluated_per == "patient" else name, note))
+    )
+
+
 _Set = tuple[str, pd.DataFrame, pd.DataFrame | None]  # origin, points, single runs
-_EPSILON_TICKS = [0.05, 0.1, 0.3, 1, 3, 6, 20, 60, 300, 1000]
+_EPSILON_TICKS = [0.05, 0.1, 0.3, 1, 3, 6, 20, 60, 1000]
 
 
 def trade_off_figure(
     points: pd.DataFrame,
     *,
     metric: str = "auroc",
+    evaluated_per: EvaluationUnit = "mass",
     paper: pd.DataFrame | None = None,
     own: pd.DataFrame | None = None,
     seeds: pd.DataFrame | None = None,
@@ -40,6 +58,7 @@ def trade_off_figure(
     value_range: tuple[float, float] | None = None,
     epsilon_range: tuple[float, float] | None = None,
     chosen: str | None = None,
+    banded: Strategy | None = None,
 ) -> go.Figure:
     """Draws curves over ε on a log axis, with "no privacy (not DP)" apart on the right.
 
@@ -49,7 +68,7 @@ def trade_off_figure(
 
     Args:
         points: Of one test set and one unit, as `summary.curve_points` makes them.
-        metric: Names the vertical axis.
+        metric, evaluated_per: Name the vertical axis.
         paper: The paper's points of the same test set, as `reference.paper_points` makes them.
         own: Points like `points`, of runs of one's own.
         seeds: Single runs, columns as `results_file.COLUMNS`: drawn as dots, in place of the bands.
@@ -57,6 +76,7 @@ def trade_off_figure(
         value_range: Of the vertical axis, to give several figures the same; None fits the data.
         epsilon_range: Of the horizontal axis; None fits the data.
         chosen: The `point_id` of a point to put a ring around.
+        banded: The only strategy whose intervals are drawn; None draws all of them.
 
     Returns:
         A figure with one line, interval band and non-private level per strategy.
@@ -70,7 +90,8 @@ def trade_off_figure(
             mine = part[part["strategy"] == strategy].sort_values("target_epsilon")
             if mine.empty:
                 continue
-            add_measured(figure, strategy, mine, origin, with_interval=single is None)
+            is_banded = single is None and banded in (None, strategy)
+            add_measured(figure, strategy, mine, origin, with_interval=is_banded)
             if single is not None:
                 add_seeds(figure, strategy, single[single["strategy"] == strategy], metric, origin)
     if paper is not None:
@@ -89,7 +110,7 @@ def trade_off_figure(
         title="privacy budget ε (log scale)",
         col=1,
     )
-    figure.update_yaxes(title=METRIC_LABELS[metric], range=value_range, col=1)
+    figure.update_yaxes(title=measure_label(metric, evaluated_per), range=value_range, col=1)
     put_legend_above(figure, height=520, top=35)
     figure.update_layout(
         legend={"traceorder": "normal"},

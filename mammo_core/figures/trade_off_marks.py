@@ -47,7 +47,7 @@ def add_measured(
                 private["high"],
                 of=name,
                 colour=colour,
-                opacity=0.09,
+                opacity=0.13,
             ),
             row=1,
             col=1,

@@ -17,7 +17,8 @@ from mammo_core.classifiers.features import compute_features, feature_space_id
 from mammo_core.classifiers.outlier_distance import outlier_distance
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import CheckpointError, InvalidRequestError
-from mammo_core.labels import CLASS_NAMES
+from mammo_core.evaluation.patients import Patients
+from mammo_core.labels import BENIGN, CLASS_NAMES
 from mammo_core.reading.models import CaseModel, CaseModels, ClassScores
 from mammo_core.reading.shipped_heads import ShippedHeads
 
@@ -117,9 +118,34 @@ def read_case(features: CaseFeatures, groups: Sequence[CaseModels]) -> tuple[Bud
     Raises:
         CheckpointError: If models were trained on other features than those of the network installed here.
     """
+    return read_patient([features], groups)
+
+
+def read_patient(
+    views: Sequence[CaseFeatures], groups: Sequence[CaseModels]
+) -> tuple[BudgetReading, ...]:
+    """Scores a patient by what several mammograms show, as `read_case` scores one mass.
+
+    A model's scores are averaged as `evaluation.patients` does: the mean of their logits, in which all mammograms weigh
+    alike. Thresholds and test masses are those of single mammograms.
+
+    Guarantee:
+        Only models that were trained before are used: this spends no privacy budget of their patients.
+
+    Args:
+        views: Features of one mass per mammogram, each with every group's network.
+
+    Raises:
+        InvalidRequestError: If there is no mammogram.
+        CheckpointError: If models were trained on other features than those of the network installed here.
+    """
+    if not views:
+        raise InvalidRequestError("Expected at least one mass to read; got none. Mark one first.")
+    patient = Patients.of(np.full(len(views), BENIGN), np.full(len(views), "the patient"))
     scored: dict[float, list[tuple[CaseModel, float]]] = {}
     for group in groups:
-        scores = group.heads.scores(_features_for(group, features))[:, 0]  # (R,)
+        seen = [group.heads.scores(_features_for(group, features))[:, 0] for features in views]
+        scores = [patient.scores(of_model)[0] for of_model in np.stack(seen, axis=1)]  # (R,)
         for model, score in zip(group.models, scores, strict=True):
             scored.setdefault(model.target_epsilon, []).append((model, float(score)))
     return tuple(_budget(epsilon, scored[epsilon]) for epsilon in sorted(scored))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mammo_core.labels import BENIGN, MALIGNANT
 from mammo_core.reading.case import BudgetReading, OutlierCheck
@@ -15,6 +15,8 @@ CAUTION = (
     "less cancer. Their threshold flags one in ten benign masses of their own validation data. Elsewhere it may flag more "
     "or fewer."
 )
+
+TWO_BREASTS = "The views show two breasts, so their mean mixes two masses. Two views of one breast show one mass twice."
 
 
 def budget_words(epsilon: float) -> str:
@@ -34,6 +36,31 @@ def call_words(reading: BudgetReading) -> str:
         everyone = "both" if deciding == 2 else f"all {deciding}"
         return f"{begin}, {everyone} models call it {'malignant' if malignant else 'benign'}."
     return f"{begin}, {malignant} of {deciding} models call it malignant, the others benign."
+
+
+def headline_words(readings: Sequence[BudgetReading]) -> str:
+    """Says in one sentence what the models of the smallest and of the largest budget call the mass.
+
+    Empty if no model has a threshold.
+    """
+    deciding = [reading for reading in readings if reading.num_deciding]
+    private = [reading for reading in deciding if not math.isinf(reading.target_epsilon)]
+    told = private or deciding
+    if not told:
+        return ""
+    first, *rest = [told[0], told[-1]] if len(told) > 1 else told
+    models = "model says" if first.num_deciding == 1 else "models say"
+    parts = [f"{_share(first)} {models} malignant {_at(first)}"]
+    return ", ".join([*parts, *(f"{_share(reading)} {_at(reading)}" for reading in rest)]) + "."
+
+
+def _share(reading: BudgetReading) -> str:
+    return f"{reading.num_malignant} of {reading.num_deciding}"
+
+
+def _at(reading: BudgetReading) -> str:
+    infinite = math.isinf(reading.target_epsilon)
+    return "without privacy" if infinite else f"at {budget_words(reading.target_epsilon)}"
 
 
 def noise_words(readings: Sequence[BudgetReading]) -> str:
@@ -61,6 +88,22 @@ def noise_words(readings: Sequence[BudgetReading]) -> str:
     if last is not first:
         words += f". At {budget_words(last.target_epsilon)} they score it between {_range(last)}"
     return words + ". A released model gives one of these answers, by chance."
+
+
+def averaged_words(names: Sequence[str], readings: Sequence[BudgetReading]) -> str:
+    """Says what the answer for a patient is the mean of, what it costs, and what is not known of it.
+
+    Args:
+        names: Of the views.
+        readings: Of the patient.
+    """
+    words = (
+        f"This is the mean of {' and '.join(names)}. Each model scores each view, and its scores are averaged as logits "
+        "(log-odds). Thresholds and test masses are those of single views: no threshold was chosen for the mean."
+    )
+    if all(math.isinf(reading.target_epsilon) for reading in readings):
+        return words
+    return f"{words} Reading and averaging spend no privacy budget: the models stay as they were trained."
 
 
 def outlier_words(usual: OutlierCheck) -> str:
@@ -95,6 +138,11 @@ def reading_rows(readings: Sequence[BudgetReading]) -> list[dict[str, object]]:
             row[f"above % of malignant, {name}"] = round(100 * shares[MALIGNANT])
         rows.append(row)
     return rows
+
+
+def view_rows(readings: Mapping[str, Sequence[BudgetReading]]) -> list[dict[str, object]]:
+    """Tabulates readings of several views, or of their mean, by name."""
+    return [{"view": name, **row} for name, read in readings.items() for row in reading_rows(read)]
 
 
 def _range(reading: BudgetReading) -> str:

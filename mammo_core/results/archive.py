@@ -18,6 +18,7 @@ from mammo_core.config.runs import HEAD_ON_FEATURES, RunConfig, run_key
 from mammo_core.errors import InvalidRequestError
 from mammo_core.evaluation.bootstrap import Estimate
 from mammo_core.evaluation.metrics import METRIC_NAMES
+from mammo_core.evaluation.patients import EvaluationUnit
 from mammo_core.privacy.statements.card import statement_from_dict
 from mammo_core.privacy.statements.statement import Statement, make_statement
 from mammo_core.privacy.statements.training_data import TrainingData
@@ -33,7 +34,12 @@ from mammo_core.results.tags import (
 )
 from mammo_core.storage.mlflow_store import open_experiment, read_artefact, search_all
 from mammo_core.training.heads.sweep import SweepPlan
-from mammo_core.training.outcome import PREDICTION_COLUMNS, VALIDATION, FinishedRun
+from mammo_core.training.outcome import (
+    MEASURE_PREFIXES,
+    PREDICTION_COLUMNS,
+    VALIDATION,
+    FinishedRun,
+)
 
 ARCHIVE_COLUMNS = (
     *COLUMNS,
@@ -53,20 +59,25 @@ class RunArchive:
     def __init__(self, home: Path) -> None:
         self._client, self._experiment_id = open_experiment(home, EXPERIMENT)
 
-    def rows(self) -> pd.DataFrame:
+    def rows(self, evaluated_per: EvaluationUnit = "mass") -> pd.DataFrame:
         """Tabulates runs, one row per run and test set, the newest run first.
+
+        Args:
+            evaluated_per: Which of their numbers; per patient, runs from before these were recorded have none.
 
         Returns:
             `ARCHIVE_COLUMNS`: those of a results table with numbers as numbers, run_id, job, origin,
             data_hash, started (UTC).
         """
-        return _table(self._search(""))
+        return _table(self._search(""), evaluated_per)
 
-    def rows_of_plan(self, plan: SweepPlan, data_hash: str) -> pd.DataFrame:
+    def rows_of_plan(
+        self, plan: SweepPlan, data_hash: str, evaluated_per: EvaluationUnit = "mass"
+    ) -> pd.DataFrame:
         """Tabulates the runs of a plan on these data, whoever made them here, each once."""
         planned = {run_key(config, data_hash) for config in plan.configs()}
         runs = {run.data.tags["run_key"]: run for run in self._made_here(data_hash)}
-        return _table([run for key, run in runs.items() if key in planned])
+        return _table([run for key, run in runs.items() if key in planned], evaluated_per)
 
     def finished_keys(self, data_hash: str) -> dict[str, str]:
         """Finds the keys (`run_key`) of all runs made here on these data, with the id of the newest run of each.
@@ -208,19 +219,23 @@ def _weakest_statement(config: RunConfig, metrics: Mapping[str, float]) -> State
     return make_statement(config, unrecorded, metrics["noise_multiplier"])
 
 
-def _table(runs: Iterable[Run]) -> pd.DataFrame:
-    rows = [row for run in runs for row in _rows(run)]
+def _table(runs: Iterable[Run], evaluated_per: EvaluationUnit = "mass") -> pd.DataFrame:
+    rows = [row for run in runs for row in _rows(run, evaluated_per)]
     return pd.DataFrame(rows, columns=list(ARCHIVE_COLUMNS))
 
 
 def _estimates(
-    metrics: Mapping[str, float], names: Mapping[str, str]
+    metrics: Mapping[str, float],
+    names: Mapping[str, str],
+    evaluated_per: EvaluationUnit = "mass",
 ) -> dict[str, dict[str, Estimate]]:
-    prefixes = sorted({name.split("/")[0] for name in metrics if "/" in name})
+    start = MEASURE_PREFIXES[evaluated_per]
+    first = f"/{start}{METRIC_NAMES[0]}"  # every evaluated test set has it
+    prefixes = sorted(name.removesuffix(first) for name in metrics if name.endswith(first))
     return {
         names.get(prefix, prefix): {
             measure: Estimate(
-                *(metrics[f"{prefix}/{measure}{end}"] for end in ("", "_low", "_high"))
+                *(metrics[f"{prefix}/{start}{measure}{end}"] for end in ("", "_low", "_high"))
             )
             for measure in METRIC_NAMES
         }
@@ -228,7 +243,7 @@ def _estimates(
     }
 
 
-def _rows(run: Run) -> list[dict[str, object]]:
+def _rows(run: Run, evaluated_per: EvaluationUnit) -> list[dict[str, object]]:
     params, metrics, tags = run.data.params, run.data.metrics, run.data.tags
     shared = {
         "strategy": params["strategy"],
@@ -251,8 +266,9 @@ def _rows(run: Run) -> list[dict[str, object]]:
         "started": _started(run),
     }
     rows = []
-    for test_set, estimates in _estimates(metrics, names_from_tags(tags)).items():
-        row = shared | {"test_set": test_set}
+    found = _estimates(metrics, names_from_tags(tags), evaluated_per)
+    for test_set, estimates in found.items():
+        row = shared | {"test_set": test_set, "evaluation_unit": evaluated_per}
         for measure, estimate in estimates.items():
             row[measure] = estimate.value
             row[f"{measure}_low"], row[f"{measure}_high"] = estimate.low, estimate.high

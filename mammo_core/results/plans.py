@@ -108,7 +108,7 @@ def run_sweep_into_file(
 
 
 def result_rows(result: FinishedRun, data_hash: str) -> list[dict[str, object]]:
-    """One row per test set."""
+    """One row per test set and evaluation unit."""
     config = result.config
     shared = {
         "strategy": config.strategy,
@@ -124,11 +124,12 @@ def result_rows(result: FinishedRun, data_hash: str) -> list[dict[str, object]]:
         "run_key": run_key(config, data_hash),
     }
     rows = []
-    for test_set, estimates in result.estimates.items():
-        row = dict(shared, test_set=test_set)
-        for name, estimate in estimates.items():
-            row[name] = f"{estimate.value:.5f}"
-            row[f"{name}_low"] = f"{estimate.low:.5f}"
-            row[f"{name}_high"] = f"{estimate.high:.5f}"
-        rows.append(row)
+    for unit, by_test_set in result.estimates_per_unit.items():
+        for test_set, estimates in by_test_set.items():
+            row = dict(shared, test_set=test_set, evaluation_unit=unit)
+            for name, estimate in estimates.items():
+                row[name] = f"{estimate.value:.5f}"
+                row[f"{name}_low"] = f"{estimate.low:.5f}"
+                row[f"{name}_high"] = f"{estimate.high:.5f}"
+            rows.append(row)
     return rows

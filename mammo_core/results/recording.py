@@ -43,7 +43,7 @@ class RunRecorder:
         """Stores a run that was made here; the checkpoint of its training is removed then.
 
         Args:
-            origin: What asked for it: "train", "sweep", "live" or "fine-tune".
+            origin: What asked for it: "train", "sweep", "live", "fine-tune" or "script".
             job_id: Of the job that made it.
 
         Returns:

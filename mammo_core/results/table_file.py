@@ -1,4 +1,4 @@
-"""The results table of a sweep: a CSV file of one row per run and test set, added to as runs finish."""
+"""The results table of a sweep: a CSV file of one row per run, test set and evaluation unit, added to as runs finish."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ COLUMNS = (
     "noise_multiplier",
     "seed",
     "test_set",
+    "evaluation_unit",
     "auroc",
     "auroc_low",
     "auroc_high",
@@ -45,6 +46,9 @@ COLUMNS = (
 )
 
 
+_OLD_COLUMNS = tuple(name for name in COLUMNS if name != "evaluation_unit")
+
+
 class ResultsFile:
     """A CSV file that finished runs are added to and an interrupted sweep goes on with.
 
@@ -61,7 +65,8 @@ class ResultsFile:
 
     def finished(self, num_test_sets: int) -> set[str]:
         """Keys of the runs that are in the file with all their test sets."""
-        counts = Counter(str(row["run_key"]) for row in self.rows)
+        per_mass = [row for row in self.rows if row["evaluation_unit"] == "mass"]
+        counts = Counter(str(row["run_key"]) for row in per_mass)
         return {key for key, count in counts.items() if count == num_test_sets}
 
     def forget(self, keys: set[str]) -> None:
@@ -80,13 +85,15 @@ class ResultsFile:
             return []
         with self.path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
+            found = tuple(reader.fieldnames or ())
+            if found not in (COLUMNS, _OLD_COLUMNS):
                 raise InvalidRequestError(
                     f"Expected {self.path} to be new or a results table of a sweep; found another "
                     "file there. Choose another --out; nothing was changed."
                 )
             return [
-                {name: unescape_formula(cell) for name, cell in row.items()}
+                {"evaluation_unit": "mass"}  # of a table from before there were others
+                | {name: unescape_formula(cell) for name, cell in row.items()}
                 for row in reader
                 if len(row["run_key"] or "") == KEY_LENGTH
             ]

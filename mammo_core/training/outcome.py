@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,14 +15,19 @@ from torch import Tensor
 
 from mammo_core.classifiers.heads import HeadFile
 from mammo_core.config.runs import HEAD_ON_FEATURES, RunConfig, to_dict
-from mammo_core.errors import CheckpointError
-from mammo_core.evaluation.bootstrap import Estimate
+from mammo_core.errors import CheckpointError, InvalidRequestError
+from mammo_core.evaluation.bootstrap import Estimate, PatientBootstrap
+from mammo_core.evaluation.patients import EvaluationUnit, Patients
 from mammo_core.privacy.statements.card import statement_to_dict
 from mammo_core.privacy.statements.statement import Statement
 from mammo_core.storage.mlflow_store import metric_name
 from mammo_core.system.secret_key import sealed_identity
 from mammo_core.training.dataset import RunDataset, TestedMasses
 
+MEASURE_PREFIXES: dict[EvaluationUnit, str] = {
+    "mass": "",
+    "patient": "patient_",
+}  # in the run store
 VALIDATION = "validation"  # in the column test_set: thresholds come from these masses
 PREDICTION_COLUMNS = ("test_set", "patient_id", "image_id", "mass_id", "label", "score")
 
@@ -42,6 +47,7 @@ class FinishedRun:
         estimates: By test set and measure.
         predictions: `PREDICTION_COLUMNS` of every test mass.
         validation: The same of validation masses; empty if there were none.
+        evaluation_unit: What estimates, predictions and validation are of, see `evaluated_per`; a run is recorded per mass.
         head: The weights of a linear head; None of a network, and where they were not read.
         network: The content of a file of a network's weights; None if there is none, or it is too large.
         kept_step: After which a network's weights were taken; None where that is not known.
@@ -67,6 +73,7 @@ class FinishedRun:
     estimates: Mapping[str, Mapping[str, Estimate]]
     predictions: pd.DataFrame
     validation: pd.DataFrame
+    evaluation_unit: EvaluationUnit = "mass"
     head: HeadFile | None = None
     network: bytes | None = field(default=None, repr=False)
     kept_step: int | None = None
@@ -100,6 +107,48 @@ class FinishedRun:
         part = "" if config.trained_part == HEAD_ON_FEATURES else f", {config.trained_part}"
         return f"{config.strategy}{part} ε={config.privacy.target_epsilon:g} seed {config.seed}"
 
+    def evaluated_per(self, unit: EvaluationUnit) -> FinishedRun:
+        """Evaluates the run per mass, as it is, or per patient: its predictions, estimates and validation are of patients then.
+
+        Per patient, a test set that has patients of one class only is left out.
+
+        Raises:
+            InvalidRequestError: If no test set has patients of both classes.
+        """
+        if unit == self.evaluation_unit:
+            return self
+        if not self._per_patient.estimates:
+            raise InvalidRequestError(
+                "Expected patients of both classes in a test set; each test set has one class only, where a patient "
+                "counts as malignant if any of her masses is. Evaluate per mass."
+            )
+        return self._per_patient
+
+    @property
+    def estimates_per_unit(self) -> dict[EvaluationUnit, Mapping[str, Mapping[str, Estimate]]]:
+        """By evaluation unit, test set and measure."""
+        if self.evaluation_unit == "patient":
+            return {"patient": self.estimates}
+        return {"mass": self.estimates, "patient": self._per_patient.estimates}
+
+    @cached_property
+    def _per_patient(self) -> FinishedRun:
+        estimates: dict[str, Mapping[str, Estimate]] = {}
+        tables = [self.predictions.iloc[:0]]
+        for name, part in self.predictions.groupby("test_set", sort=False):
+            table = _by_patient(part)
+            if len(table):
+                bootstrap = PatientBootstrap(*_labels_and_ids(table))
+                estimates[str(name)] = bootstrap.evaluate(table["score"].to_numpy())
+                tables.append(table)
+        return replace(
+            self,
+            estimates=estimates,
+            predictions=pd.concat(tables, ignore_index=True),
+            validation=_by_patient(self.validation),
+            evaluation_unit="patient",
+        )
+
     @cached_property
     def tested(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Labels and P(malignant) of the test masses, (N,) each, by test set."""
@@ -120,10 +169,14 @@ class FinishedRun:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Its numbers by the names that the run store and exported files give them.
+        """Its numbers by the names that the run store gives them, measures per mass and per patient.
 
         Infinity is left out, which a database cannot hold.
         """
+        return self.metrics_per(*self.estimates_per_unit)
+
+    def metrics_per(self, *units: EvaluationUnit) -> dict[str, float]:
+        """The same with the measures of some evaluation units only."""
         numbers = {
             "noise_multiplier": float(self.noise_multiplier),
             "num_units": float(self.num_units),
@@ -133,11 +186,8 @@ class FinishedRun:
             numbers["epsilon"] = self.epsilon
             if self.mu is not None:
                 numbers["mu"] = self.mu
-        for test_set, estimates in self.estimates.items():
-            for measure, estimate in estimates.items():
-                name = f"{metric_name(test_set)}/{measure}"
-                numbers[name] = estimate.value
-                numbers[f"{name}_low"], numbers[f"{name}_high"] = estimate.low, estimate.high
+        for unit in units:
+            numbers |= _measures(self.estimates_per_unit[unit], MEASURE_PREFIXES[unit])
         return numbers
 
     @property
@@ -214,6 +264,30 @@ def finish_run(
 
 def _labels_and_scores(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return table["label"].to_numpy(dtype=np.int64), table["score"].to_numpy(dtype=np.float64)
+
+
+def _measures(estimates: Mapping[str, Mapping[str, Estimate]], prefix: str) -> dict[str, float]:
+    """Names measures by test set, with the ends of their intervals."""
+    return {
+        f"{metric_name(test_set)}/{prefix}{measure}{end}": value
+        for test_set, by_measure in estimates.items()
+        for measure, estimate in by_measure.items()
+        for end, value in (("", estimate.value), ("_low", estimate.low), ("_high", estimate.high))
+    }
+
+
+def _by_patient(table: pd.DataFrame) -> pd.DataFrame:
+    """Averages the predictions of each patient's masses, see `Patients`; empty unless both classes have patients."""
+    patients = Patients.of(*_labels_and_ids(table))
+    if not patients.have_both_classes:
+        return table.iloc[:0]
+    scores = patients.scores(table["score"].to_numpy(dtype=np.float64))
+    columns = (table["test_set"].iloc[0], patients.ids, "", "", patients.labels, scores)
+    return pd.DataFrame(dict(zip(PREDICTION_COLUMNS, columns, strict=True)))
+
+
+def _labels_and_ids(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    return table["label"].to_numpy(dtype=np.int64), table["patient_id"].to_numpy(dtype=str)
 
 
 def _predictions(name: str, masses: TestedMasses, scores: np.ndarray) -> pd.DataFrame:

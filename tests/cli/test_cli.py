@@ -6,10 +6,12 @@ import pydicom
 import pytest
 
 from mammo_core.cli import main
-from mammo_core.cohorts import demo
+from mammo_core.config import runs
 from mammo_core.synthesis.cards import load_card
 from mammo_core.system.paths import models_dir
 from tests.cohorts.test_folders import name, write_png
+from tests.helpers.made_ledgers import TINY_JUDGE
+from tests.helpers.small_demo import use_small_demo
 
 CLASSES = ("benign", "malignant")
 TINY = [
@@ -25,17 +27,19 @@ TINY = [
 
 
 @pytest.fixture(autouse=True)
-def small_demo(monkeypatch):
-    monkeypatch.setattr(
-        demo,
-        "_PARTS",
-        (
-            ("demo", "train", 20),
-            ("demo", "val", 8),
-            ("demo", "test", 12),
-            ("demo-external", "test", 12),
-        ),
-    )
+def small_demo(monkeypatch, tmp_path_factory):
+    few = {
+        ("demo", "train"): 20,
+        ("demo", "val"): 8,
+        ("demo", "test"): 12,
+        ("demo-external", "test"): 12,
+    }
+    use_small_demo(monkeypatch, tmp_path_factory.mktemp("demo") / "small", few)
+
+
+@pytest.fixture(autouse=True)
+def small_judge(monkeypatch):
+    monkeypatch.setattr(runs, "JUDGE_BACKBONE", TINY_JUDGE)
 
 
 def test_data_check_prints_what_is_there_and_what_is_wrong(tmp_path, capsys):
@@ -103,7 +107,7 @@ def test_sweep_writes_table_and_provenance_and_prints_curves(tmp_path, capsys):
 
     assert status == 0
     with out.open(newline="") as file:
-        assert len(list(csv.DictReader(file))) == 16
+        assert len(list(csv.DictReader(file))) == 32
     assert json.loads(out.with_suffix(".json").read_text())["train"]["patients"] == 20
     assert "no privacy" in capsys.readouterr().out
 
@@ -138,7 +142,29 @@ def test_gan_evaluate_prints_measures_beside_held_out_real_masses(tmp_path, caps
     assert status == 0
     assert "held-out real" in printed
     assert "no privacy guarantee" in printed
-    assert len(json.loads(out.read_text())["comparisons"]) == 8
+    report = json.loads(out.read_text())
+    assert len(report["comparisons"]) == 8
+    assert [row["subject"] for row in report["judge"]["sets"]] == ["synthetic", "held-out real"]
+
+
+def test_gan_evaluate_by_the_judge_alone_prints_its_columns_and_nothing_else(tmp_path, capsys):
+    out = tmp_path / "report.json"
+
+    status = main(["gan", "evaluate", "--data", "demo", "--judge-only", "--out", str(out), *TINY])
+
+    printed = capsys.readouterr().out
+    assert status == 0
+    assert f"The judge is {TINY_JUDGE.name} at {TINY_JUDGE.image_size_px} px" in printed
+    for column in (
+        "KID",
+        "precision / recall / coverage",
+        "real or generated?",
+        "says its class",
+        "train on it, test on",
+    ):
+        assert column in printed
+    assert "Radiomics" not in printed
+    assert list(json.loads(out.read_text())) == ["judge"]
 
 
 def test_gan_trains_and_draws_masses_that_read_back(tmp_path, capsys):
@@ -230,6 +256,7 @@ def test_evaluating_a_generator_writes_the_measures_into_its_card(tmp_path, caps
     assert "Radiomics: Fréchet distance" in capsys.readouterr().out
     card = load_card(generator)
     assert card.metrics["num_synthetic"] == 40
+    assert card.metrics["judge"]["sets"][0]["num_masses"] == 40
     assert card.sha256 == before.sha256
 
 

@@ -88,6 +88,40 @@ def test_box_of_a_mammogram_is_read_as_it_is_cut(tmp_path, capsys):
     assert tables[0] != tables[1]
 
 
+def test_two_views_are_averaged_and_each_is_told(crop, tmp_path, capsys):
+    other = tmp_path / "other.png"
+    Image.fromarray(mass(seed=1)).save(other)
+
+    status = main(["heads", "read", str(crop), str(other), "--same-patient"])
+
+    printed = capsys.readouterr().out
+    assert status == 0
+    lines = printed.splitlines()
+    assert [sum(line.startswith(name) for line in lines) for name in ("mean ", "view 1 ")] == [6, 6]
+    assert "This is the mean of view 1 and view 2." in printed
+    assert "view 1: " in printed
+    assert "view 2: " in printed
+
+
+def test_two_views_of_nobody_in_particular_need_a_person_to_say_so(crop, tmp_path, capsys):
+    other = tmp_path / "other.png"
+    Image.fromarray(mass(seed=1)).save(other)
+
+    assert main(["heads", "read", str(crop), str(other)]) == 2
+
+    assert "say so (on the command line: --same-patient)" in capsys.readouterr().err
+
+
+def test_one_box_for_two_views_is_refused(crop, tmp_path, capsys):
+    other = tmp_path / "other.png"
+    Image.fromarray(mass(seed=1)).save(other)
+    asked = ["heads", "read", str(crop), str(other), "--same-patient", "--box", "10,10,50,50"]
+
+    assert main(asked) == 2
+
+    assert "once for each image, or not at all; got 1 for 2" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [

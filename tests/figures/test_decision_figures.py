@@ -104,7 +104,7 @@ def test_big_screen_enlarges_type_lines_and_marks():
     for_big_screen(figure, height=700)
 
     assert figure.layout.height == 700
-    assert figure.layout.font.size == figure.layout.annotations[0].font.size == 20
+    assert figure.layout.font.size == figure.layout.annotations[0].font.size == 28
     assert figure.data[0].line.width > 3 and figure.data[0].marker.size > 10
 
 

@@ -92,6 +92,16 @@ def test_every_measured_point_carries_its_id_and_the_chosen_one_a_ring():
     assert ring.y[0] == made.iloc[0]["mean"]
 
 
+def test_only_the_banded_curve_has_its_intervals_drawn():
+    both = pd.concat([points(), points().assign(strategy="pretrain")])
+
+    drawn = trade_off_figure(both, banded="pretrain")
+
+    bands = [trace.meta["band_of"] for trace in drawn.data if trace.meta]
+    assert bands == ["synthetic, then private on real"]
+    assert len([trace for trace in trade_off_figure(both).data if trace.meta]) == 2
+
+
 def test_seeds_are_drawn_in_place_of_the_band():
     rows = pd.DataFrame(make_rows() + make_rows(seed=43) + make_rows(target_epsilon=math.inf))
 

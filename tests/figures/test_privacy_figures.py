@@ -8,7 +8,7 @@ from mammo_core.figures.attacker import LOWEST_RATE, attacker_region_figure
 from mammo_core.figures.audit import audit_figure
 from mammo_core.figures.budget_curves import budget_curves_figure
 from mammo_core.figures.gradients import norms_figure, signal_noise_figure
-from mammo_core.figures.odds import odds_figure
+from mammo_core.figures.odds import odds_figure, women_figure
 from mammo_core.figures.style import log_axis
 from mammo_core.figures.unit_sizes import unit_sizes_figure
 from mammo_core.privacy.accounting.risk import attacker_curve
@@ -36,8 +36,8 @@ def test_odds_fill_as_many_of_a_hundred_dots_as_said(named, accused):
     ]
     for trace, (_, count) in zip(figure.data, counts, strict=True):
         assert list(trace.x).count(None) == count
-    assert f"at most {named} rightly named" in figure.layout.annotations[0].text
-    assert f"{accused} wrongly accused" in figure.layout.annotations[1].text
+    assert f"at most {named} identified" in figure.layout.annotations[0].text
+    assert f"{accused} wrongly flagged" in figure.layout.annotations[1].text
 
 
 def test_attackers_region_is_shaded_below_the_bound_and_holds_the_attacks():
@@ -149,3 +149,25 @@ def test_log_axis_has_two_ticks_or_more_among_what_is_drawn(values):
     ticks = [tick for tick in log_axis(values)["tickvals"] if min(values) <= tick <= max(values)]
 
     assert 2 <= len(ticks) <= 9
+
+
+def test_thousand_women_are_drawn_by_kind():
+    figure = women_figure(30, 10, 96)
+
+    drawn = [int(np.nansum(trace.z)) for trace in figure.data if trace.type == "heatmap"]
+    assert drawn == [30, 10, 96, 864]
+    legend = [trace.name for trace in figure.data if trace.type == "scatter"]
+    assert legend == [
+        "30 cancers found",
+        "10 cancers missed",
+        "96 false alarms",
+        "864 cleared, without cancer",
+    ]
+    squares = sum(np.isfinite(trace.z).sum() for trace in figure.data if trace.type == "heatmap")
+    assert squares == 1000
+
+
+@pytest.mark.parametrize("counts", [(600, 300, 200), (-1, 5, 10)])
+def test_more_or_fewer_than_a_thousand_women_are_refused(counts):
+    with pytest.raises(ValueError, match="1000 women"):
+        women_figure(*counts)

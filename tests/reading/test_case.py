@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,13 +10,28 @@ from mammo_core.classifiers.heads import LinearHeads
 from mammo_core.classifiers.projection import Projection
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.errors import CheckpointError, InvalidRequestError
-from mammo_core.reading.case import OutlierCheck, case_features, outlier_check, read_case
+from mammo_core.reading.case import (
+    OutlierCheck,
+    case_features,
+    outlier_check,
+    read_case,
+    read_patient,
+)
 from mammo_core.reading.models import CaseModel, CaseModels, ClassScores, class_scores
-from mammo_core.reading.words import call_words, noise_words, outlier_words, reading_rows
+from mammo_core.reading.words import (
+    averaged_words,
+    call_words,
+    headline_words,
+    noise_words,
+    outlier_words,
+    reading_rows,
+    view_rows,
+)
 from tests.helpers.heads import TINY, small_bench, small_heads
 
 PLAIN = Projection(mean=None, matrix=None, bias=0.0)
 FEATURES = {"space": torch.tensor([[[1.0, 0.0]]])}  # one mass, one view, already of length 1
+OTHER_VIEW = {"space": torch.tensor([[[0.0, 1.0]]])}
 
 
 def model(epsilon, threshold=0.5, tested=("here",), alike="alike"):
@@ -51,6 +67,74 @@ def test_models_of_one_budget_are_read_together_also_across_groups():
     expected = 1 / (1 + np.exp([2.0, -1.0]))
     np.testing.assert_allclose(readings[0].scores, expected, rtol=1e-6)
     assert (readings[0].num_malignant, readings[0].num_deciding) == (1, 2)
+
+
+def two_views(*pairs):
+    """Models that score FEATURES and OTHER_VIEW with these pairs of logits."""
+    weights = torch.tensor([[*pair, 0.0] for pair in pairs])
+    return replace(
+        group([0.0], [model(1.0)] * len(pairs)),
+        heads=LinearHeads(PLAIN, weights),
+    )
+
+
+def test_answer_for_a_patient_is_the_mean_of_the_logits_of_its_views():
+    models = two_views((3.0, -1.0), (-3.0, 1.0), (2.0, -1.5))
+
+    (reading,) = read_patient([FEATURES, OTHER_VIEW], [models])
+
+    # logits 1, -1 and 0.25, not the means of the scores: of the first these would be 0.611
+    np.testing.assert_allclose(reading.scores, [0.731059, 0.268941, 0.562177], atol=1e-6)
+    assert (reading.num_malignant, reading.num_deciding) == (2, 3)
+
+
+def test_mean_of_one_view_is_its_own_answer():
+    models = two_views((3.0, -1.0))
+
+    (patient,), (mass,) = read_patient([OTHER_VIEW], [models]), read_case(OTHER_VIEW, [models])
+
+    np.testing.assert_array_equal(patient.scores, mass.scores)
+    np.testing.assert_allclose(mass.scores, [0.268941], atol=1e-6)
+
+
+def test_order_of_views_changes_nothing():
+    models = two_views((3.0, -1.0), (0.5, 0.25))
+
+    (one,), (other,) = (
+        read_patient(views, [models]) for views in ([FEATURES, OTHER_VIEW], [OTHER_VIEW, FEATURES])
+    )
+
+    np.testing.assert_array_equal(one.scores, other.scores)
+
+
+def test_patient_without_a_view_is_refused():
+    with pytest.raises(InvalidRequestError, match="at least one mass to read; got none"):
+        read_patient([], [two_views((1.0, 1.0))])
+
+
+@pytest.mark.parametrize(("epsilon", "is_told"), [(1.0, True), (math.inf, False)])
+def test_averaging_is_said_to_be_free_only_where_there_is_a_budget(epsilon, is_told):
+    readings = read_patient([FEATURES, OTHER_VIEW], [group([1.0], [model(epsilon)])])
+
+    words = averaged_words(["right CC", "right MLO"], readings)
+
+    assert words.startswith("This is the mean of right CC and right MLO.")
+    assert ("spend no privacy budget" in words) == is_told
+
+
+def test_table_names_the_mean_and_each_view():
+    models = two_views((3.0, -1.0))
+    readings = {
+        "mean": read_patient([FEATURES, OTHER_VIEW], [models]),
+        "right CC": read_case(FEATURES, [models]),
+    }
+
+    rows = view_rows(readings)
+
+    assert [(row["view"], row["mean score"]) for row in rows] == [
+        ("mean", 0.731),
+        ("right CC", 0.953),
+    ]
 
 
 def test_shares_below_follow_from_the_quantiles_of_each_class():
@@ -150,6 +234,28 @@ def test_call_is_said_in_words(logits, words):
     (reading,) = read_case(FEATURES, [group(logits, [model(2.0)] * len(logits))])
 
     assert call_words(reading) == words
+
+
+@pytest.mark.parametrize(
+    ("logits", "budgets", "words"),
+    [
+        (
+            [1.0, -1.0, 1.0, 1.0, -1.0],
+            [1.0, 1.0, 60.0, 60.0, math.inf],
+            "1 of 2 models say malignant at ε = 1, 2 of 2 at ε = 60.",
+        ),
+        ([-1.0], [6.0], "0 of 1 model says malignant at ε = 6."),
+        ([1.0], [math.inf], "1 of 1 model says malignant without privacy."),
+    ],
+)
+def test_answer_is_said_in_one_sentence(logits, budgets, words):
+    readings = read_case(FEATURES, [group(logits, [model(epsilon) for epsilon in budgets])])
+
+    assert headline_words(readings) == words
+
+
+def test_nothing_is_said_of_models_that_cannot_decide():
+    assert not headline_words(read_case(FEATURES, [group([1.0], [model(1.0, None)])]))
 
 
 def test_no_privacy_is_called_that():

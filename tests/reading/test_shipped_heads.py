@@ -14,6 +14,7 @@ from mammo_core.classifiers.backbones import load_backbone
 from mammo_core.classifiers.features import compute_features, feature_space_id
 from mammo_core.errors import BudgetExceededError, CheckpointError, CohortError, InvalidRequestError
 from mammo_core.privacy.accounting.gaussian import spent_epsilon
+from mammo_core.privacy.statements.training_data import SyntheticOrigin
 from mammo_core.reading.make_heads import make_heads
 from mammo_core.reading.shipped_heads import FORMAT, SHIPPED_HEADS, load_heads, save_heads
 from mammo_core.storage.hashing import image_hash
@@ -101,6 +102,23 @@ def test_private_heads_alone_are_not_said_to_guarantee_nothing():
 
     assert "guarantees nothing to its patients" not in card.together
     assert card.composed_private_epsilon == pytest.approx(2, rel=1e-4)
+
+
+def test_heads_of_simulated_masses_need_no_generators_guarantee():
+    simulated, trained = (
+        SyntheticOrigin(generator="some", saw_patients=saw) for saw in (False, True)
+    )
+
+    without, named = (
+        make_small_heads(replace(small_bench(), origin=origin), FreeLedger()).card.together
+        for origin in (simulated, trained)
+    )
+
+    assert (
+        "releases from the same patients" in without and "releases from the same patients" in named
+    )
+    assert "some, which has no guarantee" in named
+    assert "no guarantee" not in without and "training steps only" not in without
 
 
 def test_threshold_clears_nine_in_ten_benign_validation_masses():

@@ -130,8 +130,23 @@ def test_tables_of_results_quote_the_shipped_numbers(means, document):
             assert bcdr == pytest.approx(means[strategy, unit, epsilon, "bcdr"], abs=6e-4)
 
 
+def test_sweeps_with_other_masses_share_the_runs_on_real_masses():
+    assert list(reference.synthetic_sets()) == ["paper", "simulated"]
+    papers, simulated = (reference.measured_results(key) for key in reference.synthetic_sets())
+    real = [rows[rows["strategy"] == "real"].reset_index(drop=True) for rows in (papers, simulated)]
+
+    assert real[0].equals(real[1])
+    assert set(papers["strategy"]) == set(simulated["strategy"])
+    assert list(papers.columns) == list(simulated.columns)
+
+
+def test_masses_of_no_sweep_are_refused_with_those_there_are():
+    with pytest.raises(ValueError, match="of paper, simulated; got 'drawn'"):
+        reference.measured_results("drawn")
+
+
 def test_document_quotes_what_simulated_masses_gave():
-    rows = reference.simulated_results()
+    rows = reference.measured_results("simulated")
     points = curve_points(rows).set_index(["strategy", "unit", "target_epsilon", "test_set"])[
         "mean"
     ]
@@ -165,6 +180,23 @@ def test_papers_masses_have_the_documents_numbers():
     rest += " / ".join(f"{auroc:.3f}" for auroc in measures["transfer_auroc"].values())
     assert rest.replace(" 0.", " .") in document
     assert "gan evaluate" in measures["provenance"]
+
+
+def test_judged_sets_have_the_documents_numbers():
+    document = GENERATORS.read_text(encoding="utf-8")
+    papers, held_out = reference.paper_masses()["judge"]["sets"]
+    found = {"the paper's": papers, "held-out real": held_out}
+    for name in ("flow_gan", "cascade", "simulated"):
+        found[f"`{name}`"] = load_card(models_dir() / name).metrics["judge"]["sets"][0]
+
+    for name, judged in found.items():
+        kid, around = judged["kid"], judged["around"]
+        shown = f"| {name} ({judged['num_masses']}) | {kid['value']:.4f} ± {kid['spread']:.4f} | "
+        shown += " / ".join(f"{around[one]:.2f}" for one in ("precision", "recall", "coverage"))
+        shown += f" | {judged['told_apart']:.3f} | {judged['class_auroc']:.3f} | "
+        shown += " / ".join(f"{auroc:.3f}" for auroc in judged["transfer_auroc"].values())
+        shown = re.sub(r" 0\.", " .", shown)
+        assert shown in document, shown
 
 
 def test_shipped_roc_curves_have_the_area_of_the_shipped_results():

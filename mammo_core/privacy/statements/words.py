@@ -76,7 +76,7 @@ def _guaranteed(statement: Statement) -> list[str]:
             ]
         case "no patient":
             return [
-                "No guarantee to any patient: only synthetic masses trained this model.",
+                "No privacy guarantee to any patient: only synthetic masses trained this model.",
                 f"They come from {generator}, which was trained without differential privacy."
                 if statement.generator
                 else "The generator that made them is not known.",
@@ -123,8 +123,8 @@ def _guaranteed(statement: Statement) -> list[str]:
 def _attack(statement: Statement, units: str) -> list[str]:
     found = statement.attacker_tpr(_FPR)
     return [
-        f"An attacker who sees this model and wrongly accuses {_FPR:.0%} of those who did not take "
-        f"part rightly names at most {found:.1%} of the {units} it was trained on.",
+        f"Anyone who sees this model and wrongly flags {_FPR:.0%} of those who did not take part "
+        f"identifies at most {found:.1%} of the {units} it was trained on.",
         f"The privacy budget is {guarantee_text(statement.step)}, end to end.",
         *_for_patient(statement, statement.step_for_patient),
     ]
@@ -135,7 +135,7 @@ def _for_patient(statement: Statement, guarantee: Guarantee | None) -> list[str]
     if statement.unit == "patient" or guarantee == statement.end_to_end:
         return []
     if guarantee is None:
-        return ["A patient with several masses is guaranteed nothing."]
+        return ["A patient with several masses has no privacy guarantee."]
     return [
         f"A patient with {statement.largest_patient} masses is guaranteed only ε = "
         f"{number_text(guarantee.epsilon)}."

@@ -102,7 +102,9 @@ def _files(
 ) -> dict[str, bytes]:
     files = {
         run_package.CARD: _json(run.recorded_card | {"data_hash": sealed_identity(run.data_hash)}),
-        run_package.NUMBERS: _json({"test_sets": list(run.estimates), "metrics": run.metrics}),
+        run_package.NUMBERS: _json(
+            {"test_sets": list(run.estimates), "metrics": run.metrics_per("mass")}
+        ),
         run_package.PREDICTIONS: safe_csv(predictions).encode(),
         run_package.LEDGER: _json(_charged(book, run)),
         run_package.README: _readme(run, keep_patient_ids).encode(),

@@ -97,7 +97,7 @@ def test_attacker_on_sampled_steps_is_bound_between_guessing_and_what_epsilon_al
     found = said.attacker_tpr(0.01)
 
     assert 0.01 < found < tpr_from_epsilon_alone(said.epsilon, DELTA, 0.01)
-    assert f"rightly names at most {found:.1%} of the 578 patients" in summary(said)
+    assert f"identifies at most {found:.1%} of the 578 patients" in summary(said)
 
 
 def test_attacker_on_nearly_full_batches_is_the_one_of_the_gaussian_mechanism():

@@ -76,10 +76,14 @@ def test_sweep_takes_recorded_runs_into_its_table_without_training_them(
     file = ResultsFile(tmp_path / "r.csv")
     run_sweep_into_file(dataset, plan, file, tmp_path, ledger=FreeLedger())
 
-    assert len(file.rows) == 4
+    assert len(file.rows) == 8  # of two runs: two test sets, each per mass and per patient
     for run in results:
         key = run_key(run.result.config, dataset.data_hash)
-        (row,) = (r for r in file.rows if r["run_key"] == key and r["test_set"] == "here")
+        (row,) = (
+            row
+            for row in file.rows
+            if (row["run_key"], row["test_set"], row["evaluation_unit"]) == (key, "here", "mass")
+        )
         assert row["auroc"] == f"{run.result.estimates['here']['auroc'].value:.5f}"
         assert float(row["epsilon"]) == pytest.approx(run.result.epsilon)
 

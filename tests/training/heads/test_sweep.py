@@ -51,14 +51,18 @@ def read(path):
         return list(csv.DictReader(file))
 
 
-def test_sweep_writes_one_row_per_run_and_test_set(dataset, plan, tmp_path):
+def per_mass(rows):
+    return [row for row in rows if row["evaluation_unit"] == "mass"]
+
+
+def test_sweep_writes_one_row_per_run_test_set_and_evaluation_unit(dataset, plan, tmp_path):
     run_sweep_into_file(dataset, plan, ResultsFile(tmp_path / "r.csv"), tmp_path)
 
     rows = read(tmp_path / "r.csv")
-    assert len(rows) == 16
+    assert len(rows) == 32
     assert set(REQUIRED) <= set(rows[0])
-    combinations = {(r["strategy"], r["target_epsilon"], r["seed"], r["test_set"]) for r in rows}
-    assert len(combinations) == 16
+    keys = ("strategy", "target_epsilon", "seed", "test_set", "evaluation_unit")
+    assert len({tuple(row[key] for key in keys) for row in rows}) == 32
     assert {row["epsilon"] for row in rows} == {"1", "inf"}
 
 
@@ -77,7 +81,7 @@ def test_interrupted_sweep_goes_on_where_it_stopped(dataset, plan, tmp_path, mon
     seen = []
     run_sweep_into_file(dataset, plan, ResultsFile(path), tmp_path, on_run=seen.append)
 
-    assert len(read(path)) == 16
+    assert len(read(path)) == 32
     assert [run.result is None for run in seen] == [True] * 3 + [False] * 5
 
 
@@ -99,7 +103,21 @@ def test_rows_of_another_sweep_in_the_same_file_are_kept(dataset, plan, tmp_path
 
     run_sweep_into_file(one_site, plan, ResultsFile(path), tmp_path)
 
-    assert len(read(path)) == 16 + 8
+    assert len(per_mass(read(path))) == 16 + 8
+
+
+def test_table_from_before_patients_were_evaluated_is_gone_on_with(
+    dataset, plan, tmp_path, monkeypatch
+):
+    path = tmp_path / "r.csv"
+    run_sweep_into_file(dataset, plan, ResultsFile(path), tmp_path)
+    old = pd.DataFrame(per_mass(read(path))).drop(columns="evaluation_unit")
+    old.to_csv(path, index=False)
+
+    monkeypatch.setattr(sweep, "train_together", lambda *_, **__: pytest.fail("trained again"))
+    run_sweep_into_file(dataset, plan, ResultsFile(path), tmp_path)
+
+    assert len(read(path)) == len(per_mass(read(path))) == 16
 
 
 def test_foreign_file_is_never_overwritten(tmp_path):
