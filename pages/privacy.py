@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.components.charts import readable_type
-from pages.ui.components.talk_mode import in_talk_mode, talk_link
+from pages.ui.components.talk_mode import in_talk_mode
 from pages.ui.privacy import slides, tabs
 from pages.ui.shell.header import page_header
 from pages.ui.shell.navigation import enter, leave
@@ -14,11 +13,10 @@ if in_talk_mode():
     st.stop()
 page_header(
     "Privacy",
-    "An attacker who sees a trained model may try to find out **who took part** in its training. "
+    "Anyone who sees a trained model may try to find out **who took part** in its training. "
     "A privacy budget ε limits how well this works. This page shows the limit, what real attacks "
     "achieved, and what neither of them covers.",
+    with_talk=True,
 )
-talk_link()
-readable_type()
 tabs.show_tabs()
 leave()

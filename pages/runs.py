@@ -4,10 +4,13 @@ import streamlit as st
 
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import STRATEGIES, UNITS
+from mammo_core.results.runs_table import filtered, one_line_per_run, without_repeats
+from mammo_core.text.numbers import counted
+from pages.ui.components.inputs import choose_evaluation_unit
 from pages.ui.components.links import linked
 from pages.ui.components.messages import shown_errors
 from pages.ui.components.run_card import show_run_card
-from pages.ui.components.runs_table import filtered, one_line_per_run
+from pages.ui.components.script import show_script
 from pages.ui.runs import actions
 from pages.ui.runs.transfer import show_export, show_import
 from pages.ui.shell.header import page_header
@@ -33,8 +36,14 @@ if rows.empty:
     show_import()
     st.stop()
 
-all_runs = one_line_per_run(rows)
+listed = without_repeats(rows)
+num_repeats = rows["run_id"].nunique() - listed["run_id"].nunique()
 with st.container(horizontal=True, vertical_alignment="bottom"):
+    evaluated_per = choose_evaluation_unit("runs_evaluated_per")
+    evaluated = resources.archive_rows(evaluated_per)
+    all_runs = one_line_per_run(
+        listed, evaluated_per, evaluated[evaluated["run_id"].isin(listed["run_id"])]
+    )
     strategies = linked(st.multiselect)(
         "Training data",
         STRATEGIES,
@@ -59,8 +68,13 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )
 shown = filtered(all_runs, strategies=strategies, units=units, origins=origins, text=text)
 st.caption(
-    f"{len(shown)} of {len(all_runs)} runs. Select runs to compare, repeat, export or delete them."
+    f"{len(shown)} of {counted(len(all_runs), 'run')}. Select runs to compare, repeat, export or delete them."
+    + (f" Not listed: {counted(num_repeats, 'older repeat')} of them." if num_repeats else "")
 )
+if evaluated["run_id"].nunique() < rows["run_id"].nunique():
+    st.caption(
+        "Runs of older versions show no AUROC per patient in this table. Select such a run: its card computes it."
+    )
 chosen = st.dataframe(
     shown,
     hide_index=True,
@@ -81,7 +95,7 @@ chosen = st.dataframe(
 run_ids = [shown.index[row] for row in chosen["selection"]["rows"] if row < len(shown)]
 
 with st.container(horizontal=True):
-    show_export(rows[rows["run_id"].isin(shown.index)], run_ids)
+    show_export(evaluated[evaluated["run_id"].isin(shown.index)], run_ids)
     if run_ids and st.button("Delete", icon=":material/delete:", key="delete_runs"):
         actions.confirm_delete(run_ids)
 
@@ -90,12 +104,12 @@ names = {
     for run_id, run in shown.loc[run_ids].iterrows()
 }
 if len(run_ids) == 1:
-    show_run_card(run_ids[0])
-    st.subheader("Repeat at another ε")
+    show_run_card(run_ids[0], evaluated_per)
+    st.header("Repeat at another ε")
     actions.repeat(run_ids[0])
 elif run_ids:
     with shown_errors("These runs cannot be compared"):
-        actions.compare(run_ids, names)
+        actions.compare(run_ids, names, evaluated_per)
 
 show_import()
 with st.expander("Open in MLflow's own interface", icon=":material/open_in_new:"):
@@ -104,4 +118,12 @@ with st.expander("Open in MLflow's own interface", icon=":material/open_in_new:"
         "interface on this computer, at http://127.0.0.1:5000:"
     )
     st.code(mlflow_command(), language="bash", wrap_lines=True)
+show_script(
+    "runs",
+    strategies=tuple(strategies),
+    units=tuple(units),
+    origins=tuple(origins),
+    search=text,
+    evaluated_per=evaluated_per,
+)
 leave()

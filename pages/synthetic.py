@@ -4,7 +4,8 @@ import streamlit as st
 
 from pages.ui.components.image_grid import HINT, image_grid
 from pages.ui.components.messages import shown_errors
-from pages.ui.components.talk_mode import in_talk_mode, talk_link
+from pages.ui.components.script import show_script
+from pages.ui.components.talk_mode import in_talk_mode
 from pages.ui.masses import drawing
 from pages.ui.masses.controls import controls, guarantee_in_words
 from pages.ui.masses.detail import captioned, mass_to_open, open_mass, show_large
@@ -21,8 +22,9 @@ if drawing.cards() and in_talk_mode():
     st.stop()
 page_header(
     "Synthetic masses",
-    "A generator draws these pictures of breast masses, each from a number, the seed. None was "
-    "taken of a patient. View them like mammograms, open one, and download them.",
+    "A generator draws these breast masses, each from a number, the seed. None was taken of a "
+    "patient. Click one to open it.",
+    with_talk=True,
 )
 
 if not drawing.cards():
@@ -34,10 +36,8 @@ if not drawing.cards():
     )
     st.stop()
 
-talk_link()
-with st.container(border=True):
-    request = controls()
-    st.markdown(guarantee_in_words(request.generator))
+request = controls()
+st.markdown(guarantee_in_words(request.generator))
 
 with shown_errors("These masses cannot be drawn"):
     masses = drawing.draw_with_progress(request.generator, request.ids)
@@ -65,4 +65,5 @@ with st.expander("Your judgements", icon=":material/reviews:"):
     show_ratings()
 with st.expander("The same in a terminal", icon=":material/terminal:"):
     st.code(request.command, language="bash", wrap_lines=True)
+show_script("synthetic", **request.constants)
 leave()

@@ -11,7 +11,7 @@ from pages.ui.shell.navigation import enter, leave
 from pages.ui.state import jobs
 from pages.ui.train.head_form import choose_kind, choose_plan
 from pages.ui.train.head_preview import show_meaning
-from pages.ui.train.jobs import choose_job, start_label, start_training
+from pages.ui.train.jobs import choose_job, show_python, start_label, start_training
 from pages.ui.train.ledger import show_ledger_line
 from pages.ui.train.network_form import choose_network
 from pages.ui.train.network_preview import show_network_meaning
@@ -38,7 +38,7 @@ with choices:
     with shown_errors("These choices cannot be trained"):
         asked = choose_network(source) if choose_kind() else choose_plan(source)
 with meaning:
-    st.subheader("What this choice means")
+    st.header("What this choice means")
     can_start = (
         show_meaning(source, asked) if isinstance(asked, SweepPlan) else show_network_meaning(asked)
     )
@@ -52,9 +52,10 @@ with meaning:
         on_click=start_training,
         args=(source, asked, beyond_budget),
     )
+    show_python(source, asked)
 
 jobs.prepare()
-st.subheader("Jobs", anchor="jobs")
+st.header("Jobs", anchor="jobs")
 job_id = choose_job()
 if job_id is None:
     st.info(

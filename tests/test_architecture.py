@@ -26,12 +26,12 @@ LEVELS = {
     "cli": 9,
     "__main__": 10,
 }
-PAGE_LEVELS = {"state": 0, "components": 1, "shell": 2} | dict.fromkeys(
+PAGE_LEVELS = {"state": 0, "components": 1, "shell": 2, "home": 3, "lessons": 3} | dict.fromkeys(
     ("masses", "train", "live", "case", "trade_off", "privacy", "data", "runs"), 2
 )
 # page folders that may use another page's
 NEIGHBOURS = {("case", "masses"), ("train", "privacy"), ("runs", "train")}
-MOST_MODULES = 25  # side by side in one folder
+MOST_MODULES = 26  # side by side in one folder
 
 
 def name_of(path):
@@ -63,7 +63,8 @@ def room_of(name):
 def test_core_imports_only_downwards_and_never_streamlit(path):
     own = room_of(name_of(path))
     for name in imports_of(path):
-        assert name.split(".")[0] not in ("streamlit", "pages"), name
+        starts_the_app = own == "cli" and name == "streamlit.starlette"
+        assert starts_the_app or name.split(".")[0] not in ("streamlit", "pages"), name
         if name.split(".")[0] == "mammo_core" and own is not None and room_of(name) is not None:
             other = room_of(name)
             assert own == other or LEVELS[other] < LEVELS[own], f"{own} imports {name}"
@@ -121,9 +122,11 @@ LIGHT = (
     "mammo_core.evaluation.curves",
     "pages.ui.state.resources",
     "pages.ui.live.training",
-    "pages.home",
+    "pages.ui.home.answer",
+    "pages.ui.home.question",
     "pages.trade_off",
     "pages.privacy",
+    "pages.lessons",
     "pages.ui.masses.slides",
     "pages.ui.masses.downloads",
     "pages.ui.masses.quality",

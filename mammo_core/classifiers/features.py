@@ -26,18 +26,20 @@ from mammo_core.errors import BackboneError
 from mammo_core.storage.atomic import disk_errors_explained, write_bytes, write_text
 from mammo_core.storage.hashing import image_hash
 from mammo_core.system.device import choose_device, parts_that_fit
+from mammo_core.system.paths import models_dir
 
 SHARD_ROWS = 64
 _CPU_INPUTS = 8  # at once; more of them do not stay in the caches of a processor, and are slower
 _MOST_GPU_INPUTS = 512
 _GPU_BYTES = 64 * 2**20  # that one input of 224 px is allowed for; networks in use need less
+SHIPPED_FEATURES = models_dir() / "demo" / "features"
 _RECIPE_VERSION = 1  # raise when preprocessing changes meaning
 FLIP_VIEWS = (0, 4, 6, 2)  # upright, left-right, up-down, both: their places among the eight views
 Progress = Callable[[int, int], None]
 
 
 class FeatureStore:
-    """A folder of cached features; what was read stays in memory as long as the store does."""
+    """A folder of cached features, beside those that ship; what was read stays in memory as long as the store does."""
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
@@ -94,7 +96,8 @@ class FeatureStore:
         space = self._space(config)
         if space not in self._rows:
             rows: dict[str, np.ndarray] = {}
-            for path in sorted(space.glob("*.safetensors")):
+            shipped = SHIPPED_FEATURES / space.name
+            for path in [*shipped.glob("*.safetensors"), *sorted(space.glob("*.safetensors"))]:
                 try:
                     shard = load_file(path)
                 except SafetensorError as error:

@@ -81,7 +81,7 @@ class PrivacyLedger:
         """The ledger as one piece of work sees it.
 
         Args:
-            origin: "train", "sweep", "live", "evaluation", "audit", "attack", "nearest", "heads make" or "gan train".
+            origin: "train", "sweep", "live", "script", "evaluation", "audit", "attack", "nearest", "heads make" or "gan train".
             beyond_budget: Why it may exceed a budget, in words that are kept; empty if it may not.
         """
         return LedgerForWork(self, origin, job, beyond_budget.strip())

@@ -71,7 +71,7 @@ def total_sentences(total: LedgerTotal, delta: float) -> list[str]:
     if total.num_without_dp:
         sentences.append(
             f"Without DP: {total.num_without_dp}. No ε covers what they reveal. Together with them, all releases "
-            "guarantee nothing."
+            "give no privacy guarantee."
         )
     if total.num_reproducible:
         sentences.append(

@@ -11,7 +11,7 @@ import platformdirs
 
 from mammo_core.errors import InvalidRequestError, StoreError
 
-DEFAULT_GENERATOR = "cascade"
+DEFAULT_GENERATOR = "flow_gan"
 _PACKAGE = Path(str(files("mammo_core"))).resolve()
 _INSTALLED_APP = _PACKAGE / "_app"  # where a wheel carries app.py, pages, models and .streamlit
 

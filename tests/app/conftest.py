@@ -8,23 +8,19 @@ import pytest
 import streamlit as st
 from playwright.sync_api import expect, sync_playwright
 
-from mammo_core.cohorts import demo
 from mammo_core.config.runs import BackboneConfig
 from pages.ui.state import jobs, resources
 from tests.app.helpers import served_app
 from tests.helpers.jobs import ThreadExecutors
+from tests.helpers.small_demo import use_small_demo
 from tests.helpers.stores import copy_template
 
 expect.set_options(timeout=20_000)  # machines that run tests are slow at times
 
 
 @pytest.fixture(autouse=True)
-def small_demo(monkeypatch):
-    monkeypatch.setattr(
-        demo,
-        "_PARTS",
-        (("demo", "train", 24), ("demo", "test", 12), ("demo-external", "test", 12)),
-    )
+def small_demo(monkeypatch, tmp_path_factory):
+    use_small_demo(monkeypatch, tmp_path_factory.mktemp("demo") / "small")
     tiny = BackboneConfig(name="test_efficientnet", weights="random", image_size_px=32, views=1)
     monkeypatch.setattr(resources, "DEMO_BACKBONE", tiny)
     monkeypatch.setattr(jobs, "make_executors", ThreadExecutors)  # starts no processes
@@ -35,41 +31,29 @@ def small_demo(monkeypatch):
     st.cache_resource.clear()
 
 
-@pytest.fixture(scope="session")
-def demo_features(tmp_path_factory):
-    """Where all served apps keep the demo's features, those of other pytest workers too: computed once."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    folder = folder / "demo_features"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
 @contextmanager
-def served_demo(folder, demo_features, store_template):
-    """An app on the demo, with an empty store and the features that other apps computed."""
+def served_demo(folder, store_template):
+    """An app on the demo, with an empty store."""
     home = folder / "home"
     copy_template(store_template, home)
-    (home / "features").symlink_to(demo_features)
     with served_app(folder, MAMMO_HOME=str(home), MAMMO_DATA=str(folder / "data")) as url:
         yield url
     assert "Traceback" not in (folder / "server.log").read_text()  # when it was told to stop, too
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory, demo_features, store_template):
+def address(tmp_path_factory, store_template):
     """One app for all tests that leave nothing behind in it."""
     folder = tmp_path_factory.mktemp("served")
-    with served_demo(folder, demo_features, store_template) as url:
+    with served_demo(folder, store_template) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def own_address(tmp_path_factory, demo_features, store_template):
+def own_address(tmp_path_factory, store_template):
     """An app for the tests of one file, which train or fetch something in it."""
     folder = tmp_path_factory.mktemp("served_alone")
-    with served_demo(folder, demo_features, store_template) as url:
+    with served_demo(folder, store_template) as url:
         yield url
 
 

@@ -28,12 +28,11 @@ def served_app(folder, **environment):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = folder / "server.log"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
     with log.open("w") as output:
         server = subprocess.Popen(
-            [*command, "--server.headless=true"],
+            [sys.executable, "-m", "mammo_core", "serve", "--port", str(port)],
             cwd=ROOT,
-            env={**os.environ, **environment},
+            env={**os.environ, "STREAMLIT_SERVER_HEADLESS": "true", **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -5,13 +5,13 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.app.browser import expect_no_sideways_scrolling, settle
+from tests.app.browser import expect_heading, expect_no_sideways_scrolling, settle
 from tests.app.helpers import ROOT, served_app
 
 pytestmark = pytest.mark.browser
 PAGES = (
-    *("Home", "Synthetic masses", "Train", "Live", "Read a case", "Trade-off", "Privacy"),
-    *("Data", "Runs"),
+    *("Home", "Trade-off", "Live", "Privacy", "Lessons", "Synthetic masses", "Read a case"),
+    *("Train", "Runs", "Data"),
 )
 
 
@@ -38,7 +38,7 @@ def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, p
             chosen = page.get_by_role("radio", name="image")
             expect(chosen).to_be_checked()
             page.get_by_text("patient", exact=True).click()  # the next run goes by app.py
-            expect(page.get_by_role("heading", name="Trade-off")).to_be_visible()
+            expect_heading(page, "Trade-off")
             expect(links).to_have_count(len(PAGES))
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
@@ -52,19 +52,22 @@ def test_narrow_window_has_no_sideways_scrolling(phone, address):
 
 def chosen_on_trade_off(page):
     expect(page.get_by_role("radio", name="image")).to_be_checked()
+    page.get_by_role("button", name="More", exact=True).click()
     expect(page.get_by_role("radio", name="every seed")).to_be_checked()
     expect(page.get_by_role("switch", name="Show the paper's results")).not_to_be_checked()
+    page.keyboard.press("Escape")
 
 
 def open_by_menu(page, name):
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    expect_heading(page, name)
     settle(page)
 
 
 def test_menu_and_back_show_the_view_that_one_left(page, address):
     page.goto(f"{address}/trade_off?unit=image&paper=false")
     settle(page)
+    page.get_by_role("button", name="More", exact=True).click()
     page.get_by_text("every seed").click()
     expect(page).to_have_url(re.compile("spread=every"))
     settle(page)
@@ -80,7 +83,7 @@ def test_menu_and_back_show_the_view_that_one_left(page, address):
     open_by_menu(page, "Trade-off")
     chosen_on_trade_off(page)
     page.go_back()
-    expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
+    expect_heading(page, "Data")
 
 
 def test_link_that_is_not_understood_says_so_above_the_page(page, address):

@@ -117,6 +117,7 @@ def test_no_name_does_harm_on_any_page(watched, hostile_address, path):
 
 def test_cohorts_are_called_as_they_are_at_home(watched, hostile_address):
     open_at(watched, hostile_address, "")
+    watched.get_by_text("What is installed", exact=True).click()
 
     line = watched.get_by_role("listitem").filter(has_text="<b>c<i>")
     expect(line).to_contain_text("<b>c<i> $x$ long")

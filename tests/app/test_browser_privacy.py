@@ -11,8 +11,8 @@ from playwright.sync_api import expect
 from tests.app.browser import expect_above, expect_no_sideways_scrolling, settle
 
 pytestmark = pytest.mark.browser
-ODDS = ".stMainBlockContainer h4"
-SENTENCE = ".stMainBlockContainer h3"
+ODDS = ".stMainBlockContainer h2"
+SENTENCE = ".stMainBlockContainer h2"
 
 
 def open_privacy(page, address, query=""):
@@ -43,7 +43,7 @@ def test_slider_moves_the_words_the_dots_and_the_link(page, address):
 def test_link_reopens_budget_unit_and_axes(page, address):
     open_privacy(page, address, "?privacy_epsilon=1&privacy_unit=image&privacy_log=true")
 
-    expect(page.locator(ODDS).first).to_contain_text("Of 100 masses that took part")
+    expect(page.locator(ODDS).first).to_contain_text("of 100 masses that took part")
     expect(page.locator(ODDS).first).to_contain_text("at most 57")
     expect(page.get_by_role("radio", name="image")).to_be_checked()
     expect(page.locator(".st-key-attacker_roc").first).to_contain_text("0.01%")
@@ -94,7 +94,7 @@ def test_choices_wait_while_a_tab_without_them_is_open(page, address):
     expect(page.get_by_role("slider")).to_have_count(0)
     page.get_by_role("tab", name="Overview", exact=True).click()
 
-    expect(page.locator(ODDS).first).to_contain_text("Of 100 masses that took part", timeout=30_000)
+    expect(page.locator(ODDS).first).to_contain_text("of 100 masses that took part", timeout=30_000)
     expect(page.locator(ODDS).first).to_contain_text("at most 57")
 
 

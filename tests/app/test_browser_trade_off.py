@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.app.browser import expect_above, expect_no_sideways_scrolling, settle
+from tests.app.browser import expect_above, expect_heading, expect_no_sideways_scrolling, settle
 
 pytestmark = pytest.mark.browser
-SENTENCE = ".stMainBlockContainer h3"
+SENTENCE = ".stMainBlockContainer h2"
 
 
 def open_trade_off(page, address, query=""):
@@ -48,19 +48,21 @@ def save_file(page, name):
 def test_deep_link_opens_the_curve_with_its_choices(page, address):
     open_trade_off(page, address, "?unit=image&paper=false")
 
-    expect(page.get_by_role("heading", name="Trade-off")).to_be_visible()
+    expect_heading(page, "Trade-off")
     expect(charts(page)).to_have_count(2)
     expect(charts(page).first.locator(".scatterlayer .trace path.js-line").first).to_be_visible()
     expect(charts(page).first).to_contain_text("privacy budget ε")
-    expect(charts(page).first).not_to_contain_text("paper")
+    expect(page.locator(".legend")).to_contain_text("real only")
+    expect(page.locator(".legend")).not_to_contain_text("paper")
 
 
 def test_paper_switch_adds_the_papers_points(page, address):
     open_trade_off(page, address, "?paper=false")
 
+    page.get_by_role("button", name="More", exact=True).click()
     page.get_by_text("Show the paper's results").click()
 
-    expect(charts(page).first).to_contain_text("the paper, same colours")
+    expect(page.locator(".legend")).to_contain_text("the paper, same colours")
 
 
 def test_clicked_point_opens_its_card_and_stands_in_the_link(page, address):
@@ -139,27 +141,33 @@ def test_control_under_a_figure_saves_images_drawn_on_the_server(page, address):
 def test_talk_mode_is_stepped_by_arrow_keys_without_any_chrome(page, address):
     open_trade_off(page, address)
     page.get_by_role("button", name="Talk mode").click()
-    expect(page.get_by_text("1 of 5:")).to_be_visible()
+    expect(page.get_by_text("1 of 6:")).to_be_visible()
     settle(page)
     expect(page.locator(SENTENCE)).to_contain_text("Without privacy")
     for part in ("stSidebar", "stHeader", "stToolbar"):
         expect(page.get_by_test_id(part).filter(visible=True)).to_have_count(0)
     told = [page.locator(SENTENCE).inner_text()]
 
-    for step, key in ((2, "ArrowRight"), (3, "PageDown"), (4, "ArrowRight"), (5, "ArrowRight")):
+    for step, key in (
+        (2, "ArrowRight"),
+        (3, "PageDown"),
+        (4, "ArrowRight"),
+        (5, "ArrowRight"),
+        (6, "ArrowRight"),
+    ):
         page.keyboard.press(key)
-        expect(page.get_by_text(f"{step} of 5:")).to_be_visible()
+        expect(page.get_by_text(f"{step} of 6:")).to_be_visible()
         settle(page)
         expect(page.locator(SENTENCE)).not_to_have_text(told[-1])
         told.append(page.locator(SENTENCE).inner_text())
 
-    assert len(set(told)) == 5 and max(len(text.split()) for text in told) <= 25
-    expect(page.locator(".js-plotly-plot")).to_contain_text("wrongly accused")
+    assert len(set(told)) == 6 and max(len(text.split()) for text in told) <= 25
+    expect(page.locator(".js-plotly-plot")).to_contain_text("wrongly flagged")
     page.keyboard.press("ArrowRight")  # past the end: nothing happens
-    expect(page.get_by_text("5 of 5:")).to_be_visible()
+    expect(page.get_by_text("6 of 6:")).to_be_visible()
     page.keyboard.press("ArrowLeft")
-    expect(page.get_by_text("4 of 5:")).to_be_visible()
-    expect(page).to_have_url(re.compile("talk=1.*step=4|step=4.*talk=1"))
+    expect(page.get_by_text("5 of 6:")).to_be_visible()
+    expect(page).to_have_url(re.compile("talk=1.*step=5|step=5.*talk=1"))
     settle(page)
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("stSidebar")).to_be_visible()
@@ -174,7 +182,7 @@ def test_talk_mode_fits_a_projector_without_scrolling_to_the_figures_end(page, a
     expect_above(page, ".st-key-story", ".st-key-talk_steps_trade_off")
 
 
-@pytest.mark.parametrize("query", ["", "?talk=1&step=3", "?talk=1&step=5"])
+@pytest.mark.parametrize("query", ["", "?talk=1&step=3", "?talk=1&step=6"])
 def test_trade_off_on_a_phone_does_not_scroll_sideways(phone, address, query):
     phone.goto(f"{address}/trade_off{query}")
     expect(phone.locator(".js-plotly-plot .xtick").first).to_be_visible(timeout=90_000)

@@ -20,7 +20,7 @@ from mammo_core.system.paths import models_dir
 from mammo_core.training.heads.feature_dataset import load_feature_dataset
 from pages.ui.components import feature_job
 from pages.ui.components.privacy_inputs import EPSILONS
-from pages.ui.live import play, recording, training
+from pages.ui.live import kept, play, recording, training
 from pages.ui.state import resources
 from tests.app.helpers import ROOT, open_page
 from tests.cohorts.test_folders import name, write_png
@@ -207,6 +207,107 @@ def test_live_says_when_a_release_could_not_be_recorded(tracked, demo_features, 
 
     assert not app.exception
     assert "could not be recorded in the run store: disk full" in app.warning[0].value
+
+
+@pytest.fixture
+def of_patients(monkeypatch):
+    """Live takes the demo for a cohort of patients."""
+    monkeypatch.setattr(kept, "has_patients", lambda source: True)
+
+
+def test_arriving_trains_on_no_patient_before_that_is_chosen(demo_features, of_patients):
+    app = open_page("live")
+    set_slider(app, 0.05)
+
+    assert not app.exception
+    assert "Nothing is trained yet" in [header.value for header in app.header]
+    assert not app.metric
+    assert not resources.ledger().book().entries
+
+
+def test_scratch_models_count_in_the_session_and_neither_in_runs_nor_in_the_ledger(
+    demo_features, of_patients, monkeypatch
+):
+    tracked = []
+    monkeypatch.setattr(recording, "track", tracked.append)
+    app = open_page("live")
+    app.button(key="live_scratch").click().run()
+    set_slider(app, 8.0)
+
+    assert not app.exception
+    assert "Shown in this session: 2 models" in texts(app)
+    assert metrics(app)["Total ε so far, patient"].startswith("10.9")
+    assert "Not recorded" in texts(app)
+    assert not tracked and not resources.ledger().book().entries
+
+    app.button(key="live_record").click().run()
+    assert [run.config.privacy.target_epsilon for run in tracked] == [8.0]
+    assert [entry.release.target_epsilon for entry in resources.ledger().book().entries] == [8.0]
+
+
+def test_recorded_models_of_patients_go_to_the_ledger(demo_features, of_patients):
+    app = open_page("live")
+    app.button(key="live_recorded").click().run()
+
+    assert not app.exception and app.metric
+    assert len(resources.ledger().book().entries) == 1
+
+
+def test_a_cohort_with_a_budget_has_every_model_recorded(demo_features, of_patients, monkeypatch):
+    data = resources.feature_dataset(DataSource())
+    resources.ledger().set_budget(data.cohort_identity, Budget(epsilon=7.0, delta=1e-4))
+
+    app = open_page("live")
+
+    assert app.button(key="live_scratch").disabled
+    assert "This cohort has a budget" in texts(app)
+
+
+def test_a_budget_set_later_ends_what_is_only_tried_out(demo_features, of_patients):
+    app = open_page("live")
+    app.button(key="live_scratch").click().run()
+    assert app.metric
+    data = resources.feature_dataset(DataSource())
+    resources.ledger().set_budget(data.cohort_identity, Budget(epsilon=7.0, delta=1e-4))
+
+    set_slider(app, 8.0)
+
+    assert not app.metric and app.button(key="live_scratch").disabled
+
+
+def test_masses_of_nobody_are_trained_on_without_asking(demo_features, of_patients):
+    app = open_page("live")
+
+    app.selectbox(key="live_strategy").set_value("synthetic").run()
+
+    assert app.metric and not app.exception
+
+
+def test_curve_has_a_point_for_every_model_of_these_choices(demo_features):
+    app = open_page("live")
+    set_slider(app, 0.05)
+    set_slider(app, math.inf)
+
+    lines = {trace.get("name"): trace for trace in figure(app, "live_curve")["data"]}
+    name = next(name for name in lines if name and name + ", ∞" in lines)
+    assert lines[name]["x"] == [0.05, 6.0]
+    assert len(lines[name + ", ∞"]["y"]) == 1
+    assert lines[name + ", this model"]["y"] == lines[name + ", ∞"]["y"]
+
+
+def test_live_evaluates_per_patient_and_trains_nothing_for_it(demo_features):
+    app = open_page("live")
+    by_mass = metrics(app)
+    app.get_by_key("live_evaluated_per").set_value("patient").run()
+
+    assert not app.exception
+    names = {name for name in metrics(app) if name.startswith("AUROC")}
+    assert names == {"AUROC per patient, demo", "AUROC per patient, demo-external"}
+    spent = "Total ε so far, patient"
+    assert metrics(app)[spent] == by_mass[spent]
+    assert figure(app, "live_curve")["layout"]["yaxis"]["title"]["text"] == "AUROC per patient"
+    assert "of 100 malignant patients" in texts(app)
+    assert sum(counts(app)) == 12  # patients of the small demo's test set
 
 
 def test_live_at_infinity_says_no_privacy_and_gives_no_total(demo_features):

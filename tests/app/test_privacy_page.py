@@ -68,9 +68,12 @@ def test_minute_says_odds_in_words_and_dots(measured):
     app = open_page("privacy")
 
     assert not app.exception
-    assert "would rightly say so of at most 77. Of 100 who did not" in texts(app)
-    assert "wrongly accuses only **1** of 100 names at most **20**" in texts(app)
-    assert "at most 77 rightly named" in json.dumps(figure(app, "odds")["layout"])
+    assert (
+        "identifies at most 77 of 100 patients who took part, and wrongly flags 23 of 100"
+        in texts(app)
+    )
+    assert "wrongly flags only **1** of 100 others identifies at most **20**" in texts(app)
+    assert "at most 77 identified" in json.dumps(figure(app, "odds")["layout"])
     assert "Research use only, not for diagnosis" in texts(app)
 
 
@@ -81,9 +84,8 @@ def test_slider_moves_words_dots_and_bound(measured):
     set_slider(app, 0.5)
 
     assert not app.exception
-    assert "of at most 54. Of 100 who did not, this attacker would wrongly say so of 46" in texts(
-        app
-    )
+    said = "identifies at most 54 of 100 patients who took part, and wrongly flags 46 of 100"
+    assert said in texts(app)
     assert figure(app, "attacker_roc")["data"] != before
     assert metrics(app)["Claimed"] == "ε ≤ 0.5"
 
@@ -121,7 +123,7 @@ def test_image_unit_speaks_of_masses_and_what_it_is_worth_to_a_patient(nothing_m
     app.get_by_key("privacy_unit").set_value("image").run()
 
     assert not app.exception
-    assert "Of 100 masses that took part" in texts(app)
+    assert "of 100 masses that took part" in texts(app)
     assert "A patient with 14 masses is guaranteed only ε = 283.9." in texts(app)
 
 
@@ -153,11 +155,11 @@ def test_logarithmic_switch_changes_the_axes(measured):
 @pytest.mark.parametrize(
     ("kind", "inputs", "said"),
     [
-        ("names at most", {"limit_named": 5.0, "limit_accused": 1.0}, "ε = 2.43"),
-        ("guesses rightly at most", {"limit_guess": 60.0}, "ε = 1.72"),
+        ("identifies at most", {"limit_named": 5.0, "limit_accused": 1.0}, "ε = 2.43"),
+        ("guesses right at most", {"limit_guess": 60.0}, "ε = 1.72"),
         ("gains at most", {"limit_advantage": 20.0}, "ε = 1.72"),
-        ("names at most", {"limit_named": 1.0}, "which mere guessing reaches"),
-        ("guesses rightly at most", {"limit_guess": 40.0}, "above 50 %"),
+        ("identifies at most", {"limit_named": 1.0}, "which mere guessing reaches"),
+        ("guesses right at most", {"limit_guess": 40.0}, "above 50 %"),
         ("gains at most", {"limit_advantage": 0.1}, "between 0.05 and 1000"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -47,8 +48,23 @@ def mammogram():
     return image
 
 
-def upload(app, content, name="case.png"):
-    app.file_uploader(key="case_file").set_value((name, content, "application/octet-stream"))
+def upload(app, *contents, name="case.png"):
+    if app.get_by_key("case_source").value != case_picture.UPLOAD:
+        app = choose(app, "case_source", case_picture.UPLOAD)
+    files = [(name, content, "application/octet-stream") for content in contents]
+    app.file_uploader(key="case_file").set_value(files)
+    return app.run(timeout=90)
+
+
+def box_fields(app):
+    """The number fields of boxes: top, left, height and width of each picture."""
+    return [field for field in app.number_input if field.key.startswith("case_box_")]
+
+
+def type_box(app, *numbers, picture=0):
+    """Types top, left, height and width of a picture's box."""
+    for field, number in zip(box_fields(app)[4 * picture :], numbers, strict=False):
+        field.set_value(number)
     return app.run(timeout=90)
 
 
@@ -88,8 +104,19 @@ def test_link_opens_an_example_by_its_seed_and_class():
     assert app.get_by_key("case_class").value == "malignant"
 
 
-def test_page_opens_without_anything_read():
+def test_page_opens_with_an_example_and_its_answer_in_one_sentence():
     app = open_page("read_case")
+
+    assert not app.exception and not app.error
+    assert app.get_by_key("case_source").value == case_picture.EXAMPLE
+    assert re.fullmatch(
+        r"\d+ of 10 models say malignant at ε = 1, \d+ of 10 at ε = 60\.", app.header[0].value
+    )
+    assert app.get("plotly_chart")
+
+
+def test_own_image_is_asked_for_and_nothing_is_read_before():
+    app = choose(open_page("read_case"), "case_source", case_picture.UPLOAD)
 
     assert not app.exception
     assert "Nothing you upload is kept" in texts(app)
@@ -128,7 +155,7 @@ def test_uploaded_crop_is_read_whole():
 
     assert not app.exception and not app.error
     assert len(own_scores(figures(app)[0])) == 51
-    assert not [field for field in app.number_input if field.key == "case_box_top"]
+    assert not box_fields(app)
 
 
 def test_uploaded_mammogram_waits_for_a_box_and_reads_what_is_in_it(private_home):
@@ -136,9 +163,7 @@ def test_uploaded_mammogram_waits_for_a_box_and_reads_what_is_in_it(private_home
     assert "Draw a box around the mass" in texts(app)
     assert not app.get("plotly_chart")
 
-    for side, value in (("top", 500), ("left", 300), ("height", 120), ("width", 120)):
-        app.number_input(key=f"case_box_{side}").set_value(value)
-    app.run(timeout=90)
+    app = type_box(app, 500, 300, 120, 120)
 
     assert not app.exception and not app.error
     assert len(own_scores(figures(app)[0])) == 51
@@ -150,13 +175,11 @@ def test_uploaded_mammogram_waits_for_a_box_and_reads_what_is_in_it(private_home
 
 def test_another_upload_starts_without_a_box():
     app = upload(open_page("read_case"), png(mammogram()))
-    for side in ("top", "left", "height", "width"):
-        app.number_input(key=f"case_box_{side}").set_value(100)
-    app.run(timeout=90)
+    app = type_box(app, 100, 100, 100, 100)
 
-    app = upload(app, png(mammogram()[::-1].copy()), "app.png")
+    app = upload(app, png(mammogram()[::-1].copy()))
 
-    assert app.number_input(key="case_box_top").value is None
+    assert [field.value for field in box_fields(app)] == [None] * 4
     assert "Draw a box around the mass" in texts(app)
 
 
@@ -208,7 +231,7 @@ def test_nothing_of_an_upload_is_kept(tmp_path, monkeypatch, caplog):
     before = files_below(tmp_path)
 
     with caplog.at_level("DEBUG", logger="mammo_core"):
-        app = upload(app, png(mass(seed=3)), "Doe^Jane.png")
+        app = upload(app, png(mass(seed=3)), name="Doe^Jane.png")
 
     assert len(own_scores(figures(app)[0])) == 51
     assert files_below(tmp_path) == before
@@ -225,7 +248,7 @@ def test_session_forgets_the_picture_with_the_upload():
 
 
 def test_dicom_of_a_breast_is_read_and_its_identifiers_are_not_shown():
-    app = upload(open_page("read_case"), dicom_bytes(), "IM0001")
+    app = upload(open_page("read_case"), dicom_bytes())
 
     assert not app.exception and not app.error
     shown = " ".join([texts(app), *(warning.value for warning in app.warning)])
@@ -233,7 +256,63 @@ def test_dicom_of_a_breast_is_read_and_its_identifiers_are_not_shown():
     assert "900 × 1200 pixels" in shown
 
 
-def dicom_bytes():
+def test_two_views_of_a_patient_get_one_answer_and_one_each():
+    views = [
+        dicom_bytes(image, ImageLaterality="R", ViewPosition=view, SOPInstanceUID=uid)
+        for view, uid, image in (("MLO", "1.2.3", mammogram()), ("CC", "1.2.4", mammogram()[::-1]))
+    ]
+    app = upload(open_page("read_case"), *views)
+    assert "Draw a box around the mass in each view" in texts(app)
+    labels = [field.label for field in box_fields(app)]
+    assert (labels[0], labels[4]) == ("Top (pixels), right CC", "Top (pixels), right MLO")
+    assert "Mirroring is for display only" in texts(app)
+
+    app = type_box(app, 500, 300, 120, 120)
+    assert "Draw a box around the mass in each view" in texts(app)
+    app = type_box(app, 480, 280, 160, 160, picture=1)
+
+    assert not app.exception and not app.error
+    rows = table(app)
+    assert list(rows["view"].unique()) == ["mean", "right CC", "right MLO"]
+    assert len(rows) == 18
+    means = rows.groupby("view")["mean score"].first()  # at the smallest ε
+    low, high = sorted([means["right CC"], means["right MLO"]])
+    assert low < high
+    assert low - 0.1 < means["mean"] < high + 0.1
+    assert "This is the mean of right CC and right MLO." in texts(app)
+    assert "right CC: " in texts(app)
+
+
+def test_two_views_whose_patient_nobody_names_are_read_once_the_user_says_so():
+    app = upload(open_page("read_case"), png(mass()), png(mass(seed=1)))
+    assert "At least one image does not name its patient" in texts(app)
+    assert not app.get("plotly_chart")
+
+    (box,) = [one for one in app.checkbox if one.key.startswith("case_same_")]
+    box.set_value(True).run(timeout=90)
+
+    assert not app.exception and not app.error
+    assert list(table(app)["view"].unique()) == ["mean", "view 1", "view 2"]
+
+
+def test_views_of_two_patients_are_refused():
+    other = dicom_bytes(mammogram()[::-1], PatientID="Roe2", SOPInstanceUID="1.2.3")
+
+    app = upload(open_page("read_case"), dicom_bytes(), other)
+
+    (error,) = app.error
+    assert "the headers of these images name different patients" in error.value
+    assert "Doe" not in error.value and "Roe" not in error.value
+    assert not app.exception and not box_fields(app)
+
+
+def test_three_images_are_refused():
+    app = upload(open_page("read_case"), *[png(mass(seed=seed)) for seed in range(3)])
+
+    assert "two views of one patient; got 3 images" in app.error[0].value
+
+
+def dicom_bytes(image=None, **elements):
     """A mammogram as a DICOM file with a patient's name in it."""
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import (
@@ -241,7 +320,7 @@ def dicom_bytes():
         ExplicitVRLittleEndian,
     )
 
-    pixels = mammogram().astype(np.uint16) * 16
+    pixels = (mammogram() if image is None else image).astype(np.uint16) * 16
     data = pydicom.Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -255,6 +334,8 @@ def dicom_bytes():
     data.PhotometricInterpretation = "MONOCHROME2"
     data.WindowCenter, data.WindowWidth = 2048, 4096
     data.PixelData = pixels.tobytes()
+    for keyword, value in elements.items():
+        setattr(data, keyword, value)
     content = io.BytesIO()
     pydicom.dcmwrite(content, data, enforce_file_format=True)
     return content.getvalue()

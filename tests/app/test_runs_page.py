@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from mammo_core.cohorts.installed import DataSource
 from mammo_core.results.archive import RunArchive
+from mammo_core.results.runs_table import one_line_per_run, without_repeats
 from pages.ui.runs import actions
 from pages.ui.state import jobs, resources
 from tests.app.helpers import open_page
@@ -39,7 +41,8 @@ def test_runs_are_listed_and_filtered(trained):
     table = app.dataframe[0].value
     assert len(table) == 4
     assert set(table["target ε"]) == {"1", "6"}
-    assert {"AUROC demo", "AUROC demo-external"} <= set(table.columns)
+    assert list(table.columns[:3]) == ["training data", "target ε", "AUROC demo"]
+    assert "AUROC demo-external" in table.columns
 
     app.text_input(key="runs_search").set_value("seed nonsense").run()
     assert "0 of 4 runs" in texts(app)
@@ -47,6 +50,42 @@ def test_runs_are_listed_and_filtered(trained):
     app.multiselect(key="runs_strategies").set_value(["pretrain"]).run()
     assert "0 of 4 runs" in texts(app)
     assert not app.exception
+
+
+def test_runs_are_compared_per_patient_where_that_is_chosen(trained):
+    app = open_page("runs")
+    app.get_by_key("runs_evaluated_per").set_value("patient").run()
+
+    per_patient = trained.rows("patient").set_index(["run_id", "test_set"])["auroc"]
+    table = app.dataframe[0].value
+    shown = [per_patient[run_id, "demo"].round(3) for run_id in table.index]
+    assert table["AUROC per patient demo"].tolist() == shown
+    app = select(app, 0)
+    assert not app.exception
+    assert "AUROC per patient, demo" in {element.label for element in app.metric}
+    app = select(app, 0, 1)
+    assert not app.exception
+
+
+def test_runs_without_numbers_per_patient_stay_in_the_list(trained):
+    rows = trained.rows()
+    evaluated = trained.rows("patient")
+    one = rows["run_id"].iloc[0]
+
+    table = one_line_per_run(rows, "patient", evaluated[evaluated["run_id"] != one])
+
+    assert set(table.index) == set(rows["run_id"])
+    assert table["AUROC per patient demo"].isna().tolist() == [name == one for name in table.index]
+
+
+def test_test_sets_are_named_as_controls_name_them_and_repeats_are_left_out(trained):
+    rows = trained.rows().replace({"demo": "cbis-ddsm", "demo-external": "bcdr"})
+    again = rows.assign(run_id=rows["run_id"] + "again")
+
+    table = one_line_per_run(without_repeats(pd.concat([rows, again])))
+
+    assert set(table.index) == set(rows["run_id"])
+    assert {"AUROC CBIS-DDSM test (same site)", "AUROC BCDR (another site)"} <= set(table.columns)
 
 
 def test_one_chosen_run_shows_its_card_and_can_be_repeated(trained, monkeypatch):

@@ -9,19 +9,24 @@ import pytest
 
 from mammo_core import reference
 from mammo_core.cohorts.installed import DataSource
+from mammo_core.config.names import TEST_SET_NAMES
 from mammo_core.config.recipes import RECIPES
 from mammo_core.config.runs import PAPER_DELTA, STRATEGIES, UNITS, PrivacyConfig, RunConfig
 from mammo_core.evaluation.curves import curve_points
 from mammo_core.evaluation.metrics import METRIC_NAMES
+from mammo_core.evaluation.patients import EVALUATION_UNITS
+from mammo_core.evaluation.targets import with_chances
 from mammo_core.jobs.requests import SweepRequest
 from mammo_core.results.recording import RunRecorder
 from mammo_core.system.secret_key import sealed_identity
 from pages.ui.state import resources
 from pages.ui.trade_off import missing_runs
 from pages.ui.trade_off import points as trade_off_points
+from pages.ui.trade_off.charts import figures
 from pages.ui.trade_off.citation import citation, provenance_of
-from pages.ui.trade_off.export import visible_points
-from pages.ui.trade_off.points import CurveChoices, draw_from
+from pages.ui.trade_off.comparison import do_others_help
+from pages.ui.trade_off.headline import cost_sentence
+from pages.ui.trade_off.points import CurveChoices, draw_from, visible_points
 from pages.ui.trade_off.slides import STEPS, slide
 from tests.app.helpers import open_page
 from tests.helpers.made_ledgers import run_many
@@ -31,6 +36,17 @@ SHIPPED = ("cbis-ddsm", "bcdr")
 
 def figure(app, index=0):
     return json.loads(app.get("plotly_chart")[index].proto.spec)
+
+
+def points(app):
+    """The table of the points in the figures."""
+    return next(shown.value for shown in app.dataframe if "target ε" in shown.value.columns)
+
+
+def answers(app):
+    """The table of the budgets that reach the target."""
+    (table,) = (shown.value for shown in app.dataframe if "target ε" not in shown.value.columns)
+    return table
 
 
 def texts(app):
@@ -43,9 +59,11 @@ def trace_names(app, index=0):
 
 def make_choices(**changed):
     chosen = {
+        "masses": reference.PAPER,
         "strategies": ("real", "pretrain"),
         "unit": "patient",
         "metric": "auroc",
+        "evaluated_per": "mass",
         "test_sets": SHIPPED,
         "every_seed": False,
         "with_paper": True,
@@ -75,7 +93,7 @@ def own_runs(dataset, private_home):
 def test_trade_off_draws_both_test_sets_on_a_log_axis_with_the_paper():
     app = open_page("trade_off")
 
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 3  # and of 1000 women
     for index in range(2):
         assert figure(app, index)["layout"]["xaxis"]["type"] == "log"
         assert {"synthetic, then private on real", "the paper, same colours"} <= trace_names(
@@ -93,15 +111,74 @@ def test_trade_off_paper_can_be_switched_off_and_strategies_chosen():
     assert trace_names(app) == {"real only", "real only, no privacy"}
 
 
+def test_synthetic_masses_are_chosen_and_only_where_they_train(private_home):
+    app = open_page("trade_off")
+    papers = points(app)
+
+    app.get_by_key("masses").set_value("simulated").run()
+
+    assert not app.exception
+    shown = points(app)
+    is_real = shown["training data"] == "real only"
+    assert shown[is_real].equals(papers[is_real])
+    assert not shown[~is_real].equals(papers[~is_real])
+    assert "No patient is behind these" in texts(app)
+    assert "simulated, of nobody" in app.code[0].value
+
+    app.get_by_key("strategies").set_value(["real"]).run()
+    assert not app.exception
+    assert "masses" not in {widget.key for widget in app.get("button_group")}
+
+
+def test_link_chooses_simulated_masses_and_a_point_says_that_its_budget_covers_everything():
+    app = open_page("privacy")
+    app.query_params["masses"] = "simulated, of nobody"
+
+    app.switch_page("pages/trade_off.py").run()
+    assert not app.warning
+    app.selectbox(key="point").set_value("shipped/pretrain/patient/6/bcdr").run()
+
+    assert not app.exception
+    assert app.get_by_key("masses").value == "simulated"
+    assert "come from the generator simulated, which learned from nobody" in texts(app)
+    assert "No ROC curves were kept" in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("masses", "compared"), [(reference.PAPER, "simulated, of nobody"), ("simulated", "simulated")]
+)
+def test_page_answers_whether_other_masses_help(masses, compared):
+    told = do_others_help(make_choices(masses=masses, strategies=STRATEGIES))
+
+    assert len(told) == 3
+    assert all(f"with *{compared}" in one for one in told)
+    pretrain = next(one for one in told if "then private on real" in one)
+    assert "**better on one test set, worse on the other.**" in pretrain
+    assert "at ε = 6" in pretrain and ".007 higher (95 %: .00" in pretrain
+    assert "without noise" in next(one for one in told if "synthetic only" in one)
+    assert not do_others_help(make_choices(strategies=("real",)))
+
+
+def test_where_a_low_score_is_better_the_answer_turns_round():
+    (auroc,), (brier,) = (
+        do_others_help(
+            make_choices(strategies=("synthetic",), test_sets=("cbis-ddsm",), metric=metric)
+        )
+        for metric in ("auroc", "brier")
+    )
+    assert "**they help.**" in auroc and ".150 higher" in auroc
+    assert ("lower" in brier) == ("**they help.**" in brier)
+
+
 def test_trade_off_draws_only_the_chosen_test_set():
     app = open_page("trade_off")
 
     app.get_by_key("test_sets").set_value(["bcdr"]).run()
 
     assert not app.exception
-    assert [heading.value for heading in app.subheader] == ["BCDR (another site)"]
-    (table,) = (element.value for element in app.dataframe)
-    assert set(table["test set"]) == {"bcdr"}
+    assert [heading.value for heading in app.header] == ["BCDR (another site)"]
+    table = points(app)
+    assert set(table["test set"]) == {"BCDR (another site)"}
 
 
 def test_trade_off_shows_every_seed_as_a_dot_in_place_of_the_bands():
@@ -115,12 +192,34 @@ def test_trade_off_shows_every_seed_as_a_dot_in_place_of_the_bands():
 
 
 def test_trade_off_table_shows_the_points_in_words():
-    (table,) = (element.value for element in open_page("trade_off").dataframe)
+    table = points(open_page("trade_off"))
 
-    assert set(table["test set"]) == {"cbis-ddsm", "bcdr"}
-    row = table[(table["target ε"] == "6") & (table["test set"] == "cbis-ddsm")].iloc[0]
+    assert set(table["test set"]) == set(TEST_SET_NAMES.values())
+    row = table[
+        (table["target ε"] == "6") & (table["test set"] == TEST_SET_NAMES["cbis-ddsm"])
+    ].iloc[0]
     assert row["95 % from"] < row["AUROC"] < row["to"]
     assert "∞ (not DP)" in set(table["target ε"])
+
+
+def test_trade_off_says_over_each_figure_what_privacy_costs():
+    app = open_page("trade_off")
+    points = curve_points(reference.measured_results())
+    points = points[(points["unit"] == "patient") & (points["strategy"] == "real")]
+
+    for test_set in SHIPPED:
+        value = points[points["test_set"] == test_set].set_index("target_epsilon")["mean"]
+        six, one = (f"**.{100 * (value[math.inf] - value[epsilon]):02.0f}**" for epsilon in (6, 1))
+        said = f"A whole patient's privacy at ε = 6 costs {six} AUROC; at ε = 1 it costs {one} (real only)."
+        assert said in texts(app)
+
+
+def test_trade_off_says_no_cost_where_there_is_nothing_to_compare_with():
+    points = curve_points(reference.measured_results())
+    points = points[points["test_set"] == "bcdr"]
+
+    assert not cost_sentence(points.iloc[:0], "auroc", "patient")
+    assert not cost_sentence(points[points["target_epsilon"] < math.inf], "auroc", "patient")
 
 
 @pytest.mark.parametrize("key", ["strategies", "test_sets"])
@@ -151,6 +250,7 @@ def test_trade_off_hides_the_papers_other_measures_and_says_why():
         {"point": "nothing"},
         {"strategies": "magic"},
         {"own": "runs of somebody else"},
+        {"masses": "of somebody else"},
         {"test_sets": "mars"},
         {"talk": "1", "step": "-4"},
         {"talk": "yes"},
@@ -182,7 +282,7 @@ def test_chosen_point_opens_its_card_with_roc_and_guarantee(monkeypatch):
             "tpr_high": [0.0, 0.8, 1.0],
         }
     )
-    monkeypatch.setattr(resources, "measured_roc", lambda: curve)
+    monkeypatch.setattr(resources, "measured_roc", {"mass": curve}.get)
     app = open_page("trade_off")
 
     app.selectbox(key="point").set_value("shipped/real/patient/6/bcdr").run()
@@ -198,19 +298,98 @@ def test_chosen_point_opens_its_card_with_roc_and_guarantee(monkeypatch):
     assert np.frombuffer(b64decode(packed["bdata"]), packed["dtype"]).tolist() == [0.0, 0.7, 1.0]
     assert "real only**, ε 6 per patient, on BCDR" in texts(app)
     assert "10 seeds (42 to 51)" in texts(app)
-    assert "names at most 19.3% of the 578 patients it was trained on" in texts(app)
+    assert "identifies at most 19.3% of the 578 patients it was trained on" in texts(app)
     rings = [trace for trace in figure(app, 1)["data"] if trace.get("name") == "chosen"]
     assert len(rings) == 1
 
 
 def test_every_shipped_point_has_its_roc():
-    curves = reference.measured_roc()
     keys = ["strategy", "unit", "target_epsilon", "test_set"]
 
-    drawn = {tuple(key) for key in curves[keys].drop_duplicates().to_numpy()}
+    for per in EVALUATION_UNITS:
+        curves = reference.measured_roc(per)
+        drawn = {tuple(key) for key in curves[keys].drop_duplicates().to_numpy()}
 
-    points = curve_points(reference.measured_results())
-    assert {tuple(key) for key in points[keys].to_numpy()} <= drawn
+        points = curve_points(reference.measured_results(evaluated_per=per))
+        assert {tuple(key) for key in points[keys].to_numpy()} <= drawn
+        assert len(points) == len(STRATEGIES) * len(UNITS) * len(SHIPPED) * 12
+
+
+def test_results_per_patient_are_others_and_named_everywhere():
+    app = open_page("trade_off")
+    app.get_by_key("evaluated_per").set_value("patient").run()
+    app.selectbox(key="point").set_value("shipped/real/patient/6/bcdr").run()
+
+    assert not app.exception
+    points = curve_points(reference.measured_results(evaluated_per="patient"))
+    is_meant = (
+        (points["strategy"] == "real")
+        & (points["unit"] == "patient")
+        & (points["target_epsilon"] == 6)
+        & (points["test_set"] == "bcdr")
+    )
+    assert f"- AUROC per patient: **{points[is_meant]['mean'].iloc[0]:.3f}**" in texts(app)
+    assert "Evaluated per patient: the logits of a patient's masses are averaged" in texts(app)
+    assert "at ε = 6 costs" in texts(app) and "AUROC per patient; at ε = 1" in texts(app)
+    assert figure(app)["layout"]["yaxis"]["title"]["text"] == "AUROC per patient"
+    assert "the paper, same colours" not in trace_names(app)
+    assert "The paper is shown per mass only" in texts(app)
+    choices = make_choices(evaluated_per="patient")
+    table = visible_points(choices, draw_from(choices))
+    assert set(table["evaluation_unit"]) == {"patient"} and set(table["origin"]) == {"shipped"}
+    assert "Evaluated per patient: the logits" in citation(choices)
+
+
+def test_runs_that_were_not_evaluated_per_patient_are_named():
+    app = open_page("trade_off")
+    app.get_by_key("masses").set_value("simulated").run()
+    app.get_by_key("evaluated_per").set_value("patient").run()
+
+    assert not app.exception
+    assert "not evaluated per patient: real + synthetic, synthetic, then private" in texts(app)
+    assert "real only" in trace_names(app)
+    app.get_by_key("strategies").set_value(["synthetic"]).run()
+    assert not app.exception and not app.get("plotly_chart")
+
+
+def test_smallest_budget_for_a_target_is_computed_from_the_points():
+    app = open_page("trade_off")
+    app.number_input(key="target_auroc").set_value(0.6).run()
+
+    table = answers(app).set_index("training data")
+    points = with_chances(curve_points(reference.measured_results()), "auroc", 0.6)
+    points = points[(points["unit"] == "patient") & (points["strategy"] == "real")]
+    for test_set in SHIPPED:
+        part = points[points["test_set"] == test_set].sort_values("target_epsilon")
+        reaching = part[part["chance"] >= 0.8]
+        said = table.loc["real only", TEST_SET_NAMES[test_set]]
+        assert said.startswith(f"ε = {reaching['target_epsilon'].iloc[0]:g} (chance ")
+    app.number_input(key="target_auroc").set_value(0.99).run()
+    table = answers(app)
+    assert all("at no measured ε" in answer for answer in table[TEST_SET_NAMES["bcdr"]])
+
+
+def test_impossible_target_is_named_and_the_curves_stay():
+    app = open_page("trade_off")
+    app.number_input(key="target_auroc").set_value(1.5).run()
+
+    assert "1.5" in app.error[0].value and not app.exception
+    assert len(app.get("plotly_chart")) >= 2
+
+
+def test_women_found_missed_and_alarmed_add_up():
+    app = open_page("trade_off")
+    app.number_input(key="women_prevalence").set_value(100).run()
+
+    points = curve_points(
+        reference.measured_results(evaluated_per="patient"), "sensitivity_at_90_specificity"
+    )
+    keys = ("unit", "strategy", "test_set", "target_epsilon")
+    point = points.set_index(list(keys)).loc[("patient", "real", "cbis-ddsm", 6.0)]
+    found = round(100 * point["mean"])
+    assert f"finds **{found}** (" in texts(app) and f"misses **{100 - found}**" in texts(app)
+    assert "it calls **90** malignant" in texts(app)
+    assert "no screening population" in texts(app)
 
 
 def test_point_without_privacy_promises_nothing():
@@ -236,7 +415,7 @@ def test_own_runs_are_drawn_beside_the_shipped_ones_with_their_own_test_sets(own
     app.selectbox(key="own").set_value(name).run()
 
     assert not app.exception
-    assert [heading.value for heading in app.subheader][2:] == ["elsewhere", "here"]
+    assert [heading.value for heading in app.header][2:] == ["elsewhere", "here"]
     assert trace_names(app, 2) == {"real only, your runs", "real only, your runs, no privacy"}
     assert "your runs" not in " ".join(trace_names(app, 0))  # other data, other figure
     assert sealed_identity(dataset.data_hash)[:6] in name
@@ -344,6 +523,26 @@ def test_visible_points_hold_what_is_drawn_and_where_they_are_from():
     assert set(table["origin"]) == {"shipped", "paper"}
     assert set(table["test_set"]) == {"bcdr"} and set(table["strategy"]) == {"real"}
     assert len(table[table["origin"] == "shipped"]) == len(drawn.points)
+    assert {"series", "test_set", "epsilon", "mean", "low", "high", "n"} <= set(table.columns)
+    assert set(table["series"]) == {"real only", "real only, the paper"}
+    assert table.notna()[["epsilon", "mean", "low", "high", "n"]].all(axis=None)
+    assert (table["low"] <= table["mean"]).all() and (table["mean"] <= table["high"]).all()
+
+
+def test_band_is_that_of_the_chosen_point_and_at_first_of_the_sentences_curve():
+    choices = make_choices(strategies=("real", "pretrain"), test_sets=("bcdr",))
+    drawn = draw_from(choices)
+
+    bands = [
+        [
+            trace.meta["band_of"]
+            for trace in figures(choices, drawn, chosen)["bcdr"].data
+            if trace.meta
+        ]
+        for chosen in (None, "shipped/pretrain/patient/6/bcdr")
+    ]
+
+    assert bands == [["real only"], ["synthetic, then private on real"]]
 
 
 def test_files_say_intervals_coverage_and_citation():
@@ -442,7 +641,7 @@ def test_talk_mode_steps_through_the_story_and_leaves():
     for _ in STEPS:
         assert not app.exception
         assert "Research use only" in texts(app)
-        seen.append(next(text.value for text in app.markdown if text.value.startswith("### ")))
+        seen.append(next(text.value for text in app.markdown if text.value.startswith("## ")))
         if not app.button(key="trade_off_next").disabled:
             app.button(key="trade_off_next").click().run()
 

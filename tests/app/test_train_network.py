@@ -23,7 +23,7 @@ def executors(monkeypatch):
 @pytest.fixture
 def page():
     app = open_page("train")
-    app.get_by_key("train_kind").set_value("networks on images").run()
+    app.get_by_key("train_kind").set_value("slow: full network").run()
     app.selectbox(key="train_strategy").set_value("real").run()
     app.get_by_key("network_part").set_value("head").run()
     app.number_input(key="network_steps_real_head").set_value(3).run()
@@ -51,7 +51,7 @@ def test_choice_is_explained_before_anything_starts(page):
     said = texts(page)
 
     assert metric(page, "μ") != "none"
-    assert "An attacker who sees this model" in said
+    assert "Anyone who sees this model" in said
     assert "Trains on **CPU, " in said
     assert "no GPU" in said
     assert (
@@ -90,7 +90,7 @@ def test_network_that_cannot_be_timed_is_told_and_hides_nothing_else(page, monke
 
     assert "Expected weights; got none. Give a file." in page.error[0].value
     assert not page.button(key="train_start").disabled
-    assert "Jobs" in [header.value for header in page.subheader]
+    assert "Jobs" in [header.value for header in page.header]
 
 
 def test_network_is_trained_shown_as_a_card_and_told_apart_among_runs(page, private_home):
@@ -124,7 +124,7 @@ def test_paper_preset_says_what_it_is_what_came_out_and_how_ours_differs(page):
     assert "How this differs from the paper" in [box.label for box in page.expander]
     assert "timm's ms_in1k" in said
     assert "fetched from timm's hub once, before anything is trained or released" in said
-    assert "No privacy (not DP)" in said or "No guarantee" in said
+    assert "No privacy (not DP)" in said or "No privacy guarantee" in said
     assert not page.exception
 
 

@@ -87,7 +87,7 @@ def test_page_says_what_a_choice_means_before_training(executors):
     assert "at most 19.3% of the 24 patients it was trained on" in texts(app)
     assert "ε = 6 per patient, δ = 0.0001, end to end" in texts(app)
     assert "Demonstration with no patients behind the masses" in texts(app)
-    assert "come from the generator cascade. It learned from other patients" in texts(app)
+    assert "come from the generator flow_gan. It learned from other patients" in texts(app)
     assert "Nothing was trained here yet" in texts(app)
 
     app.select_slider(key="train_epsilon").set_value(1.0).run()
@@ -187,7 +187,7 @@ def test_sweep_ends_in_curves_and_a_choice_of_runs(executors):
     app.run()
 
     assert not app.exception
-    assert "8 runs" in [element.value for element in app.subheader]
+    assert "8 runs" in [element.value for element in app.header]
     assert len(next(box for box in app.selectbox if box.label == "Run").options) == 8
 
 

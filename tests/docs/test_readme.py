@@ -2,7 +2,6 @@
 
 import re
 
-from mammo_core.cohorts import demo
 from tests.docs.documents import README, ROOT, code_blocks, text_of
 
 
@@ -20,9 +19,6 @@ def test_readme_has_one_short_python_example():
 
 
 def test_python_example_trains_at_both_budgets(tmp_path, monkeypatch, capsys):
-    """As it stands, on a demo of few patients."""
-    few = [("demo", "train", 24), ("demo", "test", 12), ("demo-external", "test", 12)]
-    monkeypatch.setattr(demo, "_PARTS", few)
     monkeypatch.setenv("MAMMO_HOME", str(tmp_path))
     (example,) = code_blocks(README, "python")
 

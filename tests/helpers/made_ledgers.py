@@ -4,11 +4,14 @@ import time
 from contextlib import nullcontext
 from functools import partial
 
+from mammo_core.config.runs import BackboneConfig
 from mammo_core.generators import quality
 from mammo_core.ledger.chain import LedgerRecord
 from mammo_core.ledger.ledger import PrivacyLedger
 from mammo_core.results import plans
 from mammo_core.training.heads.sweep import run_plan
+
+TINY_JUDGE = BackboneConfig(name="test_resnet", weights="random", image_size_px=48, views=1)
 
 
 class MemoryRecords:
@@ -57,4 +60,5 @@ def run_many(dataset, configs, *, ledger=None, **options):
 
 
 run_sweep_into_file = partial(plans.run_sweep_into_file, ledger=FreeLedger())
-evaluate_synthetic = partial(quality.evaluate_synthetic, ledger=FreeLedger())
+evaluate_synthetic = partial(quality.evaluate_synthetic, judge=TINY_JUDGE, ledger=FreeLedger())
+judge_synthetic = partial(quality.judge_synthetic, judge=TINY_JUDGE, ledger=FreeLedger())

@@ -11,14 +11,14 @@ from mammo_core.classifiers.features import FeatureStore
 from mammo_core.cohorts.cohort import join
 from mammo_core.errors import BudgetExceededError
 from mammo_core.generators.nearest_real import open_neighbourhood
-from mammo_core.generators.quality import evaluate_synthetic
+from mammo_core.generators.quality import evaluate_synthetic, judge_synthetic
 from mammo_core.ledger.book import Budget
 from mammo_core.ledger.releases import cohort_identity
 from tests.classifiers.test_features import TINY
 from tests.conftest import make_cohort
 from tests.helpers.heads import make_small_heads, small_bench
 from tests.helpers.ledgers import DELTA
-from tests.helpers.made_ledgers import memory_ledger
+from tests.helpers.made_ledgers import TINY_JUDGE, memory_ledger
 
 REAL = join(
     [make_cohort(16, split=split, seed=seed) for seed, split in enumerate(("train", "val", "test"))]
@@ -42,7 +42,11 @@ def attack(folder, ledger):
 
 
 def evaluate(folder, ledger):
-    evaluate_synthetic(REAL, MADE, TINY, folder, ledger=ledger)
+    evaluate_synthetic(REAL, MADE, TINY, folder, judge=TINY_JUDGE, ledger=ledger)
+
+
+def judge(folder, ledger):
+    judge_synthetic(REAL, MADE, folder, judge=TINY_JUDGE, ledger=ledger)
 
 
 def search(folder, ledger):
@@ -56,7 +60,7 @@ def heads(folder, ledger):
     make_small_heads(small_bench(), ledger)
 
 
-@pytest.mark.parametrize("measure", [audit, private_audit, attack, evaluate, search, heads])
+@pytest.mark.parametrize("measure", [audit, private_audit, attack, evaluate, judge, search, heads])
 def test_measures_of_patients_run_past_no_budget(measure, tmp_path):
     ledger = memory_ledger()
     is_on_features = measure in (audit, private_audit, heads)
@@ -72,7 +76,7 @@ def test_measures_of_patients_run_past_no_budget(measure, tmp_path):
     assert ledger.book().entries == ()
 
 
-@pytest.mark.parametrize("measure", [attack, evaluate, search])
+@pytest.mark.parametrize("measure", [attack, evaluate, judge, search])
 def test_same_measures_again_are_no_new_release(measure, tmp_path):
     ledger = memory_ledger()
     for _ in range(2):

@@ -24,10 +24,8 @@ import mammo_core
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("", *sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "home"))
-TINY_DEMO = """
+MAIN = """
 import sys
-from mammo_core.cohorts import demo
-demo._PARTS = (("demo", "train", 24), ("demo", "test", 12), ("demo-external", "test", 12))
 from mammo_core.cli import main
 sys.exit(main())
 """
@@ -94,7 +92,7 @@ def run(*command, env, cwd, check=True):
 def train(installed, env, cwd, *options):
     """Trains on a small part of the demo; what was printed."""
     command = ["train", "--data", "demo", "--epsilon", "6", *TINY.split(), *options]
-    return run(installed / "python", "-c", TINY_DEMO, *command, env=env, cwd=cwd)
+    return run(installed / "python", "-c", MAIN, *command, env=env, cwd=cwd)
 
 
 @contextmanager

@@ -72,6 +72,7 @@ def facts(data: Dataset, coding: Coding) -> dict[str, str]:
         "modality": _one_of(MODALITIES, text(data, "Modality")),
         "laterality": _one_of(("L", "R", "B", "U"), laterality),
         "view": view(data),
+        "chest_wall": _chest_wall(data),
         "bits": str(coding.bits),
         "photometric": "MONOCHROME1" if coding.inverted else "MONOCHROME2",
         "transfer_syntax": syntax.name if syntax.is_transfer_syntax else "",
@@ -87,6 +88,12 @@ def view(data: Dataset) -> str:
     said = _one_of((*VIEWS, "SPECIMEN"), text(data, "ViewPosition").upper())
     codes = [text(item, "CodeValue") for item in data.get("ViewCodeSequence") or []]
     return said or next((_VIEW_CODES[code] for code in codes if code in _VIEW_CODES), "")
+
+
+def _chest_wall(data: Dataset) -> str:
+    """Returns on which side of the pixels the chest wall is; "" if the header does not say where rows point."""
+    first = [*(data.get("PatientOrientation") or ()), ""][0]
+    return {"A": "left", "P": "right"}.get(str(first)[:1], "")
 
 
 def _one_of(known: tuple[str, ...], value: str) -> str:

@@ -113,8 +113,8 @@ class GreyImage:
         kind: "dicom" or "raster".
         patient_id: The identifier in the file, "" if none. Never to be written: see `pseudonyms`.
         image_id: The SOP Instance UID, "" if none. Never to be written either.
-        facts: What identifies nobody, each value from a fixed vocabulary: modality, laterality, view, bits,
-            photometric, transfer syntax, intent.
+        facts: What identifies nobody, each value from a fixed vocabulary: modality, laterality, view, side of the
+            chest wall, bits, photometric, transfer syntax, intent.
         warnings: What a user should know, one sentence each.
     """
 

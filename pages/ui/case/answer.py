@@ -11,7 +11,7 @@ import streamlit as st
 from mammo_core.figures.provenance import Provenance
 from mammo_core.storage.hashing import image_hash
 from pages.ui.case import models as case_models
-from pages.ui.components.charts import chart, readable_type
+from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, export_button
 from pages.ui.components.messages import escape_markdown
 
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
     from mammo_core.reading.case import BudgetReading, CaseFeatures
     from mammo_core.reading.models import CaseModels
+    from pages.ui.case.mass import Case, Places
 
 _FEATURES = "case_features"
+_HEIGHT = 380  # pixels: seen whole beside the picture on a laptop
 
 
-def features_of(image: np.ndarray, groups: Sequence[CaseModels]) -> CaseFeatures:
-    """Computes the features of the mass for all models; the session keeps those of the last mass only.
+def features_of(images: Sequence[np.ndarray], groups: Sequence[CaseModels]) -> list[CaseFeatures]:
+    """Computes the features of masses for all models; the session keeps those of the last ones only.
 
     Raises:
         BackboneError: If a network cannot be loaded.
@@ -35,17 +37,18 @@ def features_of(image: np.ndarray, groups: Sequence[CaseModels]) -> CaseFeatures
     from mammo_core.reading.case import case_features
 
     configs = [case_models.shipped_heads().models.backbone, *(group.backbone for group in groups)]
-    wanted = (image_hash(image), tuple(dict.fromkeys(configs)))
-    known, features = st.session_state.get(_FEATURES, (None, None))
-    if known != wanted:
-        with st.spinner("Reading the mass"):
-            features = case_features(image, configs, case_models.backbone)
-        st.session_state[_FEATURES] = wanted, features
-    return features
+    wanted = [(image_hash(image), *dict.fromkeys(configs)) for image in images]
+    known: dict[tuple[object, ...], CaseFeatures] = st.session_state.get(_FEATURES, {})
+    for key, image in zip(wanted, images, strict=True):
+        if key not in known:
+            with st.spinner("Reading the mass"):
+                known[key] = case_features(image, configs, case_models.backbone)
+    st.session_state[_FEATURES] = {key: known[key] for key in wanted}
+    return [known[key] for key in wanted]
 
 
 def forget_features() -> None:
-    """Forgets the last mass."""
+    """Forgets the last masses."""
     st.session_state.pop(_FEATURES, None)
 
 
@@ -56,24 +59,41 @@ def show_caution() -> None:
     st.info(CAUTION, icon=":material/gpp_maybe:")
 
 
-def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[CaseModels]) -> None:
-    """Draws the whole answer.
+def show_answer(
+    cases: Sequence[Case],
+    features: Sequence[CaseFeatures],
+    groups: Sequence[CaseModels],
+    places: Places,
+) -> None:
+    """Draws the answer in one sentence beside the picture, and all the rest below.
+
+    Args:
+        features: Of every case. Several cases are views of one patient: their logits are averaged.
 
     Raises:
         CheckpointError: If models do not belong to the network installed here.
     """
     from mammo_core.reading import words as case_words
-    from mammo_core.reading.case import outlier_check, read_case
+    from mammo_core.reading.case import read_patient
 
-    readings = read_case(features, groups)
-    warning = case_words.outlier_words(outlier_check(image, features, case_models.shipped_heads()))
-    if warning:
-        st.warning(warning, icon=":material/warning:")
-    readable_type()
+    readings = read_patient(features, groups)
+    views = _readings_of_views(cases, features, groups)
+    averaged = case_words.averaged_words(list(views), readings) if views else ""
+    warnings = _warnings(cases, features)
     tested = list(dict.fromkeys(name for reading in readings for name in reading.test_scores))
     figures = {}
-    for column, name in zip(st.columns(max(1, len(tested))), tested, strict=True):
-        with column:
+    with places.answer:
+        st.header(case_words.headline_words(readings))
+        if averaged:
+            each = [f"- {name}: {case_words.headline_words(read)}" for name, read in views.items()]
+            st.markdown("\n".join(each))
+            st.caption(averaged)
+        for warning in warnings:
+            st.warning(warning, icon=":material/warning:")
+    show_caution()
+    figure_places = [places.figure, *(st.container() for _ in tested[1:])]
+    for place, name in zip(figure_places, tested, strict=False):
+        with place:
             st.markdown(f"**Beside the test masses of {escape_markdown(name)}**")
             figures[f"Scores of one mass, beside test masses of {name}"] = _show_figure(
                 [reading for reading in readings if name in reading.test_scores], name
@@ -84,12 +104,16 @@ def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[Case
         "Each model has its own threshold. These numbers are computed from patients without "
         "noise."
     )
-    st.subheader("What the models would decide")
+    st.header("What the models would decide")
     st.markdown("\n".join(f"- {case_words.call_words(reading)}" for reading in readings))
     noise = case_words.noise_words(readings)
     if noise:
         st.markdown(f"**What noise does to one answer.** {noise}")
-    rows = pd.DataFrame(case_words.reading_rows(readings))
+    rows = pd.DataFrame(
+        case_words.view_rows({"mean": readings, **views})
+        if views
+        else case_words.reading_rows(readings)
+    )
     st.dataframe(
         rows,
         hide_index=True,
@@ -109,7 +133,8 @@ def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[Case
                 title="Scores of one mass along ε",
                 notes=(
                     *(f"Models trained on {group.trained_on}." for group in groups),
-                    *filter(None, (warning.replace("**", ""), noise)),
+                    *(warning.replace("**", "") for warning in warnings),
+                    *filter(None, (averaged, noise)),
                     case_words.CAUTION.replace("**", ""),
                 ),
             ),
@@ -120,10 +145,38 @@ def show_answer(image: np.ndarray, features: CaseFeatures, groups: Sequence[Case
     )
 
 
-def _show_figure(readings: Sequence[BudgetReading], name: str) -> go.Figure:
+def _readings_of_views(
+    cases: Sequence[Case], features: Sequence[CaseFeatures], groups: Sequence[CaseModels]
+) -> dict[str, Sequence[BudgetReading]]:
+    """The answer to each view alone, by its name; none of a single image."""
+    from mammo_core.reading.case import read_case
+
+    if len(cases) == 1:
+        return {}
+    return {
+        case.name: read_case(found, groups) for case, found in zip(cases, features, strict=True)
+    }
+
+
+def _warnings(cases: Sequence[Case], features: Sequence[CaseFeatures]) -> list[str]:
+    """What is unlike the masses that the models know."""
+    from mammo_core.reading.case import outlier_check
+    from mammo_core.reading.words import outlier_words
+
+    shipped = case_models.shipped_heads()
+    found = []
+    for case, one in zip(cases, features, strict=True):
+        words = outlier_words(outlier_check(case.image, one, shipped))
+        if words:
+            found.append(f"{case.name}: {words}" if case.name else words)
+    return found
+
+
+def scores_figure(readings: Sequence[BudgetReading], name: str) -> go.Figure:
+    """Draws the scores of the mass beside those of a test set, which every reading must know."""
     from mammo_core.figures.case_scores import BudgetScores, case_scores_figure
 
-    figure = case_scores_figure(
+    return case_scores_figure(
         [
             BudgetScores(
                 reading.target_epsilon,
@@ -135,6 +188,11 @@ def _show_figure(readings: Sequence[BudgetReading], name: str) -> go.Figure:
             for reading in readings
         ]
     )
+
+
+def _show_figure(readings: Sequence[BudgetReading], name: str) -> go.Figure:
+    figure = scores_figure(readings, name)
+    figure.update_layout(height=_HEIGHT)
     means = ", ".join(f"{reading.scores.mean():.2f}" for reading in readings)
     chart(
         figure,

@@ -8,11 +8,11 @@ import streamlit as st
 
 from mammo_core.config.runs import BackboneConfig
 from mammo_core.privacy.noise.kinds import FLOAT_NOISE
+from mammo_core.results.runs_table import one_line_per_run
 from mammo_core.system.paths import home_dir, models_dir
 from mammo_core.text.numbers import counted
 from pages.ui.components.inputs import choose_one
 from pages.ui.components.messages import escape_markdown
-from pages.ui.components.runs_table import one_line_per_run
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def choose_models() -> list[CaseModels]:
     Raises:
         CheckpointError: If their file is damaged.
     """
-    which = choose_one("Models", (SHIPPED, OWN), "case_models")
+    which = choose_one("Models", (SHIPPED, OWN), "case_models", wrap=True)
     if which == SHIPPED:
         shipped = shipped_heads()
         st.caption(
@@ -59,6 +59,12 @@ def choose_models() -> list[CaseModels]:
         )
         return [shipped.models]
     return _own()
+
+
+def chosen_runs() -> tuple[str, ...]:
+    """Returns the ids of the runs whose models read the mass; none of the shipped ones."""
+    chosen = st.session_state
+    return tuple(chosen["case_runs"]) if chosen["case_models"] == OWN else ()
 
 
 def _own() -> list[CaseModels]:
@@ -70,8 +76,8 @@ def _own() -> list[CaseModels]:
     kept = table[table.index.isin(_ids_with_head())]
     if len(kept) < len(table):
         st.caption(
-            f"Left out: {counted(len(table) - len(kept), 'run')}. Networks on images cannot read a "
-            "case here, and old versions kept no heads."
+            f"Left out: {counted(len(table) - len(kept), 'run')}. Full networks cannot read a case "
+            "here, and old versions kept no last layers."
         )
     names = {
         str(

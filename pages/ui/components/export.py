@@ -41,6 +41,7 @@ _MIME = {
     "parquet": "application/vnd.apache.parquet",
     "zip": "application/zip",
     "json": "application/json",
+    "py": "text/x-python",
 }
 
 

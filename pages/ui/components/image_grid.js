@@ -1,21 +1,8 @@
 // Grey pictures side by side under one window (level and width), to look at, select and open.
 //
-// Pixels arrive as drawn and are only shown through the window: DICOM's linear one (PS3.3 C.11.2.1.2).
-// All boards of a page share the window. Python hears of it when it has come to rest.
+// Pixels arrive as drawn and are only shown through the window of `grey_window`.
 
-const PRESETS = {
-  "As drawn": [128, 256],
-  "More contrast": [128, 128],
-  "Dark parts": [72, 128],
-  "Bright parts": [184, 128],
-  "Less contrast": [128, 448],
-};
-const [FULL_LEVEL, FULL_WIDTH] = PRESETS["As drawn"];
-const REST_MS = 400;
 const DRAG_PX = 4;
-const view = (window.massBoardView ??= {
-  level: FULL_LEVEL, width: FULL_WIDTH, invert: false, isSet: false, boards: new Set(), chosen: {},
-});
 const boards = new WeakMap();
 
 export default function (component) {
@@ -27,29 +14,6 @@ export default function (component) {
   view.boards.add(board);
   board.update(component);
   return () => { view.boards.delete(board); boards.delete(component.parentElement); };
-}
-
-function clamp(value, low, high) { return Math.min(high, Math.max(low, Math.round(value))); }
-
-function setView(change, source) {
-  Object.assign(view, change);
-  view.level = clamp(view.level, 0, 255);
-  view.width = clamp(view.width, 2, 512);
-  for (const board of view.boards) board.paintSoon();
-  clearTimeout(view.rest);
-  view.rest = setTimeout(() => source.tellView(), REST_MS);
-}
-
-// What each of the 256 grey levels looks like, as a pixel of a canvas.
-function lookUpTable() {
-  const table = new Uint32Array(256);
-  for (let grey = 0; grey < 256; grey++) {
-    const share = (grey - (view.level - 0.5)) / (view.width - 1) + 0.5;
-    let shown = clamp(share * 255, 0, 255);
-    if (view.invert) shown = 255 - shown;
-    table[grey] = (255 << 24) | (shown << 16) | (shown << 8) | shown;
-  }
-  return table;
 }
 
 function decode(text) {
@@ -66,22 +30,11 @@ class Board {
     this.tools = find(".tools");
     this.hint = find(".hint");
     this.grid = find(".tiles");
-    this.level = find(".level"); this.levelValue = find(".level-value");
-    this.width = find(".width"); this.widthValue = find(".width-value");
-    this.invert = find(".invert"); this.preset = find(".preset");
     this.count = find(".count"); this.selection = find(".chosen");
     this.tiles = [];
     this.chosen = null;
     this.anchor = 0;
-    this.preset.replaceChildren(...["Presets", ...Object.keys(PRESETS)].map((name) => new Option(name)));
-    this.level.oninput = () => setView({ level: +this.level.value }, this);
-    this.width.oninput = () => setView({ width: +this.width.value }, this);
-    this.invert.onclick = () => setView({ invert: !view.invert }, this);
-    find(".reset").onclick = () => setView({ level: FULL_LEVEL, width: FULL_WIDTH, invert: false }, this);
-    this.preset.onchange = () => {
-      const [level, width] = PRESETS[this.preset.value] ?? [view.level, view.width];
-      setView({ level, width }, this);
-    };
+    this.windowTools = new WindowTools(root, this);
     find(".all").onclick = () => this.choose([...this.chosen, ...this.tiles.map((tile) => tile.key)]);
     find(".none").onclick = () => this.choose([]);
     this.grid.onkeydown = (event) => this.onKey(event);
@@ -259,8 +212,7 @@ class Board {
   }
 
   tellView() {
-    view.rest = null;
-    this.setState("view", { level: view.level, width: view.width, invert: view.invert });
+    this.setState("view", restingView());
   }
 
   paintSoon() {
@@ -274,11 +226,6 @@ class Board {
       for (let i = 0; i < pixels.length; i++) out[i] = table[pixels[i]];
       context.putImageData(frame, 0, 0);
     }
-    this.level.value = view.level; this.levelValue.textContent = view.level;
-    this.width.value = view.width; this.widthValue.textContent = view.width;
-    this.invert.setAttribute("aria-pressed", view.invert);
-    const preset = Object.entries(PRESETS).find(
-      ([, [level, width]]) => level === view.level && width === view.width);
-    this.preset.value = preset ? preset[0] : "Presets";
+    this.windowTools.paint();
   }
 }

@@ -10,17 +10,14 @@ import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from pages.ui.components.browser_part import browser_part
-from pages.ui.components.links import from_link
+from pages.ui.components.grey_window import first_window, remember_window
 
-_BOARD = browser_part("mass_board", "image_grid")
-_VIEW = "window"  # in the URL
-_FULL = {"level": 128, "width": 256, "invert": False}
+_BOARD = browser_part("mass_board", "image_grid", "grey_window")
 HINT = (
     "Drag on a mass: left and right change the width (contrast), up and down the level "
     "(brightness). Only the display changes. Downloads keep the drawn pixels."
@@ -93,46 +90,14 @@ def image_grid(
             "selectable": selectable,
             "openable": on_opened is not None,
             "key": key,
-            # what this session began with: were it the current one, all pixels would be sent again
-            "view": st.session_state.setdefault(
-                f"{key}_window", from_link(_VIEW, window_of, dict(_FULL), "the full window")
-            ),
+            "view": first_window(key),
         },
-        on_view_change=partial(_remember_view, key),
+        on_view_change=partial(remember_window, key),
         on_chosen_change=partial(_remember_chosen, key, memory),
         on_opened_change=partial(_tell_opened, key, on_opened),
     )
     chosen = set(st.session_state.get(memory, []))
     return [one.key for one in tiles if one.key in chosen]
-
-
-def window_of(text: str) -> dict[str, Any] | None:
-    """Reads the window from the URL; None of a text that is no window.
-
-    Example:
-        >>> window_of("90-120-inverted")
-        {'level': 90, 'width': 120, 'invert': True}
-        >>> window_of("nonsense")
-    """
-    level, _, rest = text.partition("-")
-    width, _, invert = rest.partition("-")
-    numbers = all(part.isascii() and part.isdigit() and len(part) < 4 for part in (level, width))
-    if not numbers or invert not in ("", "inverted"):
-        return None
-    return {
-        "level": min(int(level), 255),
-        "width": min(max(int(width), 2), 512),
-        "invert": bool(invert),
-    }
-
-
-def _remember_view(key: str) -> None:
-    view = st.session_state[key].view or _FULL
-    if view == _FULL:
-        st.query_params.pop(_VIEW, None)
-        return
-    inverted = "-inverted" if view["invert"] else ""
-    st.query_params[_VIEW] = f"{view['level']}-{view['width']}{inverted}"
 
 
 def _remember_chosen(key: str, memory: str) -> None:

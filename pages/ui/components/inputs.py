@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from mammo_core.evaluation.patients import EVALUATION_UNITS, PATIENT_RULE, EvaluationUnit
 from pages.ui.components import links
 from pages.ui.components.messages import escape_markdown
 
@@ -42,6 +43,21 @@ def choose_one(
         label_visibility="visible" if show_label else "collapsed",
         **others,
     )
+
+
+def choose_evaluation_unit(key: str, **others: Any) -> EvaluationUnit:
+    """Asks whether results are per mass or per patient; the choice stands in the URL.
+
+    Args:
+        others: For `st.segmented_control`.
+    """
+    return choose_one("Evaluated per", EVALUATION_UNITS, key, help=EVALUATION_HELP, **others)
+
+
+EVALUATION_HELP = (
+    "What one answer is about. **Mass**: each mass is judged by itself, as in the paper. **Patient**: "
+    f"{PATIENT_RULE} Averaging costs no privacy. The unit of *evaluation* is not the unit of *privacy*."
+)
 
 
 def draw_open_tab(

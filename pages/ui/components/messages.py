@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mammo_core.ledger.book import LedgerBook
     from mammo_core.ledger.releases import CohortIdentity
 
+GLOSSARY = "[Glossary](glossary)"  # ends help texts
 GET_DATA = (
     "The page **Data** fetches the paper's data in one step from the public repository "
     "**RichardObi/mammo_dp** (about 50 MB). CBIS-DDSM is CC BY 3.0. BCDR has its own terms. The "

@@ -6,6 +6,7 @@ import math
 
 from mammo_core.config.runs import UNITS, Unit
 from pages.ui.components.inputs import choose_one
+from pages.ui.components.messages import GLOSSARY
 
 EPSILONS = (
     *(0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 30.0, 60.0),
@@ -13,12 +14,12 @@ EPSILONS = (
 )
 EPSILON_HELP = (
     "Privacy budget ε: how much the trained model may depend on any one patient. A smaller ε "
-    "protects more. The scale is logarithmic. ∞ means no privacy (not DP)."
+    f"protects more. The scale is logarithmic. ∞ means no privacy (not DP). {GLOSSARY}"
 )
 
 UNIT_HELP = (
     "What one ε protects: all masses of a patient together (stronger), or one mass at a time (as "
-    "in the paper)."
+    f"in the paper). {GLOSSARY}"
 )
 
 

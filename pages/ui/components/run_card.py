@@ -16,37 +16,43 @@ from mammo_core.config.names import ARITHMETIC_NAMES, TRAINED_PART_NAMES, name_o
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.evaluation.calibration import reliability
 from mammo_core.evaluation.operating_point import confusion_at, threshold_at_specificity
+from mammo_core.evaluation.patients import PLURALS
 from mammo_core.figures.calibration import calibration_figure
 from mammo_core.figures.confusion import confusion_figure
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
+from mammo_core.figures.trade_off import measure_label
 from mammo_core.privacy.statements.words import summary
 from mammo_core.system.secret_key import sealed_identity
 from mammo_core.text.numbers import counted, number_text
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, download, export_button, slug
-from pages.ui.components.inputs import draw_open_tab, number_box
+from pages.ui.components.inputs import choose_evaluation_unit, draw_open_tab, number_box
 from pages.ui.components.messages import escape_markdown, shown_errors
 from pages.ui.components.statement import show_statement
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
     from mammo_core.config.runs import BackboneConfig
+    from mammo_core.evaluation.patients import EvaluationUnit
     from mammo_core.training.outcome import FinishedRun
 
 
-def show_run_card(run_id: str) -> None:
-    """Draws the card of a run."""
+def show_run_card(run_id: str, evaluated_per: EvaluationUnit | None = None) -> None:
+    """Draws the card of a run, with results per mass or per patient; None asks which."""
     with shown_errors("This run cannot be shown"):
         run = resources.stored_run(run_id)
     with st.container(border=True, key=f"card_{run_id}"):
-        _head(run)
+        per = evaluated_per or choose_evaluation_unit("card_evaluated_per")
+        with shown_errors("This run cannot be evaluated per patient"):
+            run = run.evaluated_per(per)
+        _head(run, per)
         draw_open_tab(
             {
                 "ROC": partial(_roc, run),
-                "Operating point": partial(_operating_point, run),
-                "Calibration": partial(_calibration, run),
+                "Operating point": partial(_operating_point, run, per),
+                "Calibration": partial(_calibration, run, per),
                 "Guarantee": partial(show_statement, run.statement, key=run_id),
                 "Configuration": partial(_configuration, run),
             },
@@ -55,7 +61,7 @@ def show_run_card(run_id: str) -> None:
         )
 
 
-def _head(run: FinishedRun) -> None:
+def _head(run: FinishedRun, per: EvaluationUnit) -> None:
     privacy = run.config.privacy
     spent = (
         "no privacy (not DP)"
@@ -80,10 +86,10 @@ def _head(run: FinishedRun) -> None:
         auroc = estimates["auroc"]
         with column:
             number_box(
-                f"AUROC, {escape_markdown(name)}",
+                f"{measure_label('auroc', per)}, {escape_markdown(name)}",
                 f"{auroc.value:.3f}",
                 f"95 % interval {auroc.low:.3f} to {auroc.high:.3f}",
-                "The probability that a malignant mass scores higher than a benign one. 0.5 is "
+                f"The probability that a malignant {per} scores higher than a benign one. 0.5 is "
                 "chance. The interval is over test patients (bootstrap).",
             )
 
@@ -105,7 +111,7 @@ def _roc(run: FinishedRun) -> None:
     )
 
 
-def _operating_point(run: FinishedRun) -> None:
+def _operating_point(run: FinishedRun, per: EvaluationUnit) -> None:
     specificity = st.slider(
         "Wanted specificity",
         0.5,
@@ -114,17 +120,17 @@ def _operating_point(run: FinishedRun) -> None:
         step=0.01,
         key="card_specificity",
         persist_state="session",
-        help="The share of benign masses that should be called benign.",
+        help="The share of the benign that should be called benign.",
     )
     chosen_on = run.validation
     if chosen_on.empty:
         st.caption(
-            "This run has no validation masses. Each threshold is chosen on the same masses that "
+            f"This run has no validation {PLURALS[per]}. Each threshold is chosen on the same {PLURALS[per]} that "
             "it is judged on, which is optimistic."
         )
     else:
         st.caption(
-            f"The threshold is chosen on {len(chosen_on)} validation masses, so the specificity "
+            f"The threshold is chosen on {len(chosen_on)} validation {PLURALS[per]}, so the specificity "
             "on a test set can differ."
         )
     for name, (labels, scores) in run.tested.items():
@@ -136,7 +142,7 @@ def _operating_point(run: FinishedRun) -> None:
             chart(
                 score_figure(labels, scores, threshold),
                 key=f"scores_{run.run_id}_{name}",
-                alt=f"Scores of benign and malignant masses of {name} with the threshold",
+                alt=f"Scores of benign and malignant {PLURALS[per]} of {name} with the threshold",
                 toolbar=True,
                 bundle=_bundle(run, f"scores_{slug(name)}", f"Scores on {name}"),
             )
@@ -157,12 +163,12 @@ def _operating_point(run: FinishedRun) -> None:
         )
 
 
-def _calibration(run: FinishedRun) -> None:
+def _calibration(run: FinishedRun, per: EvaluationUnit) -> None:
     bins = {name: reliability(*pair) for name, pair in run.tested.items()}
     chart(
         calibration_figure(bins),
         key=f"calibration_{run.run_id}",
-        alt="Share of malignant masses against their mean score, per test set",
+        alt=f"Share of malignant {PLURALS[per]} against their mean score, per test set",
         toolbar=True,
         bundle=_bundle(run, "calibration", "Calibration"),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.ui.components.charts import chart, readable_type
+from pages.ui.components.charts import chart
 from pages.ui.components.talk_mode import step_through, talk_frame, talk_title
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def show_slides(title: str, slides: Mapping[str, Callable[[], Slide]], key: str)
     talk_frame()
     talk_title(title)
     slide = list(slides.values())[step_through(list(slides), key)]()
-    readable_type()
-    st.markdown(f"### {slide.sentence}")
+    st.markdown(f"## {slide.sentence}")
     if callable(slide.content):
         slide.content()
     else:

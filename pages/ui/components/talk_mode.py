@@ -2,7 +2,8 @@
 
 Both the mode (`talk=1`) and the step (`step=2`) live in the URL, so that a talk can be bookmarked, reloaded
 and resumed. The left and right arrow keys step, also while a slider has the focus, which the other two arrows still
-move. So do Page Up and Page Down, which presenter remotes send.
+move. So do Page Up and Page Down, which presenter remotes send, and the space bar. Home and End go to the first and the
+last step. F fills the screen, B or a full stop makes it black. Escape ends talk mode.
 """
 
 from __future__ import annotations
@@ -16,27 +17,27 @@ from pages.ui.components.browser_part import browser_part, draw_unseen
 from pages.ui.components.links import from_link
 
 _KEYS = browser_part("page_keys", "keys")
+_STAGE = browser_part("talk_stage_keys", "stage")
 _TALK, _STEP = "talk", "step"
-_LINK_CSS = """<style>
-.st-key-enter_talk { align-self: flex-end; width: auto !important; margin-top: -3.3rem; z-index: 10; }
-</style>"""
 _CSS = """<style>
 html { font-size: clamp(16px, 0.72vw + 11px, 26px) !important; }
 [data-testid="stSidebar"], [data-testid="stSidebarCollapsedControl"], [data-testid="stExpandSidebarButton"],
 [data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stDecoration"] { display: none !important; }
 [data-testid="stMainBlockContainer"] { max-width: 100% !important; padding: 0.4rem 2.2vw 4.5rem !important; }
 [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.6rem; }
+[data-testid="stMainBlockContainer"] h2 { font-size: 1.75rem !important; }
 [data-testid="stMainBlockContainer"] h1 { font-size: 1.3rem !important; padding: 0 !important; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-talk_stage) {
   flex: 0 0 max(320px, calc(100dvh - 17.5rem)) !important; }
-.st-key-talk_stage { overflow: hidden; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-talk_stage_below_slider) {
+  flex: 0 0 max(260px, calc(100dvh - 23rem)) !important; }
+.st-key-talk_stage, .st-key-talk_stage_below_slider { overflow: hidden; }
 .st-key-talk_title { max-width: calc(100% - 10.5rem); min-height: 2rem; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] *,
 [data-testid="stMetricLabel"] *, [data-testid="stMetricDelta"] * {
   color: inherit !important; opacity: 1 !important; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { font-size: 0.9rem !important; }
-.st-key-leave_talk { position: absolute; top: 0; right: 2.2vw; width: auto !important; z-index: 10; opacity: 0.75; }
-.st-key-leave_talk:hover, .st-key-leave_talk:focus-within { opacity: 1; }
+.st-key-leave_talk { position: absolute; top: 0; right: 2.2vw; width: auto !important; z-index: 10; }
 [class*="st-key-talk_steps_"] { position: fixed; bottom: 0; left: 0; padding: 0.4rem 2.2vw; z-index: 20;
   backdrop-filter: blur(12px); border-top: 1px solid #8886; flex-wrap: nowrap !important; }
 @media (max-width: 640px) { [class*="st-key-talk_steps_"] p { font-size: 0.8rem !important; }
@@ -52,16 +53,16 @@ def in_talk_mode() -> bool:
 
 
 def talk_link() -> None:
-    """Draws the small button at the top right that switches talk mode on."""
-    st.html(_LINK_CSS)
+    """Draws the small button that switches talk mode on."""
     st.button(
         "Talk mode",
         key="enter_talk",
         type="tertiary",
         icon=":material/present_to_all:",
         help=(
-            "For a big screen: only the content, in large type. The left and right arrow keys and a "
-            "presenter's remote step through it. Up and down move a slider. Escape ends it."
+            "For a big screen: only the content, in large type. The left and right arrow keys, the space bar and "
+            "a presenter's remote step through it. Up and down move a slider. F fills the screen, B makes it "
+            "black, Escape ends it."
         ),
         on_click=_enter,
     )
@@ -77,7 +78,8 @@ def talk_frame() -> None:
         shortcut="Esc",
         on_click=_leave,
     )
-    hand_on_keys("talk_keys", "ArrowLeft", "ArrowRight", "PageUp", "PageDown")
+    hand_on_keys("talk_keys", "ArrowLeft", "ArrowRight", "PageUp", "PageDown", "Home", "End")
+    draw_unseen(_STAGE, "talk_screen")
 
 
 def hand_on_keys(key: str, *names: str) -> None:
@@ -151,10 +153,12 @@ def current_step(num_steps: int) -> int:
 
 
 def _remote_control(current: int, num_steps: int, key: str) -> None:
-    """Draws the two buttons once more, unseen, for the keys of a presenter remote."""
+    """Draws buttons, unseen, for the keys of a presenter remote and for both ends."""
     for name, shortcut, target in (
         ("Previous", "PageUp", current - 1),
         ("Next", "PageDown", current + 1),
+        ("First", "Home", 0),
+        ("Last", "End", num_steps - 1),
     ):
         st.button(
             name,

@@ -62,7 +62,7 @@ def _tried(plan: ImportPlan) -> ImportPreview:
 
 
 def _show(preview: ImportPreview) -> None:
-    st.subheader("What would come out")
+    st.header("What would come out")
     masses, patients, images, left_out = st.columns(4)
     masses.metric("masses", f"{preview.num_masses:,}")
     patients.metric("patients", f"{preview.num_patients:,}")

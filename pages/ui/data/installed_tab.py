@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from mammo_core.cohorts.installed import DataSource
 from mammo_core.errors import MammoError
 from mammo_core.ingestion.imports.patients import PatientsRecord
 from mammo_core.ingestion.installed import NOT_UNDONE, installed_cohorts, remove_cohort
@@ -15,6 +16,7 @@ from mammo_core.system.paths import data_dir
 from mammo_core.text.numbers import counted
 from pages.ui.components.inputs import ask
 from pages.ui.components.messages import escape_markdown, shown_errors
+from pages.ui.components.script import show_script
 from pages.ui.data.cohort_view import show_look
 from pages.ui.state import resources
 
@@ -47,10 +49,11 @@ def show_installed() -> None:
             "masses.",
             icon=":material/folder_off:",
         )
+        show_script("data", source=DataSource())
         return
     for cohort in cohorts.values():
         _show_card(cohort)
-    st.subheader("Look inside")
+    st.header("Look inside")
     if st.session_state.get("data_cohort") not in cohorts:
         st.session_state.pop("data_cohort", None)  # removed since, here or elsewhere
     chosen = st.selectbox(
@@ -61,6 +64,13 @@ def show_installed() -> None:
         label_visibility="collapsed",
     )
     show_look(cohorts[chosen])
+    show_script("data", source=_source_of(cohorts[chosen]))
+
+
+def _source_of(cohort: InstalledCohort) -> DataSource:
+    """The real masses of a cohort with the synthetic ones that are used with them."""
+    sources = resources.installed_sources()
+    return next(each for each in sources if cohort.folder in (each.real, each.synthetic))
 
 
 def _show_card(cohort: InstalledCohort) -> None:

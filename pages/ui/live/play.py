@@ -109,4 +109,6 @@ def _frame() -> int:
 
 
 def _note_due() -> None:
-    st.session_state[_DUE] = st.session_state["live_timer"].due
+    timer = st.session_state.get("live_timer")
+    if timer is not None:  # else the frame that it belonged to is no longer on the page
+        st.session_state[_DUE] = timer.due

@@ -55,6 +55,11 @@ def find(dataset: FeatureDataset, config: RunConfig) -> FinishedRun | None:
     return None if run_id is None else resources.stored_run(run_id)
 
 
+def has(dataset: FeatureDataset, config: RunConfig) -> bool:
+    """Whether this configuration is recorded on these data, so that showing it releases nothing."""
+    return resources.archive().id_of(config, dataset.data_hash) is not None
+
+
 def track(result: FinishedRun) -> None:
     """Has a run recorded; warns on the page of those of this session that could not be."""
     tracked: dict[object, Future[str]] = st.session_state.setdefault("live_tracked", {})

@@ -13,6 +13,7 @@ import streamlit as st
 from mammo_core.config.runs import PrivacyConfig, RunConfig, Strategy, Unit
 from pages.ui.components.messages import escape_markdown
 from pages.ui.live import recording
+from pages.ui.live.kept import Keeping, ScratchLedger
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
@@ -46,38 +47,43 @@ class Decision:
         return sensitivity, specificity
 
 
-def retrain(
-    dataset: FeatureDataset,
-    strategy: Strategy,
-    epsilon: float,
-    unit: Unit,
-    seed: int,
-    *,
-    beyond_budget: str = "",
-) -> FinishedRun:
-    """Trains and tests one head, now; a configuration that is recorded on the same data is shown again.
-
-    Args:
-        beyond_budget: Why the budget of the cohort may be exceeded; empty if it may not.
-
-    Raises:
-        MammoError: As `run_plan`.
-    """
+def configure(
+    dataset: FeatureDataset, strategy: Strategy, epsilon: float, unit: Unit, seed: int
+) -> RunConfig:
+    """The run that these choices mean."""
     from mammo_core.config.recipes import RECIPES
 
-    config = RunConfig(
+    return RunConfig(
         strategy=strategy,
         privacy=PrivacyConfig(target_epsilon=epsilon, unit=unit),
         recipe=RECIPES[strategy],
         backbone=dataset.backbone,
         seed=seed,
     )
-    return _trained(dataset, dataset.data_hash, config, beyond_budget)
+
+
+def retrain(
+    dataset: FeatureDataset, config: RunConfig, keeping: Keeping, *, beyond_budget: str = ""
+) -> FinishedRun:
+    """Trains and tests one head, now; a configuration that is recorded on the same data is shown again.
+
+    Args:
+        keeping: Whether the ledger counts it.
+        beyond_budget: Why the budget of the cohort may be exceeded; empty if it may not.
+
+    Raises:
+        MammoError: As `run_plan`.
+    """
+    return _trained(dataset, dataset.data_hash, config, keeping, beyond_budget)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _trained(
-    _dataset: FeatureDataset, data_hash: str, config: RunConfig, _beyond_budget: str
+    _dataset: FeatureDataset,
+    data_hash: str,
+    config: RunConfig,
+    keeping: Keeping,
+    _beyond_budget: str,
 ) -> FinishedRun:
     """One head takes milliseconds on one thread, and many times that on several that wait for each other."""
     import torch
@@ -88,7 +94,11 @@ def _trained(
     stored = recording.find(_dataset, config)
     if stored is not None:
         return stored
-    ledger = resources.ledger().on_behalf_of("live", beyond_budget=_beyond_budget)
+    ledger = (
+        ScratchLedger()
+        if keeping == "scratch"
+        else resources.ledger().on_behalf_of("live", beyond_budget=_beyond_budget)
+    )
     _dataset.prepare(
         config.strategy, head_recipe(config), config.privacy.unit
     )  # large, once per strategy, on all threads
@@ -119,20 +129,22 @@ def decide(run: FinishedRun, test_set: str, specificity: float) -> Decision:
     return Decision(threshold, run.validated is not None, confusion_at(*tested, threshold))
 
 
-def decision_text(decision: Decision, test_set: str, specificity: float) -> str:
-    """What the threshold means for 100 malignant and 100 benign masses, and how far to trust it."""
+def decision_text(
+    decision: Decision, test_set: str, specificity: float, those: str = "masses"
+) -> str:
+    """What the threshold means for 100 malignant and 100 benign masses or patients, and how far to trust it."""
     found, cleared = decision.rates
     chosen = (
-        f"The threshold gives {specificity:.0%} specificity on validation masses of the training site. ε "
+        f"The threshold gives {specificity:.0%} specificity on validation {those} of the training site. ε "
         "does not cover their labels."
         if decision.on_validation
-        else f"The threshold was chosen on {escape_markdown(test_set)} itself, since there are no validation masses. "
+        else f"The threshold was chosen on {escape_markdown(test_set)} itself, since there are no validation {those}. "
         "This is **optimistic**."
     )
     return (
-        f"On {escape_markdown(test_set)}, the model finds **{100 * found.value:.0f}** of 100 malignant masses "
+        f"On {escape_markdown(test_set)}, the model finds **{100 * found.value:.0f}** of 100 malignant {those} "
         f"({100 * found.low:.0f} to {100 * found.high:.0f}). It wrongly calls "
-        f"**{100 * (1 - cleared.value):.0f}** of 100 benign masses malignant ({100 * (1 - cleared.high):.0f} to "
+        f"**{100 * (1 - cleared.value):.0f}** of 100 benign {those} malignant ({100 * (1 - cleared.high):.0f} to "
         f"{100 * (1 - cleared.low):.0f}). {chosen}"
     )
 
@@ -149,12 +161,12 @@ def spent_text(result: FinishedRun) -> str:
         return f"**No privacy (not DP).** An attacker is not limited at all. {took}"
     if result.config.strategy == "synthetic":
         return (
-            f"ε spent **{result.epsilon:.4g}** on synthetic masses only. It guarantees nothing to any "
-            f"patient. {took}"
+            f"ε spent **{result.epsilon:.4g}** on synthetic masses only. It gives patients no "
+            f"privacy guarantee. {took}"
         )
     return (
         f"ε spent **{result.epsilon:.4g}**, δ {result.config.privacy.target_delta:g}, noise multiplier "
-        f"{result.noise_multiplier:.3g}. From this training alone, an attacker who wrongly accuses 1 in 100 finds at most "
+        f"{result.noise_multiplier:.3g}. From this training alone, an attacker who wrongly flags 1 in 100 identifies at most "
         f"**{result.statement.attacker_tpr(0.01):.1%}** of the {result.config.privacy.unit}s who took part. "
         f"{took}"
     )

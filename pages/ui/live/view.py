@@ -11,22 +11,28 @@ import streamlit as st
 
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import Unit
+from mammo_core.evaluation.patients import PLURALS
 from mammo_core.figures.confusion import confusion_figure
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_figure
 from mammo_core.figures.scores import score_figure
+from mammo_core.figures.trade_off import measure_label
+from mammo_core.figures.visited import visited_figure
 from mammo_core.privacy.statements.words import summary
 from mammo_core.system.secret_key import sealed_identity
 from mammo_core.text.numbers import budget_name, counted
-from pages.ui.components.charts import chart, readable_type
+from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, export_button
 from pages.ui.components.links import linked
 from pages.ui.components.messages import escape_markdown
 from pages.ui.live import releases, training
+from pages.ui.state import resources
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
     from streamlit.delta_generator import DeltaGenerator
 
+    from mammo_core.evaluation.patients import EvaluationUnit
     from mammo_core.training.heads.feature_dataset import FeatureDataset
     from mammo_core.training.outcome import FinishedRun
 
@@ -37,7 +43,8 @@ STORY = (
     ("ε = 2", 2.0),
     ("ε = 0.5", 0.5),
 )
-_CHART_HEIGHT = 320
+_CHART_HEIGHT = 290
+_STAGE_FONT = 20  # pixels: three figures share a row
 
 
 def show_step(step: int) -> None:
@@ -58,14 +65,10 @@ def places(on_big_screen: bool) -> tuple[DeltaGenerator, DeltaGenerator]:
 
 def say_demo(on_big_screen: bool) -> None:
     """Says that the built-in demo is no mammogram."""
-    text = (
-        "This is the **built-in demo cohort**: synthetic masses, not mammograms. Its two classes differ "
-        "more than the generator's usual masses do. Its numbers say nothing about patients."
+    text = "**Built-in demo**: synthetic masses, not mammograms. Its numbers say nothing about patients."
+    st.caption(
+        text if on_big_screen else f":material/draw: {text} The page *Data* installs real masses."
     )
-    if on_big_screen:
-        st.caption(text)
-    else:
-        st.info(f"{text} The page *Data* installs real masses.", icon=":material/draw:")
 
 
 def choose_test_set(dataset: FeatureDataset) -> str:
@@ -86,17 +89,18 @@ def choose_test_set(dataset: FeatureDataset) -> str:
 
 def show_metrics(result: FinishedRun, history: list[releases.Release], unit: Unit) -> None:
     """AUROC on every test set and what all models of this session spend together."""
+    per = result.evaluation_unit
     columns = st.columns(len(result.estimates) + 2)
     for column, (name, estimates) in zip(columns, result.estimates.items(), strict=False):
         auroc = estimates["auroc"]
         column.metric(
-            f"AUROC, {escape_markdown(name)}",
+            f"{measure_label('auroc', per)}, {escape_markdown(name)}",
             f"{auroc.value:.3f}",
             delta=f"95 %: {auroc.low:.3f} to {auroc.high:.3f}",
             delta_color="off",
             delta_arrow="off",
             border=True,
-            help="The probability that a malignant mass scores higher than a benign one. 0.5 is chance. "
+            help=f"The probability that a malignant {per} scores higher than a benign one. 0.5 is chance. "
             "The interval is over test patients (bootstrap). It leaves out the noise of training.",
         )
     columns[-2].metric(
@@ -123,47 +127,81 @@ def show_metrics(result: FinishedRun, history: list[releases.Release], unit: Uni
 
 
 def show_charts(
-    dataset: FeatureDataset, result: FinishedRun, decision: training.Decision, test_set: str
+    dataset: FeatureDataset,
+    result: FinishedRun,
+    history: list[releases.Release],
+    decision: training.Decision,
+    test_set: str,
+    specificity_asked: float,
+    *,
+    with_paper: bool,
 ) -> None:
-    """ROC, scores and decisions, side by side."""
-    readable_type()
-    confusion = decision.confusion
+    """The models so far, and of this one ROC and scores, side by side; below, what it decides."""
     sensitivity, specificity = decision.rates
-    point = (1 - specificity.value, sensitivity.value)
-    curves = training.roc_curves(result)
-    charts = (
-        (
-            "ROC curves",
-            "live_roc",
-            roc_figure(curves, operating_points={test_set: point}),
-            "ROC curves of the model just trained, per test set, with the chosen operating point",
-        ),
-        (
-            f"Scores on {test_set}",
-            "live_scores",
-            score_figure(*result.tested[test_set], decision.threshold),
-            f"Scores of benign and malignant masses on {test_set} with the threshold",
-        ),
-        (
-            f"Decisions on {test_set}",
-            "live_confusion",
-            confusion_figure(**dataclasses.asdict(confusion)),
-            f"{confusion.true_positives} true positives, {confusion.false_negatives} false negatives, "
-            f"{confusion.false_positives} false positives, {confusion.true_negatives} true negatives on {test_set}",
-        ),
+    config, confusion, per = result.config, decision.confusion, result.evaluation_unit
+    visited = releases.curve_table(history, config, per)
+    theirs = resources.paper_points()
+    curve = visited_figure(
+        visited,
+        epsilon=config.privacy.target_epsilon,
+        seed=config.seed,
+        evaluated_per=per,
+        paper=theirs[theirs["strategy"] == config.strategy]
+        if with_paper and per == "mass"
+        else None,
     )
-    for column, (title, key, figure, alt) in zip(st.columns(3), charts, strict=True):
-        figure.update_layout(height=_CHART_HEIGHT)
-        with column:
-            st.markdown(f"**{escape_markdown(title)}**")
-            chart(figure, key=key, alt=alt, big_height=470)
+    roc = roc_figure(
+        training.roc_curves(result),
+        operating_points={test_set: (1 - specificity.value, sensitivity.value)},
+    )
+    scores = score_figure(*result.tested[test_set], decision.threshold)
+    counts = confusion_figure(**dataclasses.asdict(confusion))
+    places = st.columns([5, 3, 3])
+    with places[0]:
+        _draw(curve, "live_curve", "AUROC of every model so far", _curve_in_words(visited))
+    with places[1]:
+        alt = "ROC curves of the model just trained, per test set, with the chosen operating point"
+        _draw(roc, "live_roc", "ROC curves", alt)
+    with places[2]:
+        alt = f"Scores of benign and malignant {PLURALS[per]} on {test_set} with the threshold"
+        _draw(scores, "live_scores", f"Scores on {test_set}", alt)
+    left, right = st.columns([5, 3], vertical_alignment="center")
+    with right:
+        alt = (
+            f"{confusion.true_positives} true positives, {confusion.false_negatives} false negatives, "
+            f"{confusion.false_positives} false positives, {confusion.true_negatives} true negatives on {test_set}"
+        )
+        _draw(counts, "live_confusion", f"Decisions on {test_set}", alt)
+    with left:
+        st.markdown(training.decision_text(decision, test_set, specificity_asked, PLURALS[per]))
+        st.markdown(training.spent_text(result))
     export_button(
         ExportBundle(
             name="mammo_privacy_live",
             provenance=_provenance(dataset, result),
-            figures={title: figure for title, _, figure, _ in charts},
+            figures={
+                "AUROC of every model so far": curve,
+                "ROC curves": roc,
+                f"Scores on {test_set}": scores,
+                f"Decisions on {test_set}": counts,
+            },
+            tables={"mammo_privacy_live_curve": visited},
         )
     )
+
+
+def _draw(figure: go.Figure, key: str, title: str, alt: str) -> None:
+    figure.update_layout(height=_CHART_HEIGHT)
+    st.markdown(f"**{escape_markdown(title)}**")
+    chart(figure, key=key, alt=alt, big_height=470, big_font=_STAGE_FONT)
+
+
+def _curve_in_words(visited: pd.DataFrame) -> str:
+    told = [
+        f"{model['test_set']} at {budget_name(model['epsilon'])}: {model['value']:.3f}"
+        for model in visited.to_dict("records")
+    ]
+    return "AUROC against privacy budget. " + "; ".join(told)
 
 
 def _provenance(dataset: FeatureDataset, result: FinishedRun) -> Provenance:
@@ -189,14 +227,14 @@ def show_rates(decision: training.Decision) -> None:
     with st.expander(f"Sensitivity, specificity, PPV, NPV at threshold {decision.threshold:.3f}"):
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="live_rates")
         st.caption(
-            "The intervals (Wilson) treat masses as independent. They are somewhat too narrow where a "
-            "patient has several masses. PPV is the share of malignant masses among those called "
-            "malignant. NPV is the share of benign masses among those called benign. Both depend on the "
-            "share of malignant masses in this test set, which is far higher than in screening."
+            "Evaluated per mass, the intervals (Wilson) treat masses as independent. They are somewhat too narrow "
+            "where a patient has several masses. PPV is the share of the malignant among those called malignant. NPV "
+            "is the share of the benign among those called benign. Both depend on the share of the malignant in this "
+            "test set, which is far higher than in screening."
         )
 
 
-def show_total(history: list[releases.Release], unit: Unit) -> None:
+def show_total(history: list[releases.Release], unit: Unit, evaluated_per: EvaluationUnit) -> None:
     """The running total of what was released, as a chart, in words and as a list."""
     with st.container(border=True):
         st.markdown(f"**Shown in this session: {counted(len(history), 'model')}**")
@@ -214,8 +252,11 @@ def show_total(history: list[releases.Release], unit: Unit) -> None:
                         title="Total ε of the models of this session",
                         notes=(releases.total_text(history).replace("**", ""),),
                     ),
-                    tables={"mammo_privacy_live_models": releases.history_table(history)},
+                    tables={
+                        "mammo_privacy_live_models": releases.history_table(history, evaluated_per)
+                    },
                 ),
             )
         with st.expander("List of these models"):
-            st.dataframe(releases.history_table(history), hide_index=True, key="live_history")
+            table = releases.history_table(history, evaluated_per)
+            st.dataframe(table, hide_index=True, key="live_history")

@@ -39,6 +39,17 @@ class MassRequest:
         return list(masses_in_order(classes, self.count, self.first_seed, self.truncation))
 
     @property
+    def constants(self) -> dict[str, object]:
+        """Returns the same request as the constants of the script `synthetic`."""
+        return {
+            "generator": self.generator,
+            "classes": CLASSES[self.mass_class],
+            "count": self.count,
+            "first_seed": self.first_seed,
+            "truncation": self.truncation,
+        }
+
+    @property
     def command(self) -> str:
         """Returns the same request as a command for the terminal."""
         options = f"--count {self.count} --seed {self.first_seed} --class {self.mass_class}"
@@ -50,12 +61,12 @@ class MassRequest:
 
 def controls() -> MassRequest:
     """Draws the controls; their values live in the URL."""
-    which, how = st.columns([3, 4], gap="medium", vertical_alignment="bottom")
-    with which:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         name = linked(st.selectbox)(
             "Generator",
             list(drawing.cards()),
             key="generator",
+            width=200,
             help="The model that draws. Its card says what it learned from and what it guarantees.",
         )
         mass_class = choose_one(
@@ -66,17 +77,14 @@ def controls() -> MassRequest:
             help="The class that the generator was told to draw. *How good they are* shows how well "
             "it does.",
         )
-    with how:
-        left, right = st.columns(2)
-        with left:
-            count = linked(number_input)("How many", 1, MAX_COUNT, 32, key="count")
-        with right:
-            first = linked(number_input)(
-                "First seed",
-                *(0, LAST_SEED, 0),
-                key="first",
-                help="A seed is the number of a mass. The same seed always gives the same mass.",
-            )
+        count = linked(number_input)("How many", 1, MAX_COUNT, 32, key="count", width=120)
+        first = linked(number_input)(
+            "First seed",
+            *(0, LAST_SEED, 0),
+            key="first",
+            width=130,
+            help="A seed is the number of a mass. The same seed always gives the same mass.",
+        )
         truncation = linked(st.slider)(
             "Variety (truncation)",
             0.1,
@@ -84,6 +92,7 @@ def controls() -> MassRequest:
             1.0,
             0.05,
             key="truncation",
+            width=190,
             help="1 draws the whole variety. Smaller values draw typical masses that are more alike.",
         )
     return MassRequest(name, mass_class, int(count), int(first), float(truncation))
@@ -100,7 +109,7 @@ def guarantee_in_words(name: str) -> str:
         )
     if card.guarantee is None:
         return (
-            f"**{escape_markdown(name)} guarantees nothing.** It was trained without differential "
+            f"**{escape_markdown(name)} gives no privacy guarantee.** It was trained without differential "
             "privacy and may reveal something about its patients "
             f"({escape_markdown(card.training_data, longest=500)})."
         )

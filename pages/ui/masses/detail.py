@@ -63,13 +63,14 @@ def _close() -> None:
 
 
 def _content(request: MassRequest, mass: MassId) -> None:
-    _go_on(request.ids, mass)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _go_on(request.ids, mass)
+        show_rating(request.generator, mass)
     with shown_errors("This mass cannot be shown"):
         draw_open_tab(
             {name: partial(show, request.generator, mass) for name, show in _TABS.items()},
             "mass_view",
         )
-    show_rating(request.generator, mass)
     st.caption("Synthetic masses: research use only, not for diagnosis.")
 
 
@@ -77,7 +78,7 @@ def _go_on(ids: Sequence[MassId], mass: MassId) -> None:
     """Buttons to the twin, and to the masses before and after this one in the grid."""
     places = {id.seed: index for index, id in enumerate(ids)}
     place = places.get(mass.seed)
-    with st.container(horizontal=True, horizontal_alignment="distribute"):
+    with st.container(horizontal=True, width="content"):
         _goal("Previous", "Left", ids, None if place is None else place - 1)
         _goal("Twin", "T", [mass.twin], 0)
         _goal("Next", "Right", ids, None if place is None else place + 1)
@@ -110,8 +111,8 @@ def _show_twins(name: str, mass: MassId) -> None:
     st.markdown(
         "**Twins** are drawn from the same seed, the second in the other class. "
         + (
-            "Their difference is how BI-RADS tells malignant from benign masses: in margin, outline, "
-            "density and spicules."
+            "Their difference begins with how BI-RADS tells malignant from benign masses: in margin, outline, "
+            "density and spicules. Patients add to it where the generator learned from any."
             if drawing.is_simulator(name)
             else "Their difference is what the generator takes for the difference between benign and "
             "malignant. It has learned little of it, as *How good they are* shows."

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from mammo_core.storage.atomic import write_bytes
 from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import DEFAULT_GENERATOR, home_dir, models_dir
 
@@ -19,9 +18,10 @@ if TYPE_CHECKING:
 
     from mammo_core.generators.files import SyntheticMass
     from mammo_core.synthesis.cards import GeneratorCard
+    from mammo_core.synthesis.latent.directions import Directions
     from mammo_core.synthesis.sampling import MassGenerator
 
-NUM_DIRECTIONS = 6
+NUM_PARAMETERS = 7  # of a simulator, that can be moved
 NUM_STEPS = 9
 _KEPT = 4096  # masses; 64 MB of 128 px ones
 _MANY = 96  # masses; drawing so many takes more than a second
@@ -130,14 +130,31 @@ def moved_twins(name: str, start: MassId, offsets: tuple[float, ...]) -> np.ndar
     """Draws a mass and its twin after steps along the latent directions: (2, H, W) uint8.
 
     Args:
-        offsets: In standard deviations, one per row of `directions`.
+        offsets: In standard deviations, one per row of `vectors`.
     """
     from mammo_core.synthesis.sampling import generate_masses, moved, origin_of_seed
 
     network = generator(name)
     origin = origin_of_seed(network, start.seed, truncation=start.truncation)
-    there = moved(origin, directions(name), offsets)
+    there = moved(origin, vectors(name), offsets)
     return generate_masses(network, [start.label, start.twin.label], [there, there]).numpy()
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def ends_of_directions(name: str, start: MassId) -> np.ndarray:
+    """Draws a mass at both ends of each latent direction, the others left as they are: (K, 2, H, W) uint8."""
+    from mammo_core.synthesis.latent.directions import REACH
+    from mammo_core.synthesis.sampling import generate_masses, moved, origin_of_seed
+
+    network = generator(name)
+    origin = origin_of_seed(network, start.seed, truncation=start.truncation)
+    ends = [
+        moved(origin, vector[None], [offset])
+        for vector in vectors(name)
+        for offset in (-REACH, REACH)
+    ]
+    drawn = generate_masses(network, [start.label] * len(ends), ends).numpy()
+    return drawn.reshape(-1, 2, *drawn.shape[1:])
 
 
 def is_simulator(name: str) -> bool:
@@ -145,31 +162,38 @@ def is_simulator(name: str) -> bool:
     return cards()[name].config.architecture == "simulator"
 
 
-@st.cache_resource(max_entries=3, show_spinner="Finding the directions of this generator (once)")
-def directions(name: str) -> Tensor:
-    """Finds unit vectors: towards malignant masses, then those of strongest change: (1 + K, latent_dim).
+def has_directions(name: str) -> bool:
+    """Checks whether a generator draws from numbers enough to move a mass along directions."""
+    from mammo_core.synthesis.latent.directions import NUM_PRINCIPAL
 
-    Of a simulator they are its first parameters. Finding those of others takes seconds, so they are kept on disk.
-    """
-    import torch
-    from safetensors.torch import load_file
-
-    from mammo_core.storage.tensors import safetensors_bytes
-
-    if is_simulator(name):
-        return torch.eye(generator(name).latent_dim)[: 1 + NUM_DIRECTIONS]
-    kept = home_dir() / "directions" / f"{cards()[name].sha256[:16]}-{NUM_DIRECTIONS}.safetensors"
-    if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(kept, safetensors_bytes({"directions": _find_directions(name)}))
-    return load_file(kept)["directions"]
+    return cards()[name].config.latent_dim >= NUM_PRINCIPAL
 
 
-def _find_directions(name: str) -> Tensor:
-    import torch
-
-    from mammo_core.synthesis.sampling import class_direction, principal_directions
+def vectors(name: str) -> Tensor:
+    """Returns the steps of a latent that sliders make: (K, latent_dim); of a simulator, those of its first parameters."""
+    from mammo_core.synthesis.simulator import MassSimulator
 
     network = generator(name)
-    principal = principal_directions(network, NUM_DIRECTIONS)
-    return torch.cat([class_direction(network)[None], principal])
+    if isinstance(network, MassSimulator):
+        return network.parameter_directions[:NUM_PARAMETERS]
+    return directions(name).vectors
+
+
+@st.cache_resource(max_entries=3, show_spinner="Finding the directions of this generator (once)")
+def directions(name: str) -> Directions:
+    """Loads the directions that came with a generator, or were found before; else finds them, which takes seconds."""
+    from mammo_core.synthesis.latent.directions import (
+        directions_file,
+        find_directions,
+        load_directions,
+        save_directions,
+    )
+
+    sha256 = cards()[name].sha256
+    kept = home_dir() / "directions" / f"{sha256[:16]}.safetensors"
+    for path in (directions_file(models_dir() / name), kept):
+        if (found := load_directions(path, sha256)) is not None:
+            return found
+    found = find_directions(generator(name))
+    save_directions(found, kept, sha256)
+    return found

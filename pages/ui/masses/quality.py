@@ -1,53 +1,69 @@
-"""Shows measures of this generator beside other sets of masses, and what the measures cannot say."""
+"""Shows how good the masses of all generators are, beside the paper's and real ones, and what measures cannot say."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from mammo_core import reference
-from mammo_core.generators.quality_table import Detail, quality_table
-from pages.ui.components.export import ExportBundle, export_button, slug, table_bundle
+from mammo_core.generators.quality_table import (
+    Column,
+    QualityRow,
+    QualityTable,
+    SeenBy,
+    quality_table,
+)
+from pages.ui.components.export import ExportBundle, export_button, table_bundle
 from pages.ui.components.inputs import choose_one
 from pages.ui.components.messages import escape_markdown
 from pages.ui.masses import drawing
 
 PAPER = "the paper's"
-_DETAILS: dict[str, Detail] = {"as drawn": "full", "without film grain": "low-pass"}
+_SEEN_BY: dict[str, tuple[SeenBy, str]] = {
+    "an independent network": (
+        "judge",
+        "Measured through EfficientNet-Lite2. No generator here learned through it.",
+    ),
+    "the network they learned through": (
+        "full",
+        "Measured through EfficientNet-Lite0. It flatters the generators that learned through it.",
+    ),
+    "without film grain": (
+        "low-pass",
+        "Measured through EfficientNet-Lite0 on pictures of half the size, so that only shapes count.",
+    ),
+}
+_MARKS = (
+    "★ is the best synthetic set of a column. ↑ more is better, ↓ less is better, → nearest to that number is best. Synthetic "
+    "masses should come close to the held-out real ones."
+)
+_NO_GUARANTEE = "Finding no copies is **no privacy guarantee**: only training with differential privacy gives one."
 
 
 def show_quality(name: str) -> None:
-    """Shows one small table per measure."""
-    metrics = {name: drawing.cards()[name].metrics, PAPER: reference.paper_masses()}
-    chosen = choose_one(
-        "Compared",
-        list(_DETAILS),
-        "mass_detail",
-        default="as drawn",
-        help="*Without film grain* halves the size of the pictures first, so that only shapes count. "
-        "It changes the first five measures.",
-    )
-    with st.grid(min_column_width=300, gap="small"):
-        for measure in quality_table(metrics, _DETAILS[chosen]):
-            with st.container(border=True, height="stretch"):
-                head = " | ".join(map(escape_markdown, measure.values))
-                cells = " | ".join(
-                    f"**{value}**" if column == name else value
-                    for column, value in measure.values.items()
-                )
-                line = "|".join("---" for _ in measure.values)
-                st.markdown(
-                    f"**{measure.name}**  \n{measure.sentence}\n\n| {head} |\n|{line}|\n| {cells} |"
-                )
-    export_button(_bundle(name))
+    """Shows the measures of all sets in one table, and what the card of one generator says."""
+    chosen = choose_one("Measured through", list(_SEEN_BY), "quality_by")
+    seen_by, through = _SEEN_BY[chosen]
+    table = quality_table(_all_metrics(), seen_by)
+    st.table(_for_reading(table))
+    st.caption(f"{through} {_MARKS}")
     st.markdown(
-        "**Limits.** The first five measures and the search for copies use the network that the "
-        "generators learned through. They therefore flatter the generators. Radiomics and the "
-        "training of classifiers do not use this network. A generator should come close to the "
-        "held-out real masses. Finding no copies is **no privacy guarantee**: only training with "
-        "differential privacy gives one."
+        "\n".join(f"- **{escape_markdown(row.name)}**: {row.sentence}" for row in table.rows)
     )
+    with st.container(horizontal=True):
+        with st.popover("What the columns mean", icon=":material/help:", type="tertiary"):
+            st.markdown(
+                "\n".join(
+                    f"- **{escape_markdown(column.name)}**: {column.meaning}"
+                    for column in table.columns.values()
+                )
+            )
+        export_button(_bundle())
     card = drawing.cards()[name]
+    st.markdown(_NO_GUARANTEE)
     st.markdown(
         f"**The card of {escape_markdown(name)} says:** {escape_markdown(card.notes, longest=2000)}"
     )
@@ -56,18 +72,50 @@ def show_quality(name: str) -> None:
     )
 
 
-def _bundle(name: str) -> ExportBundle:
-    """Bundles the measures of every set, in both details, with their words."""
-    metrics = {name: drawing.cards()[name].metrics, PAPER: reference.paper_masses()}
-    rows = [
-        {"detail": shown, "measure": measure.name, "meaning": measure.sentence} | measure.values
-        for shown, detail in _DETAILS.items()
-        for measure in quality_table(metrics, detail)
-    ]
-    stem = f"synthetic_quality_{slug(name)}"
-    card = drawing.cards()[name]
-    notes = (
-        f"Generator sha256 {card.sha256}. {card.provenance}",
-        "Measured against real masses without noise: no ε covers these numbers.",
+def _all_metrics() -> Mapping[str, Mapping[str, Any]]:
+    """Returns the measures of every installed generator and of the paper's set, by name."""
+    return {name: card.metrics for name, card in drawing.cards().items()} | {
+        PAPER: reference.paper_masses()
+    }
+
+
+def _for_reading(table: QualityTable) -> pd.DataFrame:
+    """Writes the table in Markdown."""
+    return pd.DataFrame(
+        [
+            {
+                escape_markdown(column.name): _cell(row, key, column)
+                for key, column in table.columns.items()
+            }
+            for row in table.rows
+        ],
+        index=[escape_markdown(row.name) for row in table.rows],
     )
-    return table_bundle(stem, f"Measures of the masses of {name}", pd.DataFrame(rows), notes)
+
+
+def _cell(row: QualityRow, key: str, column: Column) -> str:
+    """Writes one value; a star and bold type mark the best of a column."""
+    text = column.text(row.numbers.get(key))
+    return f"**{text} ★**" if key in row.best else text
+
+
+def _bundle() -> ExportBundle:
+    """Bundles the measures of every set through every network, with their words."""
+    rows = []
+    for through, (seen_by, _) in _SEEN_BY.items():
+        table = quality_table(_all_metrics(), seen_by)
+        rows += [
+            {"measured through": through, "masses": row.name, "in words": row.sentence}
+            | {column.name: row.numbers.get(key) for key, column in table.columns.items()}
+            for row in table.rows
+        ]
+    notes = (
+        "Measured against real masses without noise: no ε covers these numbers.",
+        *(
+            f"{name}: sha256 {card.sha256}. {card.provenance}"
+            for name, card in drawing.cards().items()
+        ),
+    )
+    return table_bundle(
+        "synthetic_quality", "Measures of synthetic masses", pd.DataFrame(rows), notes
+    )

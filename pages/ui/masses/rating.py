@@ -21,7 +21,7 @@ _QUESTIONS = {
 def show_rating(name: str, mass: MassId) -> None:
     """Asks two questions about a mass; an answer can be changed or removed."""
     given = ratings().get((name, mass), {})
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True):
         for question, (label, options) in _QUESTIONS.items():
             key = f"{question}_{name}_{mass.key}_{mass.truncation:g}"
             st.segmented_control(
@@ -39,7 +39,7 @@ def show_ratings() -> None:
     table = ratings_table()
     if table.empty:
         st.markdown(
-            "Open a mass and say below it how real it looks and which class it looks like. This "
+            "Open a mass and say how real it looks and which class it looks like. This "
             "list keeps your answers for this session. Nobody else sees them."
         )
         return

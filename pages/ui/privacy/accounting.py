@@ -38,10 +38,10 @@ def show_accounting(choices: PrivacyChoices) -> None:
     )
     steps, cost = st.columns(2, gap="medium")
     with steps:
-        st.subheader("ε over the steps")
+        st.header("ε over the steps")
         _show_steps(choices)
     with cost:
-        st.subheader("What noise costs, and δ")
+        st.header("What noise costs, and δ")
         _show_cost(choices)
     _show_sampling(choices)
 

@@ -121,13 +121,13 @@ def show_attacks(
         st.warning(weakness, icon=":material/warning:")
     left, right = st.columns(2, gap="medium")
     with left:
-        st.subheader("Claimed and audited ε")
+        st.header("Claimed and audited ε")
         _show_audits(audits, unit, epsilon, key)
     with right:
-        st.subheader("Attacks at this ε")
+        st.header("Attacks at this ε")
         _show_roc(attacks, roc, unit, epsilon, key)
     if len(attacks):
-        st.subheader("Every attack")
+        st.header("Every attack")
         st.dataframe(attacks_table(attacks), hide_index=True, key=f"{key}_table")
         st.caption(
             f"Intervals: 95 %. Chance is an AUC of 0.5. The bounds are those with the {unit} as "
@@ -188,8 +188,8 @@ def attacks_table(attacks: pd.DataFrame) -> pd.DataFrame:
     }
     for measure, title, digits in (
         ("auc", "AUC", ".3f"),
-        ("tpr_at_1pct", "named at 1 % wrongly accused", ".1%"),
-        ("tpr_at_01pct", "named at 0.1 %", ".2%"),
+        ("tpr_at_1pct", "identified at 1 % wrongly flagged", ".1%"),
+        ("tpr_at_01pct", "identified at 0.1 %", ".2%"),
     ):
         table[title] = with_intervals(shown, measure, digits)
         table[f"bound: {title}"] = shown[f"bound_{measure}"].map(f"{{:{digits}}}".format)
@@ -246,7 +246,7 @@ def _show_roc(
         "Logarithmic axes",
         value=True,
         key=f"{key}_log",
-        help="Shows the attacker who accuses hardly anybody wrongly. An AUC hides this attacker.",
+        help="Shows the attacker who wrongly flags hardly anybody. An AUC hides this attacker.",
     )
     chart(
         attacker_region_figure(

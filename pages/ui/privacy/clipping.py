@@ -85,7 +85,7 @@ def _show_step(
     here = steps[max_grad_norm]
     lengths, balance = st.columns(2, gap="medium")
     with lengths:
-        st.subheader(f"Gradients at step {step}")
+        st.header(f"Gradients at step {step}")
         chart(
             norms_figure(norms, max_grad_norm, unit=choices.one, units=choices.units),
             key="gradient_norms",
@@ -99,7 +99,7 @@ def _show_step(
             ),
         )
     with balance:
-        st.subheader("Signal and noise")
+        st.header("Signal and noise")
         if noise is None:
             st.info(
                 "Without privacy nothing is clipped and no noise is added. The gradients on the "

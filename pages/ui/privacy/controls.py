@@ -95,7 +95,7 @@ def choose() -> PrivacyChoices:
             key="privacy_strategy",
             width=265,
             help="The limit on attackers follows from ε alone. The training data decide how much of "
-            "the model ε covers. *Synthetic only* is not listed: its ε guarantees nothing to any "
+            "the model ε covers. *Synthetic only* is not listed: its ε gives no privacy guarantee to any "
             "patient.",
         )
     return PrivacyChoices(epsilon, unit, strategy)

@@ -23,7 +23,7 @@ _ABOUT = (
 def show_generator_attacks(unit: Unit) -> None:
     """Draws the shipped attacks on generators, on one patient or one mass as the unit says."""
     attacks = resources.measured_generator_attacks()
-    st.subheader("Attacks on generators")
+    st.header("Attacks on generators")
     st.markdown(_ABOUT)
     st.dataframe(
         generator_attacks_table(attacks, LEVELS[unit]), hide_index=True, key="generator_attacks"
@@ -58,7 +58,7 @@ def generator_attacks_table(attacks: pd.DataFrame, level: str) -> pd.DataFrame:
             "AUC, control": [
                 f"{control[name]:.3f}" if name in control.index else "" for name in names
             ],
-            "named at 1 % wrongly accused": with_intervals(tested, "tpr_at_1pct", ".1%"),
+            "identified at 1 % wrongly flagged": with_intervals(tested, "tpr_at_1pct", ".1%"),
             "bound": [
                 "none" if pd.isna(bound) else f"{bound:.1%}"
                 for bound in tested["bound_tpr_at_1pct"]

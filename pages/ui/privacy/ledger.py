@@ -13,7 +13,7 @@ from mammo_core.figures.ledger import ledger_figure
 from mammo_core.figures.provenance import Provenance
 from mammo_core.system.paths import models_dir
 from mammo_core.text.numbers import counted
-from pages.ui.components.charts import chart, readable_type
+from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, export_button
 from pages.ui.components.inputs import choose_one, number_box
 from pages.ui.components.links import linked
@@ -71,7 +71,6 @@ def show_ledger() -> None:
     budget = book.budget_of(cohort.key)
     delta = budget.delta if budget else PAPER_DELTA
     others = _other_generators(book, cohort)
-    readable_type()
     _show_total(book, cohort, delta, others)
     _show_releases(book, cohort, delta)
     _show_imported()

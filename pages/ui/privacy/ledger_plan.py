@@ -29,7 +29,7 @@ def show_what_if(
     from mammo_core.ledger.releases import cost_of_budget, planned_releases
     from mammo_core.ledger.words import budget_sentence, short_total
 
-    st.subheader("What would more runs cost?")
+    st.header("What would more runs cost?")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         epsilon = linked(st.selectbox)(
             "ε of each",
@@ -61,7 +61,7 @@ def show_what_if(
 
 def show_budget_form(book: LedgerBook, cohort: CohortIdentity) -> None:
     """Sets, changes or removes the budget; earlier budgets stay on record."""
-    st.subheader("Budget of this cohort")
+    st.header("Budget of this cohort")
     now = book.budget_of(cohort.key)
     with st.form("ledger_budget", border=False):
         epsilon = st.number_input(

@@ -16,6 +16,7 @@ from mammo_core.results.shipped_statement import shipped_statement
 from pages.ui.components.charts import chart
 from pages.ui.components.inputs import number_box
 from pages.ui.components.links import linked
+from pages.ui.components.script import show_script
 from pages.ui.components.statement import show_statement
 from pages.ui.privacy.attacks import (
     AttackTables,
@@ -48,11 +49,12 @@ def show_overview(choices: PrivacyChoices) -> None:
     _show_numbers(choices, tables)
     _show_guarantee(choices)
     show_target(choices)
+    show_script("privacy", epsilon=choices.epsilon, delta=choices.delta, unit=choices.unit)
 
 
 def _show_odds(choices: PrivacyChoices) -> None:
     odds = fair_odds(choices.mu)
-    st.markdown(f"#### {odds_sentence(choices.mu, choices.units).replace('**', '')}")
+    st.markdown(f"## {odds_sentence(choices.mu, choices.units).replace('**', '')}")
     chart(
         odds_figure(odds.tpr, odds.fpr),
         key="odds",
@@ -67,11 +69,11 @@ def _show_odds(choices: PrivacyChoices) -> None:
 
 
 def _show_curve(choices: PrivacyChoices, tables: AttackTables) -> None:
-    st.markdown("#### What attackers can do, and what attacks did")
+    st.markdown("## What attackers can do, and what attacks did")
     logarithmic = linked(st.toggle)(
         "Logarithmic axes",
         key="privacy_log",
-        help="Shows the attacker who accuses hardly anybody wrongly. Both axes start at 0.01 %.",
+        help="Shows the attacker who wrongly flags hardly anybody. Both axes start at 0.01 %.",
     )
     attack = strongest(tables.attacks, choices.unit, choices.epsilon)
     attacks = (
@@ -149,15 +151,15 @@ def _show_numbers(choices: PrivacyChoices, tables: AttackTables) -> None:
         )
     with named:
         number_box(
-            "Named at 1 % accused",
+            "Identified at 1 % flagged",
             "none yet" if attack is None else f"{attack['tpr_at_1pct']:.1%}",
             f"≤ {attacker_tpr(choices.mu, 0.01):.1%}, chance 1 %",
-            "The share of participants that are rightly named when 1 in 100 others is wrongly accused.",
+            "The share of participants that are identified when 1 in 100 others is wrongly flagged.",
         )
 
 
 def _show_guarantee(choices: PrivacyChoices) -> None:
-    st.markdown("#### What this guarantee covers")
+    st.markdown("## What this guarantee covers")
     show_statement(_statement(choices), key="privacy")
     st.caption(
         "This holds for a model trained on CBIS-DDSM like the shipped results, but with secret "

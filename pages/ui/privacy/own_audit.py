@@ -31,7 +31,7 @@ _CHOSEN = "own_audit_job"
 
 def show_own_audit(choices: PrivacyChoices) -> None:
     """Draws the form and, where there is one, an audit job."""
-    st.subheader("Attack models of your own cohort")
+    st.header("Attack models of your own cohort")
     st.markdown(_ABOUT)
     source = choose_source()
     epsilons = st.multiselect(

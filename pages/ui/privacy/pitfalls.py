@@ -36,7 +36,7 @@ def show_pitfalls() -> None:
     for status, pitfalls in found.items():
         if pitfalls:
             heading, icon = _HEADINGS[status]
-            st.subheader(f"{icon} {heading}")
+            st.header(f"{icon} {heading}")
             st.caption(STATUSES[status])
             _show(pitfalls, is_open=status == "not prevented" or bool(words))
     st.caption(

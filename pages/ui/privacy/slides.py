@@ -24,6 +24,7 @@ _TOLD = PrivacyChoices(6.0, "patient", "real")
 _STRONG = PrivacyChoices(1.0, "patient", "real")
 _NONE = PrivacyChoices(math.inf, "patient", "real")
 _RELEASES = 10
+_ASSUMES_NOTHING = "(ε, δ)"  # of the audits; few enough for a slide
 _NOTE = "Unit: the patient. One released model, δ = 1e-4, real masses only."
 
 
@@ -60,8 +61,8 @@ def _without_privacy() -> Slide:
     return _dots(
         100,
         0,
-        "A model trained without privacy sets no limit. In the worst case an attacker names all "
-        "100, and nobody else.",
+        "A model trained without privacy sets no limit. In the worst case an attacker identifies all "
+        "100, and flags nobody else.",
         "No privacy (not DP). For what attacks achieved, see *Attacks and audit*.",
     )
 
@@ -71,8 +72,8 @@ def _private() -> Slide:
     return _dots(
         odds.tpr,
         odds.fpr,
-        f"At ε = {_TOLD.epsilon:g}, the best attacker names at most {odds.tpr} of 100 rightly, "
-        f"and {odds.fpr} of 100 wrongly.",
+        f"At ε = {_TOLD.epsilon:g}, the best attacker identifies at most {odds.tpr} of 100 "
+        f"participants, and wrongly flags {odds.fpr} of 100 others.",
         f"{_NOTE} Exact bound, whatever the attacker computes.",
     )
 
@@ -80,7 +81,7 @@ def _private() -> Slide:
 def _careful() -> Slide:
     odds = careful_odds(_STRONG.mu)
     sentence = (
-        f"At ε = {_STRONG.epsilon:g}, an attacker who wrongly accuses 1 of 100 outsiders names at most "
+        f"At ε = {_STRONG.epsilon:g}, an attacker who wrongly flags 1 of 100 outsiders identifies at most "
         f"{odds.tpr} of 100 who took part."
     )
     return _with_figure(
@@ -123,14 +124,14 @@ def _audited() -> Slide:
         sentence,
         "Line: claimed, an upper bound against every attack. Points: what attacks proved. A "
         "better attack may prove more, up to the line.",
-        audit_figure(audits),
+        audit_figure(audits[audits["method"].str.endswith(_ASSUMES_NOTHING)]),
         f"Claimed and audited ε: {sentence}",
     )
 
 
-def _dots(named: int, accused: int, sentence: str, note: str) -> Slide:
+def _dots(found: int, flagged: int, sentence: str, note: str) -> Slide:
     return _with_figure(
-        sentence, note, odds_figure(named, accused), f"Two times 100 dots: {sentence}"
+        sentence, note, odds_figure(found, flagged), f"Two times 100 dots: {sentence}"
     )
 
 

@@ -7,17 +7,19 @@ import streamlit as st
 from mammo_core.errors import MammoError
 from mammo_core.privacy.accounting import risk
 from mammo_core.text.numbers import budget_name
+from pages.ui.components import links
 from pages.ui.components.inputs import choose_one, number_input
 from pages.ui.components.links import linked
 from pages.ui.components.messages import escape_markdown
 from pages.ui.components.privacy_inputs import EPSILONS
 from pages.ui.privacy.controls import EPSILON_KEY, PrivacyChoices
 
-_NAMED, _GUESS, _ADVANTAGE = "names at most", "guesses rightly at most", "gains at most"
+_NAMED, _GUESS, _ADVANTAGE = "identifies at most", "guesses right at most", "gains at most"
+_OLD_NAMES = {"names at most": _NAMED, "guesses rightly at most": _GUESS}
 _ASKED = {
-    _NAMED: "Of 100 who took part, an attacker who wrongly accuses some names at most …",
+    _NAMED: "Of 100 who took part, an attacker who wrongly flags some others identifies at most …",
     _GUESS: "If a coin decided who took part, an attacker is right at most …",
-    _ADVANTAGE: "The rate of rightly named exceeds that of wrongly accused by at most …",
+    _ADVANTAGE: "The share identified exceeds the share wrongly flagged by at most …",
 }
 
 
@@ -26,6 +28,7 @@ def show_target(choices: PrivacyChoices) -> None:
     with st.expander(
         "Ask the other way round: which ε allows no attacker better than …?", icon=":material/undo:"
     ):
+        links.rename("limit_kind", _OLD_NAMES)
         kind = choose_one("An attacker", list(_ASKED), "limit_kind", default=_NAMED)
         st.caption(_ASKED[kind])
         try:
@@ -51,9 +54,9 @@ def show_target(choices: PrivacyChoices) -> None:
 def _asked_mu(kind: str) -> float:
     with st.container(horizontal=True):
         if kind == _NAMED:
-            named = _percent("names at most (%)", 5.0, "limit_named")
+            named = _percent("identifies at most (%)", 5.0, "limit_named")
             return risk.mu_for_tpr(
-                named, _percent("while wrongly accusing (%)", 1.0, "limit_accused")
+                named, _percent("while wrongly flagging (%)", 1.0, "limit_accused")
             )
         if kind == _GUESS:
             return risk.mu_for_guess_rate(_percent("right at most (%)", 60.0, "limit_guess"))

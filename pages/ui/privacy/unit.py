@@ -31,7 +31,7 @@ def show_unit(choices: PrivacyChoices) -> None:
     most = len(counts)
     sizes, worth = st.columns(2, gap="medium")
     with sizes:
-        st.subheader("Masses per patient")
+        st.header("Masses per patient")
         chart(
             unit_sizes_figure(counts.tolist()),
             key="unit_sizes",
@@ -44,7 +44,7 @@ def show_unit(choices: PrivacyChoices) -> None:
             f"largest number is {most}."
         )
     with worth:
-        st.subheader("What ε per image is worth")
+        st.header("What ε per image is worth")
         if choices.is_private:
             _show_worth(choices, most)
         else:

@@ -18,23 +18,21 @@ def odds_sentence(mu: float, units: str) -> str:
     odds, that = fair_odds(mu), _that(units)
     if math.isinf(mu):
         return (
-            f"**No privacy (not DP): no limit.** In the worst case, of 100 {units} {that} took "
-            f"part an attacker rightly says so of all **100**, and wrongly of **none** {that} did "
-            "not."
+            "**No privacy (not DP): no limit.** In the worst case, an attacker identifies all "
+            f"**100** of 100 {units} {that} took part, and wrongly flags **none** of 100 others."
         )
     return (
-        f"Of 100 {units} {that} took part, the best attacker would rightly say so of at most "
-        f"**{odds.tpr}**. Of 100 {that} did not, this attacker would wrongly say so of "
-        f"**{odds.fpr}**."
+        f"The best attacker identifies at most **{odds.tpr}** of 100 {units} {that} took part, and "
+        f"wrongly flags **{odds.fpr}** of 100 others."
     )
 
 
 def careful_sentence(mu: float, units: str) -> str:
-    """Says what the best attacker achieves who accuses hardly anybody wrongly."""
+    """Says what the best attacker achieves who flags hardly anybody wrongly."""
     if math.isinf(mu):
-        return "There is no limit either for an attacker who wrongly accuses nobody."
+        return "There is no limit either for an attacker who wrongly flags nobody."
     return (
-        "An attacker who wrongly accuses only **1** of 100 names at most "
+        "An attacker who wrongly flags only **1** of 100 others identifies at most "
         f"**{careful_odds(mu).tpr}** of 100 {units} {_that(units)} took part."
     )
 

@@ -28,16 +28,20 @@ from pages.ui.train.jobs import show_on_train
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import DataSource
+    from mammo_core.evaluation.patients import EvaluationUnit
     from mammo_core.training.outcome import FinishedRun
 
 _MAX_COMPARED = 5
 
 
-def compare(run_ids: Sequence[str], names: dict[str, str]) -> None:
+def compare(run_ids: Sequence[str], names: dict[str, str], evaluated_per: EvaluationUnit) -> None:
     """Draws ROC curves of several runs on each test set they share, and where their configurations differ."""
     from mammo_core.evaluation.metrics import roc_points
 
-    runs = {run_id: resources.stored_run(run_id) for run_id in run_ids[:_MAX_COMPARED]}
+    runs = {
+        run_id: resources.stored_run(run_id).evaluated_per(evaluated_per)
+        for run_id in run_ids[:_MAX_COMPARED]
+    }
     if len(run_ids) > _MAX_COMPARED:
         st.caption(f"The figures show the first {_MAX_COMPARED} of {len(run_ids)} runs.")
     sites = [list(run.estimates) for run in runs.values()]
@@ -61,7 +65,7 @@ def compare(run_ids: Sequence[str], names: dict[str, str]) -> None:
                 bundle=ExportBundle(
                     name=f"mammo_privacy_compared_{slug(site)}",
                     provenance=Provenance(
-                        title=f"ROC curves on {site}",
+                        title=f"ROC curves per {evaluated_per} on {site}",
                         notes=tuple(
                             f"{names[key]}: {summary(run.statement)}" for key, run in runs.items()
                         ),

@@ -18,8 +18,10 @@ from pages.ui.state import resources
 _APP = "Mammo Privacy Explorer"
 _ENTERED = "entered_by_navigation"
 _SHOWN = "page_shown"
-_NO_GAP = "<style>[data-testid='stLayoutWrapper']:has(> .st-key-frame) { display: none; }</style>"
-_FRAME = (Path(__file__).parent / "frame.js").read_text(encoding="utf-8")
+_SIDEBAR_PX = 210
+_LOOK, _FRAME = (
+    (Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("look.css", "frame.js")
+)
 
 
 def run_app() -> None:
@@ -28,77 +30,100 @@ def run_app() -> None:
         page_title=_APP,
         page_icon="🛡️",
         layout="wide",
+        initial_sidebar_state=_SIDEBAR_PX,
         menu_items={
             "About": f"Mammo Privacy Explorer {mammo_core.__version__}. Research use only."
         },
     )
     require_access()
     page = st.navigation(
-        [
-            st.Page(
-                "pages/home.py",
-                title="Home",
-                icon=":material/home:",
-                default=True,
-                help="What this is, what is installed here, and where to go.",
-            ),
-            st.Page(
-                "pages/synthetic.py",
-                title="Synthetic masses",
-                icon=":material/blur_circular:",
-                url_path="synthetic",
-                help="Masses that a generator draws, to browse, compare, judge and download.",
-            ),
-            st.Page(
-                "pages/train.py",
-                title="Train",
-                icon=":material/model_training:",
-                url_path="train",
-                help="Train at a privacy budget of your choice. Training continues when you close the page.",
-            ),
-            st.Page(
-                "pages/live.py",
-                title="Live",
-                icon=":material/tune:",
-                url_path="live",
-                help="Move the privacy budget and watch a classifier retrain.",
-            ),
-            st.Page(
-                "pages/read_case.py",
-                title="Read a case",
-                icon=":material/radiology:",
-                url_path="read_case",
-                help="What models at several budgets say of one mass, yours or a synthetic one.",
-            ),
-            st.Page(
-                "pages/trade_off.py",
-                title="Trade-off",
-                icon=":material/show_chart:",
-                url_path="trade_off",
-                help="Measured diagnostic accuracy against the privacy budget, beside the paper's numbers.",
-            ),
-            st.Page(
-                "pages/privacy.py",
-                title="Privacy",
-                icon=":material/shield_person:",
-                url_path="privacy",
-                help="What an attacker can learn about who took part, and what several releases cost.",
-            ),
-            st.Page(
-                "pages/data.py",
-                title="Data",
-                icon=":material/database:",
-                url_path="data",
-                help="See what is installed, fetch the paper's data, import your own mammograms.",
-            ),
-            st.Page(
-                "pages/runs.py",
-                title="Runs",
-                icon=":material/table_rows:",
-                url_path="runs",
-                help="Everything that was trained here, to compare, repeat and export.",
-            ),
-        ]
+        {
+            "": [
+                st.Page(
+                    "pages/home.py",
+                    title="Home",
+                    icon=":material/home:",
+                    default=True,
+                    help="What this is, what is installed here, and where to go.",
+                ),
+                st.Page(
+                    "pages/glossary.py",
+                    title="Glossary",
+                    icon=":material/menu_book:",
+                    url_path="glossary",
+                    visibility="hidden",  # the head of every page leads there
+                ),
+            ],
+            "Understand": [
+                st.Page(
+                    "pages/trade_off.py",
+                    title="Trade-off",
+                    icon=":material/show_chart:",
+                    url_path="trade_off",
+                    help="Measured diagnostic accuracy against the privacy budget, beside the paper's numbers.",
+                ),
+                st.Page(
+                    "pages/live.py",
+                    title="Live",
+                    icon=":material/tune:",
+                    url_path="live",
+                    help="Move the privacy budget and watch a classifier retrain.",
+                ),
+                st.Page(
+                    "pages/privacy.py",
+                    title="Privacy",
+                    icon=":material/shield_person:",
+                    url_path="privacy",
+                    help="What an attacker can learn about who took part, and what several releases cost.",
+                ),
+                st.Page(
+                    "pages/lessons.py",
+                    title="Lessons",
+                    icon=":material/school:",
+                    url_path="lessons",
+                    help="Five short lessons: predict, try it out, and see whether you were right.",
+                ),
+            ],
+            "Look": [
+                st.Page(
+                    "pages/synthetic.py",
+                    title="Synthetic masses",
+                    icon=":material/blur_circular:",
+                    url_path="synthetic",
+                    help="Masses that a generator draws, to browse, compare, judge and download.",
+                ),
+                st.Page(
+                    "pages/read_case.py",
+                    title="Read a case",
+                    icon=":material/radiology:",
+                    url_path="read_case",
+                    help="What models at several budgets say of one mass, yours or a synthetic one.",
+                ),
+            ],
+            "Do": [
+                st.Page(
+                    "pages/train.py",
+                    title="Train",
+                    icon=":material/model_training:",
+                    url_path="train",
+                    help="Train at a privacy budget of your choice. Training continues when you close the page.",
+                ),
+                st.Page(
+                    "pages/runs.py",
+                    title="Runs",
+                    icon=":material/table_rows:",
+                    url_path="runs",
+                    help="Everything that was trained here, to compare, repeat and export.",
+                ),
+                st.Page(
+                    "pages/data.py",
+                    title="Data",
+                    icon=":material/database:",
+                    url_path="data",
+                    help="See what is installed, fetch the paper's data, import your own mammograms.",
+                ),
+            ],
+        }
     )
     if page.url_path:  # Home, too, is called as the app
         st.set_page_config(page_title=f"{page.title} · {_APP}")
@@ -107,7 +132,7 @@ def run_app() -> None:
         st.session_state[_SHOWN] = page.url_path
         resources.begin_visit()
     with st.container(key="frame"):
-        st.html(f"{_NO_GAP}<script>{_FRAME}</script>", unsafe_allow_javascript=True)
+        st.html(f"<style>{_LOOK}</style><script>{_FRAME}</script>", unsafe_allow_javascript=True)
     with shown_errors("This page cannot be shown"):
         page.run()
 

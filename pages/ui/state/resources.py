@@ -20,6 +20,7 @@ from mammo_core.system.paths import data_dir, home_dir, models_dir
 
 if TYPE_CHECKING:
     from mammo_core.cohorts.installed import LoadedData
+    from mammo_core.evaluation.patients import EvaluationUnit
     from mammo_core.ledger.ledger import PrivacyLedger
     from mammo_core.privacy.statements.training_data import TrainingData
     from mammo_core.results.archive import RunArchive
@@ -78,10 +79,12 @@ def measured_attack_tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     )
 
 
-@st.cache_data(max_entries=8)
-def measured_points(metric: str) -> pd.DataFrame:
-    """Our shipped results as points of curves."""
-    return curve_points(reference.measured_results(), metric)
+@st.cache_data(max_entries=16)
+def measured_points(
+    metric: str, masses: str = reference.PAPER, evaluated_per: EvaluationUnit = "mass"
+) -> pd.DataFrame:
+    """Our shipped results with these synthetic masses as points of curves."""
+    return curve_points(reference.measured_results(masses, evaluated_per), metric)
 
 
 def loaded_data(source: DataSource) -> LoadedData:
@@ -150,10 +153,10 @@ def ledger() -> PrivacyLedger:
     return open_ledger(home_dir())
 
 
-@st.cache_data(ttl=10, max_entries=1, show_spinner=False)
-def archive_rows() -> pd.DataFrame:
+@st.cache_data(ttl=10, max_entries=2, show_spinner=False)
+def archive_rows(evaluated_per: EvaluationUnit = "mass") -> pd.DataFrame:
     """One row per recorded run and test set; what others recorded shows after ten seconds at the latest."""
-    return archive().rows()
+    return archive().rows(evaluated_per)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Loading the run")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from mammo_core.config.names import STRATEGY_NAMES
+from mammo_core import reference
+from mammo_core.config.names import STRATEGY_NAMES, TEST_SET_NAMES
 from mammo_core.figures.provenance import Provenance
 from mammo_core.figures.roc import roc_band_figure
 from mammo_core.figures.style import STRATEGY_COLOURS
-from mammo_core.figures.trade_off import METRIC_LABELS
 from mammo_core.figures.trade_off_marks import OWN
 from mammo_core.privacy.statements.words import summary
 from mammo_core.results.shipped_statement import shipped_statement
@@ -23,9 +23,10 @@ from pages.ui.components.links import linked
 from pages.ui.components.run_card import show_run_card
 from pages.ui.components.statement import show_statement
 from pages.ui.state import resources
-from pages.ui.trade_off.points import TEST_SET_NAMES, Drawn, clickable, runs_of
+from pages.ui.trade_off.points import CurveChoices, Drawn, clickable, runs_of
 
 if TYPE_CHECKING:
+    from mammo_core.evaluation.patients import EvaluationUnit
     from mammo_core.privacy.statements.statement import Statement
 
 _KEY = "point"
@@ -54,13 +55,13 @@ def choose_point(drawn: Drawn) -> str | None:
     )
 
 
-def show_card(drawn: Drawn, name: str, metric: str) -> None:
+def show_card(drawn: Drawn, name: str, choices: CurveChoices) -> None:
     """Draws the card of a point."""
     point = clickable(drawn)[name]
     if name.startswith(f"{OWN}/"):
-        _show_own(runs_of(drawn, point))
+        _show_own(runs_of(drawn, point), choices.evaluated_per)
     else:
-        _show_shipped(drawn, point, metric)
+        _show_shipped(drawn, point, choices)
 
 
 def _title(name: str, point: pd.Series) -> str:
@@ -71,7 +72,7 @@ def _title(name: str, point: pd.Series) -> str:
     )
 
 
-def _show_own(runs: pd.DataFrame) -> None:
+def _show_own(runs: pd.DataFrame, evaluated_per: EvaluationUnit) -> None:
     runs = runs.sort_values("seed")
     seeds: dict[str, int] = dict(zip(runs["run_id"], runs["seed"], strict=True))
     run_id = next(iter(seeds))
@@ -83,16 +84,17 @@ def _show_own(runs: pd.DataFrame) -> None:
             key="point_run",
             persist_state="session",
         )
-    show_run_card(run_id)
+    show_run_card(run_id, evaluated_per)
 
 
-def _show_shipped(drawn: Drawn, point: pd.Series, metric: str) -> None:
+def _show_shipped(drawn: Drawn, point: pd.Series, choices: CurveChoices) -> None:
+    masses = choices.masses
     rows = drawn.rows
     keys = ["strategy", "unit", "test_set", "target_epsilon"]
     runs = rows[(rows[keys] == [point[key] for key in keys]).all(axis=1)]
     first = runs.iloc[0]
     statement = shipped_statement(
-        point["strategy"], point["unit"], point["target_epsilon"], first["delta"]
+        point["strategy"], point["unit"], point["target_epsilon"], first["delta"], masses
     )
     with st.container(border=True, key="shipped_card"):
         st.markdown(
@@ -101,7 +103,10 @@ def _show_shipped(drawn: Drawn, point: pd.Series, metric: str) -> None:
         )
         roc, facts = st.columns([1, 1], gap="medium")
         with roc:
-            _show_roc(point, statement)
+            if masses == reference.PAPER or point["strategy"] == "real":
+                _show_roc(point, statement)
+            else:
+                st.caption("No ROC curves were kept of the runs with these synthetic masses.")
         with facts:
             spent = (
                 "no privacy (not DP)"
@@ -109,7 +114,7 @@ def _show_shipped(drawn: Drawn, point: pd.Series, metric: str) -> None:
                 else f"{first['epsilon']:.4g} at δ = {first['delta']:g}"
             )
             st.markdown(
-                f"- {METRIC_LABELS[metric]}: **{point['mean']:.3f}** (95 % for one released model: "
+                f"- {choices.measure}: **{point['mean']:.3f}** (95 % for one released model: "
                 f"{point['low']:.3f} to {point['high']:.3f})\n"
                 f"- ε spent by each model: **{spent}**\n"
                 f"- Noise multiplier (noise over clipping norm): {first['noise_multiplier']:.4g}\n"
@@ -122,7 +127,7 @@ def _show_shipped(drawn: Drawn, point: pd.Series, metric: str) -> None:
 
 
 def _show_roc(point: pd.Series, statement: Statement) -> None:
-    curve = resources.measured_roc()
+    curve = resources.measured_roc(point["evaluation_unit"])
     keys = ["strategy", "unit", "target_epsilon", "test_set"]
     curve = curve[(curve[keys] == [point[key] for key in keys]).all(axis=1)].sort_values("fpr")
     chart(

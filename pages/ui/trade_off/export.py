@@ -1,16 +1,24 @@
-"""Exports the whole trade-off: numbers, figures that work offline, and how all of it was made."""
+"""Exports the whole trade-off: numbers, figures that work offline, how all of it was made, and a script."""
 
 from __future__ import annotations
 
-import pandas as pd
+from functools import partial
+
 import streamlit as st
 
 from pages.ui.components.export import ExportBundle, export_button, table_bundle
 from pages.ui.components.inputs import choose_one
+from pages.ui.components.script import show_script
 from pages.ui.state import resources
 from pages.ui.trade_off.charts import figures
 from pages.ui.trade_off.citation import provenance_of
-from pages.ui.trade_off.points import CurveChoices, Drawn, names_of
+from pages.ui.trade_off.points import (
+    SHIPPED_TEST_SETS,
+    CurveChoices,
+    Drawn,
+    names_of,
+    visible_points,
+)
 
 IMAGE_FORMATS = ("png", "svg")
 
@@ -38,11 +46,11 @@ def show_downloads(choices: CurveChoices, drawn: Drawn) -> None:
         figures={names[test_set]: one for test_set, one in figures(choices, drawn).items()},
         tables={stem: lambda: visible_points(choices, drawn)},
     )
-    made = resources.provenance()
+    made = resources.provenance(choices.masses)
     runs = table_bundle(
         "mammo_privacy_results",
         "Every shipped run",
-        resources.measured_rows,
+        partial(resources.measured_rows, choices.masses),
         (f"Measured {made['made']} with: {made['command']}", f"Data {made['data_hash']}."),
     )
     with st.container(horizontal=True):
@@ -50,8 +58,15 @@ def show_downloads(choices: CurveChoices, drawn: Drawn) -> None:
         export_button(runs, "All shipped runs")
 
 
-def visible_points(choices: CurveChoices, drawn: Drawn) -> pd.DataFrame:
-    """Tabulates the points in the figures with their origin: shipped, own, or the paper's."""
-    parts = (("shipped", drawn.points), ("own", drawn.own), ("paper", drawn.paper))
-    tables = [part.assign(origin=origin) for origin, part in parts if len(part)]
-    return pd.concat(tables, ignore_index=True).assign(metric=choices.metric)
+def show_python(choices: CurveChoices) -> None:
+    """Draws the script that makes the shipped curves."""
+    show_script(
+        "trade_off",
+        masses=choices.masses,
+        strategies=choices.strategies,
+        unit=choices.unit,
+        metric=choices.metric,
+        evaluated_per=choices.evaluated_per,
+        test_sets=tuple(name for name in choices.test_sets if name in SHIPPED_TEST_SETS),
+        with_paper=choices.shows_paper,
+    )

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pandas as pd
 
-from mammo_core.config.names import STRATEGY_NAMES, TRAINED_PART_NAMES
+from mammo_core import reference
+from mammo_core.config.names import STRATEGY_NAMES, TEST_SET_NAMES, TRAINED_PART_NAMES
 from mammo_core.config.network_recipe import TrainedPart
 from mammo_core.config.runs import (
     HEAD_ON_FEATURES,
@@ -20,15 +21,20 @@ from mammo_core.config.runs import (
     Unit,
 )
 from mammo_core.evaluation.curves import curve_points
-from mammo_core.figures.trade_off import METRIC_LABELS
+from mammo_core.evaluation.patients import EvaluationUnit
+from mammo_core.figures.trade_off import measure_label
 from mammo_core.figures.trade_off_marks import OWN, SHIPPED, point_id
 from mammo_core.results.tags import ORIGIN_IMPORTED
 from mammo_core.system.paths import home_dir
 from mammo_core.system.secret_key import sealed_identity
 from pages.ui.state import resources
 
-TEST_SET_NAMES = {"cbis-ddsm": "CBIS-DDSM test (same site)", "bcdr": "BCDR (another site)"}
 SHIPPED_TEST_SETS = tuple(TEST_SET_NAMES)
+_TIDY = {"target_epsilon": "epsilon", "num_seeds": "n"}
+_TIDY_COLUMNS = (
+    *("series", "origin", "strategy", "trained_part", "unit", "test_set", "evaluation_unit"),
+    *("epsilon", "epsilon_spent", "metric", "mean", "low", "high", "n"),
+)
 _TOGETHER = ["data_hash", "backbone", "trained_part", "arithmetic"]
 
 
@@ -37,16 +43,29 @@ class CurveChoices:
     """What the reader asked to see.
 
     Attributes:
+        masses: Key of the synthetic masses of the shipped results, as `reference.synthetic_sets` lists them.
         own: Which runs of one's own, or None.
     """
 
+    masses: str
     strategies: tuple[Strategy, ...]
     unit: Unit
     metric: str
+    evaluated_per: EvaluationUnit
     test_sets: tuple[str, ...]
     every_seed: bool
     with_paper: bool
     own: OwnData | None
+
+    @property
+    def shows_paper(self) -> bool:
+        """Whether the paper's results are drawn: they are of AUROC per mass."""
+        return self.with_paper and self.metric == "auroc" and self.evaluated_per == "mass"
+
+    @property
+    def measure(self) -> str:
+        """The measure as it is shown."""
+        return measure_label(self.metric, self.evaluated_per)
 
 
 @dataclass(frozen=True)
@@ -106,13 +125,13 @@ class Drawn:
 def own_data() -> list[OwnData]:
     """Returns the cohorts with own runs, the one with most runs first; none if there is no run store."""
     rows = _own_rows()
-    shipped = resources.provenance()["data_hash"]
+    shipped = {resources.provenance(masses)["data_hash"] for masses in reference.synthetic_sets()}
     found = [
         OwnData(
             **dict(zip(_TOGETHER, cast("Any", keys), strict=True)),
             test_sets=tuple(sorted(part["test_set"].unique())),
             num_runs=part["run_key"].nunique(),
-            is_shipped_data=part["data_hash"].iloc[0] == shipped,
+            is_shipped_data=part["data_hash"].iloc[0] in shipped,
         )
         for keys, part in rows.groupby(_TOGETHER)
     ]
@@ -121,8 +140,9 @@ def own_data() -> list[OwnData]:
 
 def draw_from(choices: CurveChoices) -> Drawn:
     """Selects everything that the choices allow."""
-    points = resources.measured_points(choices.metric)
-    own_rows = _own_rows()
+    per = choices.evaluated_per
+    points = resources.measured_points(choices.metric, choices.masses, per)
+    own_rows = _own_rows(per)
     if choices.own is None:
         own_rows = own_rows.iloc[:0]
     else:
@@ -130,13 +150,12 @@ def draw_from(choices: CurveChoices) -> Drawn:
         own_rows = own_rows[(own_rows[_TOGETHER] == meant).all(axis=1)]
     own = _chosen(own_rows, choices)
     paper = resources.paper_points()
-    is_shown = choices.with_paper and choices.metric == "auroc"
-    paper = paper[paper["strategy"].isin(choices.strategies)] if is_shown else paper.iloc[:0]
+    paper = paper[paper["strategy"].isin(choices.strategies) & choices.shows_paper]
     return Drawn(
         points=_chosen(points, choices),
         own=curve_points(own, choices.metric) if len(own) else points.iloc[:0],
         paper=paper[paper["test_set"].isin(choices.test_sets)],
-        rows=_chosen(resources.measured_rows(), choices),
+        rows=_chosen(resources.measured_rows(choices.masses, per), choices),
         own_rows=own,
     )
 
@@ -163,7 +182,7 @@ def shipped_budgets() -> tuple[float, ...]:
     return tuple(sorted(set(budgets), key=lambda epsilon: (math.isinf(epsilon), epsilon)))
 
 
-def _own_rows() -> pd.DataFrame:
+def _own_rows(evaluated_per: EvaluationUnit = "mass") -> pd.DataFrame:
     """Loads runs made here, each once; those at another δ than the shipped ones are no points of these curves."""
     uses_server = "MLFLOW_TRACKING_URI" in os.environ
     if not uses_server and not (home_dir() / "mlflow.db").exists():
@@ -172,7 +191,7 @@ def _own_rows() -> pd.DataFrame:
             .iloc[:0]
             .assign(data_hash="", run_id="", trained_part=HEAD_ON_FEATURES, arithmetic="grid")
         )
-    rows = resources.archive_rows()
+    rows = resources.archive_rows(evaluated_per)
     is_own = (rows["delta"] == PAPER_DELTA) & (rows["origin"] != ORIGIN_IMPORTED)
     return rows[is_own].drop_duplicates(["run_key", "test_set"])
 
@@ -190,15 +209,15 @@ def names_of(test_sets: tuple[str, ...]) -> dict[str, str]:
     return {name: TEST_SET_NAMES.get(name, name) for name in test_sets}
 
 
-def points_table(points: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Tabulates points of curves, as `curves.curve_points` makes them."""
+def points_table(points: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Tabulates points of curves, as `curves.curve_points` makes them; `measure` names the column of values."""
     shown = points.sort_values(["test_set", "strategy", "target_epsilon"])
     return pd.DataFrame(
         {
             "training data": shown["strategy"].map(STRATEGY_NAMES),
-            "test set": shown["test_set"],
+            "test set": shown["test_set"].replace(TEST_SET_NAMES),
             "target ε": shown["target_epsilon"].map("{:g}".format).replace("inf", "∞ (not DP)"),
-            METRIC_LABELS[metric]: shown["mean"].round(3),
+            measure: shown["mean"].round(3),
             "95 % from": shown["low"].round(3),
             "to": shown["high"].round(3),
             "lowest seed": shown["seed_low"].round(3),
@@ -206,3 +225,31 @@ def points_table(points: pd.DataFrame, metric: str) -> pd.DataFrame:
             "seeds": shown["num_seeds"],
         }
     )
+
+
+def visible_points(choices: CurveChoices, drawn: Drawn) -> pd.DataFrame:
+    """Tabulates the points in the figures, one row per point, so that other programs draw the same figures.
+
+    Returns:
+        series (as in the legend), origin (shipped, own or paper), strategy, trained_part, unit, test_set,
+        evaluation_unit, epsilon (asked for; infinite without privacy), epsilon_spent, metric, mean, low, high, n (seeds). Of the paper,
+        low and high are its lowest and highest seed.
+    """
+    paper = drawn.paper
+    paper = paper.assign(
+        unit="image", evaluation_unit="mass", low=paper["seed_low"], high=paper["seed_high"]
+    )
+    parts = (
+        (SHIPPED, "", drawn.points),
+        (OWN, ", your runs", drawn.own),
+        ("paper", ", the paper", paper),
+    )
+    tables = [
+        part.assign(origin=origin, series=part["strategy"].map(STRATEGY_NAMES) + suffix)
+        for origin, suffix, part in parts
+        if len(part)
+    ]
+    table = pd.concat(tables, ignore_index=True).assign(metric=choices.metric)
+    table = table.rename(columns={"epsilon": "epsilon_spent"}).rename(columns=_TIDY)
+    table = table.reindex(columns=[*_TIDY_COLUMNS])
+    return table.sort_values(["test_set", "origin", "series", "epsilon"], ignore_index=True)

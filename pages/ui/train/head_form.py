@@ -9,8 +9,10 @@ import streamlit as st
 from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import PAPER_DELTA, STRATEGIES, UNITS, BackboneConfig, Strategy, Unit
 from mammo_core.text.numbers import budget_name
+from pages.ui.components import links
 from pages.ui.components.inputs import number_input
 from pages.ui.components.links import linked
+from pages.ui.components.messages import GLOSSARY
 from pages.ui.components.privacy_inputs import EPSILON_HELP, EPSILONS, UNIT_HELP, choose_unit
 from pages.ui.state import resources
 
@@ -22,16 +24,18 @@ if TYPE_CHECKING:
 _BACKBONES = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2")
 _ONE, _SEVERAL = "one model", "several at once"
 _FIRST_SEED = 42
-KINDS = ("heads on features", "networks on images")
+KINDS = ("fast: last layer", "slow: full network")
+_OLD_KINDS = {"heads on features": KINDS[0], "networks on images": KINDS[1]}
 _STRATEGY_HELP = (
     "*real only* uses no synthetic mass. *real + synthetic* trains on both together. *synthetic only* never "
     "reads a real mass. *synthetic, then private on real* first learns from synthetic masses, then trains "
-    "privately on real ones."
+    f"privately on real ones. {GLOSSARY}"
 )
 
 
 def choose_kind() -> bool:
     """Whether a network is trained on images, in place of heads on cached features."""
+    links.rename("train_kind", _OLD_KINDS)
     return (
         linked(st.segmented_control)(
             "What is trained",
@@ -40,9 +44,9 @@ def choose_kind() -> bool:
             required=True,
             wrap=True,
             key="train_kind",
-            help="*heads on features* trains a linear classifier on features that a frozen network computes once "
-            "per mass. It takes seconds to minutes. *networks on images* trains a whole network, adapters in it, or "
-            "the paper's own experiments. It is slow, and a GPU helps.",
+            help="*fast* trains the last layer, a linear classifier on features that a frozen network computes once per "
+            "mass. It takes seconds to minutes. *slow* trains a whole network on the images, adapters in it, or the "
+            "paper's own experiments. It takes long, and a GPU helps.",
         )
         == KINDS[1]
     )

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from mammo_core.config.names import STRATEGY_NAMES
 from mammo_core.config.runs import RunConfig
 from mammo_core.errors import InvalidRequestError, MammoError
 from mammo_core.text.numbers import budget_name, counted
-from pages.ui.components.messages import escape_markdown
+from pages.ui.components.messages import GLOSSARY, escape_markdown
 from pages.ui.components.statement import show_statement
 from pages.ui.state import resources
 
@@ -87,7 +88,8 @@ def show_guarantee(statement: Statement) -> None:
             f"{statement.noise_multiplier:.3g}",
             border=True,
             width="content",
-            help="Standard deviation of the noise added at every step, in units of the clipping norm C.",
+            help="Standard deviation of the noise added at every step, in units of the clipping norm C. "
+            + GLOSSARY,
         )
         st.metric(
             "μ (GDP)",
@@ -96,15 +98,15 @@ def show_guarantee(statement: Statement) -> None:
             width="content",
             help="Gaussian DP: one number for the whole guarantee. To detect whether one patient took part is as hard as "
             "to distinguish two normal distributions whose means lie μ standard deviations apart. There is no such number "
-            "where units are sampled.",
+            "where units are sampled. " + GLOSSARY,
         )
         st.metric(
-            "Attacker finds ≤",
+            "Attacker identifies ≤",
             f"{statement.attacker_tpr(_FALSE_ALARMS):.1%}",
             border=True,
             width="content",
-            help="The largest share of those who took part that an attacker can name while wrongly accusing 1 in 100 "
-            "others. Guessing without a model names 1%.",
+            help="The largest share of those who took part that an attacker can identify while wrongly flagging 1 in 100 "
+            "others. Guessing without a model identifies 1%.",
         )
     show_statement(statement, key="train")
 
@@ -112,12 +114,12 @@ def show_guarantee(statement: Statement) -> None:
 def _show_several(plan: SweepPlan, statements: list[Statement]) -> None:
     rows = [
         {
-            "training data": statement.strategy,
+            "training data": STRATEGY_NAMES[statement.strategy],
             "unit": statement.unit,
             "ε": statement.target_epsilon,
             "noise multiplier": statement.noise_multiplier,
             "μ": _mu_text(statement),
-            "attacker finds at most": statement.attacker_tpr(_FALSE_ALARMS),
+            "attacker identifies at most": statement.attacker_tpr(_FALSE_ALARMS),
             "covers": statement.coverage,
         }
         for statement in statements
@@ -129,9 +131,9 @@ def _show_several(plan: SweepPlan, statements: list[Statement]) -> None:
     table = pd.DataFrame(rows)
     table["ε"] = table["ε"].map(budget_name)
     table["noise multiplier"] = table["noise multiplier"].map("{:.3g}".format)
-    table["attacker finds at most"] = table["attacker finds at most"].map("{:.1%}".format)
+    table["attacker identifies at most"] = table["attacker identifies at most"].map("{:.1%}".format)
     st.dataframe(table, hide_index=True, key="train_promises")
     st.caption(
-        "The attacker names at most this share of those who took part, while wrongly accusing 1 in 100 "
-        "others. Rows of *synthetic only* guarantee nothing to any patient."
+        "The attacker identifies at most this share of those who took part, while wrongly flagging 1 in 100 "
+        "others. Rows of *synthetic only* give patients no privacy guarantee."
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.ui.components.links import from_link
+from pages.ui.components.script import show_script
 from pages.ui.state import jobs
 
 if TYPE_CHECKING:
@@ -41,6 +42,16 @@ def start_label(asked: SweepPlan | NetworkRequest) -> str:
     if isinstance(asked, NetworkRequest):
         return "Start training the network"
     return "Start training" if asked.num_runs == 1 else f"Start {asked.num_runs} runs"
+
+
+def show_python(source: DataSource, asked: SweepPlan | NetworkRequest) -> None:
+    """Draws the script that trains the same."""
+    from mammo_core.jobs.requests import NetworkRequest
+
+    if isinstance(asked, NetworkRequest):
+        show_script("train_network", source=source, config=asked.config, device=asked.device)
+    else:
+        show_script("train", source=source, plan=asked)
 
 
 def show_on_train(job_id: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from mammo_core.config.names import TRAINED_PART_NAMES
+from mammo_core.config.names import STRATEGY_NAMES, TRAINED_PART_NAMES
 from mammo_core.config.network_recipe import PRECISIONS, TRAINED_PARTS, NetworkRecipe, TrainedPart
 from mammo_core.config.runs import STRATEGIES, BackboneConfig, PrivacyConfig, RunConfig, Strategy
 from mammo_core.text.numbers import budget_name
@@ -181,7 +181,7 @@ def _short(preset: Preset) -> str:
     config = preset.config
     budget = f"ε {budget_name(config.privacy.target_epsilon)}"
     whole = ["whole network"] if config.trained_part == "network" else []
-    return " · ".join([preset.name, config.strategy, *whole, budget])
+    return " · ".join([preset.name, STRATEGY_NAMES[config.strategy], *whole, budget])
 
 
 def _preset_config(source: DataSource, preset: Preset) -> RunConfig:

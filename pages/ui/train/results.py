@@ -15,6 +15,7 @@ from mammo_core.system.secret_key import sealed_identity
 from mammo_core.text.numbers import budget_name, counted
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, slug
+from pages.ui.components.inputs import choose_evaluation_unit
 from pages.ui.components.messages import INTERVALS, escape_markdown
 from pages.ui.components.run_card import show_run_card
 from pages.ui.privacy.own_audit import show_audit_results
@@ -22,6 +23,7 @@ from pages.ui.state import resources
 
 if TYPE_CHECKING:
     from mammo_core.config.runs import RunConfig
+    from mammo_core.evaluation.patients import EvaluationUnit
     from mammo_core.jobs.store import JobView
 
 
@@ -47,9 +49,16 @@ def show_results(job: JobView) -> None:
     if len(run_ids) == 1:
         show_run_card(run_ids[0])
         return
-    st.subheader(counted(len(run_ids), "run"))
-    for unit, of_unit in rows.groupby("unit"):
-        _show_curves(str(unit), of_unit)
+    st.header(counted(len(run_ids), "run"))
+    per = choose_evaluation_unit("results_evaluated_per")
+    evaluated = resources.archive().rows_of_plan(job.request.plan, job.data_hash, per)
+    if evaluated.empty:
+        st.info(
+            "No test set has patients of both classes. Evaluate per mass.",
+            icon=":material/group_off:",
+        )
+    for unit, of_unit in evaluated.groupby("unit"):
+        _show_curves(str(unit), of_unit, per)
     st.caption(INTERVALS)
     st.page_link("pages/runs.py", label="Compare and export all runs", icon=":material/table_rows:")
     names = _names(rows)
@@ -60,7 +69,8 @@ def show_results(job: JobView) -> None:
             format_func=lambda run_id: names[run_id],
             key=f"card_of_{job.id}",
             persist_state="session",
-        )
+        ),
+        per,
     )
 
 
@@ -75,7 +85,7 @@ def _show_network(job: JobView, config: RunConfig) -> None:
     show_run_card(run_id)
 
 
-def _show_curves(unit: str, rows: pd.DataFrame) -> None:
+def _show_curves(unit: str, rows: pd.DataFrame, evaluated_per: EvaluationUnit) -> None:
     st.markdown(f"Unit of privacy: **{unit}**")
     points = curve_points(rows)
     value_range = (points["low"].min() - 0.02, min(1.0, points["high"].max() + 0.02))
@@ -83,7 +93,11 @@ def _show_curves(unit: str, rows: pd.DataFrame) -> None:
     for column, site in zip(st.columns(len(sites)), sites, strict=True):
         with column:
             chart(
-                trade_off_figure(points[points["test_set"] == site], value_range=value_range),
+                trade_off_figure(
+                    points[points["test_set"] == site],
+                    evaluated_per=evaluated_per,
+                    value_range=value_range,
+                ),
                 key=f"curves_{unit}_{site}",
                 alt=f"AUROC against privacy budget on {site}",
                 toolbar=True,

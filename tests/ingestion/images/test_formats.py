@@ -257,6 +257,15 @@ def test_only_whitelisted_facts_leave_the_header():
     assert (picture.patient_id, picture.image_id[:5]) == ("HOSP-4711", "1.2.8")
 
 
+@pytest.mark.parametrize(
+    ("orientation", "side"), [(["A", "FR"], "left"), (["P", "L"], "right"), (["L", "F"], None)]
+)
+def test_side_of_the_chest_wall_is_where_rows_do_not_point(orientation, side):
+    picture = read_image(made(PatientOrientation=orientation))
+
+    assert picture.facts.get("chest_wall") == side
+
+
 def test_free_text_in_whitelisted_elements_stays_behind():
     planted = {
         keyword: "DOE JANE 1950"
