@@ -39,7 +39,7 @@ def test_two_full_rows_of_masses_are_seen(laptop, address):
 
 def test_both_curves_are_seen_to_their_ends(laptop, address):
     laptop.goto(f"{address}/trade_off")
-    charts = laptop.get_by_test_id("stPlotlyChart")
+    charts = laptop.locator("[class*=st-key-curve_]").get_by_test_id("stPlotlyChart")
     expect(charts).to_have_count(2, timeout=60_000)
     settle(laptop)
 
@@ -47,7 +47,7 @@ def test_both_curves_are_seen_to_their_ends(laptop, address):
         curve = chart.locator(".scatterlayer path.point")
         expect_above_the_fold(laptop, chart, curve.first, curve.last)
         expect_above_the_fold(laptop, chart.get_by_text("privacy budget ε (log scale)"))
-    expect_above_the_fold(laptop, laptop.locator(".legend"))
+    expect_above_the_fold(laptop, laptop.locator("div.legend"))
 
 
 def test_slider_numbers_and_figures_of_live_are_seen_together(laptop, own_address):

@@ -21,7 +21,7 @@ def open_trade_off(page, address, query=""):
 
 
 def charts(page):
-    return page.get_by_test_id("stPlotlyChart")
+    return page.locator("[class*=st-key-curve_]").get_by_test_id("stPlotlyChart")
 
 
 def click_point(page, chart, index):
@@ -52,8 +52,8 @@ def test_deep_link_opens_the_curve_with_its_choices(page, address):
     expect(charts(page)).to_have_count(2)
     expect(charts(page).first.locator(".scatterlayer .trace path.js-line").first).to_be_visible()
     expect(charts(page).first).to_contain_text("privacy budget ε")
-    expect(page.locator(".legend")).to_contain_text("real only")
-    expect(page.locator(".legend")).not_to_contain_text("paper")
+    expect(page.locator("div.legend")).to_contain_text("real only")
+    expect(page.locator("div.legend")).not_to_contain_text("paper")
 
 
 def test_paper_switch_adds_the_papers_points(page, address):
@@ -62,7 +62,7 @@ def test_paper_switch_adds_the_papers_points(page, address):
     page.get_by_role("button", name="More", exact=True).click()
     page.get_by_text("Show the paper's results").click()
 
-    expect(page.locator(".legend")).to_contain_text("the paper, same colours")
+    expect(page.locator("div.legend")).to_contain_text("the paper, same colours")
 
 
 def test_clicked_point_opens_its_card_and_stands_in_the_link(page, address):
