@@ -15,7 +15,12 @@ from playwright.sync_api import expect
 from mammo_core.synthesis.mass_id import MassId
 from mammo_core.system.paths import DEFAULT_GENERATOR
 from pages.ui.masses import drawing
-from tests.app.browser import expect_heading, expect_no_sideways_scrolling, settle
+from tests.app.browser import (
+    expect_above_the_fold,
+    expect_heading,
+    expect_no_sideways_scrolling,
+    settle,
+)
 
 pytestmark = pytest.mark.browser
 SEED_3 = "Synthetic malignant mass, seed 3"
@@ -125,6 +130,28 @@ def test_back_closes_a_mass_at_once_and_focus_returns_to_its_tile(page, address)
     settle(page)
     page.go_forward()
     expect(dialog).to_be_visible()
+
+
+@pytest.mark.parametrize("mass_view", ["Twins", "Directions"])
+def test_laptop_shows_what_judges_and_moves_an_opened_mass_without_scrolling(
+    page, address, mass_view
+):
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{address}/synthetic?mass=3&mass_view={mass_view}")
+    dialog = page.get_by_role("dialog")
+    sliders = dialog.get_by_test_id("stSlider")
+    if mass_view == "Directions":
+        expect(sliders).to_have_count(7, timeout=60_000)
+    expect(dialog.get_by_role("img", name=SEED_3.replace("malignant", "benign"))).to_have_count(
+        1 if mass_view == "Twins" else 0, timeout=60_000
+    )
+    settle(page)
+
+    judgements = dialog.get_by_role("radio", name=re.compile("^(1|5|benign|cannot tell)$"))
+    assert judgements.count() == 4
+    pictures = dialog.get_by_role("img").all()
+    assert len(pictures) == (2 if mass_view == "Twins" else 3 + 2 * 7)
+    expect_above_the_fold(page, *judgements.all(), *pictures, *sliders.all())
 
 
 def test_click_opens_a_mass_and_its_address_opens_it_again(page, address):

@@ -24,8 +24,9 @@ export default function (component) {
 }
 
 // What the pictures share: tools, window, zoom.
-class Viewer {
+class Viewer extends WindowedPart {
   constructor(root) {
+    super();
     const find = (selector) => root.querySelector(selector);
     this.hint = find(".hint");
     this.frame = find(".frame");
@@ -79,15 +80,6 @@ class Viewer {
     clearTimeout(this.rest);
     this.rest = setTimeout(() => this.setState(
       "boxes", Object.fromEntries(this.stages.map(({ key, box }) => [key, box]))), REST_MS);
-  }
-
-  tellView() {
-    this.setState("view", restingView());
-  }
-
-  paintSoon() {
-    if (this.waiting) return;
-    this.waiting = requestAnimationFrame(() => { this.waiting = null; this.paint(); });
   }
 
   paint() {

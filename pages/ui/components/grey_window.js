@@ -1,7 +1,7 @@
 // The window (level and width) through which a page shows its grey pictures, and the tools that set it.
 //
-// It is DICOM's linear one (PS3.3 C.11.2.1.2). All parts of a page share it: each has `paintSoon`, and `tellView`
-// for when the window has come to rest. `browser_part` puts this text before that of a part.
+// It is DICOM's linear one (PS3.3 C.11.2.1.2). All parts of a page share it. `browser_part` puts this text before
+// that of a part.
 
 const PRESETS = {
   "As drawn": [128, 256],
@@ -27,10 +27,18 @@ function setView(change, source) {
   view.rest = setTimeout(() => source.tellView(), REST_MS);
 }
 
-// The window as Python hears of it.
-function restingView() {
-  view.rest = null;
-  return { level: view.level, width: view.width, invert: view.invert };
+// A part whose pictures are seen through the window: its `paint` draws them, its `setState` reaches Python.
+class WindowedPart {
+  // For when the window has come to rest.
+  tellView() {
+    view.rest = null;
+    this.setState("view", { level: view.level, width: view.width, invert: view.invert });
+  }
+
+  paintSoon() {
+    if (this.waiting) return;
+    this.waiting = requestAnimationFrame(() => { this.waiting = null; this.paint(); });
+  }
 }
 
 // What each of the 256 grey levels looks like, as a pixel of a canvas.

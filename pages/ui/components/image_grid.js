@@ -23,8 +23,9 @@ function decode(text) {
   return pixels;
 }
 
-class Board {
+class Board extends WindowedPart {
   constructor(root) {
+    super();
     const find = (selector) => root.querySelector(selector);
     this.root = find(".board");
     this.tools = find(".tools");
@@ -209,15 +210,6 @@ class Board {
   tellNow() {
     if (this.rest) { clearTimeout(this.rest); this.tellChosen(); }
     if (view.rest) { clearTimeout(view.rest); this.tellView(); }
-  }
-
-  tellView() {
-    this.setState("view", restingView());
-  }
-
-  paintSoon() {
-    if (this.waiting) return;
-    this.waiting = requestAnimationFrame(() => { this.waiting = null; this.paint(); });
   }
 
   paint() {

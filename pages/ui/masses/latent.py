@@ -21,7 +21,7 @@ from pages.ui.masses.controls import LAST_SEED
 if TYPE_CHECKING:
     from mammo_core.synthesis.latent.directions import Directions
 
-_THUMBNAIL_PX = 56
+_THUMBNAIL_PX = 72
 _HOW_MEASURED = (
     "In standard deviations (SD) of the numbers that a mass is drawn from; 0 is the mass as drawn. From the left to the right "
     "end it changes, in standard deviations between masses:"
