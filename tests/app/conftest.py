@@ -2,25 +2,46 @@
 
 import os
 import shutil
+import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import streamlit as st
 from playwright.sync_api import expect, sync_playwright
+from streamlit.components.v2 import manifest_scanner
+from streamlit.testing.v1 import local_script_runner
 
+from mammo_core.cohorts import demo
 from mammo_core.config.runs import BackboneConfig
 from pages.ui.state import jobs, resources
 from tests.app.helpers import served_app
 from tests.helpers.jobs import ThreadExecutors
-from tests.helpers.small_demo import use_small_demo
+from tests.helpers.small_demo import make_small_demo
 from tests.helpers.stores import copy_template
 
 expect.set_options(timeout=20_000)  # machines that run tests are slow at times
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_page_tests():
+    """Streamlit's tester looks for installed components once, not for every page, and asks less often whether one is done."""
+    found = manifest_scanner.scan_component_manifests()
+    clock = SimpleNamespace(time=time.time, sleep=lambda _: time.sleep(0.01))
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(manifest_scanner, "scan_component_manifests", lambda: found)
+        changed.setattr(local_script_runner, "time", clock)
+        yield
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory):
+    return make_small_demo(tmp_path_factory.mktemp("demo") / "small")
+
+
 @pytest.fixture(autouse=True)
-def small_demo(monkeypatch, tmp_path_factory):
-    use_small_demo(monkeypatch, tmp_path_factory.mktemp("demo") / "small")
+def small_demo(monkeypatch, demo_folder):
+    monkeypatch.setattr(demo, "DEMO_FOLDER", demo_folder)
     tiny = BackboneConfig(name="test_efficientnet", weights="random", image_size_px=32, views=1)
     monkeypatch.setattr(resources, "DEMO_BACKBONE", tiny)
     monkeypatch.setattr(jobs, "make_executors", ThreadExecutors)  # starts no processes

@@ -14,11 +14,11 @@ from streamlit.testing.v1 import AppTest
 ROOT = Path(__file__).parents[2]
 
 
-def open_page(page):
-    """The page, run once from the app's entry point."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    assert not app.exception
-    return app.switch_page(f"pages/{page}.py").run()
+def open_page(page, **query):
+    """The page as a link with this query opens it, run once from the app's entry point."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.query_params.update(query)
+    return (app if page == "home" else app.switch_page(f"pages/{page}.py")).run()
 
 
 @contextmanager

@@ -45,9 +45,7 @@ def make_settings(**changed):
 
 
 def open_lessons(**query):
-    app = open_page("glossary")
-    app.switch_page("pages/lessons.py").query_params.update(query)
-    app.run()
+    app = open_page("lessons", **query)
     assert not app.exception
     return app
 

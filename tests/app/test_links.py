@@ -120,10 +120,7 @@ def test_value_that_the_page_changes_by_itself_is_no_fault_of_the_link():
     ],
 )
 def test_pages_name_every_part_that_they_did_not_understand(page, query):
-    app = open_page(page)
-    app.query_params.update(query)
-
-    app.run()
+    app = open_page(page, **query)
 
     (warning,) = app.warning
     assert all(f"{name} = " in warning.value for name in query)

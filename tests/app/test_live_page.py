@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 import streamlit as st
 from mlflow import MlflowClient
-from streamlit.testing.v1 import AppTest
 
 from mammo_core.cohorts.installed import DataSource, load_source
 from mammo_core.jobs.requests import FeaturesRequest
@@ -22,7 +21,7 @@ from pages.ui.components import feature_job
 from pages.ui.components.privacy_inputs import EPSILONS
 from pages.ui.live import kept, play, recording, training
 from pages.ui.state import resources
-from tests.app.helpers import ROOT, open_page
+from tests.app.helpers import open_page
 from tests.cohorts.test_folders import name, write_png
 from tests.helpers.jobs import write_cohort
 from tests.helpers.made_ledgers import memory_ledger
@@ -109,7 +108,6 @@ def test_live_retrains_when_the_budget_moves(demo_features):
 
 
 def test_link_made_by_the_version_before_opens_with_its_choices(demo_features):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     old = {
         "live_epsilon": "2",
         "live_unit": "image",
@@ -117,9 +115,8 @@ def test_link_made_by_the_version_before_opens_with_its_choices(demo_features):
         "live_specificity": "80%",
         "live_test_set": "demo-external",
     }
-    app.query_params.update(old)
 
-    app.run().switch_page("pages/live.py").run()
+    app = open_page("live", **old)
 
     assert not app.exception
     assert app.select_slider(key="live_epsilon").value == 2
@@ -420,11 +417,7 @@ def test_live_judges_the_chosen_test_set(demo_features):
     ],
 )
 def test_live_survives_a_link_with_impossible_choices(demo_features, wrong):
-    app = open_page("live")
-    for key, value in wrong.items():
-        app.query_params[key] = value
-
-    app.run()
+    app = open_page("live", **wrong)
 
     assert not app.exception
     (warning,) = app.warning
@@ -511,9 +504,7 @@ def test_moving_the_slider_ends_playing(demo_features):
 
 
 def test_live_in_talk_mode_steps_through_budgets_and_really_retrains(demo_features):
-    app = open_page("live")
-    app.query_params["talk"] = "1"
-    app.run()
+    app = open_page("live", talk="1")
     assert metrics(app)["ε of this model"] == "∞ (not DP)"
     first = figure(app, "live_roc")["data"]
 

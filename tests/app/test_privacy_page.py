@@ -41,8 +41,7 @@ def set_slider(app, epsilon):
 
 
 def open_tab(name, *, epsilon=6.0, unit="patient"):
-    app = open_page("privacy")
-    app.query_params["privacy_tab"] = name
+    app = open_page("privacy", privacy_tab=name)
     app.get_by_key("privacy_unit").set_value(unit)
     app = set_slider(app, epsilon)
     assert app.select_slider(key="privacy_epsilon").value == epsilon
@@ -212,11 +211,7 @@ def test_link_opens_a_tab_and_no_other_is_computed(measured):
     ],
 )
 def test_privacy_survives_a_link_with_impossible_choices(nothing_measured, wrong):
-    app = open_page("privacy")
-    for key, value in wrong.items():
-        app.query_params[key] = value
-
-    app.run()
+    app = open_page("privacy", **wrong)
 
     assert not app.exception
     (warning,) = app.warning
@@ -379,9 +374,7 @@ def test_ledger_and_pitfalls_have_tabs_without_the_choices_of_one_model():
         ("Pitfalls", "mistakes"),
         ("Trust", "mistakes"),
     ):
-        app = open_page("privacy")
-        app.query_params["privacy_tab"] = name
-        app.run()
+        app = open_page("privacy", privacy_tab=name)
         assert not app.exception
         assert said in texts(app)
         assert not app.select_slider
@@ -428,9 +421,7 @@ def test_slides_admits_an_audit_above_the_claim(monkeypatch):
 
 
 def test_slides_without_audits_ends_before_them(nothing_measured):
-    app = open_page("privacy")
-    app.query_params["talk"] = "1"
-    app.run()
+    app = open_page("privacy", talk="1")
 
     assert "1 of 5: mere guessing" in texts(app)
     for _ in range(4):

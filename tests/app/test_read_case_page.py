@@ -11,7 +11,6 @@ import pydicom
 import pytest
 from mlflow import MlflowClient
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from mammo_core.classifiers.features import FeatureStore
 from mammo_core.results.recording import RunRecorder
@@ -19,7 +18,7 @@ from mammo_core.system.paths import home_dir
 from pages.ui.case import image as case_picture
 from pages.ui.case import models as case_models
 from pages.ui.state import resources
-from tests.app.helpers import ROOT, open_page
+from tests.app.helpers import open_page
 from tests.app.test_pages import texts
 from tests.helpers.heads import small_bench
 from tests.helpers.made_ledgers import run_many
@@ -93,11 +92,8 @@ def own_scores(figure):
 
 
 def test_link_opens_an_example_by_its_seed_and_class():
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=90)
     link = {"case_source": case_picture.EXAMPLE, "case_seed": "12", "case_class": "malignant"}
-    app.query_params.update(link)
-
-    app.run().switch_page("pages/read_case.py").run()
+    app = open_page("read_case", **link)
 
     assert not app.exception and not app.warning
     assert app.number_input(key="case_seed").value == 12

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
 from mammo_core.synthesis.cards import GeneratorCard, load_card
 from mammo_core.synthesis.checkpoints import save_generator
@@ -18,15 +17,13 @@ from mammo_core.system.paths import home_dir, models_dir
 from pages.ui.components.grey_window import window_of
 from pages.ui.masses import drawing, latent, nearest
 from pages.ui.state import resources
-from tests.app.helpers import ROOT
+from tests.app.helpers import open_page
 from tests.cohorts.test_folders import name, write_png
 from tests.conftest import make_cohort
 
 
 def open_synthetic(**query):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
-    app.query_params.update({"count": "2", **query})
-    app = app.switch_page("pages/synthetic.py").run()
+    app = open_page("synthetic", **{"count": "2", **query})
     assert not app.exception
     return app
 

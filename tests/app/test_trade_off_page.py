@@ -15,10 +15,12 @@ from mammo_core.config.runs import PAPER_DELTA, STRATEGIES, UNITS, PrivacyConfig
 from mammo_core.evaluation.curves import curve_points
 from mammo_core.evaluation.metrics import METRIC_NAMES
 from mammo_core.evaluation.patients import EVALUATION_UNITS
+from mammo_core.evaluation.subgroup_words import verdict
 from mammo_core.evaluation.targets import with_chances
 from mammo_core.jobs.requests import SweepRequest
 from mammo_core.results.recording import RunRecorder
 from mammo_core.system.secret_key import sealed_identity
+from pages.ui.components.messages import escape_markdown
 from pages.ui.state import resources
 from pages.ui.trade_off import missing_runs
 from pages.ui.trade_off import points as trade_off_points
@@ -29,6 +31,7 @@ from pages.ui.trade_off.headline import cost_sentence
 from pages.ui.trade_off.points import CurveChoices, draw_from, visible_points
 from pages.ui.trade_off.slides import STEPS, slide
 from tests.app.helpers import open_page
+from tests.helpers.jobs import TINY, write_cohort
 from tests.helpers.made_ledgers import run_many
 
 SHIPPED = ("cbis-ddsm", "bcdr")
@@ -45,8 +48,14 @@ def points(app):
 
 def answers(app):
     """The table of the budgets that reach the target."""
-    (table,) = (shown.value for shown in app.dataframe if "target ε" not in shown.value.columns)
+    others = {"target ε", "group"}
+    (table,) = (shown.value for shown in app.dataframe if not others & {*shown.value.columns})
     return table
+
+
+def groups(app):
+    """The table of what privacy changes for each group of masses."""
+    return next(shown.value for shown in app.dataframe if "group" in shown.value.columns)
 
 
 def texts(app):
@@ -93,7 +102,7 @@ def own_runs(dataset, private_home):
 def test_trade_off_draws_both_test_sets_on_a_log_axis_with_the_paper():
     app = open_page("trade_off")
 
-    assert len(app.get("plotly_chart")) == 3  # and of 1000 women
+    assert len(app.get("plotly_chart")) == 4  # and of 1000 women, and of subgroups
     for index in range(2):
         assert figure(app, index)["layout"]["xaxis"]["type"] == "log"
         assert {"synthetic, then private on real", "the paper, same colours"} <= trace_names(
@@ -131,10 +140,7 @@ def test_synthetic_masses_are_chosen_and_only_where_they_train(private_home):
 
 
 def test_link_chooses_simulated_masses_and_a_point_says_that_its_budget_covers_everything():
-    app = open_page("privacy")
-    app.query_params["masses"] = "simulated, of nobody"
-
-    app.switch_page("pages/trade_off.py").run()
+    app = open_page("trade_off", masses="simulated, of nobody")
     assert not app.warning
     app.selectbox(key="point").set_value("shipped/pretrain/patient/6/bcdr").run()
 
@@ -257,11 +263,7 @@ def test_trade_off_hides_the_papers_other_measures_and_says_why():
     ],
 )
 def test_trade_off_survives_a_link_with_impossible_choices(wrong):
-    app = open_page("trade_off")
-    for key, value in wrong.items():
-        app.query_params[key] = value
-
-    app.run()
+    app = open_page("trade_off", **wrong)
 
     assert not app.exception
     (warning,) = app.warning
@@ -390,6 +392,98 @@ def test_women_found_missed_and_alarmed_add_up():
     assert f"finds **{found}** (" in texts(app) and f"misses **{100 - found}**" in texts(app)
     assert "it calls **90** malignant" in texts(app)
     assert "no screening population" in texts(app)
+
+
+def test_page_answers_who_pays_for_privacy_from_the_shipped_table():
+    app = open_page("trade_off")
+    shipped = reference.measured_subgroups()
+    part = shipped[(shipped["strategy"] == "real") & (shipped["test_set"] == "cbis-ddsm")]
+
+    assert not app.exception
+    assert escape_markdown(verdict(part), longest=2000) in texts(app)
+    assert "without noise. No ε covers it" in texts(app)
+    assert "fewer than 20 patients is not shown" in texts(app)
+    table = groups(app)
+    assert {"size", "contrast", "sharpness", "grey level"} <= set(table["property"])
+    names = trace_names(app, 3)
+    assert names == {"small", "medium", "large"}
+
+    app.selectbox(key="subgroups_property").set_value("contrast").run()
+    app.get_by_key("subgroups_measure").set_value("sensitivity").run()
+    assert not app.exception
+    assert trace_names(app, 3) == {"low", "medium", "high"}
+    assert (
+        figure(app, 3)["layout"]["yaxis"]["title"]["text"] == "sensitivity at the overall threshold"
+    )
+    assert escape_markdown(verdict(part, "sensitivity"), longest=2000) in texts(app)
+
+
+def test_where_subgroups_were_not_measured_the_page_says_for_what_they_were():
+    app = open_page("trade_off")
+    app.get_by_key("unit").set_value("image").run()
+
+    assert not app.exception
+    assert "Subgroups were not measured for these choices" in texts(app)
+    assert "real only (unit patient)" in texts(app)
+    assert len(app.get("plotly_chart")) == 3
+
+
+def test_groups_that_are_all_too_small_are_named_in_place_of_a_figure(monkeypatch):
+    shipped = reference.measured_subgroups()
+    numbers = [
+        name for name in shipped if name.startswith(("value", "low", "high", "change", "exc"))
+    ]
+    shipped[numbers] = math.nan
+    monkeypatch.setattr(resources, "measured_subgroups", lambda: shipped)
+
+    app = open_page("trade_off")
+
+    assert not app.exception
+    assert "No group by size is large enough" in texts(app)
+    assert set(groups(app)["patients"]) == {"too few"}
+
+
+def test_subgroups_of_own_runs_need_their_masses(own_runs):
+    app = open_page("trade_off")
+    (name,) = app.selectbox(key="own").options
+    app.selectbox(key="own").set_value(name).run()
+
+    app.get_by_key("subgroups_runs").set_value("your runs").run()
+
+    assert not app.exception
+    assert "tested on are not installed here" in texts(app)
+
+
+def test_subgroups_of_own_runs_are_computed_from_their_predictions(
+    private_home, tmp_path, monkeypatch
+):
+    source = write_cohort(tmp_path / "data" / "mine", patients=60)
+    monkeypatch.setattr(resources, "backbone_for", lambda _: TINY)
+    data = resources.feature_dataset(source)
+    recorder = RunRecorder(private_home)
+    configs = [
+        RunConfig(
+            strategy="real",
+            privacy=PrivacyConfig(target_epsilon=epsilon, unit="patient"),
+            recipe=RECIPES["real"],
+            backbone=TINY,
+            seed=seed,
+        )
+        for epsilon in (6.0, math.inf)
+        for seed in (1, 2)
+    ]
+    for result in run_many(data, configs):
+        recorder.record(result, origin="sweep")
+    app = open_page("trade_off")
+    (name,) = app.selectbox(key="own").options
+    app.selectbox(key="own").set_value(name).run()
+
+    app.get_by_key("subgroups_runs").set_value("your runs").run()
+
+    assert not app.exception
+    assert app.selectbox(key="subgroups_test_set").options == ["site"]
+    assert set(groups(app)["property"]) == {"size", "contrast", "sharpness", "grey level"}
+    assert "ε = 6" in groups(app).columns
 
 
 def test_point_without_privacy_promises_nothing():

@@ -252,9 +252,7 @@ def test_unknown_job_in_the_link_shows_the_newest(executors):
     start(app)
     known = job_of(app)
 
-    other = open_page("train")
-    other.query_params["job"] = "no-such-job"
-    other.run()
+    other = open_page("train", job="no-such-job")
 
     assert not other.exception
     assert job_of(other) == known

@@ -6,12 +6,13 @@ import pydicom
 import pytest
 
 from mammo_core.cli import main
+from mammo_core.cohorts import demo
 from mammo_core.config import runs
 from mammo_core.synthesis.cards import load_card
 from mammo_core.system.paths import models_dir
 from tests.cohorts.test_folders import name, write_png
 from tests.helpers.made_ledgers import TINY_JUDGE
-from tests.helpers.small_demo import use_small_demo
+from tests.helpers.small_demo import make_small_demo
 
 CLASSES = ("benign", "malignant")
 TINY = [
@@ -26,15 +27,20 @@ TINY = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def small_demo(monkeypatch, tmp_path_factory):
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory):
     few = {
         ("demo", "train"): 20,
         ("demo", "val"): 8,
         ("demo", "test"): 12,
         ("demo-external", "test"): 12,
     }
-    use_small_demo(monkeypatch, tmp_path_factory.mktemp("demo") / "small", few)
+    return make_small_demo(tmp_path_factory.mktemp("demo") / "small", few)
+
+
+@pytest.fixture(autouse=True)
+def small_demo(monkeypatch, demo_folder):
+    monkeypatch.setattr(demo, "DEMO_FOLDER", demo_folder)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import pytest
 
 from mammo_core.cli import main
 from mammo_core.system.paths import models_dir
-from tests.cli.test_cli import TINY, small_demo  # noqa: F401  (used by every test here)
+from tests.cli.test_cli import TINY, demo_folder, small_demo  # noqa: F401  (used by every test here)
 
 CASCADE, SIMULATED = (str(models_dir() / name) for name in ("cascade", "simulated"))
 

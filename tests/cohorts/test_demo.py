@@ -12,7 +12,7 @@ from mammo_core.synthesis.checkpoints import load_generator
 from mammo_core.synthesis.sampling import sample_masses
 from mammo_core.system.paths import models_dir
 from pages.ui.state.resources import DEMO_BACKBONE
-from tests.helpers.small_demo import use_small_demo
+from tests.helpers.small_demo import make_small_demo
 
 
 def test_demo_has_what_training_needs():
@@ -80,7 +80,7 @@ def test_features_ship_and_are_those_of_the_masses():
 
 
 def test_missing_or_mixed_up_files_are_named(monkeypatch, tmp_path):
-    use_small_demo(monkeypatch, tmp_path / "small")
+    monkeypatch.setattr(demo, "DEMO_FOLDER", make_small_demo(tmp_path / "small"))
     assert demo_cohort().num_patients == 48
     rows = pd.read_csv(tmp_path / "small/masses.csv")
     other = tmp_path / "other"

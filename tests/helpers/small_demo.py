@@ -7,8 +7,8 @@ from mammo_core.cohorts import demo
 SMALL = {("demo", "train"): 24, ("demo", "test"): 12, ("demo-external", "test"): 12}
 
 
-def use_small_demo(monkeypatch, folder, patients=SMALL, synthetic=160):
-    """Has the program read this demo, which is written to the folder."""
+def make_small_demo(folder, patients=SMALL, synthetic=160):
+    """Writes this demo to a new folder, and returns it; it is read where `demo.DEMO_FOLDER` says."""
     rows = pd.read_csv(demo.DEMO_FOLDER / "masses.csv")
     patients = patients | {("generator", "train"): synthetic}
     kept = [
@@ -20,4 +20,4 @@ def use_small_demo(monkeypatch, folder, patients=SMALL, synthetic=160):
     folder.mkdir()
     rows.loc[kept].to_csv(folder / "masses.csv", index=False)
     demo.mosaic(demo._images(demo.DEMO_FOLDER)[kept]).save(folder / "masses.png")
-    monkeypatch.setattr(demo, "DEMO_FOLDER", folder)
+    return folder

@@ -115,7 +115,7 @@ def _show_twins(name: str, mass: MassId) -> None:
             "density and spicules. Patients add to it where the generator learned from any."
             if drawing.is_simulator(name)
             else "Their difference is what the generator takes for the difference between benign and "
-            "malignant. It has learned little of it, as *How good they are* shows."
+            "malignant. *How good they are* says how plainly its masses show their class."
         )
     )
 
