@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from mammo_core.config.network_recipe import TrainedPart
-from mammo_core.config.runs import HEAD_ON_FEATURES, Arithmetic, HeadOnFeatures, RunConfig, Strategy
+from mammo_core.config.runs import (
+    HEAD_ON_FEATURES,
+    Arithmetic,
+    BackboneConfig,
+    HeadOnFeatures,
+    RunConfig,
+    Strategy,
+)
+from mammo_core.text.numbers import counted
 
 STRATEGY_NAMES: dict[Strategy, str] = {
     "real": "real only",
@@ -36,3 +44,15 @@ def name_of_run(config: RunConfig) -> str:
     if config.trained_part == HEAD_ON_FEATURES:
         return strategy
     return f"{strategy}, {TRAINED_PART_NAMES[config.trained_part]}"
+
+
+def name_of_weights(backbone: BackboneConfig) -> str:
+    """Names where a backbone's weights are from, but no file: its path belongs to one computer."""
+    return {"auto": "ImageNet weights", "random": "random weights"}.get(
+        backbone.weights, "weights of a file"
+    )
+
+
+def name_of_backbone(backbone: BackboneConfig) -> str:
+    """Names a backbone, its weights and its input."""
+    return f"{backbone.name}, {name_of_weights(backbone)}, {backbone.image_size_px} px, {counted(backbone.views, 'view')}"

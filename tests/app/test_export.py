@@ -7,6 +7,8 @@ import zipfile
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from PIL import Image
+from pptx import Presentation
 from pyarrow import parquet as pq
 from streamlit.testing.v1 import AppTest
 
@@ -35,7 +37,30 @@ def test_figure_is_offered_as_images_page_and_numbers(monkeypatch):
 
     names = list(bundle().files())
 
-    assert names == ["curves.png", "curves.svg", "curves.html", "curves.csv", "curves.parquet"]
+    images = ["curves.png", "curves.svg", "curves.pptx"]
+    assert names == [*images, "curves.html", "curves.csv", "curves.parquet"]
+
+
+def test_slides_have_the_title_in_their_own_type_and_a_picture_each(monkeypatch):
+    content, drawn = io.BytesIO(), []
+    Image.new("RGB", (110, 60)).save(content, "PNG")
+
+    def draw(figure, kind, provenance):
+        drawn.append((kind, provenance.title))
+        return content.getvalue()
+
+    monkeypatch.setattr(export, "can_draw_images", lambda: True)
+    monkeypatch.setattr(export, "figure_image", draw)
+    figures = bundle().figures | {"Scores": go.Figure(go.Bar(x=["a"], y=[1]))}
+
+    made = Presentation(io.BytesIO(bundle(figures=figures).files()["curves.pptx"]()))
+
+    assert [slide.shapes.title.text for slide in made.slides] == ["ROC", "Scores"]
+    assert drawn == [("png", ""), ("png", "")]
+    said = " ".join(
+        shape.text_frame.text for shape in made.slides[0].shapes if shape.has_text_frame
+    )
+    assert "Research use only, not for diagnosis. ε = 6 per patient." in said
 
 
 def test_several_figures_have_an_image_and_a_table_each(monkeypatch):
@@ -99,7 +124,7 @@ def test_zip_says_which_file_could_not_be_made(monkeypatch):
     content, missing = bundle().zipped()
 
     archive = zipfile.ZipFile(io.BytesIO(content))
-    assert missing[0] == "curves.png is missing. Chrome took longer." and len(missing) == 2
+    assert missing[0] == "curves.png is missing. Chrome took longer." and len(missing) == 3
     assert "curves.png" not in archive.namelist() and "curves.csv" in archive.namelist()
     assert "curves.png is missing. Chrome took longer." in archive.read("README.txt").decode()
 

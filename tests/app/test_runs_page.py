@@ -186,6 +186,23 @@ def test_run_cards_are_packed_as_json(trained):
     assert all("end to end" in card["statement"]["sentence"] for card in cards)
 
 
+def test_card_offers_reports_with_a_preview(trained):
+    app = select(open_page("runs"), 0)
+    run_id = app.dataframe[0].value.index[0]
+    app.session_state[f"tab_{run_id}"] = "Report"
+    app.run()
+
+    assert not app.exception
+    assert "End to end, for a whole patient" in texts(app)
+    assert {"Word (DOCX)", "Web page (HTML)", "Markdown"} <= {
+        label.removeprefix(":material/download: ") for label in labels(app)
+    }
+    app.get_by_key(f"report_{run_id}").set_value("claim").run()
+    assert not app.exception
+    (table,) = [table.value for table in app.table if "authors to complete" in table.value]
+    assert len(table) == 44
+
+
 def labels(app):
     return [button.label for button in app.get("download_button")]
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _IMAGES = ("png", "svg")
+_DRAWN = (*_IMAGES, "pptx")  # by Chrome, which takes a while
+_OFFICE = "application/vnd.openxmlformats-officedocument"
 _MIME = {
     "png": "image/png",
     "svg": "image/svg+xml",
@@ -42,6 +44,10 @@ _MIME = {
     "zip": "application/zip",
     "json": "application/json",
     "py": "text/x-python",
+    "md": "text/markdown",
+    "docx": f"{_OFFICE}.wordprocessingml.document",
+    "pptx": f"{_OFFICE}.presentationml.presentation",
+    "imrmc": "text/plain",
 }
 
 
@@ -79,6 +85,8 @@ class ExportBundle:
             for kind in _IMAGES if can_draw_images() else ():
                 made[f"{stem}.{kind}"] = partial(figure_image, figure, kind, told)
         if self.figures:
+            if can_draw_images():
+                made[f"{self.name}.pptx"] = self._slides
             made[f"{self.name}.html"] = self._html
         for name, table in self._tables().items():
             made[f"{name}.csv"] = partial(_csv, table)
@@ -103,6 +111,17 @@ class ExportBundle:
         if len(self.figures) == 1:
             return {self.name: next(iter(self.figures.items()))}
         return {f"{self.name}_{n}": item for n, item in enumerate(self.figures.items(), start=1)}
+
+    def _slides(self) -> bytes:
+        from mammo_core.results.reporting.slides import figure_slides
+
+        # a slide has the title in its own type
+        untitled = Provenance(title="", notes=self.provenance.notes)
+        pictures = {
+            caption: figure_image(figure, "png", untitled)
+            for caption, figure in self.figures.items()
+        }
+        return figure_slides(pictures, self.provenance)
 
     def _html(self) -> bytes:
         from mammo_core.figures.standalone import standalone_html
@@ -136,7 +155,7 @@ def export_button(bundle: ExportBundle, label: str = "Export") -> None:
     with st.popover(label, icon=":material/download:", type="tertiary", key=f"take_{bundle.name}"):
         st.caption(escape_markdown(bundle.provenance.title))
         for name, make in bundle.files().items():
-            if name.endswith(_IMAGES):
+            if name.endswith(_DRAWN):
                 _draw(name, partial(_without_missing, make), key=f"take_{name}")
             else:
                 download(name, make, key=f"take_{name}")
@@ -150,8 +169,8 @@ def export_button(bundle: ExportBundle, label: str = "Export") -> None:
             download(f"{bundle.name}.zip", lambda: bundle.zipped()[0], **of_all)
         if bundle.figures and not can_draw_images():
             st.caption(
-                "This server has no Chrome to draw PNG and SVG. To get them, open the HTML file: "
-                "it has buttons for both."
+                "This server has no Chrome to draw PNG, SVG and slides. For PNG and SVG, open the "
+                "HTML file: it has buttons for both."
             )
 
 

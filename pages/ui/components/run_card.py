@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from mammo_core.config.names import ARITHMETIC_NAMES, TRAINED_PART_NAMES, name_of_run
+from mammo_core.config.names import (
+    ARITHMETIC_NAMES,
+    TRAINED_PART_NAMES,
+    name_of_backbone,
+    name_of_run,
+)
 from mammo_core.config.network_recipe import NetworkRecipe
 from mammo_core.evaluation.calibration import reliability
 from mammo_core.evaluation.operating_point import confusion_at, threshold_at_specificity
@@ -25,16 +30,16 @@ from mammo_core.figures.scores import score_figure
 from mammo_core.figures.trade_off import measure_label
 from mammo_core.privacy.statements.words import summary
 from mammo_core.system.secret_key import sealed_identity
-from mammo_core.text.numbers import counted, number_text
+from mammo_core.text.numbers import number_text
 from pages.ui.components.charts import chart
 from pages.ui.components.export import ExportBundle, download, export_button, slug
 from pages.ui.components.inputs import choose_evaluation_unit, draw_open_tab, number_box
 from pages.ui.components.messages import escape_markdown, shown_errors
+from pages.ui.components.report import show_report
 from pages.ui.components.statement import show_statement
 from pages.ui.state import resources
 
 if TYPE_CHECKING:
-    from mammo_core.config.runs import BackboneConfig
     from mammo_core.evaluation.patients import EvaluationUnit
     from mammo_core.training.outcome import FinishedRun
 
@@ -55,6 +60,7 @@ def show_run_card(run_id: str, evaluated_per: EvaluationUnit | None = None) -> N
                 "Calibration": partial(_calibration, run, per),
                 "Guarantee": partial(show_statement, run.statement, key=run_id),
                 "Configuration": partial(_configuration, run),
+                "Report": partial(show_report, run_id),
             },
             key=f"tab_{run_id}",
             in_link=False,
@@ -219,7 +225,7 @@ def facts_of(run: FinishedRun) -> dict[str, str]:
         "μ (Gaussian DP)": "none: units were sampled" if run.mu is None else number_text(run.mu),
         "trained part": TRAINED_PART_NAMES[run.config.trained_part],
         "units protected": str(run.num_units),
-        "backbone": _backbone_words(run.config.backbone),
+        "backbone": name_of_backbone(run.config.backbone),
         "steps": str(run.config.recipe.steps),
         "sample rate": f"{run.config.recipe.sample_rate:.4g}",
         "clipping norm": f"{run.config.recipe.max_grad_norm:g}",
@@ -229,14 +235,6 @@ def facts_of(run: FinishedRun) -> dict[str, str]:
         facts["the paper's experiment"] = run.config.recipe.preset or "none"
         facts["weights kept"] = run.config.recipe.kept
     return facts
-
-
-def _backbone_words(backbone: BackboneConfig) -> str:
-    """Names the backbone, but no file of weights: its path belongs to one computer."""
-    weights = {"auto": "ImageNet weights", "random": "random weights"}.get(
-        backbone.weights, "weights of a file"
-    )
-    return f"{backbone.name}, {weights}, {backbone.image_size_px} px, {counted(backbone.views, 'view')}"
 
 
 def _predictions(run: FinishedRun, keep_patient_ids: bool) -> pd.DataFrame:
