@@ -11,6 +11,7 @@ from tests.app.helpers import ROOT, served_app
 pytestmark = pytest.mark.browser
 PAGES = (
     *("Home", "Trade-off", "Live", "Privacy", "Lessons", "Synthetic masses", "Read a case"),
+    "Reader study",
     *("Train", "Runs", "Data"),
 )
 

@@ -22,6 +22,8 @@ VIEWS = [
 MORE_VIEWS = [
     "synthetic?mass=3&mass_view=To+another+seed",
     "read_case?case_source=Your+own+image",
+    "reader_study?study_tab=Set+up",
+    "reader_study?study_tab=Results",
     "data?data_tab=The+paper%27s+data",
     *(
         f"privacy?privacy_tab={tab}"

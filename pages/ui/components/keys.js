@@ -10,6 +10,12 @@ export default function ({ data }) {
     const from = event.composedPath()[0];
     const key = event.key.length === 1 ? event.key.toUpperCase() : event.key;
     const hasModifier = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
+    const isText = from.tagName === "TEXTAREA" || (from.tagName === "INPUT" && !WITHOUT_TEXT.includes(from.type));
+    if (data.once && event.repeat && !isText && data.keys.includes(key)) { // held down
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      return;
+    }
     const isOpen = from.getAttribute?.("aria-expanded") === "true";
     if (from.tagName !== "INPUT" || hasModifier || isOpen || !data.keys.includes(key)) return;
     if (!WITHOUT_TEXT.includes(from.type) && !PAGES.includes(key)) return;

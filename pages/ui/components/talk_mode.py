@@ -82,14 +82,15 @@ def talk_frame() -> None:
     draw_unseen(_STAGE, "talk_screen")
 
 
-def hand_on_keys(key: str, *names: str) -> None:
+def hand_on_keys(key: str, *names: str, once: bool = False) -> None:
     """Lets the page's shortcuts have these keys, also while a slider has the focus and would take them.
 
     Args:
         key: Of the component.
         names: As browsers call them, letters in upper case.
+        once: Whether a key that is held down counts once.
     """
-    draw_unseen(_KEYS, key, data={"keys": list(names)})
+    draw_unseen(_KEYS, key, data={"keys": list(names), "once": once})
 
 
 def talk_title(title: str) -> None:

@@ -99,6 +99,13 @@ def run_app() -> None:
                     url_path="read_case",
                     help="What models at several budgets say of one mass, yours or a synthetic one.",
                 ),
+                st.Page(
+                    "pages/reader_study.py",
+                    title="Reader study",
+                    icon=":material/visibility:",
+                    url_path="reader_study",
+                    help="Judge masses without knowing what they are, alone and with a model's help.",
+                ),
             ],
             "Do": [
                 st.Page(
