@@ -18,6 +18,7 @@ from pages.ui.trade_off.comparison import show_comparison
 from pages.ui.trade_off.controls import choose
 from pages.ui.trade_off.missing_runs import show_missing_runs
 from pages.ui.trade_off.points import draw_from, points_table
+from pages.ui.trade_off.subgroups import show_subgroups
 from pages.ui.trade_off.targets import show_targets, show_women
 
 enter()
@@ -104,4 +105,5 @@ with curves:
 with targets:
     show_targets(choices, drawn)
     show_women(choices)
+    show_subgroups(choices, drawn)
 leave()

@@ -23,14 +23,21 @@ LEVELS = {
     **dict.fromkeys(("training",), 6),
     **dict.fromkeys(("results", "generators", "auditing"), 7),
     **dict.fromkeys(("reading", "jobs"), 8),
-    "cli": 9,
-    "__main__": 10,
+    "studies": 9,
+    "cli": 10,
+    "__main__": 11,
 }
 PAGE_LEVELS = {"state": 0, "components": 1, "shell": 2, "home": 3, "lessons": 3} | dict.fromkeys(
-    ("masses", "train", "live", "case", "trade_off", "privacy", "data", "runs"), 2
+    ("masses", "train", "live", "case", "study", "trade_off", "privacy", "data", "runs"), 2
 )
 # page folders that may use another page's
-NEIGHBOURS = {("case", "masses"), ("train", "privacy"), ("runs", "train")}
+NEIGHBOURS = {
+    ("case", "masses"),
+    ("study", "masses"),
+    ("study", "case"),
+    ("train", "privacy"),
+    ("runs", "train"),
+}
 MOST_MODULES = 26  # side by side in one folder
 
 
@@ -120,6 +127,7 @@ LIGHT = (
     "mammo_core.cohorts.installed",
     "mammo_core.figures.trade_off",
     "mammo_core.evaluation.curves",
+    "mammo_core.studies.store",
     "pages.ui.state.resources",
     "pages.ui.live.training",
     "pages.ui.home.answer",
@@ -131,6 +139,9 @@ LIGHT = (
     "pages.ui.masses.downloads",
     "pages.ui.masses.quality",
     "pages.ui.data.tabs",
+    "pages.ui.study.reading",
+    "pages.ui.study.results",
+    "pages.ui.study.setup",
 )
 
 

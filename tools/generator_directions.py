@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from mammo_core.evaluation.appearance import APPEARANCES
 from mammo_core.synthesis.checkpoints import load_generator
-from mammo_core.synthesis.latent.appearance import APPEARANCES
 from mammo_core.synthesis.latent.directions import directions_file, find_directions, save_directions
 from mammo_core.system.paths import models_dir
 

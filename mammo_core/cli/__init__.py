@@ -19,6 +19,7 @@ from mammo_core.cli import (
     ledger,
     runs,
     serve,
+    study,
     sweep,
     train,
 )
@@ -57,7 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (data, features, train, sweep, fine_tune, audit, gan, heads, runs, ledger, serve):
+    for module in (
+        *(data, features, train, sweep, fine_tune, audit),
+        *(gan, heads, study, runs, ledger, serve),
+    ):
         module.add_command(commands)
     return parser
 

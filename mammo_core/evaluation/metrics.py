@@ -62,7 +62,6 @@ def weighted_metrics(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray
     num_positive, num_negative = tp[:, -1:], fp[:, -1:]
     with np.errstate(invalid="ignore", divide="ignore"):
         tpr, fpr = tp / num_positive, fp / num_negative
-        auroc = np.sum(np.diff(fpr, axis=1) * (tpr[:, 1:] + tpr[:, :-1]) / 2, axis=1)
         flagged = tp + fp
         precision = np.divide(tp, flagged, out=np.zeros_like(tp), where=flagged > 0)
         average_precision = np.sum(np.diff(tpr, axis=1) * precision[:, 1:], axis=1)
@@ -71,7 +70,7 @@ def weighted_metrics(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray
         brier = weights @ np.square(scores - labels) / weights.sum(axis=1)
     empty = (num_positive[:, 0] == 0) | (num_negative[:, 0] == 0)
     sensitivity = np.where(empty, np.nan, sensitivity)
-    return Metrics(auroc, average_precision, sensitivity, brier)
+    return Metrics(auroc_of_counts(tp, fp), average_precision, sensitivity, brier)
 
 
 def weighted_counts(
@@ -94,6 +93,17 @@ def weighted_counts(
     fp = np.cumsum(sorted_weights * ~is_positive[order], axis=1)[:, group_ends]
     from_none = ((0, 0), (1, 0))
     return np.pad(tp, from_none), np.pad(fp, from_none)  # (B, 1 + G)
+
+
+def auroc_of_counts(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
+    """Computes the areas under B ROC curves from `weighted_counts`, (B,); NaN where a class is empty.
+
+    Args:
+        tp, fp: True and false positives, each (B, 1 + G).
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        tpr, fpr = tp / tp[:, -1:], fp / fp[:, -1:]
+        return np.sum(np.diff(fpr, axis=1) * (tpr[:, 1:] + tpr[:, :-1]) / 2, axis=1)
 
 
 def auroc(labels: np.ndarray, scores: np.ndarray) -> float:

@@ -11,7 +11,14 @@ import plotly.graph_objects as go
 
 from mammo_core.config.runs import Strategy
 from mammo_core.evaluation.patients import EvaluationUnit
-from mammo_core.figures.style import STRATEGY_COLOURS, figure_with_infinity, put_legend_above, ring
+from mammo_core.evaluation.subgroups import MEASURES
+from mammo_core.figures.style import (
+    STRATEGY_COLOURS,
+    TEST_SET_COLOURS,
+    figure_with_infinity,
+    put_legend_above,
+    ring,
+)
 from mammo_core.figures.trade_off_marks import (
     OWN,
     SHIPPED,
@@ -20,6 +27,7 @@ from mammo_core.figures.trade_off_marks import (
     add_seeds,
     point_id,
 )
+from mammo_core.text.numbers import budget_name, with_interval
 
 METRIC_LABELS = {
     "auroc": "AUROC",
@@ -44,6 +52,13 @@ def measure_label(metric: str, evaluated_per: EvaluationUnit = "mass") -> str:
 
 _Set = tuple[str, pd.DataFrame, pd.DataFrame | None]  # origin, points, single runs
 _EPSILON_TICKS = [0.05, 0.1, 0.3, 1, 3, 6, 20, 60, 1000]
+_SYMBOLS = (
+    "circle",
+    "square",
+    "diamond",
+    "triangle-up",
+    "x",
+)  # so that colour is not all that tells groups apart
 
 
 def trade_off_figure(
@@ -119,6 +134,70 @@ def trade_off_figure(
         dragmode="zoom",
     )
     return figure
+
+
+def subgroups_figure(points: pd.DataFrame, measure: str) -> go.Figure:
+    """Draws a measure of groups of masses over ε on a log axis, with intervals; "no privacy (not DP)" is apart on the right.
+
+    Args:
+        points: Of one test set, one strategy and one property, as `subgroups.compare_subgroups` makes them; groups without
+            numbers are left out.
+        measure: One of `subgroups.MEASURES`.
+    """
+    figure = figure_with_infinity()
+    drawn = points[(points["measure"] == measure) & points["value"].notna()]
+    private = drawn["target_epsilon"] < math.inf
+    groups = list(dict.fromkeys(drawn["group"]))
+    for index, group in enumerate(groups):
+        shift = index - (len(groups) - 1) / 2  # so that no interval hides another
+        colour = TEST_SET_COLOURS[index % len(TEST_SET_COLOURS)]
+        for column, mask in ((1, private), (2, ~private)):
+            part = drawn[mask & (drawn["group"] == group)].sort_values("target_epsilon")
+            figure.add_trace(
+                go.Scatter(
+                    x=part["target_epsilon"] * 1.04**shift
+                    if column == 1
+                    else [0.12 * shift] * len(part),
+                    y=part["value"],
+                    error_y={
+                        "type": "data",
+                        "array": part["high"] - part["value"],
+                        "arrayminus": part["value"] - part["low"],
+                        "thickness": 1.5,
+                        "width": 3,
+                    },
+                    mode="lines+markers",
+                    name=group,
+                    showlegend=column == 1,
+                    line={"color": colour, "width": 2},
+                    marker={"size": 9, "symbol": _SYMBOLS[index % len(_SYMBOLS)]},
+                    text=[_describe_group(one, group) for one in part.itertuples()],
+                    hovertemplate="%{text}<extra></extra>",
+                ),
+                row=1,
+                col=column,
+            )
+    budgets = drawn["target_epsilon"][private]
+    ticks = sorted(set(budgets))
+    figure.update_xaxes(
+        type="log",
+        range=[math.log10(budgets.min()) - 0.12, math.log10(budgets.max()) + 0.12],
+        tickvals=ticks,
+        ticktext=[f"{tick:g}" for tick in ticks],
+        title="privacy budget ε (log scale)",
+        col=1,
+    )
+    figure.update_yaxes(title=MEASURES[measure], col=1)
+    put_legend_above(figure, height=400, top=35)
+    return figure
+
+
+def _describe_group(row: Any, group: str) -> str:
+    """Writes what the hover says of a point."""
+    return (
+        f"<b>{group}</b><br>ε = {budget_name(row.target_epsilon)}<br>{with_interval(row.value, row.low, row.high)}"
+        f"<br>{row.num_masses} masses of {row.num_patients} patients"
+    )
 
 
 def _epsilon_range(sets: list[_Set]) -> tuple[float, float]:

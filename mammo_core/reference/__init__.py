@@ -46,6 +46,18 @@ def _evaluated(table: pd.DataFrame, per: str) -> pd.DataFrame:
     return table[table["evaluation_unit"] == per].reset_index(drop=True)
 
 
+def measured_subgroups() -> pd.DataFrame:
+    """Reads what privacy costs groups of test masses, the columns `results.subgroups.TABLE_COLUMNS`."""
+    counts = ("num_masses", "num_patients", "num_malignant", "num_seeds")
+    types = {"group": "str", **dict.fromkeys(counts, "Int64")}
+    return pd.read_csv(_FOLDER / "measured_subgroups.csv", dtype=types)
+
+
+def subgroups_provenance() -> dict[str, Any]:
+    """Tells how the subgroups were measured: date, commands, data, tables."""
+    return json.loads((_FOLDER / "measured_subgroups.json").read_text(encoding="utf-8"))
+
+
 def measured_attacks() -> pd.DataFrame:
     """Reads membership attacks on models of the shipped recipes, one row per strategy, unit, ε, attack and level."""
     return pd.read_csv(_ATTACKS / "attacks.csv")

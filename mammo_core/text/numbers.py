@@ -33,14 +33,17 @@ def number_text(value: float) -> str:
     return f"{value:.4g}" if value <= _LARGEST_SHOWN else f"over {_LARGEST_SHOWN:g}"
 
 
-def with_interval(value: float, low: float, high: float) -> str:
-    """Writes a measure with its interval, as in .751 (.702 to .797).
+def with_interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
+    """Writes a measure with its interval, as in .751 (.702 to .797); a difference with its signs.
 
     Example:
         >>> with_interval(0.7512, 0.702, 0.797)
         '.751 (.702 to .797)'
+        >>> with_interval(-0.012, -0.04, 0.016, signed=True)
+        '-.012 (-.040 to +.016)'
     """
-    shown = [f"{number:.3f}".replace("0.", ".", 1) for number in (value, low, high)]
+    form = "+.3f" if signed else ".3f"
+    shown = [f"{number:{form}}".replace("0.", ".", 1) for number in (value, low, high)]
     return f"{shown[0]} ({shown[1]} to {shown[2]})"
 
 

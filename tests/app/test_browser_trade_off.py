@@ -138,6 +138,24 @@ def test_control_under_a_figure_saves_images_drawn_on_the_server(page, address):
     assert b"privacy budget" in save_file(page, "mammo_privacy_auroc_bcdr.svg").read_bytes()
 
 
+def test_subgroups_are_chosen_drawn_and_saved(page, address):
+    open_trade_off(page, address, "?subgroups_property=contrast&subgroups_measure=sensitivity")
+    part = page.get_by_test_id("stExpander").filter(has_text="Who pays for privacy?")
+
+    part.locator("summary").click()
+
+    figure = part.get_by_test_id("stPlotlyChart")
+    expect(figure).to_contain_text("sensitivity at the overall threshold")
+    for group in ("low", "medium", "high"):
+        expect(figure.locator(".legend")).to_contain_text(group)
+    expect(part).to_contain_text("No ε covers it")
+    part.get_by_role("button", name="Export").click()
+    saved = save_file(page, "mammo_privacy_subgroups.csv")
+    rows = list(csv.DictReader(io.StringIO(saved.read_text())))
+    assert {row["test_set"] for row in rows} == {"cbis-ddsm"}
+    assert {"size", "contrast", "sharpness", "grey level"} <= {row["property"] for row in rows}
+
+
 def test_talk_mode_is_stepped_by_arrow_keys_without_any_chrome(page, address):
     open_trade_off(page, address)
     page.get_by_role("button", name="Talk mode").click()

@@ -36,7 +36,7 @@ def test_every_file_of_a_run_package_is_in_the_reference():
 
 def test_map_of_rooms_has_the_levels_that_are_held():
     rows = re.findall(
-        r"^\| (\d) \| (`.*?`) \|", text_of(DOCS / "explanation" / "architecture.md"), re.M
+        r"^\| (\d+) \| (`.*?`) \|", text_of(DOCS / "explanation" / "architecture.md"), re.M
     )
     shown = {room: int(level) for level, names in rows for room in re.findall(r"`(\w+)`", names)}
 

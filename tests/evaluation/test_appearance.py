@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mammo_core.synthesis.latent.appearance import APPEARANCES, appearance
+from mammo_core.evaluation.appearance import APPEARANCES, appearance
 
 SIDE = 64
 

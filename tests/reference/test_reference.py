@@ -11,9 +11,12 @@ import pytest
 from mammo_core import reference
 from mammo_core.auditing.heads import best_attacks, headline_audits
 from mammo_core.evaluation.curves import curve_points
+from mammo_core.evaluation.grouping import MIN_PATIENTS
+from mammo_core.results.subgroups import TABLE_COLUMNS
 from mammo_core.results.table_file import COLUMNS
 from mammo_core.synthesis.cards import load_card
 from mammo_core.system.paths import models_dir
+from mammo_core.text.numbers import with_interval
 from tests.docs.documents import DOCS, README
 
 
@@ -255,6 +258,53 @@ def test_document_quotes_the_attacks_on_generators():
         shown = f"{row.auc:.3f} ({row.auc_low:.3f} to {row.auc_high:.3f})".replace("0.", ".")
         (line,) = re.findall(rf"^\| {row.attack} \|.*$", document, re.M)
         assert shown in line
+
+
+@pytest.fixture(scope="module")
+def subgroups():
+    return reference.measured_subgroups()
+
+
+def test_shipped_subgroups_are_whole_and_of_the_shipped_runs(means, subgroups):
+    made = reference.subgroups_provenance()
+
+    assert tuple(subgroups.columns) == TABLE_COLUMNS
+    assert set(subgroups["test_set"]) == set(made["test_sets"])
+    assert made["test_sets"].items() <= reference.measured_provenance()["test_sets"].items()
+    assert made["train"] == {"masses": 1104, "patients": 578, "largest_patient": 14}
+    assert made["sweep"].startswith("python -m mammo_core sweep")
+    assert made["command"].startswith("python -m mammo_core runs subgroups")
+    shown = subgroups[subgroups["value"].notna()]
+    assert set(shown["num_seeds"]) == {10} and shown["num_patients"].min() >= MIN_PATIENTS
+    assert subgroups[subgroups["value"].isna()]["num_patients"].isna().all()
+    assert ((shown["low"] <= shown["value"]) & (shown["value"] <= shown["high"])).all()
+    for test_set in made["test_sets"]:  # views part all masses, so their mean is near that of all
+        part = shown[(shown["test_set"] == test_set) & (shown["measure"] == "auroc")]
+        at = part[(part["property"] == "size") & (part["target_epsilon"] == 6)]
+        near = np.average(at["value"], weights=at["num_masses"])
+        assert near == pytest.approx(means["real", "patient", 6, test_set], abs=0.03)
+
+
+def test_document_quotes_the_shipped_subgroups(subgroups):
+    document = (DOCS / "reference" / "results.md").read_text(encoding="utf-8")
+    at_one = subgroups[(subgroups["measure"] == "auroc") & (subgroups["target_epsilon"] == 1)]
+    lines = dict(re.findall(r"^\| ([a-z ]+: [A-Za-z0-9_ ]+) \| (.*) \|$", document, re.M))
+
+    told = 0
+    for row in at_one[at_one["value"].notna()].itertuples():
+        change = with_interval(row.change, row.change_low, row.change_high, signed=True)
+        if row.test_set == "bcdr" or f"{row.property}: {row.group}" in lines:
+            assert change in lines[f"{row.property}: {row.group}"]
+            told += 1
+    assert told >= 12 * at_one["test_set"].nunique()
+    for test_set in set(at_one["test_set"]):
+        part = subgroups[(subgroups["test_set"] == test_set) & (subgroups["measure"] == "auroc")]
+        compared = part[part["excess"].notna()]
+        assert f"{len(compared)} on {_SITES[test_set]}" in document
+        assert ((compared["excess_low"] < 0) & (compared["excess_high"] > 0)).all()
+
+
+_SITES = {"cbis-ddsm": "CBIS-DDSM", "bcdr": "BCDR"}
 
 
 @pytest.fixture(scope="module")

@@ -86,14 +86,7 @@ def survey_cbis(
     Raises:
         IngestionError: If there is no case description, or one lacks a column.
     """
-    found = sorted(_tables(tables or source))
-    if not found:
-        raise IngestionError(
-            "Expected mass_case_description_train_set.csv or mass_case_description_test_set.csv in "
-            f"{(tables or source).name}; got none. Download them from the collection's page and put "
-            "them there, or name their folder as labels."
-        )
-    read = [(read_table(path), split) for split, path in found]
+    read = _read_tables(tables or source)
     rows, skipped = _sorted_out(row for row in _rows(read))
     index = FolderIndex.of(source)
     images, missing = _locate(rows, index)
@@ -114,6 +107,51 @@ def survey_cbis(
             as_in="table", confirmed=False, by_table=num_patients, by_files=0
         ),
     )
+
+
+def case_details(tables: Path) -> dict[tuple[str, str, int], dict[str, str]]:
+    """Reads what the case descriptions say of each mass, by patient, image and label as cohorts name them.
+
+    Where several masses of one label are on an image, a fact in which their rows differ is "": no row tells which
+    of them is whose.
+
+    Args:
+        tables: A case description, or a folder with one or more.
+
+    Returns:
+        The fields of `details.FIELDS`, in their fixed vocabularies.
+
+    Raises:
+        IngestionError: If there is no case description, or one lacks a column.
+    """
+    found: dict[tuple[str, str, int], dict[str, str]] = {}
+    for row in _rows(_read_tables(tables)):
+        label = label_from_word(row.pathology)
+        if label is None:
+            continue
+        key = (f"{SITE}__{row.patient}", row.image, label)
+        known = found.setdefault(key, row.details)
+        found[key] = {
+            name: value if value == row.details[name] else "" for name, value in known.items()
+        }
+    return found
+
+
+def has_tables(folder: Path) -> bool:
+    """Checks whether a case description lies in the folder or below it."""
+    return any(True for _ in _tables(folder))
+
+
+def _read_tables(folder: Path) -> list[tuple[Table, str]]:
+    """Reads the case descriptions in a folder, each with its split."""
+    found = sorted(_tables(folder))
+    if not found:
+        raise IngestionError(
+            "Expected mass_case_description_train_set.csv or mass_case_description_test_set.csv in "
+            f"{folder.name}; got none. Download them from the collection's page and put "
+            "them there, or name their folder as labels."
+        )
+    return [(read_table(path), split) for split, path in found]
 
 
 def _tables(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from mammo_core.errors import CheckpointError
+from mammo_core.evaluation.appearance import APPEARANCES, Appearance, appearance
 from mammo_core.labels import CLASS_NAMES
 from mammo_core.storage.atomic import write_bytes
 from mammo_core.storage.tensors import safetensors_bytes, tensors_of_format
-from mammo_core.synthesis.latent.appearance import APPEARANCES, Appearance, appearance
 from mammo_core.synthesis.sampling import (
     MassGenerator,
     class_direction,

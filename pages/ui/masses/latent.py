@@ -165,7 +165,7 @@ def _parameter_sliders() -> list[_Slider]:
 
 def _measured_sliders(directions: Directions) -> list[_Slider]:
     """Names directions by what they change most; their help has every measure."""
-    from mammo_core.synthesis.latent.appearance import APPEARANCES
+    from mammo_core.evaluation.appearance import APPEARANCES
 
     sliders = []
     for index, changes in enumerate(directions.changes.tolist()):

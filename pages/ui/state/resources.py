@@ -64,6 +64,7 @@ def backbone_for(source: DataSource) -> BackboneConfig:
 # shipped numbers, read once
 measured_rows = st.cache_data(reference.measured_results)
 measured_roc = st.cache_data(reference.measured_roc)
+measured_subgroups = st.cache_data(reference.measured_subgroups)
 measured_generator_attacks = st.cache_data(reference.measured_generator_attacks)
 provenance = st.cache_data(reference.measured_provenance)
 paper_points = st.cache_data(reference.paper_points)
