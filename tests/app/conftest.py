@@ -47,6 +47,7 @@ def small_demo(monkeypatch, demo_folder):
     monkeypatch.setattr(jobs, "make_executors", ThreadExecutors)  # starts no processes
     st.cache_data.clear()
     st.cache_resource.clear()
+    resources.begin_visit()  # outside a page, tests share one session
     yield
     st.cache_data.clear()
     st.cache_resource.clear()

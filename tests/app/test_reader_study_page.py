@@ -98,7 +98,8 @@ def test_with_a_cohort_the_example_asks_which_masses_are_real_and_keeps_no_trace
         answer(app, 80)
         press(app, "study_next")
 
-    study = studies.example()
+    (key,) = StudyStore(home_dir()).keys()
+    study = StudyStore(home_dir()).find(key)
     given = kept(study, app.text_input[0].value)
     assert sum(study.truth(study.by_id[one.reading.cases[0]]) for one in given) == 5
     files = [path.read_text() for path in (home_dir() / "studies").rglob("*.json*")]
