@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -42,13 +43,26 @@ def run_serve(options: argparse.Namespace) -> int:
     script = str(app_dir() / "app.py")
     sys.argv = [script]  # Streamlit looks for its configuration beside it
     App(script, middleware=[Middleware(StaticCompression)]).run(
-        config={
+        config=_settings_of_environment(script)
+        | {
             "server.address": options.address,
             "server.port": options.port,
             "server.maxUploadSize": options.max_upload_mb,
         }
     )
     return 0
+
+
+def _settings_of_environment(script: str) -> dict[str, Any]:
+    """Reads variables such as STREAMLIT_SERVER_BASE_URL_PATH, which `streamlit run` reads but an App does not."""
+    from streamlit.web.cli import main_run
+
+    named = main_run.make_context("mammo serve", [script]).params
+    return {
+        name.replace("_", "."): value
+        for name, value in named.items()
+        if "_" in name and value not in (None, ())
+    }
 
 
 def _megabytes(text: str) -> int:

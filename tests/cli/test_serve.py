@@ -28,15 +28,18 @@ def test_server_does_not_start_unguarded_for_others():
     assert "error: Expected a password or a proxy before others may connect" in output
 
 
-def test_server_listens_on_this_computer_and_says_so(tmp_path):
+def test_server_listens_on_this_computer_says_so_and_reads_streamlits_variables(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = serve("--port", str(port), MAMMO_HOME=str(tmp_path))
+    settings = {"STREAMLIT_SERVER_BASE_URL_PATH": "breast"}  # as behind a proxy
+    server = serve("--port", str(port), MAMMO_HOME=str(tmp_path), **settings)
     try:
         for _ in range(600):
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health") as answer:
+                with urllib.request.urlopen(
+                    f"http://127.0.0.1:{port}/breast/_stcore/health"
+                ) as answer:
                     assert answer.status == 200
                 break
             except OSError:
