@@ -52,6 +52,7 @@ with doors[1].container(border=True, height="stretch"):
             "pages/synthetic.py", label="Synthetic masses", icon=":material/blur_circular:"
         )
         st.page_link("pages/read_case.py", label="Read a case", icon=":material/radiology:")
+        st.page_link("pages/reader_study.py", label="Reader study", icon=":material/visibility:")
 with doors[2].container(border=True, height="stretch"):
     st.header("Do")
     st.markdown("Train on your own mammograms, at the budget you choose.")
