@@ -44,6 +44,7 @@ def test_first_link_to_a_fresh_server_has_the_whole_navigation(page, tmp_path, p
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
 
+@pytest.mark.slow
 def test_narrow_window_has_no_sideways_scrolling(phone, address):
     for file in sorted((ROOT / "pages").glob("*.py")):
         phone.goto(f"{address}/{'' if file.stem == 'home' else file.stem}")

@@ -41,6 +41,7 @@ def repository(real_data, tmp_path_factory):
     thread.join()
 
 
+@pytest.mark.slow
 def test_paper_data_are_fetched_looked_at_and_removed(page, own_address, repository):
     page.goto(f"{own_address}/data")
     expect(page.get_by_text("No masses are installed yet")).to_be_visible(timeout=60_000)

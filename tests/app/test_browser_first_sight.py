@@ -83,6 +83,7 @@ def test_start_of_a_training_is_seen(laptop, address):
     expect_above_the_fold(laptop, laptop.get_by_role("button", name="Start training"))
 
 
+@pytest.mark.slow
 def test_pages_begin_with_their_title_and_have_titles_of_their_own(laptop, address):
     titles = set()
     for path in PATHS:
@@ -117,6 +118,7 @@ def test_menu_is_in_groups(laptop, address):
 
 
 @pytest.mark.parametrize("width", [1024, 1920])
+@pytest.mark.slow
 def test_no_width_needs_sideways_scrolling(page, address, width):
     page.set_viewport_size({"width": width, "height": 900})
     for path in PATHS:

@@ -25,6 +25,7 @@ def choose_backbone(page, name):
     expect(choice).to_have_value(name)
 
 
+@pytest.mark.slow
 def test_job_is_started_watched_reloaded_cancelled_continued_and_its_run_exported(
     page, own_address
 ):

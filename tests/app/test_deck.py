@@ -103,7 +103,7 @@ def test_presenter_keys_step_end_and_darken_the_screen(page, address):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("size", [(1920, 1080), (1024, 768)])
+@pytest.mark.parametrize("size", [pytest.param((1920, 1080), marks=pytest.mark.slow), (1024, 768)])
 def test_no_slide_is_cut_on_a_projector(page, address, size):
     width, height = size
     page.set_viewport_size({"width": width, "height": height})

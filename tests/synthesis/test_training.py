@@ -73,6 +73,7 @@ def dark_cohort():
     return dataclasses.replace(cohort, images=(30 + noise).to(torch.uint8).numpy())
 
 
+@pytest.mark.slow
 def test_training_moves_the_detail_towards_that_of_real_masses():
     """Real masses are dark grey with noise of a deviation of 2.3; how rough the detail begins, processors decide."""
     config = dataclasses.replace(TINY["cascade"], structure_images=400, ema_half_life=100)
