@@ -117,6 +117,28 @@ def figure_with_infinity() -> go.Figure:
     return figure
 
 
+def draw_budget_axis(
+    figure: go.Figure, low: float, high: float, ticks: Iterable[float], *, room: float = 0.08
+) -> None:
+    """Gives the first column of a `figure_with_infinity` its logarithmic axis of ε.
+
+    Args:
+        low: Lowest ε that is drawn, above 0.
+        high: Highest one, finite.
+        ticks: Of them, those from low to high are written.
+        room: Beyond both ends, in decades.
+    """
+    shown = [tick for tick in ticks if low <= tick <= high]
+    figure.update_xaxes(
+        type="log",
+        range=[math.log10(low) - room, math.log10(high) + room],
+        tickvals=shown,
+        ticktext=[f"{tick:g}" for tick in shown],
+        title="privacy budget ε (log scale)",
+        col=1,
+    )
+
+
 def layout_of(figure: go.Figure) -> Any:
     """Returns the layout of a figure; plotly computes its attributes, so they have no types."""
     return figure.layout

@@ -15,6 +15,7 @@ from mammo_core.evaluation.subgroups import MEASURES
 from mammo_core.figures.style import (
     STRATEGY_COLOURS,
     TEST_SET_COLOURS,
+    draw_budget_axis,
     figure_with_infinity,
     put_legend_above,
     ring,
@@ -116,15 +117,7 @@ def trade_off_figure(
     if chosen:
         _ring(figure, sets, chosen)
     low, high = epsilon_range or _epsilon_range(sets)
-    ticks = [tick for tick in _EPSILON_TICKS if low <= tick <= high]
-    figure.update_xaxes(
-        type="log",
-        range=[math.log10(low) - 0.08, math.log10(high) + 0.08],
-        tickvals=ticks,
-        ticktext=[f"{tick:g}" for tick in ticks],
-        title="privacy budget ε (log scale)",
-        col=1,
-    )
+    draw_budget_axis(figure, low, high, _EPSILON_TICKS)
     figure.update_yaxes(title=measure_label(metric, evaluated_per), range=value_range, col=1)
     put_legend_above(figure, height=520, top=35)
     figure.update_layout(
@@ -178,15 +171,7 @@ def subgroups_figure(points: pd.DataFrame, measure: str) -> go.Figure:
                 col=column,
             )
     budgets = drawn["target_epsilon"][private]
-    ticks = sorted(set(budgets))
-    figure.update_xaxes(
-        type="log",
-        range=[math.log10(budgets.min()) - 0.12, math.log10(budgets.max()) + 0.12],
-        tickvals=ticks,
-        ticktext=[f"{tick:g}" for tick in ticks],
-        title="privacy budget ε (log scale)",
-        col=1,
-    )
+    draw_budget_axis(figure, budgets.min(), budgets.max(), sorted(set(budgets)), room=0.12)
     figure.update_yaxes(title=MEASURES[measure], col=1)
     put_legend_above(figure, height=400, top=35)
     return figure

@@ -12,6 +12,7 @@ from mammo_core.evaluation.patients import EvaluationUnit
 from mammo_core.figures.plotly_text import plotly_text
 from mammo_core.figures.style import (
     TEST_SET_COLOURS,
+    draw_budget_axis,
     faded,
     figure_with_infinity,
     put_legend_above,
@@ -69,15 +70,7 @@ def visited_figure(
     figure.add_trace(go.Scatter(x=[0.0], y=[None], showlegend=False), row=1, col=2)  # its axis
     private = points["epsilon"][points["epsilon"] < math.inf]
     low, high = min([_RANGE[0], *private]), max([_RANGE[1], *private])
-    ticks = [tick for tick in _TICKS if low <= tick <= high]
-    figure.update_xaxes(
-        type="log",
-        range=[math.log10(low) - 0.08, math.log10(high) + 0.08],
-        tickvals=ticks,
-        ticktext=[f"{tick:g}" for tick in ticks],
-        title="privacy budget ε (log scale)",
-        col=1,
-    )
+    draw_budget_axis(figure, low, high, _TICKS)
     lowest, highest = points["value"].min() - _ROOM, points["value"].max() + _ROOM
     figure.update_yaxes(range=[min(_AUROCS[0], lowest), max(_AUROCS[1], highest)])
     figure.update_yaxes(title=measure_label("auroc", evaluated_per), col=1)
